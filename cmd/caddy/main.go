@@ -1,0 +1,17 @@
+// Command caddy is Caddy with its standard modules and cookie_charter, the
+// binary that xcaddy would build. It lets `go run ./cmd/caddy` do without xcaddy.
+package main
+
+import (
+	_ "time/tzdata"
+
+	_ "github.com/cookie-charter/cookie_charter"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+func main() {
+	caddycmd.Main()
+}

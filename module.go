@@ -1,0 +1,363 @@
+// Package cookiecharter is a Caddy module that keeps the promise of a cookie
+// charter: it withholds from the browser every HTTP cookie that the charter
+// does not declare or that the visitor did not allow, and publishes the same
+// charter as a page.
+package cookiecharter
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(Handler{})
+	httpcaddyfile.RegisterHandlerDirective("cookie_charter", parseCaddyfile)
+	// Outermost, so that it sees what every other handler sets.
+	httpcaddyfile.RegisterDirectiveOrder("cookie_charter", httpcaddyfile.Before, "header")
+}
+
+// Handler withholds the cookies that a charter does not allow, and serves that
+// charter as a page.
+//
+// The charter is one table, declared by presets, charter files and inline
+// cookies. Where none of the three is given, it is the preset `opendatasoft`.
+// A Set-Cookie field leaves only if its name is declared and the row is
+// necessary, or exempt and not refused, or granted by the visitor's stored
+// preference. This holds for every answer of the handlers after it: of any
+// status, informational, upgraded or failed, and for trailers. Answers of
+// `handle_errors` routes come from a chain of their own; the directive has to
+// stand there too.
+//
+// The page is served where the handler is reached: behind a request matcher,
+// only for requests that match.
+type Handler struct {
+	// Charters shipped with the module: `aws_alb`, `at_internet`, `ckan`,
+	// `django`, `eulerian`, `google_analytics`, `matomo`, `opendatasoft`,
+	// `piano`, `xiti`. Rows declared elsewhere replace a preset's rows of the
+	// same name or match, as do those of a later preset. Default:
+	// `opendatasoft` if no rows are declared in any way, else none.
+	Presets []string `json:"presets,omitempty"`
+
+	// Charter files, YAML or JSON. A relative path begins at the working
+	// directory. Default: none.
+	Charters []string `json:"charters,omitempty"`
+
+	// Rows declared here. Default: none.
+	Cookies []Cookie `json:"cookies,omitempty"`
+
+	// The date of the last update of the rows declared here, as `2026-11-21`.
+	// The page shows the latest of all sources' dates. Default: none.
+	Updated string `json:"updated,omitempty"`
+
+	// The path of the charter page, from the root, served with and without the
+	// slash at its end. Default: `/terms/cookies-policy/`.
+	Page string `json:"page,omitempty"`
+
+	// The language of the page where the visitor asks for none that it speaks:
+	// `en` or `fr`. Default: `fr`.
+	Language string `json:"language,omitempty"`
+
+	// Where the visitor's preference is stored. The cookie is always declared,
+	// as necessary.
+	Preference PreferenceFormat `json:"preference,omitzero"`
+
+	charter  *charter
+	page     *page
+	withheld map[verdict]prometheus.Counter
+	logger   *zap.Logger
+}
+
+// CaddyModule returns the Caddy module information.
+func (Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.cookie_charter",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision sets up the handler.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+
+	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
+		h.Presets = []string{"opendatasoft"}
+	}
+	if h.Page == "" {
+		h.Page = "/terms/cookies-policy/"
+	}
+	if h.Language == "" {
+		h.Language = defaultPageLanguage
+	}
+	if h.Preference.Format == "" {
+		h.Preference.Format = defaultPreferenceFormat
+	}
+	if h.Preference.Cookie == "" {
+		h.Preference.Cookie = defaultPreferenceCookie
+	}
+	if err := h.Preference.validate(); err != nil {
+		return err
+	}
+
+	var err error
+	if h.charter, err = h.loadCharter(); err != nil {
+		return err
+	}
+	if h.page, err = newPage(h); err != nil {
+		return err
+	}
+	if h.withheld, err = withheldCounters(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	h.logLoaded(ctx)
+	return nil
+}
+
+// loadCharter joins what is declared, the weakest source first.
+func (h *Handler) loadCharter() (*charter, error) {
+	always, err := loadPreset("preference")
+	if err != nil {
+		return nil, err
+	}
+	always.rows[0].Name = Names{h.Preference.Cookie}
+	sources := []source{always}
+
+	for _, name := range h.Presets {
+		preset, err := loadPreset(name)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, preset)
+	}
+	for _, path := range h.Charters {
+		file, err := loadFile(path)
+		if err != nil {
+			return nil, err
+		}
+		sources = append(sources, file)
+	}
+	var inline source
+	if h.Updated != "" {
+		if inline.updated, err = parseDate(h.Updated); err != nil {
+			return nil, err
+		}
+	}
+	for i, cookie := range h.Cookies {
+		declared := newRow(fmt.Sprintf("inline cookie %d", i+1))
+		declared.Cookie = cookie
+		inline.rows = append(inline.rows, declared)
+	}
+
+	joined, err := newCharter(append(sources, inline)...)
+	if err != nil {
+		return nil, err
+	}
+	if row := joined.find(h.Preference.Cookie); row.Category != Necessary {
+		return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary", h.Preference.Cookie)
+	}
+	return joined, nil
+}
+
+// logLoaded tells what is in force and where to look.
+func (h *Handler) logLoaded(ctx caddy.Context) {
+	fields := []zap.Field{
+		zap.Int("cookies", len(h.charter.cookies)),
+		zap.Strings("consent_keys", h.charter.consentKeys()),
+		zap.String("page", h.Page),
+	}
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		fields = append(fields, zap.Strings("listen", server.Listen))
+	}
+	h.logger.Info("charter loaded", fields...)
+}
+
+// withheldCounters registers the counters of withheld cookies, or finds those
+// that another site's handler has registered.
+func withheldCounters(registry *prometheus.Registry) (map[verdict]prometheus.Counter, error) {
+	vector := prometheus.NewCounterVec(prometheus.CounterOpts{
+		Namespace: "caddy",
+		Subsystem: "cookie_charter",
+		Name:      "withheld_cookies_total",
+		Help:      "Set-Cookie lines that did not go to the browser, by verdict: undeclared (or unreadable), refused (or unanswered).",
+	}, []string{"verdict"})
+	if err := registry.Register(vector); err != nil {
+		registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
+		if !ok {
+			return nil, err
+		}
+		vector = registered.ExistingCollector.(*prometheus.CounterVec)
+	}
+	return map[verdict]prometheus.Counter{
+		undeclared: vector.WithLabelValues(string(undeclared)),
+		refused:    vector.WithLabelValues(string(refused)),
+	}, nil
+}
+
+// ServeHTTP serves the page, or lets the next handlers answer through the
+// filter.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	visitor := preference{lines: r.Header["Cookie"], cookie: h.Preference.Cookie}
+	if h.page.serves(r.URL.Path) {
+		return h.page.serve(w, r, &visitor)
+	}
+	f := &filter{
+		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
+		handler:               h,
+		visitor:               visitor,
+	}
+	err := next.ServeHTTP(f, r)
+	// What was written is filtered by now. What is still to leave are trailers,
+	// an error's answer, and the headers of an answer that nobody wrote.
+	f.withhold()
+	return err
+}
+
+func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	cookie_charter [<matcher>] {
+//	    preset     <names...>
+//	    charter    <files...>
+//	    cookie     <names...> {
+//	        match    <names or prefixes*...>
+//	        provider [<language>] <text>
+//	        service  [<language>] <text>
+//	        purpose  [<language>] <text>
+//	        category necessary|statistics|first_party|third_party
+//	        consent  <key>
+//	        exempt
+//	        duration <text>
+//	    }
+//	    updated    <date>
+//	    page       <path>
+//	    language   <language>
+//	    preference <format> [<cookie>]
+//	}
+//
+// `preset`, `charter` and `cookie` can be repeated; `provider`, `service` and
+// `purpose` can be repeated with another language each.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume directive name
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	var inline source
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		subdirective := d.Val()
+		switch subdirective {
+		case "preset", "charter":
+			values := d.RemainingArgs()
+			if len(values) == 0 {
+				return d.ArgErr()
+			}
+			if subdirective == "charter" {
+				h.Charters = append(h.Charters, values...)
+				continue
+			}
+			for _, name := range values {
+				if _, err := loadPreset(name); err != nil {
+					return d.WrapErr(err)
+				}
+			}
+			h.Presets = append(h.Presets, values...)
+		case "cookie":
+			declared, err := unmarshalCookie(d)
+			if err != nil {
+				return err
+			}
+			inline.rows = append(inline.rows, declared)
+			h.Cookies = append(h.Cookies, declared.Cookie)
+		case "updated":
+			if err := unmarshalOnce(d, &h.Updated); err != nil {
+				return err
+			}
+			if _, err := parseDate(h.Updated); err != nil {
+				return d.WrapErr(err)
+			}
+		case "page":
+			if err := unmarshalOnce(d, &h.Page); err != nil {
+				return err
+			}
+			if err := validatePagePath(h.Page); err != nil {
+				return d.WrapErr(err)
+			}
+		case "language":
+			if err := unmarshalOnce(d, &h.Language); err != nil {
+				return err
+			}
+			if err := validateLanguage(h.Language); err != nil {
+				return d.WrapErr(err)
+			}
+		case "preference":
+			if h.Preference.Format != "" {
+				return d.Err("preference already specified")
+			}
+			if !d.Args(&h.Preference.Format) {
+				return d.ArgErr()
+			}
+			d.Args(&h.Preference.Cookie)
+			if d.NextArg() {
+				return d.ArgErr()
+			}
+			if err := h.Preference.validate(); err != nil {
+				return d.WrapErr(err)
+			}
+		default:
+			return d.Errf("unrecognized subdirective: %s", subdirective)
+		}
+	}
+	// Only the adapter knows the lines of inline rows, so look for their
+	// mistakes here.
+	_, err := newCharter(inline)
+	return err
+}
+
+// unmarshalOnce reads the only argument of a subdirective that stands once.
+func unmarshalOnce(d *caddyfile.Dispenser, value *string) error {
+	name := d.Val()
+	if *value != "" {
+		return d.Errf("%s already specified", name)
+	}
+	if !d.AllArgs(value) {
+		return d.ArgErr()
+	}
+	return nil
+}
+
+func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {
+	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
+	declared := newRow(place())
+	if err := declared.set("name", "", d.RemainingArgs(), place()); err != nil {
+		return declared, d.WrapErr(err)
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		field, language, values := d.Val(), "", d.RemainingArgs()
+		if len(values) == 2 && slices.Contains(cookieTexts, field) {
+			language, values = values[0], values[1:]
+		}
+		if err := declared.set(field, language, values, place()); err != nil {
+			return declared, d.WrapErr(err)
+		}
+	}
+	return declared, nil
+}
+
+// Interface guards
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+	_ caddyfile.Unmarshaler       = (*Handler)(nil)
+)

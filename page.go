@@ -1,0 +1,496 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"html/template"
+	"maps"
+	"mime"
+	"net/http"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
+	"gopkg.in/yaml.v3"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+//go:embed page
+var pageFiles embed.FS
+
+const (
+	defaultPageLanguage = "fr"
+	styleFile           = "style.css"
+	maxForm             = 64 << 10 // bytes of a form post; the longest that the form can send is far below
+	pagePolicy          = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+// pageLanguages are the languages that the page speaks, a file each.
+var pageLanguages = []string{"en", "fr"}
+
+// texts are the page's own words in one language, read from its file.
+type texts struct {
+	Title      string                       `yaml:"title"`
+	Date       string                       `yaml:"date"` // of day, month, year
+	Months     []string                     `yaml:"months"`
+	Updated    string                       `yaml:"updated"` // of a date
+	WhatTitle  string                       `yaml:"what_title"`
+	What       string                       `yaml:"what"`
+	KindsTitle string                       `yaml:"kinds_title"`
+	Kinds      map[Category]kindText        `yaml:"kinds"`
+	UsedTitle  string                       `yaml:"used_title"` // of the site
+	Columns    columnTexts                  `yaml:"columns"`
+	Exempt     string                       `yaml:"exempt"`
+	Durations  map[string]map[string]string `yaml:"durations"` // by unit and plural form, of a number
+
+	ChoiceTitle     string            `yaml:"choice_title"`
+	Choice          string            `yaml:"choice"`
+	ChoiceKept      string            `yaml:"choice_kept"` // of a duration
+	NothingToChoose string            `yaml:"nothing_to_choose"`
+	AcceptAll       string            `yaml:"accept_all"`
+	RefuseAll       string            `yaml:"refuse_all"`
+	Save            string            `yaml:"save"`
+	Accept          string            `yaml:"accept"`
+	Refuse          string            `yaml:"refuse"`
+	Stored          map[string]string `yaml:"stored"` // by answer
+	Status          map[string]string `yaml:"status"`
+
+	PromiseTitle string   `yaml:"promise_title"`
+	Promise      string   `yaml:"promise"`
+	LimitsTitle  string   `yaml:"limits_title"`
+	Limits       []string `yaml:"limits"`
+	LimitsAdvice string   `yaml:"limits_advice"`
+
+	tag language.Tag
+}
+
+type kindText struct {
+	Name       string `yaml:"name"`
+	Definition string `yaml:"definition"`
+}
+
+type columnTexts struct {
+	Service  string `yaml:"service"`
+	Name     string `yaml:"name"`
+	Purpose  string `yaml:"purpose"`
+	Duration string `yaml:"duration"`
+}
+
+// What a form post did, told to the page that it leads to.
+const (
+	statusSaved     = "saved"
+	statusUnchanged = "unchanged"
+	statusLost      = "lost" // the browser did not keep what was saved
+)
+
+// pageData is what the template shows.
+type pageData struct {
+	Language  string
+	Text      *texts
+	Site      string // the portal's own address
+	Style     string
+	Status    string
+	Kinds     []pageKind
+	Questions []pageQuestion
+	Kept      string
+	Updated   *pageDate
+}
+
+type pageKind struct {
+	kindText
+	Rows         []pageRow
+	HasDurations bool
+}
+
+type pageRow struct {
+	Names                                Names
+	Provider, Service, Purpose, Duration string
+	Exempt                               bool
+}
+
+type pageQuestion struct {
+	Key, Label, Stored string
+	Names              Names
+	Granted, Refused   bool
+}
+
+type pageDate struct {
+	ISO, Words string
+}
+
+// A page shows the charter and stores the visitor's preference.
+type page struct {
+	charter    *charter
+	preference PreferenceFormat
+	lifetime   duration // of the stored preference
+	path       string   // without the slash at its end
+	texts      []*texts // the default language first, as in matcher
+	matcher    language.Matcher
+	template   *template.Template
+	style      []byte
+	styleName  string // with its version
+	origins    *http.CrossOriginProtection
+}
+
+func newPage(h *Handler) (*page, error) {
+	if err := validatePagePath(h.Page); err != nil {
+		return nil, err
+	}
+	if err := validateLanguage(h.Language); err != nil {
+		return nil, err
+	}
+	p := &page{
+		charter:    h.charter,
+		preference: h.Preference,
+		lifetime:   duration{6, "month"},
+		path:       strings.TrimSuffix(h.Page, "/"),
+		origins:    http.NewCrossOriginProtection(),
+	}
+	if declared := h.charter.find(h.Preference.Cookie).Duration; declared != "" {
+		var err error
+		if p.lifetime, err = parseDuration(declared); err != nil {
+			return nil, err
+		}
+	}
+	refusals := map[string]answer{}
+	for _, key := range h.charter.consentKeys() {
+		refusals[key] = answerRefused
+	}
+	if length := len(h.Preference.Cookie) + len(writeOpendatasoft(refusals, time.Now())); length > maxPreference {
+		return nil, fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(refusals), length, maxPreference)
+	}
+
+	languages := slices.Clone(pageLanguages)
+	if i := slices.Index(languages, h.Language); i > 0 {
+		languages[0], languages[i] = languages[i], languages[0]
+	}
+	var tags []language.Tag
+	for _, name := range languages {
+		loaded, err := loadTexts(name)
+		if err != nil {
+			return nil, err
+		}
+		p.texts = append(p.texts, loaded)
+		tags = append(tags, loaded.tag)
+	}
+	p.matcher = language.NewMatcher(tags)
+
+	var err error
+	if p.template, err = template.ParseFS(pageFiles, "page/page.html"); err != nil {
+		return nil, err
+	}
+	if p.style, err = pageFiles.ReadFile("page/" + styleFile); err != nil {
+		return nil, err
+	}
+	hash := sha256.Sum256(p.style)
+	p.styleName = styleFile + "?v=" + hex.EncodeToString(hash[:4])
+	return p, nil
+}
+
+func loadTexts(name string) (*texts, error) {
+	data, err := pageFiles.ReadFile("page/" + name + ".yaml")
+	if err != nil {
+		return nil, err
+	}
+	loaded := &texts{tag: language.MustParse(name)}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(loaded); err != nil {
+		return nil, fmt.Errorf("page/%s.yaml: %w", name, err)
+	}
+	return loaded, nil
+}
+
+func validatePagePath(pagePath string) error {
+	trimmed := strings.TrimSuffix(pagePath, "/")
+	if !strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || hasControls(trimmed) {
+		return fmt.Errorf("%q is no path for the page; write one from the root, such as /terms/cookies-policy/", pagePath)
+	}
+	return nil
+}
+
+func validateLanguage(name string) error {
+	if name != "" && !slices.Contains(pageLanguages, name) {
+		return fmt.Errorf("the page does not speak %q; use one of %s", name, strings.Join(pageLanguages, ", "))
+	}
+	return nil
+}
+
+// serves tells whether a path is the page's, or that of its style.
+func (p *page) serves(path string) bool {
+	rest, ok := strings.CutPrefix(path, p.path)
+	return ok && (rest == "" || rest == "/" || rest == "/"+styleFile)
+}
+
+// serve answers every request to the page's paths.
+func (p *page) serve(w http.ResponseWriter, r *http.Request, visitor *preference) error {
+	w.Header().Set("X-Content-Type-Options", "nosniff")
+	isStyle := strings.HasSuffix(r.URL.Path, "/"+styleFile)
+	canAnswer := !isStyle && len(p.charter.consentKeys()) > 0
+	switch {
+	case r.Method == http.MethodPost && canAnswer:
+		w.Header().Set("Cache-Control", "private, no-store")
+		return p.store(w, r, visitor)
+	case r.Method != http.MethodGet && r.Method != http.MethodHead:
+		allow := "GET, HEAD"
+		if canAnswer {
+			allow += ", POST"
+		}
+		w.Header().Set("Allow", allow)
+		w.Header().Set("Cache-Control", "private, no-store")
+		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", r.Method))
+	case isStyle:
+		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
+		return write(w, "text/css; charset=utf-8", p.style)
+	default:
+		w.Header().Set("Cache-Control", "private, no-store")
+		return p.show(w, r, visitor)
+	}
+}
+
+func write(w http.ResponseWriter, contentType string, body []byte) error {
+	w.Header().Set("Content-Type", contentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	_, err := w.Write(body)
+	if errors.Is(err, http.ErrBodyNotAllowed) { // HEAD
+		return nil
+	}
+	return err
+}
+
+// language returns the page's words in the visitor's language, as an
+// Opendatasoft front office chooses it: `flg`, `django_language`, the browser's
+// languages, the default.
+func (p *page) language(r *http.Request) *texts {
+	var chosen string
+	for _, line := range r.Header["Cookie"] {
+		for pair := range strings.SplitSeq(line, ";") {
+			if name, value, _ := cutPair(pair); name == "django_language" {
+				chosen = value
+			}
+		}
+	}
+	_, index := language.MatchStrings(p.matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
+	return p.texts[index]
+}
+
+// show writes the charter in the visitor's language, with the visitor's
+// stored answers.
+func (p *page) show(w http.ResponseWriter, r *http.Request, visitor *preference) error {
+	text := p.language(r)
+	data := pageData{
+		Language:  text.tag.String(),
+		Text:      text,
+		Site:      scheme(r) + "://" + r.Host,
+		Style:     p.styleName,
+		Kinds:     p.kinds(text),
+		Questions: p.questions(text, visitor),
+		Kept:      text.duration(p.lifetime),
+	}
+	// Relative, as the path that the client sees is not always the one that
+	// arrives here.
+	if !strings.HasSuffix(r.URL.Path, "/") {
+		data.Style = path.Base(p.path) + "/" + p.styleName
+	}
+	if date := p.charter.updated; !date.IsZero() {
+		words := fmt.Sprintf(text.Date, date.Day(), text.Months[date.Month()-1], date.Year())
+		data.Updated = &pageDate{date.Format(time.DateOnly), fmt.Sprintf(text.Updated, words)}
+	}
+	switch status := r.URL.Query().Get("status"); status {
+	case statusSaved:
+		answered := func(q pageQuestion) bool { return q.Granted || q.Refused }
+		if !slices.ContainsFunc(data.Questions, answered) {
+			status = statusLost
+		}
+		data.Status = text.Status[status]
+	case statusUnchanged:
+		data.Status = text.Status[status]
+	}
+
+	var body bytes.Buffer
+	if err := p.template.Execute(&body, data); err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	w.Header().Set("Content-Language", data.Language)
+	w.Header().Set("Content-Security-Policy", pagePolicy)
+	w.Header().Set("Referrer-Policy", "same-origin")
+	return write(w, "text/html; charset=utf-8", body.Bytes())
+}
+
+// kinds returns the four kinds with the rows of each.
+func (p *page) kinds(text *texts) []pageKind {
+	kinds := make([]pageKind, 0, len(categories))
+	for _, category := range categories {
+		kind := pageKind{kindText: text.Kinds[category]}
+		for _, cookie := range p.charter.cookies {
+			if cookie.Category != category {
+				continue
+			}
+			row := pageRow{
+				Names:    cookie.Name,
+				Provider: p.in(text, cookie.Provider),
+				Service:  p.in(text, cookie.Service),
+				Purpose:  p.in(text, cookie.Purpose),
+				Exempt:   cookie.Exempt,
+			}
+			if declared, err := parseDuration(cookie.Duration); err == nil {
+				row.Duration = text.duration(declared)
+				kind.HasDurations = true
+			}
+			kind.Rows = append(kind.Rows, row)
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
+
+// questions returns what the visitor can answer, a question per consent key.
+func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
+	keys := p.charter.consentKeys()
+	questions := make([]pageQuestion, 0, len(keys))
+	for _, key := range keys {
+		question := pageQuestion{Key: key}
+		var providers []string
+		for _, cookie := range p.charter.cookies {
+			if cookie.consentKey() != key {
+				continue
+			}
+			question.Names = append(question.Names, cookie.Name...)
+			if provider := p.in(text, cookie.Provider); provider != "" && !slices.Contains(providers, provider) {
+				providers = append(providers, provider)
+			}
+			question.Label = text.Kinds[cookie.Category].Name
+		}
+		if key != string(Statistics) && key != string(FirstParty) && key != string(ThirdParty) && len(providers) > 0 {
+			question.Label = strings.Join(providers, ", ") + " – " + question.Label
+		}
+		stored := visitor.answer(key)
+		question.Granted, question.Refused = stored == answerGranted, stored == answerRefused
+		question.Stored = text.Stored[stored.String()]
+		questions = append(questions, question)
+	}
+	return questions
+}
+
+// in returns a charter's text in the page's language.
+func (p *page) in(text *texts, t Text) string {
+	return t.in(text.tag.String(), p.texts[0].tag.String(), "en")
+}
+
+// duration returns a lifetime in words.
+func (t *texts) duration(d duration) string {
+	form := "other"
+	if plural.Cardinal.MatchPlural(t.tag, d.count, 0, 0, 0, 0) == plural.One {
+		form = "one"
+	}
+	if d.unit == session {
+		return t.Durations[session]["other"]
+	}
+	return fmt.Sprintf(t.Durations[d.unit][form], d.count)
+}
+
+// store takes a form post and leads back to the page.
+func (p *page) store(w http.ResponseWriter, r *http.Request, visitor *preference) error {
+	if err := p.origins.Check(r); err != nil {
+		return caddyhttp.Error(http.StatusForbidden, err)
+	}
+	given, err := p.readForm(w, r)
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	status := statusUnchanged
+	if len(given) > 0 {
+		status = statusSaved
+		w.Header().Add("Set-Cookie", p.setCookie(given, r, visitor))
+	}
+	query := url.Values{"status": {status}}
+	if r.URL.Query().Has("flg") {
+		query.Set("flg", p.language(r).tag.String())
+	}
+	// Relative to the page, whose path the client may see otherwise.
+	w.Header().Set("Location", "?"+query.Encode())
+	w.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// readForm returns the answers in a form post.
+func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answer, error) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return nil, errors.New("not a form")
+	}
+	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
+	if r.ParseForm() != nil {
+		return nil, errors.New("malformed form") // the error itself would quote it
+	}
+	keys := p.charter.consentKeys()
+	given, all := map[string]answer{}, answerNone
+	for field, values := range r.PostForm {
+		key, isAnswer := strings.CutPrefix(field, "answer.")
+		isField := field == "all" || isAnswer && slices.Contains(keys, key)
+		if !isField || len(values) != 1 {
+			return nil, errors.New("not a field of the form")
+		}
+		var value answer
+		switch values[0] {
+		case answerGranted.String():
+			value = answerGranted
+		case answerRefused.String():
+			value = answerRefused
+		default:
+			return nil, errors.New("not an answer")
+		}
+		if isAnswer {
+			given[key] = value
+		} else {
+			all = value
+		}
+	}
+	if all != answerNone {
+		for _, key := range keys {
+			given[key] = all
+		}
+	}
+	return given, nil
+}
+
+// setCookie returns the line that stores the given answers beside those stored
+// before. Keys that the charter does not know belong to the portal's own
+// banner and are kept while there is room.
+func (p *page) setCookie(given map[string]answer, r *http.Request, visitor *preference) string {
+	answers := map[string]answer{}
+	maps.Copy(answers, visitor.decode())
+	maps.Copy(answers, given)
+	value := writeOpendatasoft(answers, time.Now())
+	if len(p.preference.Cookie)+len(value) > maxPreference {
+		keys := p.charter.consentKeys()
+		maps.DeleteFunc(answers, func(key string, _ answer) bool { return !slices.Contains(keys, key) })
+		value = writeOpendatasoft(answers, time.Now())
+	}
+	line := p.preference.Cookie + "=" + value + "; Path=/; SameSite=Lax"
+	if p.lifetime.unit != session {
+		line += "; Max-Age=" + strconv.Itoa(p.lifetime.seconds())
+	}
+	if scheme(r) == "https" {
+		line += "; Secure"
+	}
+	return line
+}
+
+// scheme returns the scheme of the URL as the visitor sees it.
+func scheme(r *http.Request) string {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	if r.TLS != nil || trusted && r.Header.Get("X-Forwarded-Proto") == "https" {
+		return "https"
+	}
+	return "http"
+}
