@@ -479,13 +479,14 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
 			return nil
 		}
 		var err error
-		if value.Kind == yaml.MappingNode {
+		switch value.Kind {
+		case yaml.MappingNode:
 			for j := 0; j < len(value.Content) && err == nil; j += 2 {
 				err = set(value.Content[j].Value, value.Content[j+1])
 			}
-		} else if value.Kind == yaml.SequenceNode {
+		case yaml.SequenceNode:
 			err = set("", value.Content...)
-		} else {
+		default:
 			err = set("", value)
 		}
 		if err != nil {

@@ -1,0 +1,337 @@
+package cookiecharter
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const completeRow = `
+cookies:
+  - name: [a, b]
+    provider: Somebody
+    service: {fr: Authentification, en-GB: Authentication}
+    purpose: {fr: Reconnaît, en: Recognises}
+    category: statistics
+    consent: matomo
+    exempt: true
+    duration: 13 months
+`
+
+func TestParseCharter(t *testing.T) {
+	parsed, err := parseCharter([]byte("updated: 2026-11-21"+completeRow), "charter.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Cookie{
+		Name:     Names{"a", "b"},
+		Provider: Text{"": "Somebody"},
+		Service:  Text{"fr": "Authentification", "en": "Authentication"},
+		Purpose:  Text{"fr": "Reconnaît", "en": "Recognises"},
+		Category: Statistics,
+		Consent:  "matomo",
+		Exempt:   true,
+		Duration: "13 months",
+	}
+	if got := parsed.rows[0].Cookie; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if parsed.updated.Format("2006-01-02") != "2026-11-21" {
+		t.Errorf("updated %v", parsed.updated)
+	}
+}
+
+// The same rows in YAML, in JSON files (tabs included) and in Caddy's JSON are
+// the same.
+func TestFormatsAgree(t *testing.T) {
+	parsed, err := parseCharter([]byte(completeRow), "charter.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := parsed.rows[0].Cookie
+
+	text, err := json.MarshalIndent(map[string]any{"updated": "2026-11-21", "cookies": []Cookie{want}}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "charter.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := loadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := file.rows[0].Cookie; !reflect.DeepEqual(got, want) {
+		t.Errorf("JSON file: got %+v", got)
+	}
+
+	text, err = json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded Cookie
+	if err := json.Unmarshal(text, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(decoded, want) {
+		t.Errorf("JSON config: got %+v", decoded)
+	}
+}
+
+// Every mistake is told with the file, the line and the fix.
+func TestCharterErrors(t *testing.T) {
+	const row = "cookies:\n  - name: a\n    purpose: p\n    category: necessary\n"
+	for _, test := range []struct {
+		yaml string
+		want string
+	}{
+		{"", `the charter is empty; declare rows under "cookies", at f:1`},
+		{"a: [", "yaml: line 1: did not find expected node content, at f"},
+		{"- a", `a charter has the fields "updated" and "cookies", at f:1`},
+		{"cookies: {}", `"cookies" is a list of rows, at f:1`},
+		{"cookie: []", `unknown field "cookie"; a charter has "updated" and "cookies", at f:1`},
+		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
+		{row + "---\n" + row, "the charter has a second document; keep one, at f"},
+		{"cookies:\n  - a", "a row has the fields name, match, provider, service, purpose, category, consent, exempt, duration, at f:2"},
+		{row + "    purposes: x", `unknown field "purposes"; a cookie has name, match, provider, service, purpose, category, consent, exempt, duration, at f:5`},
+		{row + "    purpose: x", "purpose already specified, at f:5"},
+		{row + "    category: [a, b]", "category already specified, at f:5"},
+		{row + "    duration: [a, b]", "duration takes one value, not 2; put texts of several words in quotes, at f:5"},
+		{row + "    duration: {fr: a}", "duration is the same in all languages; give it one value, at f:5"},
+		{row + "    service: [[a]]", "service has a value that is no plain text, at f:5"},
+		{row + "    service: {klingon!: a}", `unknown language "klingon!"; use a tag such as fr or en, and put texts of several words in quotes, at f:5`},
+		{row + "    exempt: yes", `exempt is true or false, not "yes", at f:5`},
+		{row + "    exempt: true", `cookie "a": a necessary cookie needs no answer; remove exempt or choose another category, at f:5`},
+		{row + "    consent: matomo", `cookie "a": a necessary cookie needs no answer; remove its consent key or choose another category, at f:5`},
+		{row + "    duration: a while", `cookie "a": unreadable duration "a while"; write "session", or a whole number and a unit, such as "30 min", "2 weeks" or "13 months", at f:5`},
+		{row + "    match: a b", `cookie "a": "a b" is not a cookie name, which is of letters, digits and !#$%&'+-.^_` + "`" + `|~; keep it as the name if people read it so, and say in "match" what the filter matches, at f:5`},
+		{row + "    match: '*'", `cookie "a": "*" alone would declare every cookie; write a longer prefix, such as _pk_id.*, at f:5`},
+		{row + "    match: a*b", `cookie "a": "a*b" has a "*" that is not its last character; only a prefix can be matched, such as _pk_id.*, at f:5`},
+		{row + "    match: [b, c, b]", `cookie "a": "b" stands there twice; remove one, at f:5`},
+		{row + "  - name: a\n    purpose: p\n    category: necessary", `cookie "a" is declared twice; remove one of the two, at f:2 and f:5`},
+		{row + "  - name: x\n    match: a\n    purpose: p\n    category: necessary", `cookie "a" is declared twice; remove one of the two, at f:2 and f:5`},
+		{"cookies:\n  - purpose: p\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - name: ''\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - name: é\n    category: necessary", `cookie "é": "é" is not a cookie name, which is of letters, digits and !#$%&'+-.^_` + "`" + `|~; keep it as the name if people read it so, and say in "match" what the filter matches, at f:2`},
+		{"cookies:\n  - name: a\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: {fr: ' '}\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: p", `cookie "a": unknown category ""; use one of [necessary statistics first_party third_party], at f:2`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: tracking", `cookie "a": unknown category "tracking"; use one of [necessary statistics first_party third_party], at f:4`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: a b", `cookie "a": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp", at f:5`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: timestamp", `cookie "a": unusable consent key "timestamp"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp", at f:5`},
+	} {
+		parsed, err := parseCharter([]byte(test.yaml), "f")
+		if err == nil {
+			_, err = newCharter(parsed)
+		}
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s\n got: %v\nwant: %s", test.yaml, err, test.want)
+		}
+	}
+	if _, err := loadFile("no/such.yaml"); err == nil || !strings.Contains(err.Error(), "no/such.yaml") {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+// Presets are complete, so that the page is; each row has one name and one
+// match, so that a user's row replaces it exactly.
+func TestPresets(t *testing.T) {
+	for _, name := range presetNames() {
+		preset, err := loadPreset(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := newCharter(preset); err != nil {
+			t.Error(err)
+		}
+		if preset.updated.IsZero() {
+			t.Errorf("%s: no date", name)
+		}
+		for _, row := range preset.rows {
+			for _, language := range pageLanguages {
+				if row.Purpose[language] == "" || row.Service[language] == "" || row.Provider[language] == "" && row.Provider[""] == "" {
+					t.Errorf("%s: %s is incomplete in %s", name, row.Name, language)
+				}
+			}
+			if len(row.Name) != 1 || len(row.Match) > 1 || row.Duration == "" || row.Exempt || (row.Category == Necessary) == (row.Consent != "") {
+				t.Errorf("%s: %+v", name, row.Cookie)
+			}
+		}
+	}
+	declared := map[string][]string{
+		"opendatasoft":     {"sessionid", "django_language", "csrftoken", "cookies_preferences"},
+		"matomo":           {"_pk_id.1.1fff", "_pk_ses.1.1fff", "_pk_ref.1.1fff", "mtm_consent", "mtm_consent_removed"},
+		"google_analytics": {"_ga", "_ga_ABC", "_gid", "_gat", "_gat_UA", "_gac_UA"},
+		"at_internet":      {"atuserid", "atidvisitor", "atauthority", "atreman", "attvtreman", "atsession", "atredir"},
+		"piano":            {"_pcid", "_pctx", "_pprv", "pa_user", "pa_vid", "pa_privacy"},
+		"xiti":             {"xtvrn", "xtan", "xtant"},
+		"eulerian":         {"etuix"},
+		"django":           {"sessionid", "csrftoken", "django_language", "messages"},
+		"ckan":             {"ckan", "remember_token", "auth_tkt"},
+		"aws_alb":          {"AWSALB", "AWSALBCORS", "AWSALBTG", "AWSALBTGCORS"},
+		"preference":       {"cookies_preferences"},
+	}
+	if len(declared) != len(presetNames()) {
+		t.Errorf("presets are %v", presetNames())
+	}
+	for name, cookies := range declared {
+		preset, err := loadPreset(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		charter, err := newCharter(preset)
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := map[*Cookie]bool{}
+		for _, cookie := range cookies {
+			used[charter.find(cookie)] = true
+		}
+		if used[nil] || len(used) != len(charter.cookies) {
+			t.Errorf("%s: %d of %d rows found for %v", name, len(used), len(charter.cookies), cookies)
+		}
+	}
+}
+
+func charterOf(t *testing.T, rows ...string) *charter {
+	t.Helper()
+	var text strings.Builder
+	text.WriteString("cookies:\n")
+	for _, row := range rows {
+		fmt.Fprintf(&text, "  - {purpose: p, category: statistics, %s}\n", row)
+	}
+	parsed, err := parseCharter([]byte(text.String()), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, err := newCharter(parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return charter
+}
+
+func TestFind(t *testing.T) {
+	charter := charterOf(t, "name: a*", "name: abc*", "name: abc", "name: ab*", `name: "what people read", match: [x, y.*]`, "name: [p, q]")
+	for name, want := range map[string]string{
+		"a": "a*", "ax": "a*", "ab": "ab*", "abd": "ab*", "abc": "abc", "abcd": "abc*",
+		"x": "what people read", "y.": "what people read", "y.1": "what people read", "p": "p", "q": "p",
+		"": "", "A": "", "xx": "", "y": "", "yx": "", "what people read": "", "*": "",
+	} {
+		got := ""
+		if cookie := charter.find(name); cookie != nil {
+			got = cookie.Name[0]
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+	if charter.find("p") != charter.find("q") {
+		t.Error("one row became two")
+	}
+}
+
+func TestPresetsGiveWay(t *testing.T) {
+	preset := func(name string) source {
+		loaded, err := loadPreset(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return loaded
+	}
+	own, err := parseCharter([]byte("cookies:\n  - {name: sessionid, purpose: mine, category: necessary}\n  - {name: visitor, match: _pk_id.*, purpose: mine, category: necessary}"), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, err := newCharter(preset("opendatasoft"), preset("django"), preset("matomo"), own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := charter.find("csrftoken").Duration; got != "52 weeks" {
+		t.Errorf("the later preset did not win: %s", got)
+	}
+	for _, name := range []string{"sessionid", "_pk_id.1.1"} {
+		if got := charter.find(name).Purpose.in("fr"); got != "mine" {
+			t.Errorf("the user's row did not win for %s: %s", name, got)
+		}
+	}
+	seen := map[string]bool{}
+	for _, cookie := range charter.cookies {
+		for _, pattern := range cookie.patterns() {
+			if seen[pattern] {
+				t.Errorf("%s is on the page twice", pattern)
+			}
+			seen[pattern] = true
+		}
+	}
+}
+
+func TestVerdict(t *testing.T) {
+	charter := charterOf(t, "name: asked", "name: own, consent: key", "name: exempt, exempt: true", "name: other, consent: key, exempt: true")
+	charter.literals["needed"] = &Cookie{Category: Necessary}
+	for _, test := range []struct {
+		answers map[string]answer
+		want    string // of asked, own, exempt, other, needed, unknown: their initials
+	}{
+		{nil, "rraaau"},
+		{map[string]answer{"statistics": answerGranted}, "araaau"},
+		{map[string]answer{"statistics": answerRefused}, "rrraau"},
+		{map[string]answer{"key": answerGranted, "necessary": answerRefused, "": answerRefused}, "raaaau"},
+		{map[string]answer{"key": answerRefused, "unknown": answerGranted}, "rrarau"},
+	} {
+		visitor := &preference{decoded: true, answers: test.answers}
+		var got string
+		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
+			got += string(charter.verdict(name, visitor))[:1]
+		}
+		if got != test.want {
+			t.Errorf("%v: got %s", test.answers, got)
+		}
+	}
+	if got := charter.consentKeys(); !slices.Equal(got, []string{"statistics", "key"}) {
+		t.Errorf("keys %v", got)
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	for text, seconds := range map[string]int{
+		"session": 0, "Session": 0, "30 min": 1800, "30min": 1800, "1 s": 1, "30 seconds": 30, "24 hours": 86400, "1 h": 3600, "7 days": 604800,
+		"2 weeks": 1209600, "52 weeks": 31449600, "6 months": 15778476, "13 mois": 34186698, "2 years": 63113904, "1 an": 31556952,
+		"2 Semaines": 1209600, " 3 jours ": 259200, "1 année": 31556952,
+	} {
+		parsed, err := parseDuration(text)
+		if err != nil || parsed.seconds() != seconds {
+			t.Errorf("%q: got %d, %v", text, parsed.seconds(), err)
+		}
+	}
+	for _, text := range []string{"", "weeks", "2", "0 days", "-1 day", "1.5 hours", "99999 days", "2 moons", "a week", "2 weeks or so", "one year", "99999999999999999999 s"} {
+		if parsed, err := parseDuration(text); err == nil {
+			t.Errorf("%q: read as %v", text, parsed)
+		}
+	}
+}
+
+func TestTextIn(t *testing.T) {
+	for _, test := range []struct {
+		text Text
+		want string
+	}{
+		{Text{"fr": "f", "en": "e", "": "all"}, "f"},
+		{Text{"en": "e", "": "all"}, "all"},
+		{Text{"en": "e", "nl": "n"}, "n"},
+		{Text{"en": "e", "de": "d"}, "e"},
+		{Text{"es": "s", "de": "d"}, "d"},
+		{Text{"fr": "", "es": "s"}, "s"},
+		{nil, ""},
+	} {
+		if got := test.text.in("fr", "nl", "en"); got != test.want {
+			t.Errorf("%v: got %q, want %q", test.text, got, test.want)
+		}
+	}
+}

@@ -1,0 +1,808 @@
+package cookiecharter
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/textproto"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/quic-go/quic-go"
+	"github.com/quic-go/quic-go/http3"
+	"golang.org/x/net/http2"
+	"golang.org/x/net/websocket"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	_ "github.com/caddyserver/caddy/v2/modules/standard"
+)
+
+func TestSetCookieName(t *testing.T) {
+	long := strings.Repeat("x", maxNameAndValue-1)
+	for _, test := range []struct {
+		line string
+		name string
+		ok   bool
+	}{
+		{"a=b", "a", true},
+		{"a=b; Path=/; Expires=Thu, 01 Jan 2032 00:00:00 GMT", "a", true},
+		{" \ta \t= b", "a", true},
+		{"a=", "a", true},
+		{"a=b=c", "a", true},
+		{"a=\xff\"{,}\x80", "a", true},
+		{"a=b\tc", "a", true},
+		{"a=" + long, "a", true},
+		{"a=" + long + "x", "a", false},
+		{"a=  " + long + "\t; HttpOnly", "a", true},
+		{"", "", false},
+		{"a", "", false},
+		{"a; b=c", "", false},
+		{"=", "", false},
+		{"=a", "", false},
+		{"=a=b", "", false},
+		{"\t=a", "", false},
+		{"; a=b", "", false},
+		{"a b=c", "a b", false},
+		{"a\tb=c", "a\tb", false},
+		{"\"a\"=c", "\"a\"", false},
+		{"a,b=c", "a,b", false},
+		{"a[b]=c", "a[b]", false},
+		{"\xc3\xa9=c", "\xc3\xa9", false},
+		{"\xa0a=c", "\xa0a", false},
+		{"a=b\x00c", "a", false},
+		{"a=b; Path=/\x1f", "a", false},
+		{"a=b\r\nSet-Cookie: c=d", "a", false},
+		{"a=b\x7f", "a", false},
+	} {
+		name, ok := setCookieName(test.line)
+		if name != test.name || ok != test.ok {
+			t.Errorf("%.40q: got %q %v, want %q %v", test.line, name, ok, test.name, test.ok)
+		}
+	}
+}
+
+func TestIsSetCookie(t *testing.T) {
+	for key, want := range map[string]bool{
+		"Set-Cookie": true, "set-cookie": true, "SET-COOKIE": true, "Trailer:Set-Cookie": true, "Trailer:sEt-cookie": true,
+		"Set-Cookie2": false, "Cookie": false, "Set_Cookie": false, "Trailer": false, "": false,
+	} {
+		if isSetCookie(key) != want {
+			t.Errorf("%q: got %v", key, !want)
+		}
+	}
+}
+
+// Slices that core shares between answers must not be written to.
+func TestWithholdLeavesSlices(t *testing.T) {
+	handler := provision(t, `cookie_charter`)
+	for _, lines := range [][]string{
+		{"sessionid=1", "x=1", "csrftoken=1"},
+		{"x=1", "sessionid=1"},
+		{"sessionid=1", "csrftoken=1"},
+		{"x=1"},
+		{},
+	} {
+		before := slices.Clone(lines)
+		w := httptest.NewRecorder()
+		w.Header()["Set-Cookie"] = lines
+		f := &filter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: handler}
+		f.withhold()
+		if !slices.Equal(lines, before) {
+			t.Errorf("%q became %q", before, lines)
+		}
+		kept := w.Header()["Set-Cookie"]
+		want := slices.DeleteFunc(slices.Clone(before), func(line string) bool { return line == "x=1" })
+		if !slices.Equal(kept, want) {
+			t.Errorf("%q: kept %q", before, kept)
+		}
+		if _, ok := w.Header()["Set-Cookie"]; ok && len(want) == 0 {
+			t.Errorf("%q: left an empty key", before)
+		}
+		f.withhold()
+		if !slices.Equal(w.Header()["Set-Cookie"], kept) {
+			t.Errorf("%q: not idempotent", before)
+		}
+	}
+}
+
+// misbehave is a handler that answers in one of the ways in which handlers do,
+// each after it has set cookies that must not all leave.
+type misbehave struct {
+	Way string `json:"way"`
+}
+
+func (misbehave) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.misbehave", New: func() caddy.Module { return new(misbehave) }}
+}
+
+func init() {
+	caddy.RegisterModule(misbehave{})
+	httpcaddyfile.RegisterHandlerDirective("misbehave", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		h.Next()
+		handler := new(misbehave)
+		if !h.AllArgs(&handler.Way) {
+			return nil, h.ArgErr()
+		}
+		return handler, nil
+	})
+	httpcaddyfile.RegisterDirectiveOrder("misbehave", httpcaddyfile.After, "templates")
+}
+
+// portalCookies are lines of which the charter of the tests allows the first
+// and the last only.
+var portalCookies = []string{
+	"sessionid=1; Path=/; Expires=Thu, 01 Jan 2032 00:00:00 GMT; HttpOnly",
+	"AWSALB=1; Path=/",
+	"_pk_id.1.1fff=1; Path=/",
+	"=nameless",
+	"nameless",
+	"SESSIONID=1",
+	"sessionid =1\x01",
+	"csrftoken=\xe9\"{,}; Path=/",
+}
+
+var allowedCookies = []string{portalCookies[0], portalCookies[7]}
+
+const reached = "reached the visitor"
+
+var ways = []string{
+	"status 200", "status 204", "status 302", "status 304", "status 404", "status 503", "write", "flush", "read from", "silent", "error",
+	"keys", "early hints", "trailers", "unannounced trailers", "add later", "append to shared",
+}
+
+var sharedLines = slices.Clone(portalCookies)
+
+func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhttp.Handler) error {
+	header := w.Header()
+	set := func(key string) { header[key] = slices.Clone(portalCookies) }
+	header.Set("X-Way", m.Way)
+	var status int
+	if _, err := fmt.Sscanf(m.Way, "status %d", &status); err == nil {
+		set("Set-Cookie")
+		w.WriteHeader(status)
+		if status != http.StatusNoContent && status != http.StatusNotModified {
+			io.WriteString(w, reached)
+		}
+		return nil
+	}
+	switch m.Way {
+	case "write":
+		set("Set-Cookie")
+		io.WriteString(w, reached)
+	case "flush":
+		set("Set-Cookie")
+		if err := http.NewResponseController(w).Flush(); err != nil {
+			return err
+		}
+		io.WriteString(w, reached)
+	case "read from":
+		set("Set-Cookie")
+		reader, ok := w.(io.ReaderFrom)
+		if !ok {
+			return errors.New("no io.ReaderFrom")
+		}
+		_, err := reader.ReadFrom(strings.NewReader(reached))
+		return err
+	case "silent":
+		set("Set-Cookie")
+	case "error":
+		set("Set-Cookie")
+		return caddyhttp.Error(http.StatusBadGateway, errors.New("refused"))
+	case "keys":
+		set("set-cookie")
+		set("SET-cookie")
+		io.WriteString(w, reached)
+	case "early hints":
+		set("Set-Cookie")
+		w.WriteHeader(http.StatusEarlyHints)
+		set("Set-Cookie")
+		w.WriteHeader(http.StatusProcessing)
+		set("Set-Cookie")
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, reached)
+	case "trailers":
+		header.Set("Trailer", "Set-Cookie")
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, reached)
+		set("Set-Cookie")
+	case "unannounced trailers":
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, reached)
+		http.NewResponseController(w).Flush() // else HTTP/1.1 has no trailers
+		set(http.TrailerPrefix + "Set-Cookie")
+	case "add later":
+		header.Add("Set-Cookie", portalCookies[0])
+		w.WriteHeader(http.StatusEarlyHints)
+		for _, line := range portalCookies[1:] {
+			header.Add("Set-Cookie", line)
+		}
+		w.WriteHeader(http.StatusOK)
+		io.WriteString(w, reached)
+	case "append to shared":
+		header["Set-Cookie"] = sharedLines
+		w.WriteHeader(http.StatusOK)
+		if !slices.Equal(sharedLines, portalCookies) {
+			return errors.New("the filter wrote to a shared slice")
+		}
+		io.WriteString(w, reached)
+	default:
+		return fmt.Errorf("unknown way %q", m.Way)
+	}
+	return nil
+}
+
+// TestEveryWayOut sends cookies out in every way that a handler can, over every
+// version of HTTP, and looks at what reaches the wire.
+func TestEveryWayOut(t *testing.T) {
+	var site strings.Builder
+	site.WriteString("cookie_charter {\n preset opendatasoft matomo\n}\n")
+	for i, way := range ways {
+		fmt.Fprintf(&site, "@way%d path /%d\nmisbehave @way%d %q\n", i, i, i, way)
+	}
+	site.WriteString("handle_errors {\n @bare path /bare\n respond @bare {err.status_code}\n}\n")
+	address := serve(t, true, site.String())
+
+	for version, client := range clients(t) {
+		for i, way := range ways {
+			for _, method := range []string{http.MethodGet, http.MethodHead} {
+				t.Run(version+"/"+way+"/"+method, func(t *testing.T) {
+					received := map[string][]string{}
+					ctx := httptrace.WithClientTrace(context.Background(), &httptrace.ClientTrace{
+						Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {
+							received["1xx"] = append(received["1xx"], header["Set-Cookie"]...)
+							return nil
+						},
+					})
+					request, err := http.NewRequestWithContext(ctx, method, fmt.Sprintf("https://%s/%d", address, i), nil)
+					if err != nil {
+						t.Fatal(err)
+					}
+					response, err := client.Do(request)
+					if err != nil {
+						t.Fatal(err)
+					}
+					defer response.Body.Close()
+					body, err := io.ReadAll(response.Body)
+					if err != nil {
+						t.Fatal(err)
+					}
+					if response.Header.Get("X-Way") != way {
+						t.Fatalf("not the handler's answer: %v", response.Header)
+					}
+					hasBody := method == http.MethodGet && way != "silent" && way != "error" && way != "status 204" && way != "status 304"
+					if string(body) != reached && hasBody {
+						t.Errorf("body %q", body)
+					}
+					received["final"] = response.Header["Set-Cookie"]
+					received["trailer"] = response.Trailer["Set-Cookie"]
+
+					for where, some := range received {
+						for _, line := range some {
+							if !slices.Contains(allowedCookies, line) {
+								t.Errorf("%s: leaked %q", where, line)
+							}
+						}
+					}
+					where := "final"
+					if strings.HasSuffix(way, "trailers") {
+						where = "trailer"
+					}
+					if method == http.MethodHead && where == "trailer" {
+						return
+					}
+					if len(received[where]) < 2 || !slices.Equal(received[where][:2], allowedCookies) {
+						t.Errorf("kept %q", received)
+					}
+				})
+			}
+		}
+	}
+}
+
+// TestHandleErrors shows that error routes are a chain of their own.
+func TestHandleErrors(t *testing.T) {
+	const failing = "\nroute {\n header +Set-Cookie \"AWSALB=1\"\n header +Set-Cookie \"sessionid=1\"\n error 503\n}\n"
+	address := serve(t, false, `
+		cookie_charter
+		`+failing+`
+		handle_errors {
+			cookie_charter
+			header +Set-Cookie "AWSALB=2"
+			header +Set-Cookie "csrftoken=2"
+			respond "sorry"
+		}`)
+	response, body := get(t, "http://"+address+"/", nil)
+	if want := []string{"sessionid=1", "csrftoken=2"}; !slices.Equal(response.Header["Set-Cookie"], want) {
+		t.Errorf("got %q, want %q", response.Header["Set-Cookie"], want)
+	}
+	if response.StatusCode != 503 || body != "sorry" {
+		t.Errorf("got %d %q", response.StatusCode, body)
+	}
+}
+
+// TestOrder shows that other directives' cookies are seen, wherever they stand.
+func TestOrder(t *testing.T) {
+	for name, site := range map[string]string{
+		"deferred":  "header >Set-Cookie \"AWSALB=1\"\nrespond ok",
+		"redir":     "header +Set-Cookie AWSALB=1\nredir https://example.org/",
+		"before":    "respond ok\nheader +Set-Cookie AWSALB=1",
+		"intercept": "intercept {\n replace_status 201\n}\nheader +Set-Cookie AWSALB=1\nrespond ok",
+		"encode":    "encode\nheader +Set-Cookie AWSALB=1\nrespond ok",
+		"handle":    "handle {\n header +Set-Cookie AWSALB=1\n respond ok\n}",
+		"templates": "header +Set-Cookie AWSALB=1\ntemplates\nheader Content-Type text/html\nrespond `{{.Req.Method}}`",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, directive := range []string{"", "cookie_charter\n"} {
+				address := serve(t, false, directive+site)
+				response, _ := get(t, "http://"+address+"/", nil)
+				if leaked := len(response.Header["Set-Cookie"]) > 0; leaked == (directive != "") {
+					t.Errorf("with %q: %q", directive, response.Header["Set-Cookie"])
+				}
+			}
+		})
+	}
+}
+
+// TestVerdictsFollowPreference proxies a real upstream and lets the visitor's
+// answer decide.
+func TestVerdictsFollowPreference(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header()["Set-Cookie"] = []string{"sessionid=1; Path=/", "_pk_id.1.1=1", "measure=1", "AWSALB=1"}
+	}))
+	defer upstream.Close()
+	address := serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+			cookie measure {
+				purpose "Counts visits"
+				category statistics
+				exempt
+			}
+		}
+		reverse_proxy `+upstream.Listener.Addr().String())
+	for cookie, want := range map[string][]string{
+		"":                         {"sessionid=1; Path=/", "measure=1"},
+		"cookies_preferences=junk": {"sessionid=1; Path=/", "measure=1"},
+		"cookies_preferences=%7B%22matomo%22%3Atrue%7D":                                     {"sessionid=1; Path=/", "_pk_id.1.1=1", "measure=1"},
+		`a=b; cookies_preferences={"matomo":true,"statistics":false}`:                       {"sessionid=1; Path=/", "_pk_id.1.1=1"},
+		`cookies_preferences={"matomo":true}; cookies_preferences=%7B%22matomo%22:false%7D`: {"sessionid=1; Path=/", "measure=1"},
+	} {
+		response, _ := get(t, "http://"+address+"/", http.Header{"Cookie": {cookie}})
+		if got := response.Header["Set-Cookie"]; !slices.Equal(got, want) {
+			t.Errorf("%s: got %q, want %q", cookie, got, want)
+		}
+	}
+	// Several Cookie lines are one header.
+	response, _ := get(t, "http://"+address+"/", http.Header{"Cookie": {"a=b", `cookies_preferences={"matomo":true}`}})
+	if got := response.Header["Set-Cookie"]; len(got) != 3 {
+		t.Errorf("second line not read: got %q", got)
+	}
+}
+
+// TestStreaming shows that what flows without the module flows with it: each
+// event is asked for only after the one before has arrived.
+func TestStreaming(t *testing.T) {
+	next := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/event-stream")
+		w.Header()["Set-Cookie"] = slices.Clone(portalCookies[:3])
+		for i := range 5 {
+			fmt.Fprintf(w, "data: %d\n\n", i)
+			w.(http.Flusher).Flush()
+			select {
+			case <-next:
+			case <-r.Context().Done():
+				return
+			}
+		}
+	}))
+	defer upstream.Close()
+	address := serve(t, true, "cookie_charter\nreverse_proxy "+upstream.Listener.Addr().String())
+	for version, client := range clients(t) {
+		t.Run(version, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+			defer cancel()
+			request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/", nil)
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer response.Body.Close()
+			if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
+				t.Errorf("got %q", got)
+			}
+			lines := bufio.NewScanner(response.Body)
+			for i := range 5 {
+				for lines.Scan() && lines.Text() == "" {
+				}
+				if want := fmt.Sprintf("data: %d", i); lines.Text() != want {
+					t.Fatalf("got %q, want %q", lines.Text(), want)
+				}
+				next <- struct{}{}
+			}
+		})
+	}
+}
+
+// TestLargeBody compares a large file and a large upload byte for byte.
+func TestLargeBody(t *testing.T) {
+	large := strings.Repeat("0123456789abcdef", 1<<19) // 8 MiB
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "large.txt"), []byte(large), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header()["Set-Cookie"] = slices.Clone(portalCookies[:3])
+		body, _ := io.ReadAll(r.Body)
+		w.Write(body)
+	}))
+	defer upstream.Close()
+	address := serve(t, true, `
+		cookie_charter
+		header +Set-Cookie "AWSALB=1"
+		file_server /large.txt {
+			root `+dir+`
+		}
+		reverse_proxy /echo `+upstream.Listener.Addr().String())
+	for version, client := range clients(t) {
+		t.Run(version, func(t *testing.T) {
+			for _, path := range []string{"/large.txt", "/echo"} {
+				method, body := http.MethodGet, io.Reader(http.NoBody)
+				if path == "/echo" {
+					method, body = http.MethodPost, strings.NewReader(large)
+				}
+				request, _ := http.NewRequest(method, "https://"+address+path, body)
+				response, err := client.Do(request)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got, err := io.ReadAll(response.Body)
+				response.Body.Close()
+				if err != nil || string(got) != large {
+					t.Errorf("%s: %d bytes, %v", path, len(got), err)
+				}
+				for _, line := range response.Header["Set-Cookie"] {
+					if line != portalCookies[0] {
+						t.Errorf("%s: leaked %q", path, line)
+					}
+				}
+			}
+		})
+	}
+}
+
+// webSocketUpstream echoes messages, and sets cookies in its handshake.
+func webSocketUpstream(t *testing.T) string {
+	upstream := httptest.NewServer(websocket.Server{
+		Handshake: func(config *websocket.Config, _ *http.Request) error {
+			config.Header = http.Header{"Set-Cookie": portalCookies[:3]}
+			return nil
+		},
+		Handler: func(connection *websocket.Conn) { io.Copy(connection, connection) },
+	})
+	t.Cleanup(upstream.Close)
+	return upstream.Listener.Addr().String()
+}
+
+// A masked client frame with "hello", its mask zero, and the server's echo.
+const (
+	helloFrame = "\x81\x85\x00\x00\x00\x00hello"
+	echoFrame  = "\x81\x05hello"
+)
+
+func echo(t *testing.T, connection io.ReadWriter) {
+	t.Helper()
+	for range 3 {
+		if _, err := io.WriteString(connection, helloFrame); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(echoFrame))
+		if _, err := io.ReadFull(connection, got); err != nil || string(got) != echoFrame {
+			t.Fatalf("echoed %q, %v", got, err)
+		}
+	}
+}
+
+func TestWebSocket(t *testing.T) {
+	address := serve(t, false, "cookie_charter\nreverse_proxy "+webSocketUpstream(t))
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	connection.SetDeadline(time.Now().Add(20 * time.Second))
+	fmt.Fprintf(connection, "GET /socket HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", address, address)
+	reader := bufio.NewReader(connection)
+	response, err := http.ReadResponse(reader, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusSwitchingProtocols {
+		t.Fatalf("status %d", response.StatusCode)
+	}
+	if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
+		t.Errorf("got %q", got)
+	}
+	echo(t, struct {
+		io.Reader
+		io.Writer
+	}{reader, connection})
+}
+
+// extendedConnect is the environment in which Go's HTTP/2 server and client
+// speak RFC 8441; they read it when the process starts.
+const extendedConnect = "http2xconnect=1"
+
+func TestWebSocketHTTP2(t *testing.T) {
+	if os.Getenv("GODEBUG") != extendedConnect {
+		command := exec.Command(os.Args[0], "-test.run=^TestWebSocketHTTP2$", "-test.v")
+		command.Env = append(os.Environ(), "GODEBUG="+extendedConnect)
+		output, err := command.CombinedOutput()
+		if err != nil || !strings.Contains(string(output), "--- PASS: TestWebSocketHTTP2") {
+			t.Fatalf("%v\n%s", err, output)
+		}
+		return
+	}
+	address := serve(t, true, "cookie_charter\nreverse_proxy "+webSocketUpstream(t))
+	body, send := io.Pipe()
+	request, _ := http.NewRequest(http.MethodConnect, "https://"+address+"/socket", body)
+	request.Header[":protocol"] = []string{"websocket"}
+	request.Header.Set("Origin", "https://"+address)
+	request.Header.Set("Sec-WebSocket-Version", "13")
+	// net/http's own client refuses the pseudo-header of RFC 8441.
+	client := &http2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}} //nolint:staticcheck
+	defer client.CloseIdleConnections()                                                                         //nolint:staticcheck
+	response, err := client.RoundTrip(request)                                                                  //nolint:staticcheck
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
+		t.Fatalf("%s %s", response.Proto, response.Status)
+	}
+	if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
+		t.Errorf("got %q", got)
+	}
+	echo(t, struct {
+		io.Reader
+		io.Writer
+	}{response.Body, send})
+	send.Close()
+}
+
+func TestWebSocketHTTP3(t *testing.T) {
+	address := serve(t, true, "cookie_charter\nreverse_proxy "+webSocketUpstream(t))
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	connection, err := quic.DialAddr(ctx, address, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http3.NextProtoH3}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.CloseWithError(0, "")
+	client := new(http3.Transport).NewClientConn(connection)
+	stream, err := client.OpenRequestStream(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request, _ := http.NewRequestWithContext(ctx, http.MethodConnect, "https://"+address+"/socket", nil)
+	request.Proto = "websocket"
+	request.Header.Set("Origin", "https://"+address)
+	request.Header.Set("Sec-WebSocket-Version", "13")
+	if err := stream.SendRequestHeader(request); err != nil {
+		t.Fatal(err)
+	}
+	response, err := stream.ReadResponse()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if response.StatusCode != http.StatusOK {
+		t.Fatal(response.Status)
+	}
+	if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
+		t.Errorf("got %q", got)
+	}
+	echo(t, stream)
+}
+
+// serve runs Caddy in this process with one site, and returns its address.
+func serve(t *testing.T, encrypted bool, site string) string {
+	t.Helper()
+	port := strconv.Itoa(freePort(t))
+	// A site with a host in its address would answer other hosts with an empty
+	// 200 that looks like a perfect filter.
+	address, options := "http://:"+port, ""
+	if encrypted {
+		address, options = "https://localhost:"+port, "tls internal"
+	}
+	load(t, fmt.Sprintf("%s {\n bind 127.0.0.1\n %s\n %s\n}\n", address, options, site))
+	if encrypted {
+		awaitCertificate(t, port)
+		return "localhost:" + port
+	}
+	return "127.0.0.1:" + port
+}
+
+// freePort returns a port of which, and of whose successor, nobody listens.
+func freePort(t *testing.T) int {
+	t.Helper()
+	for {
+		first, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		port := first.Addr().(*net.TCPAddr).Port
+		second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
+		first.Close()
+		if err == nil {
+			second.Close()
+			return port
+		}
+	}
+}
+
+// awaitCertificate waits until Caddy has obtained the certificate of localhost
+// from its own authority, which it does in the background.
+func awaitCertificate(t *testing.T, port string) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for {
+		connection, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+		if err == nil {
+			connection.Close()
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+}
+
+var storage = sync.OnceValue(func() string {
+	dir, err := os.MkdirTemp("", "cookie_charter")
+	if err != nil {
+		panic(err)
+	}
+	return dir
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if err := caddy.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.RemoveAll(storage())
+	os.Exit(code)
+}
+
+// load runs Caddy in this process with the sites of a Caddyfile.
+func load(t *testing.T, sites string) {
+	t.Helper()
+	if err := tryLoad(t, sites); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryLoad(t *testing.T, sites string) error {
+	t.Helper()
+	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
+		admin off
+		persist_config off
+		skip_install_trust
+		grace_period 1ms
+		storage file_system %s
+		http_port 0
+		log {
+			output file %s/log {
+				mode 0600
+			}
+			level DEBUG
+		}
+	}
+	%s`, storage(), storage(), sites), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return caddy.Load(config, true)
+}
+
+// provision returns a handler as Caddy provisions it.
+func provision(t *testing.T, block string) *Handler {
+	t.Helper()
+	handler := new(Handler)
+	if err := handler.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	t.Cleanup(cancel)
+	if err := handler.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return handler
+}
+
+// clients returns an HTTP client for each version, by its name.
+func clients(t *testing.T) map[string]*http.Client {
+	t.Helper()
+	config := func() *tls.Config { return &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"} }
+	h1 := &http.Transport{TLSClientConfig: config(), TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
+	h2 := &http.Transport{TLSClientConfig: config(), ForceAttemptHTTP2: true}
+	h3 := &http3.Transport{TLSClientConfig: config()}
+	t.Cleanup(func() {
+		h1.CloseIdleConnections()
+		h2.CloseIdleConnections()
+		h3.Close()
+	})
+	versions := map[string]*http.Client{}
+	for version, transport := range map[string]http.RoundTripper{"HTTP/1.1": h1, "HTTP/2.0": h2, "HTTP/3.0": h3} {
+		versions[version] = &http.Client{
+			Transport:     versionCheck{transport, version},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	return versions
+}
+
+// versionCheck fails a request that was answered in another version.
+type versionCheck struct {
+	http.RoundTripper
+	version string
+}
+
+func (v versionCheck) RoundTrip(request *http.Request) (*http.Response, error) {
+	response, err := v.RoundTripper.RoundTrip(request)
+	if err == nil && response.Proto != v.version {
+		return nil, fmt.Errorf("answered in %s, want %s", response.Proto, v.version)
+	}
+	return response, err
+}
+
+// get makes a request over HTTP/1.1 that follows no redirect.
+func get(t *testing.T, url string, header http.Header) (*http.Response, string) {
+	t.Helper()
+	return do(t, http.MethodGet, url, header, "")
+}
+
+func do(t *testing.T, method, url string, header http.Header, body string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequest(method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if header != nil {
+		request.Header = header.Clone()
+	}
+	if host := header.Get("Host"); host != "" {
+		request.Host = host
+	}
+	response, err := clients(t)["HTTP/1.1"].Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(content)
+}

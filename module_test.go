@@ -1,0 +1,257 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+var update = flag.Bool("update", false, "write what is adapted into testdata/*.caddyfiletest")
+
+// TestAdapt compares Caddyfiles with the JSON or the error that they give.
+func TestAdapt(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.caddyfiletest")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no cases", err)
+	}
+	for _, file := range files {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			content, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			input, want, ok := strings.Cut(string(content), "----------\n")
+			if !ok {
+				t.Fatal("no ----------")
+			}
+			adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
+			var got string
+			if err != nil {
+				got = err.Error() + "\n"
+			} else {
+				var pretty bytes.Buffer
+				if err := json.Indent(&pretty, adapted, "", "\t"); err != nil {
+					t.Fatal(err)
+				}
+				got = pretty.String() + "\n"
+			}
+			if *update {
+				if err := os.WriteFile(file, []byte(input+"----------\n"+got), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			} else if got != want {
+				t.Errorf("got:\n%s\nwant:\n%s", got, want)
+			}
+		})
+	}
+}
+
+// TestLoadErrors shows what is said at load, and that the old config stays.
+func TestLoadErrors(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter\nheader +Set-Cookie x=1\nrespond old")
+	path := filepath.Join(t.TempDir(), "charter.yaml")
+	if err := os.WriteFile(path, []byte("cookies:\n  - name: a\n    purpose: p\n    category: statistics\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manyKeys := new(strings.Builder)
+	for i := range 60 {
+		fmt.Fprintf(manyKeys, "cookie c%d {\n purpose p\n category statistics\n consent %064d\n}\n", i, i)
+	}
+	for block, want := range map[string]string{
+		"charter no/such.yaml":         "no/such.yaml",
+		"charter " + path + " " + path: "cookie \"a\" is declared twice; remove one of the two, at " + path + ":2 and " + path + ":2",
+		"charter " + path + "\ncookie a {\n purpose p\n category necessary\n}": "cookie \"a\" is declared twice; remove one of the two, at " + path + ":2 and inline cookie 1",
+		"cookie cookies_preferences {\n purpose p\n category statistics\n}":    "cookie \"cookies_preferences\" holds the visitor's preference, which has to be kept in any case; make its category necessary",
+		manyKeys.String(): "60 consent keys",
+	} {
+		err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n"+block+"\n}\n}")
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%.60s: got %v", block, err)
+		}
+	}
+	for config, want := range map[string]string{
+		`{"presets":["drupal"]}`:                                 `unknown preset "drupal"`,
+		`{"cookies":[{"name":"a b","purpose":"p"}]}`:             `"a b" is not a cookie name`,
+		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`: `unknown field "categry"`,
+		`{"cookies":[{"name":1}]}`:                               "names are a string or an array of strings",
+		`{"cookies":[{"name":"a","purpose":["p"]}]}`:             "a text is a string or an object from languages to strings",
+		`{"cookies":[{"name":"a","purpose":{"klingon!":"p"}}]}`:  `unknown language "klingon!"`,
+		`{"cookies":[{"name":"a"}]}`:                             "missing purpose; say in \"purpose\" what the cookie is for, at inline cookie 1",
+		`{"updated":"yesterday"}`:                                `unreadable date "yesterday"`,
+		`{"page":"terms"}`:                                       `"terms" is no path for the page`,
+		`{"page":"/"}`:                                           `"/" is no path for the page`,
+		`{"page":"/a/../b"}`:                                     `"/a/../b" is no path for the page`,
+		`{"language":"tlh"}`:                                     `the page does not speak "tlh"; use one of en, fr`,
+		`{"preference":{"format":"cookiebot"}}`:                  `unknown preference format "cookiebot"; use opendatasoft`,
+		`{"preference":{"cookie":"a b"}}`:                        `"a b" is not a cookie name`,
+	} {
+		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)
+		err := caddy.Load([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"handle":[`+handler+`]}]}}}}}`), true)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v", config, err)
+		}
+	}
+	if response, body := get(t, address+"/", nil); body != "old" || response.Header["Set-Cookie"] != nil {
+		t.Errorf("the old config does not serve: %q %v", body, response.Header)
+	}
+}
+
+// TestJSONConfig loads by JSON what the Caddyfile declares elsewhere.
+func TestJSONConfig(t *testing.T) {
+	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter\n}") // its logs go to a file
+	handler := provision(t, "cookie_charter")
+	config := `{"presets":["matomo"],"charters":["testdata/charter.yaml"],"cookies":[{"name":["a","b"],"purpose":{"fr":"f"},"category":"third_party"}],
+		"updated":"2030-01-02","page":"/cookies","language":"en","preference":{"format":"opendatasoft","cookie":"choices"}}`
+	*handler = Handler{}
+	if err := caddy.StrictUnmarshalJSON([]byte(config), handler); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: t.Context()})
+	defer cancel()
+	if err := handler.Provision(ctx); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"choices", "a", "b", "_pk_id.1.1", "from_file"} {
+		if handler.charter.find(name) == nil {
+			t.Errorf("%s is not declared", name)
+		}
+	}
+	if handler.charter.find("cookies_preferences") != nil || handler.charter.find("sessionid") != nil {
+		t.Error("more is declared")
+	}
+	if !handler.page.serves("/cookies/") || handler.charter.updated.Year() != 2030 {
+		t.Error("options are not taken")
+	}
+}
+
+// TestMetricsAndLogs counts what was withheld over two sites and a reload, and
+// looks for values where none may be.
+func TestMetricsAndLogs(t *testing.T) {
+	const secret = "S3cr3tV4lu3"
+	sites := func(port int) string {
+		site := `{
+			bind 127.0.0.1
+			cookie_charter {
+				preset opendatasoft matomo
+			}
+			header +Set-Cookie "sessionid=` + secret + `"
+			header +Set-Cookie "_pk_id.1=` + secret + `"
+			header +Set-Cookie "AWSALB=` + secret + `"
+			header +Set-Cookie "` + secret + `"
+			header +Set-Cookie "=` + secret + `"
+			metrics /metrics
+			respond / ok
+		}
+		`
+		return fmt.Sprintf("http://:%d %s http://:%d %s", port, site, port+1, site)
+	}
+	port := freePort(t)
+	for range 2 {
+		load(t, sites(port))
+		for i := range 2 {
+			for range 3 {
+				get(t, fmt.Sprintf("http://127.0.0.1:%d/", port+i), http.Header{"Cookie": {`cookies_preferences={"` + secret + `":true}`}})
+			}
+			do(t, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d%s", port+i, pagePath), form, secret+"=%zz")
+		}
+		// The request for the metrics withholds four more.
+		_, metrics := get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
+		for _, want := range []string{
+			`caddy_cookie_charter_withheld_cookies_total{verdict="refused"} 6`,
+			`caddy_cookie_charter_withheld_cookies_total{verdict="undeclared"} 18`,
+		} {
+			if !strings.Contains(metrics, want+"\n") {
+				t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter.*`).FindAllString(metrics, -1))
+			}
+		}
+		if strings.Contains(metrics, secret) {
+			t.Error("a value in the metrics")
+		}
+	}
+	logs, err := os.ReadFile(filepath.Join(storage(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"msg":"judged Set-Cookie","cookie":"sessionid","verdict":"allowed"`,
+		`"msg":"judged Set-Cookie","cookie":"_pk_id.1","verdict":"refused"`,
+		`"msg":"judged Set-Cookie","cookie":"AWSALB","verdict":"undeclared"`,
+		`"msg":"judged Set-Cookie","cookie":"","verdict":"undeclared"`,
+		`"msg":"charter loaded"`,
+	} {
+		if !bytes.Contains(logs, []byte(want)) {
+			t.Errorf("no %s in the log", want)
+		}
+	}
+	for line := range bytes.Lines(logs) {
+		if bytes.Contains(line, []byte(secret)) && !bytes.Contains(line, []byte(`"logger":"http.auto_https","msg":"adjusted config"`)) {
+			t.Errorf("a value in the log: %s", line)
+		}
+	}
+}
+
+// TestTwoSites shows that two charters do not mix.
+func TestTwoSites(t *testing.T) {
+	port := freePort(t)
+	load(t, fmt.Sprintf(`
+		http://:%d {
+			bind 127.0.0.1
+			cookie_charter {
+				preset django
+			}
+			header +Set-Cookie ckan=1
+			header +Set-Cookie sessionid=1
+		}
+		http://:%d {
+			bind 127.0.0.1
+			cookie_charter {
+				preset ckan
+			}
+			header +Set-Cookie ckan=1
+			header +Set-Cookie sessionid=1
+		}`, port, port+1))
+	for i, want := range []string{"sessionid=1", "ckan=1"} {
+		response, _ := get(t, fmt.Sprintf("http://127.0.0.1:%d/", port+i), nil)
+		if got := response.Header["Set-Cookie"]; len(got) != 1 || got[0] != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+}
+
+// TestExample runs Caddyfile.example as the README tells.
+func TestExample(t *testing.T) {
+	content, err := os.ReadFile("Caddyfile.example")
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, portal, admin := freePort(t), freePort(t), freePort(t)
+	example := strings.NewReplacer("8080", fmt.Sprint(charter), "8081", fmt.Sprint(portal), "8082", fmt.Sprint(admin)).Replace(string(content))
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(example), map[string]any{"filename": "Caddyfile.example"})
+	if err != nil || len(warnings) > 0 {
+		t.Fatal(err, warnings)
+	}
+	if err := caddy.Load(config, true); err != nil {
+		t.Fatal(err)
+	}
+	granted := http.Header{"Cookie": {"cookies_preferences=%7B%22matomo%22%3Atrue%7D"}}
+	for _, test := range []struct {
+		port   int
+		header http.Header
+		want   int
+	}{{portal, nil, 7}, {charter, nil, 4}, {portal, granted, 7}, {charter, granted, 5}} {
+		response, body := get(t, fmt.Sprintf("http://127.0.0.1:%d/", test.port), test.header)
+		if got := len(response.Header["Set-Cookie"]); got != test.want || !strings.Contains(body, "Open data of Exampleville") {
+			t.Errorf("%+v: %d cookies", test, got)
+		}
+	}
+}

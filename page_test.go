@@ -1,0 +1,414 @@
+package cookiecharter
+
+import (
+	"fmt"
+	"maps"
+	"net/http"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/net/html"
+)
+
+const pagePath = "/terms/cookies-policy/"
+
+// Every language says everything.
+func TestTexts(t *testing.T) {
+	for _, name := range pageLanguages {
+		loaded, err := loadTexts(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var check func(path string, value reflect.Value)
+		check = func(path string, value reflect.Value) {
+			switch value.Kind() {
+			case reflect.Struct:
+				for i := range value.NumField() {
+					if value.Type().Field(i).IsExported() {
+						check(path+"."+value.Type().Field(i).Name, value.Field(i))
+					}
+				}
+			case reflect.Map:
+				for _, key := range value.MapKeys() {
+					check(path+"."+key.String(), value.MapIndex(key))
+				}
+			case reflect.Slice:
+				for i := range value.Len() {
+					check(path, value.Index(i))
+				}
+			case reflect.String:
+				if value.String() == "" {
+					t.Errorf("%s lacks %s", name, path)
+				}
+			default:
+				t.Fatalf("unexpected %s", value.Kind())
+			}
+		}
+		check("", reflect.ValueOf(*loaded))
+		for _, category := range categories {
+			if loaded.Kinds[category].Name == "" {
+				t.Errorf("%s lacks the kind %s", name, category)
+			}
+		}
+		for unit := range secondsPerUnit {
+			for _, form := range []string{"one", "other"} {
+				if !strings.Contains(loaded.Durations[unit][form], "%d") {
+					t.Errorf("%s lacks %s of %s", name, form, unit)
+				}
+			}
+		}
+		for _, status := range []string{statusSaved, statusUnchanged, statusLost} {
+			if loaded.Status[status] == "" {
+				t.Errorf("%s lacks the status %s", name, status)
+			}
+		}
+		if len(loaded.Months) != 12 || loaded.Durations[session]["other"] == "" || len(loaded.Stored) != 3 {
+			t.Errorf("%s is incomplete", name)
+		}
+	}
+}
+
+// TestPageShowsWhatIsEnforced holds the rows on the page against the cookies
+// that the filter lets through, before and after one row is taken away.
+func TestPageShowsWhatIsEnforced(t *testing.T) {
+	lines := []string{"sessionid=1", "_ga=1", "measure=1", "tool=1", "unknown=1"}
+	site := func(rows string) string {
+		var set strings.Builder
+		for _, line := range lines {
+			fmt.Fprintf(&set, "header +Set-Cookie %q\n", line)
+		}
+		return "cookie_charter {\n" + rows + "}\n" + set.String() + "respond ok"
+	}
+	row := func(name string) string {
+		return fmt.Sprintf("cookie %s {\n purpose %q\n category first_party\n exempt\n}\n", name, "for "+name)
+	}
+	for _, rows := range []string{row("sessionid") + row("measure"), row("sessionid"), row("tool") + row("_g*")} {
+		address := "http://" + serve(t, false, site(rows))
+		response, _ := get(t, address+"/", nil)
+		_, page := get(t, address+pagePath, nil)
+		published := publishedNames(t, page)
+		published = slices.DeleteFunc(published, func(name string) bool { return name == "cookies_preferences" })
+		var enforced []string
+		for _, line := range response.Header["Set-Cookie"] {
+			name, _ := setCookieName(line)
+			enforced = append(enforced, strings.Replace(name, "_ga", "_g*", 1))
+		}
+		slices.Sort(enforced)
+		slices.Sort(published)
+		if !slices.Equal(enforced, published) || len(published) == 0 {
+			t.Errorf("published %v, enforced %v", published, enforced)
+		}
+	}
+}
+
+// publishedNames returns the names in the row headers of the page's tables.
+func publishedNames(t *testing.T, page string) []string {
+	t.Helper()
+	document, err := html.Parse(strings.NewReader(page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for node := range document.Descendants() {
+		if node.Data == "th" && slices.Contains(node.Attr, html.Attribute{Key: "scope", Val: "row"}) {
+			for inner := range node.Descendants() {
+				if inner.Type == html.TextNode {
+					names = append(names, inner.Data)
+				}
+			}
+		}
+	}
+	return names
+}
+
+func TestPage(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+			updated 2027-03-01
+			cookie measure "<b>" {
+				match measure
+				provider "Ville d'Ys"
+				service fr "Comptage (front office)"
+				service en "Counting (front office)"
+				purpose "<script>alert(1)</script>"
+				category statistics
+				exempt
+			}
+		}
+		respond portal`)
+	response, page := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
+	if response.StatusCode != http.StatusOK {
+		t.Fatal(response.Status)
+	}
+	for name, want := range map[string]string{
+		"Content-Type":            "text/html; charset=utf-8",
+		"Content-Language":        "en",
+		"Cache-Control":           "private, no-store",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"X-Content-Type-Options":  "nosniff",
+		"Referrer-Policy":         "same-origin",
+	} {
+		if got := response.Header.Get(name); got != want {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+	for _, want := range []string{
+		`<html lang="en">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "Cookies used by " + address,
+		"<caption>Strictly necessary cookies</caption>", "<caption>Audience measurement cookies</caption>", "2 weeks", "13 months", "30 minutes",
+		"<code>_pk_id.&lt;site&gt;.&lt;hash&gt;</code>", "Ville d&#39;Ys<br>Counting (front office)", "&lt;script&gt;alert(1)&lt;/script&gt;",
+		"Set without consent; you can oppose it.", `<time datetime="2027-03-01">Last updated: 1 March 2027</time>`, "What the server cannot prevent",
+		"Matomo – Audience measurement cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	for _, unwanted := range []string{"<script", "<style", " style=", "javascript:", " checked", "<caption>Third", "<b>", "ZgotmplZ", "role=\"status\""} {
+		if strings.Contains(page, unwanted) {
+			t.Errorf("has %q", unwanted)
+		}
+	}
+
+	// With and without the slash, and its style from either.
+	for _, path := range []string{pagePath, strings.TrimSuffix(pagePath, "/")} {
+		response, page := get(t, address+path, nil)
+		href := regexp.MustCompile(`href="([^"]*style\.css[^"]*)"`).FindStringSubmatch(page)
+		if response.StatusCode != http.StatusOK || href == nil {
+			t.Fatalf("%s: %s", path, response.Status)
+		}
+		reference, err := response.Request.URL.Parse(href[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		style, content := get(t, reference.String(), nil)
+		if style.Header.Get("Content-Type") != "text/css; charset=utf-8" || !strings.Contains(content, ".charter") || !strings.Contains(style.Header.Get("Cache-Control"), "immutable") {
+			t.Errorf("%s: %v", reference, style.Header)
+		}
+	}
+	for path, want := range map[string]string{"/": "portal", "/terms/": "portal", "/terms/cookies-policy/x": "portal", "/terms/cookies-policyx": "portal", "/terms/cookies-policy//": "portal"} {
+		if _, got := get(t, address+path, nil); got != want {
+			t.Errorf("%s: the page took it", path)
+		}
+	}
+
+	response, body := do(t, http.MethodHead, address+pagePath, http.Header{"Accept-Language": {"en"}}, "")
+	if response.StatusCode != http.StatusOK || body != "" || response.ContentLength != int64(len(page)) {
+		t.Errorf("HEAD: %s, %d bytes of %d", response.Status, response.ContentLength, len(page))
+	}
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodOptions, http.MethodPatch, "BREW"} {
+		response, _ := do(t, method, address+pagePath, nil, "")
+		if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD, POST" {
+			t.Errorf("%s: %s, Allow %q", method, response.Status, response.Header.Get("Allow"))
+		}
+	}
+	if response, _ := do(t, http.MethodPost, address+pagePath+"style.css", form, "all=refused"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST to the style: %s", response.Status)
+	}
+}
+
+var form = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
+
+func TestPageLanguage(t *testing.T) {
+	addresses := map[string]string{}
+	for _, name := range pageLanguages {
+		addresses[name] = "cookie_charter {\n language " + name + "\n}"
+	}
+	for _, fallback := range []string{"fr", "en"} {
+		address := "http://" + serve(t, false, addresses[fallback])
+		for _, test := range []struct{ query, cookie, accept, want string }{
+			{"", "", "", fallback},
+			{"", "", "ja, xx;q=0.5", fallback},
+			{"", "", "de-DE, en;q=0.8, fr;q=0.7", "en"},
+			{"", "", "fr-CA, en;q=0.8", "fr"},
+			{"", "", "en;q=0.1, fr;q=0.7", "fr"},
+			{"", "django_language=en-gb", "fr", "en"},
+			{"", "django_language=fr", "en", "fr"},
+			{"", "django_language=ja", "en", "en"},
+			{"flg=fr", "django_language=en", "en", "fr"},
+			{"flg=en-gb", "django_language=fr", "fr", "en"},
+			{"flg=fr-fr", "", "en", "fr"},
+			{"flg=%00%22%3E", "", "en", "en"},
+			{"flg=" + strings.Repeat("-", 2000), "", "en", "en"},
+		} {
+			response, page := get(t, address+pagePath+"?"+test.query, http.Header{"Cookie": {test.cookie}, "Accept-Language": {test.accept}})
+			if got := response.Header.Get("Content-Language"); got != test.want || !strings.Contains(page, `<html lang="`+test.want+`">`) {
+				t.Errorf("%+v, default %s: got %s", test, fallback, got)
+			}
+		}
+	}
+}
+
+// A charter in which nothing can be answered has no form.
+func TestPageWithoutForm(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter")
+	_, page := get(t, address+pagePath, nil)
+	if strings.Contains(page, "<form") || !strings.Contains(page, "aucun choix à faire") {
+		t.Error("there is a form, or no word that there is none")
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+	if response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" || response.Header["Set-Cookie"] != nil {
+		t.Errorf("POST: %s, %v", response.Status, response.Header)
+	}
+}
+
+const twoQuestions = "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\n"
+
+func TestForm(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	stored := `cookies_preferences={"matomo":true,"functional_cookies":true,"timestamp":1}`
+	for _, test := range []struct {
+		cookie, body, status string
+		want                 map[string]answer
+	}{
+		{"", "all=granted", statusSaved, map[string]answer{"matomo": answerGranted, "ga": answerGranted}},
+		{"", "all=refused", statusSaved, map[string]answer{"matomo": answerRefused, "ga": answerRefused}},
+		{"", "answer.matomo=granted", statusSaved, map[string]answer{"matomo": answerGranted}},
+		{"", "answer.matomo=granted&answer.ga=refused", statusSaved, map[string]answer{"matomo": answerGranted, "ga": answerRefused}},
+		{"", "answer.matomo=granted&all=refused", statusSaved, map[string]answer{"matomo": answerRefused, "ga": answerRefused}},
+		{stored, "answer.ga=refused", statusSaved, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "functional_cookies": answerGranted}},
+		{stored, "answer.matomo=refused", statusSaved, map[string]answer{"matomo": answerRefused, "functional_cookies": answerGranted}},
+		{"", "", statusUnchanged, nil},
+	} {
+		header := form.Clone()
+		header.Set("Cookie", test.cookie)
+		before := time.Now().Truncate(time.Millisecond)
+		response, _ := do(t, http.MethodPost, address+pagePath, header, test.body)
+		if response.StatusCode != http.StatusSeeOther || response.Header.Get("Location") != "?status="+test.status || response.Header.Get("Cache-Control") != "private, no-store" {
+			t.Errorf("%s: %s to %q", test.body, response.Status, response.Header.Get("Location"))
+		}
+		lines := response.Header["Set-Cookie"]
+		if test.want == nil {
+			if lines != nil {
+				t.Errorf("%s: set %q", test.body, lines)
+			}
+			continue
+		}
+		if len(lines) != 1 {
+			t.Fatalf("%s: set %q", test.body, lines)
+		}
+		pair, attributes, _ := strings.Cut(lines[0], ";")
+		if attributes != " Path=/; SameSite=Lax; Max-Age=15778476" {
+			t.Errorf("%s: attributes %q", test.body, attributes)
+		}
+		visitor := &preference{lines: []string{pair}, cookie: defaultPreferenceCookie}
+		if got := visitor.decode(); !reflect.DeepEqual(got, test.want) {
+			t.Errorf("%s: stored %v, want %v", test.body, got, test.want)
+		}
+		timestamp := regexp.MustCompile(`timestamp%22%3A(\d+)%7D$`).FindStringSubmatch(pair)
+		if timestamp == nil || timestamp[1] < fmt.Sprint(before.UnixMilli()) {
+			t.Errorf("%s: timestamp in %q", test.body, pair)
+		}
+
+		// The page that follows says so.
+		_, page := get(t, address+pagePath+"?flg=en&status=saved", http.Header{"Cookie": {pair}})
+		if !strings.Contains(page, `<p class="charter-status" role="status">Your choices have been saved.</p>`) || !strings.Contains(page, "<title>Your choices have been saved. –") {
+			t.Errorf("%s: no status", test.body)
+		}
+		for key, value := range test.want {
+			input := fmt.Sprintf(`name="answer.%s" value="%s" checked>`, key, value)
+			if strings.Contains(page, input) != (key != "functional_cookies") {
+				t.Errorf("%s: %s is not shown", test.body, input)
+			}
+		}
+	}
+	_, page := get(t, address+pagePath+"?flg=en&status=saved", nil)
+	if !strings.Contains(page, "Your browser did not keep your choices") {
+		t.Error("claims to have saved what the browser did not keep")
+	}
+	_, page = get(t, address+pagePath+"?flg=en&status=%3Cb%3E", nil)
+	if strings.Contains(page, "charter-status") {
+		t.Error("an unknown status is shown")
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath+"?flg=en-gb&status=lost", form, "all=granted")
+	if got := response.Header.Get("Location"); got != "?flg=en&status=saved" {
+		t.Errorf("leads to %q", got)
+	}
+}
+
+func TestFormRefusals(t *testing.T) {
+	address := serve(t, false, twoQuestions)
+	urlencoded := "application/x-www-form-urlencoded"
+	for _, test := range []struct {
+		header http.Header
+		body   string
+		want   int
+	}{
+		{http.Header{"Sec-Fetch-Site": {"cross-site"}}, "all=granted", http.StatusForbidden},
+		{http.Header{"Sec-Fetch-Site": {"same-site"}}, "all=granted", http.StatusForbidden},
+		{http.Header{"Origin": {"https://elsewhere.example"}}, "all=granted", http.StatusForbidden},
+		{http.Header{"Origin": {"null"}}, "all=granted", http.StatusForbidden},
+		{http.Header{"Sec-Fetch-Site": {"same-origin"}}, "all=granted", http.StatusSeeOther},
+		{http.Header{"Origin": {"http://" + address}}, "all=granted", http.StatusSeeOther},
+		{nil, "all=maybe", http.StatusBadRequest},
+		{nil, "all=granted&all=refused", http.StatusBadRequest},
+		{nil, "answer.matomo=", http.StatusBadRequest},
+		{nil, "answer.unknown=granted", http.StatusBadRequest},
+		{nil, "answer.=granted", http.StatusBadRequest},
+		{nil, "next=https://elsewhere.example", http.StatusBadRequest},
+		{nil, "all=granted&%zz", http.StatusBadRequest},
+		{nil, "all=granted&x=" + strings.Repeat("x", maxForm), http.StatusBadRequest},
+		{http.Header{"Content-Type": {"text/plain"}}, "all=granted", http.StatusBadRequest},
+		{http.Header{"Content-Type": {"multipart/form-data; boundary=x"}}, "--x--", http.StatusBadRequest},
+		{http.Header{"Content-Type": {"application/json"}}, `{"all":"granted"}`, http.StatusBadRequest},
+		{http.Header{"Content-Type": {urlencoded + "; charset=utf-8"}}, "all=granted", http.StatusSeeOther},
+	} {
+		header := form.Clone()
+		maps.Copy(header, test.header)
+		response, _ := do(t, http.MethodPost, "http://"+address+pagePath, header, test.body)
+		if response.StatusCode != test.want {
+			t.Errorf("%v %.40s: %s", test.header, test.body, response.Status)
+		}
+		if set := response.Header["Set-Cookie"]; (set != nil) != (test.want == http.StatusSeeOther) {
+			t.Errorf("%v %.40s: set %q", test.header, test.body, set)
+		}
+	}
+}
+
+// The preference cookie is Secure where the visitor sees https, and lives as
+// long as its row says.
+func TestStoredCookie(t *testing.T) {
+	address := serve(t, true, twoQuestions)
+	for version, client := range clients(t) {
+		response, err := client.Post("https://"+address+pagePath, form.Get("Content-Type"), strings.NewReader("all=refused"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if line := response.Header.Get("Set-Cookie"); !strings.HasSuffix(line, "; Path=/; SameSite=Lax; Max-Age=15778476; Secure") {
+			t.Errorf("%s: %q", version, line)
+		}
+	}
+	for duration, want := range map[string]string{"3 months": "; Path=/; SameSite=Lax; Max-Age=7889238", "session": "; Path=/; SameSite=Lax"} {
+		address := "http://" + serve(t, false, `
+			cookie_charter {
+				preset matomo
+				preference opendatasoft choices
+				cookie choices {
+					purpose "Remembers the choice"
+					category necessary
+					duration "`+duration+`"
+				}
+			}`)
+		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused")
+		if line := response.Header.Get("Set-Cookie"); !strings.HasPrefix(line, "choices=") || !strings.HasSuffix(line, want) {
+			t.Errorf("%s: %q", duration, line)
+		}
+	}
+}
+
+// Keys of the portal's own banner are kept only while the cookie has room.
+func TestStoredCookieHasRoom(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	header := form.Clone()
+	header.Set("Cookie", `cookies_preferences={"`+strings.Repeat("x", 4000)+`":true}`)
+	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
+	line := response.Header.Get("Set-Cookie")
+	if name, ok := setCookieName(line); !ok || name != defaultPreferenceCookie || strings.Contains(line, "xxxx") {
+		t.Errorf("%.200q", line)
+	}
+}

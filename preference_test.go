@@ -1,0 +1,118 @@
+package cookiecharter
+
+import (
+	"maps"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestReadOpendatasoft(t *testing.T) {
+	const object = `{"matomo":true,"ga":false,"timestamp":1719830000000}`
+	granted := map[string]answer{"matomo": answerGranted, "ga": answerRefused}
+	for _, test := range []struct {
+		value string
+		want  map[string]answer
+	}{
+		// As it is written: raw, encoded in part, in whole, twice, in quotes.
+		{object, granted},
+		{strings.NewReplacer(`"`, "%22", ",", "%2C").Replace(object), granted},
+		{url.PathEscape(object), granted},
+		{url.QueryEscape(object), granted},
+		{url.QueryEscape(url.QueryEscape(object)), granted},
+		{`"` + object + `"`, granted},
+		{`"` + url.QueryEscape(object) + `"`, granted},
+		{url.QueryEscape(`"` + object + `"`), granted},
+		{` { "matomo" : true } `, map[string]answer{"matomo": answerGranted}},
+		{`{"\u006datomo":true}`, map[string]answer{"matomo": answerGranted}},
+
+		// Of two answers to one key the stricter wins.
+		{`{"matomo":true,"matomo":false}`, map[string]answer{"matomo": answerRefused}},
+		{`{"matomo":false,"matomo":true}`, map[string]answer{"matomo": answerRefused}},
+
+		// What is no boolean is no answer.
+		{`{}`, map[string]answer{}},
+		{`{"matomo":"true","ga":1,"xiti":null,"at":[true],"piano":{"matomo":true}}`, map[string]answer{}},
+		{`{"Matomo":true}`, map[string]answer{"Matomo": answerGranted}},
+
+		// Unreadable.
+		{"", nil},
+		{"true", nil},
+		{"[true]", nil},
+		{`{"matomo":true`, nil},
+		{`{"matomo":true}}`, nil},
+		{`{"matomo":true} x`, nil},
+		{`{"matomo":true,}`, nil},
+		{`{matomo:true}`, nil},
+		{"%7B%22matomo%22%3Atrue%7", nil},
+		{"%7B%22matomo%22%3Atrue%7D%ZZ", nil},
+		{url.QueryEscape(url.QueryEscape(url.QueryEscape(object))), nil},
+		{"{\"matomo\":true,\"\xff\":true}", nil},
+		{"%7B%22matomo%22%3Atrue%2C%22%FF%22%3Atrue%7D", nil},
+		{"{\"matomo\":true\x00}", nil},
+		{`{"matomo":true,"x":"` + strings.Repeat("x", maxPreference) + `"}`, nil},
+		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, map[string]answer{"matomo": answerGranted}},
+		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + `}`, nil},
+	} {
+		got := readOpendatasoft(test.value)
+		if !maps.Equal(got, test.want) {
+			t.Errorf("%.80s: got %v, want %v", test.value, got, test.want)
+		}
+	}
+}
+
+func TestPreferenceCopies(t *testing.T) {
+	for _, test := range []struct {
+		lines []string
+		want  answer
+	}{
+		{nil, answerNone},
+		{[]string{""}, answerNone},
+		{[]string{`p={"k":true}`}, answerGranted},
+		{[]string{`a=b;p={"k":true} ;c=d`}, answerGranted},
+		{[]string{"a=b", `p={"k":true}`}, answerGranted},
+		{[]string{`p={"k":true}; p={"k":false}`}, answerRefused},
+		{[]string{`p={"k":false}`, `p={"k":true}`}, answerRefused},
+		{[]string{`p={"k":true}; p=junk; p={}`}, answerGranted},
+		{[]string{`p=junk; p={"k":false}`}, answerRefused},
+		{[]string{`P={"k":true}`}, answerNone},
+		{[]string{`xp={"k":true}; =p={"k":true}; p; p x={"k":true}`}, answerNone},
+	} {
+		visitor := &preference{lines: test.lines, cookie: "p"}
+		if got := visitor.answer("k"); got != test.want {
+			t.Errorf("%q: got %q, want %q", test.lines, got, test.want)
+		}
+	}
+}
+
+func TestWriteOpendatasoft(t *testing.T) {
+	answers := map[string]answer{"matomo": answerGranted, "ga": answerRefused, "xiti": answerNone, "timestamp": answerGranted, "é \"": answerGranted}
+	got := writeOpendatasoft(answers, time.UnixMilli(1719830000000))
+	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%7D"
+	if got != want {
+		t.Errorf("got %s", got)
+	}
+	back := readOpendatasoft(got)
+	if !maps.Equal(back, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}) {
+		t.Errorf("read back as %v", back)
+	}
+}
+
+// FuzzReadOpendatasoft looks for values that break the reader, and for answers
+// that a second reading of what it read would change.
+func FuzzReadOpendatasoft(f *testing.F) {
+	f.Add(`{"matomo":true}`)
+	f.Add("%7B%22matomo%22%3Atrue%7D")
+	f.Fuzz(func(t *testing.T, value string) {
+		answers := readOpendatasoft(value)
+		written := writeOpendatasoft(answers, time.Unix(0, 0))
+		if len(written) > maxPreference {
+			return
+		}
+		delete(answers, timestampKey)
+		if back := readOpendatasoft(written); !maps.Equal(back, answers) {
+			t.Errorf("%q: %v became %v", value, answers, back)
+		}
+	})
+}
