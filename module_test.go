@@ -255,3 +255,25 @@ func TestExample(t *testing.T) {
 		}
 	}
 }
+
+// TestModulePath holds the module path in the documents against go.mod.
+func TestModulePath(t *testing.T) {
+	module, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := regexp.MustCompile(`(?m)^module (\S+)$`).FindSubmatch(module)
+	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 (\S+)$`).FindSubmatch(module)
+	if path == nil || version == nil {
+		t.Fatal("go.mod has another form")
+	}
+	for _, file := range []string{"xcaddy.txt", "README.md"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("xcaddy build %s --with %s=.", version[1], path[1]); !bytes.Contains(content, []byte(want)) {
+			t.Errorf("%s lacks %s", file, want)
+		}
+	}
+}

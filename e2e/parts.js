@@ -1,0 +1,86 @@
+// The real parts of the end-to-end tests: the portal, Caddy and Chromium.
+import { spawn, execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const here = path.dirname(fileURLToPath(import.meta.url));
+export const screenshots = path.join(here, "screenshots");
+const root = path.dirname(here);
+
+async function freePort() {
+  const server = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return String(port);
+}
+
+async function accepts(port, process) {
+  for (let tries = 0; tries < 600; tries++) {
+    if (process.exitCode !== null) throw new Error(`${process.spawnargs.join(" ")} ended with ${process.exitCode}`);
+    const connected = await new Promise((resolve) => {
+      const socket = net.connect(port, "127.0.0.1");
+      socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("connect", () => socket.destroy());
+    });
+    if (connected) return;
+    await sleep(100);
+  }
+  throw new Error(`${process.spawnargs.join(" ")} does not listen on ${port}`);
+}
+
+// start builds Caddy, runs the portal behind it, and opens a browser for which
+// every *.example host is this machine.
+export async function start() {
+  mkdirSync(screenshots, { recursive: true });
+  const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
+  const caddyBinary = path.join(folder, "caddy");
+  execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+
+  const ports = { HTTP_PORT: await freePort(), HTTPS_PORT: await freePort(), PORTAL_PORT: await freePort() };
+  const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
+  const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
+    env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage") },
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  for (const child of [portal, caddy]) child.stderr.on("data", (data) => (log += data));
+
+  let browser;
+  const stop = async () => {
+    await browser?.close();
+    for (const child of [caddy, portal]) {
+      if (child.exitCode !== null) continue;
+      const ended = new Promise((resolve) => child.once("exit", resolve));
+      child.kill();
+      await ended;
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
+  try {
+    await accepts(ports.PORTAL_PORT, portal);
+    await accepts(ports.HTTPS_PORT, caddy);
+    browser = await chromium.launch({
+      executablePath: "/usr/bin/chromium",
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-quic",
+        "--no-first-run",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+        "--host-resolver-rules=MAP *.example 127.0.0.1",
+      ],
+    });
+  } catch (error) {
+    await stop();
+    throw new Error(log, { cause: error });
+  }
+  return { browser, site: `https://data.city.example:${ports.HTTPS_PORT}`, stop, log: () => log };
+}

@@ -1,0 +1,113 @@
+"""A small portal on Django: sessions, CSRF, languages, messages, log-in.
+
+Run as `python3 portal.py PORT`. Its data lives in a folder that is removed when it ends.
+"""
+
+import os
+import sys
+import tempfile
+
+import django
+from django.conf import settings
+
+PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
+<html lang="{{ language }}"><meta charset="utf-8"><title>{% block title %}Home{% endblock %}</title>
+<h1>Home</h1>
+{% for message in messages %}<p id="message">{{ message }}</p>{% endfor %}
+<p id="user">{{ user.username|default:"nobody" }}</p>
+<p id="visits">{{ request.session.visits }}</p>
+<form id="login" method="post" action="/login/">{% csrf_token %}
+<input name="username"><input name="password" type="password"><button>Log in</button></form>
+<form id="language" method="post" action="/i18n/setlang/">{% csrf_token %}
+<input name="next" type="hidden" value="/"><button name="language" value="fr">fr</button><button name="language" value="en">en</button></form>
+<a id="logout" href="/logout/">Log out</a>
+<img src="/measure/" alt="">
+<a id="charter" href="/terms/cookies-policy/">Cookies</a>
+</html>"""
+
+FOLDER = tempfile.TemporaryDirectory()
+
+settings.configure(
+    SECRET_KEY="only for tests",
+    ROOT_URLCONF=__name__,
+    ALLOWED_HOSTS=["*"],
+    SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
+    USE_I18N=True,
+    LANGUAGE_CODE="en",
+    LANGUAGES=[("en", "English"), ("fr", "Français")],
+    LOGIN_REDIRECT_URL="/",
+    MESSAGE_STORAGE="django.contrib.messages.storage.cookie.CookieStorage",
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": os.path.join(FOLDER.name, "portal.sqlite3")}},
+    DEFAULT_AUTO_FIELD="django.db.models.AutoField",
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
+    INSTALLED_APPS=[
+        "django.contrib.auth",
+        "django.contrib.contenttypes",
+        "django.contrib.messages",
+        "django.contrib.sessions",
+    ],
+    MIDDLEWARE=[
+        "django.contrib.sessions.middleware.SessionMiddleware",
+        "django.middleware.locale.LocaleMiddleware",
+        "django.middleware.csrf.CsrfViewMiddleware",
+        "django.contrib.auth.middleware.AuthenticationMiddleware",
+        "django.contrib.messages.middleware.MessageMiddleware",
+    ],
+    TEMPLATES=[
+        {
+            "BACKEND": "django.template.backends.django.DjangoTemplates",
+            "OPTIONS": {
+                "loaders": [("django.template.loaders.locmem.Loader", {"page.html": PAGE})],
+                "context_processors": [
+                    "django.template.context_processors.request",
+                    "django.contrib.auth.context_processors.auth",
+                    "django.contrib.messages.context_processors.messages",
+                ],
+            },
+        }
+    ],
+)
+django.setup()
+
+# What follows needs the settings.
+from django.contrib import messages  # noqa: E402
+from django.contrib.auth.models import User  # noqa: E402
+from django.contrib.auth.views import LoginView, LogoutView  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.http import HttpResponse  # noqa: E402
+from django.shortcuts import render  # noqa: E402
+from django.urls import include, path  # noqa: E402
+
+
+class Login(LoginView):
+    def form_valid(self, form):
+        messages.success(self.request, f"Welcome, {form.get_user()}")
+        return super().form_valid(form)
+
+
+def home(request):
+    request.session["visits"] = request.session.get("visits", 0) + 1
+    return render(request, "page.html")
+
+
+def measure(_request):
+    """Sets what the portal's owner has declared, and what nobody has."""
+    response = HttpResponse("<svg xmlns='http://www.w3.org/2000/svg'/>", content_type="image/svg+xml")
+    for name in ("_pk_id.1.1fff", "_ga", "AWSALB", "shadow"):
+        response.set_cookie(name, "1", max_age=3600, samesite="Lax")
+    return response
+
+
+urlpatterns = [
+    path("", home),
+    path("measure/", measure),
+    path("login/", Login.as_view(template_name="page.html")),
+    path("logout/", LogoutView.as_view(next_page="/")),
+    path("i18n/", include("django.conf.urls.i18n")),
+]
+
+if __name__ == "__main__":
+    with FOLDER:
+        call_command("migrate", verbosity=0)
+        User.objects.create_user("alice", password="wonderland")
+        call_command("runserver", f"127.0.0.1:{sys.argv[1]}", use_reloader=False)

@@ -1,0 +1,101 @@
+// A visitor with a real browser uses a real Django portal through the charter.
+// After each step the next request's raw Cookie header carries exactly the
+// cookies that the charter allows, and the portal still works.
+import assert from "node:assert/strict";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { screenshots, start } from "./parts.js";
+
+describe("a visitor of the portal", () => {
+  let parts, page;
+
+  before(async () => {
+    parts = await start();
+    const context = await parts.browser.newContext({ ignoreHTTPSErrors: true, locale: "en-GB", javaScriptEnabled: false });
+    page = await context.newPage();
+  });
+  after(() => parts?.stop());
+
+  // sends asserts the names in the Cookie header of the next request.
+  async function sends(...names) {
+    await page.goto(parts.site + "/", { waitUntil: "networkidle" });
+    const response = await page.goto(parts.site + "/", { waitUntil: "networkidle" });
+    const { cookie = "" } = await response.request().allHeaders();
+    const sent = cookie.split("; ").filter(Boolean).map((pair) => pair.split("=")[0]);
+    assert.deepEqual(sent.sort(), names.sort());
+  }
+  const text = (selector) => page.locator(selector).textContent();
+  const shot = (name) => page.screenshot({ path: path.join(screenshots, name + ".png"), fullPage: true });
+  async function openCharter() {
+    await page.goto(parts.site + "/");
+    await page.click("#charter");
+  }
+
+  test("first visit", async () => {
+    await sends("sessionid", "csrftoken");
+    assert.equal(await text("#visits"), "2");
+    assert.equal(await text("#user"), "nobody");
+  });
+
+  test("log in", async () => {
+    await page.fill("[name=username]", "alice");
+    await page.fill("[name=password]", "wonderland");
+    await page.click("#login button");
+    assert.equal(await text("#message"), "Welcome, alice");
+    assert.equal(await text("#user"), "alice");
+    await sends("sessionid", "csrftoken");
+    assert.equal(await page.locator("#message").count(), 0, "the message was shown twice");
+  });
+
+  test("switch language", async () => {
+    const language = () => page.locator("html").getAttribute("lang");
+    assert.equal(await language(), "en");
+    await page.click("#language button[value=fr]");
+    assert.equal(await language(), "fr");
+    await sends("sessionid", "csrftoken", "django_language");
+    await openCharter();
+    assert.equal(await language(), "fr");
+    await shot("charter-fr");
+    await page.goto(parts.site + "/");
+    await page.click("#language button[value=en]");
+    await openCharter();
+    assert.equal(await text("h1"), "Cookie policy");
+    await shot("charter-en");
+    await page.setViewportSize({ width: 320, height: 640 });
+    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.ok(overflow <= 0, `${overflow} px of horizontal scrolling`);
+    await shot("charter-en-320");
+    await page.setViewportSize({ width: 1280, height: 720 });
+  });
+
+  test("refuse all", async () => {
+    await openCharter();
+    assert.equal(await page.locator("input:checked").count(), 0, "something is accepted beforehand");
+    const buttons = await page.locator("button[name=all]").all();
+    const [accept, refuse] = await Promise.all(buttons.map((button) => button.boundingBox()));
+    assert.equal(accept.y, refuse.y);
+    assert.equal(accept.height, refuse.height);
+    assert.equal(Math.round(accept.width), Math.round(refuse.width));
+    await page.click("button[name=all][value=refused]");
+    assert.equal(page.url(), parts.site + "/terms/cookies-policy/?status=saved");
+    assert.equal(await text("[role=status]"), "Your choices have been saved.");
+    assert.equal(await page.locator("input[value=refused]:checked").count(), 2);
+    await shot("charter-refused");
+    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences");
+  });
+
+  test("accept one tracker", async () => {
+    await openCharter();
+    await page.check("input[name='answer.matomo'][value=granted]");
+    await page.click("button:not([name])");
+    assert.equal(await text("[role=status]"), "Your choices have been saved.");
+    await shot("charter-matomo");
+    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences", "_pk_id.1.1fff");
+  });
+
+  test("log out", async () => {
+    await page.click("#logout");
+    assert.equal(await text("#user"), "nobody");
+    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences", "_pk_id.1.1fff");
+  });
+});
