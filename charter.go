@@ -83,11 +83,26 @@ type Cookie struct {
 	// English or French: seconds, minutes, hours, days, weeks, months, years
 	// (`30 min`, `13 months`, `2 semaines`). Default: not declared.
 	Duration string `json:"duration,omitempty"`
+
+	// Where scripts or the portal set the cookie, if it is known: the domain of
+	// its Domain attribute, and the path of its Path attribute. A refused cookie
+	// is first removed from there. Default: not known; likely places are tried.
+	Domain string `json:"domain,omitempty"`
+	Path   string `json:"path,omitempty"`
+
+	// Attributes that are added to the portal's Set-Cookie line if it lacks
+	// them (RFC 6265bis, section 4.1.2): Secure (on https only), HttpOnly, and
+	// SameSite, which is `Strict`, `Lax` or `None`. Default: none is added.
+	Secure   bool   `json:"secure,omitempty"`
+	HTTPOnly bool   `json:"http_only,omitempty"`
+	SameSite string `json:"same_site,omitempty"`
+
+	limit duration // the longest lifetime that is let through
 }
 
 // cookieFields are the fields of a row, as a charter file and a Caddyfile
 // block write them.
-var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration"}
+var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration", "domain", "path", "secure", "http_only", "same_site"}
 
 // cookieTexts are those of them that can differ by language.
 var cookieTexts = []string{"provider", "service", "purpose"}
@@ -148,6 +163,15 @@ func (c *Cookie) validate() (field string, err error) {
 		if _, err := parseDuration(c.Duration); err != nil {
 			return "duration", err
 		}
+	}
+	if c.Domain != "" && (!isHost(c.Domain) || strings.HasPrefix(c.Domain, ".")) {
+		return "domain", fmt.Errorf("unusable domain %q; write a host in lower case, such as example.fr", c.Domain)
+	}
+	if c.Path != "" && !isPath(c.Path) {
+		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
+	}
+	if c.SameSite != "" && !slices.Contains([]string{"Strict", "Lax", "None"}, c.SameSite) {
+		return "same_site", fmt.Errorf("unknown same_site %q; use Strict, Lax or None", c.SameSite)
 	}
 	return "", nil
 }
@@ -297,6 +321,20 @@ func (d duration) seconds() int {
 	return d.count * secondsPerUnit[d.unit]
 }
 
+// longest returns the longest lifetime that a row allows: the declared one, but
+// no more than browsers keep a cookie, nor, for an exempt row, 13 months (CNIL,
+// audience measurement exempt from consent).
+func (c *Cookie) longest() duration {
+	limit := duration{maxLifetime, "second"}
+	if exempt := (duration{13, "month"}); c.Exempt && exempt.seconds() < limit.seconds() {
+		limit = exempt
+	}
+	if declared, err := parseDuration(c.Duration); err == nil && declared.seconds() < limit.seconds() {
+		limit = declared
+	}
+	return limit
+}
+
 // A row is a Cookie with the places where it (under the empty key) and its
 // fields were written, so that an error can name them.
 type row struct {
@@ -325,7 +363,8 @@ func (r *row) set(field, language string, values []string, place string) (err er
 	}
 	r.places[key] = place
 
-	if field == "exempt" && len(values) == 0 {
+	isFlag := field == "exempt" || field == "secure" || field == "http_only"
+	if isFlag && len(values) == 0 {
 		values = []string{"true"}
 	}
 	switch {
@@ -337,6 +376,12 @@ func (r *row) set(field, language string, values []string, place string) (err er
 		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", field, len(values))
 	}
 
+	flag := false
+	if isFlag {
+		if flag, err = strconv.ParseBool(values[0]); err != nil {
+			return fmt.Errorf("%s is true or false, not %q", field, values[0])
+		}
+	}
 	switch field {
 	case "name":
 		r.Name = values
@@ -353,11 +398,19 @@ func (r *row) set(field, language string, values []string, place string) (err er
 	case "consent":
 		r.Consent = values[0]
 	case "exempt":
-		if r.Exempt, err = strconv.ParseBool(values[0]); err != nil {
-			err = fmt.Errorf("exempt is true or false, not %q", values[0])
-		}
+		r.Exempt = flag
 	case "duration":
 		r.Duration = values[0]
+	case "domain":
+		r.Domain = values[0]
+	case "path":
+		r.Path = values[0]
+	case "secure":
+		r.Secure = flag
+	case "http_only":
+		r.HTTPOnly = flag
+	case "same_site":
+		r.SameSite = values[0]
 	}
 	return err
 }
@@ -548,6 +601,7 @@ func newCharter(sources ...source) (*charter, error) {
 		}
 	}
 	for _, cookie := range c.cookies {
+		cookie.limit = cookie.longest()
 		for _, pattern := range cookie.patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 				c.prefixes[prefix] = cookie
@@ -587,21 +641,22 @@ const (
 	allowed    verdict = "allowed"
 )
 
-// verdict judges a name. It asks the preference only where a row needs it.
-func (c *charter) verdict(name string, visitor *preference) verdict {
+// judge returns the verdict of a name, and the row that declares it. It asks
+// the preference only where the row needs it.
+func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 	cookie := c.find(name)
 	if cookie == nil {
-		return undeclared
+		return undeclared, nil
 	}
 	key := cookie.consentKey()
 	if key == "" {
-		return allowed
+		return allowed, cookie
 	}
 	switch answer := visitor.answer(key); {
 	case answer == answerGranted, answer == answerNone && cookie.Exempt:
-		return allowed
+		return allowed, cookie
 	default:
-		return refused
+		return refused, cookie
 	}
 }
 

@@ -98,8 +98,8 @@ func TestCharterErrors(t *testing.T) {
 		{"cookie: []", `unknown field "cookie"; a charter has "updated" and "cookies", at f:1`},
 		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
 		{row + "---\n" + row, "the charter has a second document; keep one, at f"},
-		{"cookies:\n  - a", "a row has the fields name, match, provider, service, purpose, category, consent, exempt, duration, at f:2"},
-		{row + "    purposes: x", `unknown field "purposes"; a cookie has name, match, provider, service, purpose, category, consent, exempt, duration, at f:5`},
+		{"cookies:\n  - a", "a row has the fields name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, at f:2"},
+		{row + "    purposes: x", `unknown field "purposes"; a cookie has name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, at f:5`},
 		{row + "    purpose: x", "purpose already specified, at f:5"},
 		{row + "    category: [a, b]", "category already specified, at f:5"},
 		{row + "    duration: [a, b]", "duration takes one value, not 2; put texts of several words in quotes, at f:5"},
@@ -288,7 +288,8 @@ func TestVerdict(t *testing.T) {
 		visitor := &preference{decoded: true, answers: test.answers}
 		var got string
 		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
-			got += string(charter.verdict(name, visitor))[:1]
+			judged, _ := charter.judge(name, visitor)
+			got += string(judged)[:1]
 		}
 		if got != test.want {
 			t.Errorf("%v: got %s", test.answers, got)

@@ -3,10 +3,9 @@ package cookiecharter
 import (
 	"io"
 	"net/http"
+	"slices"
 	"strings"
-
-	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -72,70 +71,205 @@ func isSetCookie(key string) bool {
 	return len(key) == len("Set-Cookie") && strings.EqualFold(key, "Set-Cookie")
 }
 
-// A filter applies the charter to one answer's headers, as the last hand on
-// them before they leave: whatever the handlers below call first (WriteHeader,
-// Write, ReadFrom, Flush), the Set-Cookie lines are judged before it.
+// A filter applies the charter to one request and its answer. On the answer it
+// is the last hand on the headers before they leave: whatever the handlers below
+// call first (WriteHeader, Write, ReadFrom, Flush), the cookies are judged
+// before it.
 type filter struct {
 	caddyhttp.ResponseWriterWrapper
 	handler *Handler
+	request *http.Request
 	visitor preference
+
+	refused bool // the request has declared cookies that the visitor does not allow
+	room    int  // for their expiries, in bytes
+	expired bool // the expiries are in the header
 	sent    bool // the final header is on its way
 }
 
-// withhold drops from the header map every Set-Cookie line that is not allowed.
-// Lines that are kept are kept as they came, and so is the slice that holds
-// them: other answers may share it.
-func (f *filter) withhold() {
-	header := f.Header()
-	for key, lines := range header {
-		if !isSetCookie(key) {
+// edit returns the lines that apply keeps, as it leaves them. The slice is
+// copied only if something changes, as other answers may share it.
+func edit(lines []string, apply func(line string) (edited string, keep bool)) []string {
+	for i, line := range lines {
+		edited, keep := apply(line)
+		if keep && edited == line {
 			continue
 		}
-		kept := lines
-		for i, line := range lines {
-			if f.judge(line) == allowed {
-				if len(kept) < len(lines) {
-					kept = append(kept, line)
-				}
-				continue
-			}
-			if len(kept) == len(lines) {
-				kept = append(make([]string, 0, len(lines)-1), lines[:i]...)
+		changed := append(make([]string, 0, len(lines)), lines[:i]...)
+		if keep {
+			changed = append(changed, edited)
+		}
+		for _, line := range lines[i+1:] {
+			if edited, keep := apply(line); keep {
+				changed = append(changed, edited)
 			}
 		}
-		switch len(kept) {
-		case 0:
-			delete(header, key)
-		case len(lines):
-		default:
-			header[key] = kept
+		return changed
+	}
+	return lines
+}
+
+// editHeader applies edit to a key of a header map, and removes the key with
+// its last line.
+func editHeader(header http.Header, key string, apply func(line string) (edited string, keep bool)) {
+	lines := header[key]
+	edited := edit(lines, apply)
+	if len(edited) == 0 {
+		delete(header, key)
+	} else if &edited[0] != &lines[0] {
+		header[key] = edited
+	}
+}
+
+// dropCookies drops from the request every cookie that is not allowed. What is
+// kept is kept as it came.
+func (f *filter) dropCookies() {
+	editHeader(f.request.Header, "Cookie", f.dropPairs)
+	if f.handler.RequestCookies != passCookies {
+		delete(f.request.Header, "Cookie2")
+	}
+}
+
+// dropPairs drops the pairs of one Cookie line.
+func (f *filter) dropPairs(line string) (string, bool) {
+	var kept strings.Builder // in use once a pair was dropped
+	dropped := false
+	for start := 0; start < len(line); {
+		end := start + strings.IndexByte(line[start:]+";", ';')
+		pair := strings.Trim(line[start:end], " \t")
+		switch {
+		case pair == "":
+		case !f.keepsPair(pair):
+			if !dropped {
+				dropped = true
+				kept.WriteString(strings.TrimRight(line[:start], "; \t"))
+			}
+		case dropped:
+			if kept.Len() > 0 {
+				kept.WriteString("; ")
+			}
+			kept.WriteString(pair)
+		}
+		start = end + 1
+	}
+	if !dropped {
+		return line, true
+	}
+	return kept.String(), kept.Len() > 0
+}
+
+// keepsPair judges one pair of a Cookie line, and reports it.
+func (f *filter) keepsPair(pair string) bool {
+	name, _, ok := cutPair(pair)
+	judged := undeclared
+	if ok && isToken(name) {
+		judged, _ = f.handler.charter.judge(name, &f.visitor)
+	}
+	if judged == refused {
+		f.refused = true
+	}
+	if f.handler.RequestCookies == passCookies {
+		return true
+	}
+	f.handler.report("judged Cookie", name, judged, f.handler.fromPortal)
+	return judged == allowed
+}
+
+// finish brings the final header into the state in which it leaves.
+func (f *filter) finish() {
+	f.withhold()
+	f.expire()
+}
+
+// withhold drops from the header map every Set-Cookie line that is not allowed.
+// Lines that are kept are kept as they came, save that one which would live too
+// long is shortened, and one that lacks a declared attribute gets it.
+func (f *filter) withhold() {
+	header := f.Header()
+	for key := range header {
+		if isSetCookie(key) {
+			editHeader(header, key, f.judgeLine)
 		}
 	}
 }
 
-// judge returns the verdict of one Set-Cookie line, and reports it.
-func (f *filter) judge(line string) verdict {
+// judgeLine judges one Set-Cookie line, and reports it.
+func (f *filter) judgeLine(line string) (string, bool) {
 	name, ok := setCookieName(line)
-	judged := undeclared
+	judged, row := undeclared, (*Cookie)(nil)
 	if ok {
-		judged = f.handler.charter.verdict(name, &f.visitor)
+		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
-	if judged != allowed {
-		f.handler.withheld[judged].Inc()
+	if row != nil && row.consentKey() != "" {
+		makePrivate(f.Header()) // another visitor's answer could differ
 	}
-	if judged != allowed || !f.sent { // what was kept is seen once more after it was sent
-		if c := f.handler.logger.Check(zapcore.DebugLevel, "judged Set-Cookie"); c != nil {
-			c.Write(zap.String("cookie", name), zap.String("verdict", string(judged)))
+	if judged == allowed {
+		line = f.amend(line, row)
+	} else if ok {
+		// A deletion is not a deposit.
+		if _, longest := readLifetime(line, f.now); longest.deletes() {
+			f.handler.report("passed a deletion", name, allowed, nil)
+			return line, true
 		}
 	}
-	return judged
+	if judged != allowed || !f.sent { // what was kept is seen once more after it was sent
+		f.handler.report("judged Set-Cookie", name, judged, f.handler.fromBrowser)
+	}
+	return line, judged == allowed
+}
+
+// now returns the time from which the dates in this answer count. Browsers
+// correct their clock by the answer's own Date; the earlier of the two lets a
+// cookie live longer, so it is the safe one.
+func (f *filter) now() time.Time {
+	now := time.Now()
+	if date, err := http.ParseTime(f.Header().Get("Date")); err == nil && date.Before(now) {
+		return date
+	}
+	return now
+}
+
+// expire adds the lines that remove refused cookies from the browser.
+func (f *filter) expire() {
+	header := f.Header()
+	if !f.refused || f.expired || isShared(header) {
+		return
+	}
+	f.expired = true
+	lines := expiries(f.refusedCookies(), f.request, f.room)
+	lines = slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(header["Set-Cookie"], line) })
+	if len(lines) > 0 {
+		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+		makePrivate(header)
+	}
+}
+
+// refusedCookies returns the cookies in the request that are declared and not
+// allowed, each once.
+func (f *filter) refusedCookies() []refusedCookie {
+	var cookies []refusedCookie
+	for _, line := range f.visitor.lines {
+		for pair := range strings.SplitSeq(line, ";") {
+			name, _, ok := cutPair(pair)
+			if !ok || !isToken(name) {
+				continue
+			}
+			judged, row := f.handler.charter.judge(name, &f.visitor)
+			if cookie := (refusedCookie{name, row}); judged == refused && !slices.Contains(cookies, cookie) {
+				cookies = append(cookies, cookie)
+			}
+		}
+	}
+	return cookies
 }
 
 // WriteHeader filters informational answers (1xx) as well as the final one.
 func (f *filter) WriteHeader(status int) {
-	f.withhold()
 	if status < 100 || status > 199 || status == http.StatusSwitchingProtocols {
+		f.finish()
 		f.sent = true
+	} else {
+		f.withhold()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
 }
@@ -143,7 +277,7 @@ func (f *filter) WriteHeader(status int) {
 // Write filters if the handler has not called WriteHeader.
 func (f *filter) Write(body []byte) (int, error) {
 	if !f.sent {
-		f.withhold()
+		f.finish()
 		f.sent = true
 	}
 	return f.ResponseWriterWrapper.Write(body)
@@ -152,7 +286,7 @@ func (f *filter) Write(body []byte) (int, error) {
 // ReadFrom is Write for a whole reader; it keeps sendfile possible.
 func (f *filter) ReadFrom(body io.Reader) (int64, error) {
 	if !f.sent {
-		f.withhold()
+		f.finish()
 		f.sent = true
 	}
 	return f.ResponseWriterWrapper.ReadFrom(body)
@@ -162,7 +296,7 @@ func (f *filter) ReadFrom(body io.Reader) (int64, error) {
 // known: the writer below may be unable to flush.
 func (f *filter) FlushError() error {
 	if !f.sent {
-		f.withhold()
+		f.finish()
 	}
 	return http.NewResponseController(f.ResponseWriter).Flush()
 }

@@ -24,6 +24,7 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
+	"go.uber.org/zap"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/websocket"
 
@@ -103,7 +104,7 @@ func TestWithholdLeavesSlices(t *testing.T) {
 		before := slices.Clone(lines)
 		w := httptest.NewRecorder()
 		w.Header()["Set-Cookie"] = lines
-		f := &filter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: handler}
+		f := &filter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: handler, request: httptest.NewRequest(http.MethodGet, "/", nil)}
 		f.withhold()
 		if !slices.Equal(lines, before) {
 			t.Errorf("%q became %q", before, lines)
@@ -149,7 +150,7 @@ func init() {
 // portalCookies are lines of which the charter of the tests allows the first
 // and the last only.
 var portalCookies = []string{
-	"sessionid=1; Path=/; Expires=Thu, 01 Jan 2032 00:00:00 GMT; HttpOnly",
+	"sessionid=1; Path=/; Expires=Thu, 01 Jan 2032 00:00:00 GMT; Max-Age=600; HttpOnly",
 	"AWSALB=1; Path=/",
 	"_pk_id.1.1fff=1; Path=/",
 	"=nameless",
@@ -806,3 +807,132 @@ func do(t *testing.T, method, url string, header http.Header, body string) (*htt
 	}
 	return response, string(content)
 }
+
+// rawUpstream answers every connection with the same bytes, and returns its
+// address.
+func rawUpstream(t *testing.T, answer string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer connection.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+					io.WriteString(connection, answer)
+				}
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
+// TestDropPairs shows what becomes of one Cookie line.
+func TestDropPairs(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"", ""},
+		{"sessionid=1", "sessionid=1"},
+		{"sessionid=1; csrftoken=2", "sessionid=1; csrftoken=2"},
+		{"sessionid=1;csrftoken=2 ; ", "sessionid=1;csrftoken=2 ; "}, // nothing is dropped: as it came
+		{"x=1", ""},
+		{"x=1; y=2; z", ""},
+		{"sessionid=1; x=2; csrftoken=3", "sessionid=1; csrftoken=3"},
+		{"x=1; sessionid=2", "sessionid=2"},
+		{"sessionid=1; x=2", "sessionid=1"},
+		{"sessionid=1;x=2;;csrftoken= \"3,=\xff\" ;y=4", "sessionid=1; csrftoken= \"3,=\xff\""},
+		{"sessionid=1; sessionid=2; x=3", "sessionid=1; sessionid=2"},
+		{"sessionid", ""},
+		{"sessionid; csrftoken=2", "csrftoken=2"},
+		{"=sessionid; =sessionid=1; csrftoken=2", "csrftoken=2"},
+		{"\xa0sessionid=1; SESSIONID=1; session.id=1; sessionid%20=1; csrftoken=2", "csrftoken=2"},
+		{"\"sessionid\"=1; $Version=1; csrftoken=2", "csrftoken=2"},
+		{"_pk_id.1.1=1; csrftoken=2", "csrftoken=2"},
+		{"cookies_preferences=junk; x=1", "cookies_preferences=junk"},
+		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
+	} {
+		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")}
+		got, keep := f.dropPairs(test.line)
+		if got != test.want || keep != (got != "" || test.line == "") {
+			t.Errorf("%q: got %q %v, want %q", test.line, got, keep, test.want)
+		}
+		if again, _ := f.dropPairs(got); again != got {
+			t.Errorf("%q: not idempotent: %q", test.line, again)
+		}
+	}
+}
+
+// TestCookiesOfRequests sends cookies over every version of HTTP, and looks at
+// what the portal gets.
+func TestCookiesOfRequests(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["Cookie"], r.Header["Cookie2"])
+	}))
+	defer upstream.Close()
+	proxy := "\nreverse_proxy " + upstream.Listener.Addr().String()
+	sent := http.Header{"Cookie": {"sessionid=1; unknown=2", "unknown=3", "_pk_id.1.1=4; csrftoken=5", "django_language=6;cookies_preferences={}"}, "Cookie2": {"$Version=1"}}
+	for block, want := range map[string]map[string]string{
+		"cookie_charter": {
+			"HTTP/1.1": `["sessionid=1" "csrftoken=5" "django_language=6;cookies_preferences={}"] []`,
+			"HTTP/2.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
+			"HTTP/3.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
+		},
+		"cookie_charter {\n request_cookies pass\n}": {
+			"HTTP/1.1": `["sessionid=1; unknown=2" "unknown=3" "_pk_id.1.1=4; csrftoken=5" "django_language=6;cookies_preferences={}"] ["$Version=1"]`,
+			"HTTP/2.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6; cookies_preferences={}"] ["$Version=1"]`,
+			"HTTP/3.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6;cookies_preferences={}"] ["$Version=1"]`,
+		},
+	} {
+		address := serve(t, true, block+proxy)
+		for version, client := range clients(t) {
+			request, _ := http.NewRequest(http.MethodGet, "https://"+address+"/", nil)
+			request.Header = sent.Clone()
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if string(got) != want[version] {
+				t.Errorf("%q over %s: got %s", block, version, got)
+			}
+		}
+	}
+}
+
+// A request of which nothing is dropped costs nothing: the slice stays.
+func TestDropNothing(t *testing.T) {
+	f := &filter{
+		handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"),
+		request: httptest.NewRequest(http.MethodGet, "/", nil),
+		visitor: preference{decoded: true},
+	}
+	f.handler.logger = zap.NewNop()
+	lines := []string{"sessionid=1; csrftoken=2", "django_language=fr"}
+	f.request.Header["Cookie"] = lines
+	if allocations := testing.AllocsPerRun(100, f.dropCookies); allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+	if got := f.request.Header["Cookie"]; &got[0] != &lines[0] {
+		t.Error("the slice was replaced")
+	}
+	header := http.Header{"Set-Cookie": {"sessionid=1; Path=/; Max-Age=60", "csrftoken=2"}}
+	f.ResponseWriter = fixedHeader{header: header}
+	if allocations := testing.AllocsPerRun(100, f.withhold); allocations != 0 {
+		t.Errorf("%v allocations for Set-Cookie", allocations)
+	}
+}
+
+// fixedHeader is a response writer of which only the header counts.
+type fixedHeader struct {
+	http.ResponseWriter
+	header http.Header
+}
+
+func (f fixedHeader) Header() http.Header { return f.header }

@@ -5,12 +5,11 @@
 package cookiecharter
 
 import (
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -26,8 +25,8 @@ func init() {
 	httpcaddyfile.RegisterDirectiveOrder("cookie_charter", httpcaddyfile.Before, "header")
 }
 
-// Handler withholds the cookies that a charter does not allow, and serves that
-// charter as a page.
+// Handler withholds the cookies that a charter does not allow, in both
+// directions, and serves that charter as a page.
 //
 // The charter is one table, declared by presets, charter files and inline
 // cookies. Where none of the three is given, it is the preset `opendatasoft`.
@@ -71,10 +70,27 @@ type Handler struct {
 	// as necessary.
 	Preference PreferenceFormat `json:"preference,omitzero"`
 
-	charter  *charter
-	page     *page
-	withheld map[verdict]prometheus.Counter
-	logger   *zap.Logger
+	// What happens to cookies in requests that the charter does not allow:
+	// `filter` drops them before the portal, `pass` lets them through, for a
+	// portal that needs them. Default: `filter`.
+	RequestCookies string `json:"request_cookies,omitempty"`
+
+	// What the declared durations do: `enforce` shortens a cookie that would
+	// outlive its row's duration, 400 days, or 13 months for an exempt row;
+	// `declare` only publishes them. Default: `enforce`.
+	Durations string `json:"durations,omitempty"`
+
+	// The date of `lastUpdate`, as `2026-11-21`, with which
+	// `/.well-known/gpc.json` tells that this site respects Global Privacy
+	// Control (the request field `Sec-GPC`), as it does in any case. Default:
+	// none; the file is not served.
+	GPC string `json:"gpc,omitempty"`
+
+	charter     *charter
+	page        *page
+	fromBrowser withheld
+	fromPortal  withheld
+	logger      *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -104,7 +120,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Preference.Cookie == "" {
 		h.Preference.Cookie = defaultPreferenceCookie
 	}
-	if err := h.Preference.validate(); err != nil {
+	if h.RequestCookies == "" {
+		h.RequestCookies = "filter"
+	}
+	if h.Durations == "" {
+		h.Durations = "enforce"
+	}
+	if err := h.validateOptions(); err != nil {
 		return err
 	}
 
@@ -115,11 +137,44 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.page, err = newPage(h); err != nil {
 		return err
 	}
-	if h.withheld, err = withheldCounters(ctx.GetMetricsRegistry()); err != nil {
+	if h.fromBrowser, h.fromPortal, err = newWithheld(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
 	h.logLoaded(ctx)
 	return nil
+}
+
+// What the options of two values are called where they turn something off.
+const (
+	passCookies      = "pass"
+	declareDurations = "declare"
+)
+
+// validateOptions returns the first option with a value that cannot be used.
+// An option that is not given has none.
+func (h *Handler) validateOptions() error {
+	if h.Page != "" {
+		if err := validatePagePath(h.Page); err != nil {
+			return err
+		}
+	}
+	if h.Language != "" && !slices.Contains(pageLanguages, h.Language) {
+		return fmt.Errorf("the page does not speak %q; use one of %s", h.Language, strings.Join(pageLanguages, ", "))
+	}
+	if !slices.Contains([]string{"", "filter", passCookies}, h.RequestCookies) {
+		return fmt.Errorf("unknown request_cookies %q; use filter or pass", h.RequestCookies)
+	}
+	if !slices.Contains([]string{"", "enforce", declareDurations}, h.Durations) {
+		return fmt.Errorf("unknown durations %q; use enforce or declare", h.Durations)
+	}
+	for _, date := range []string{h.Updated, h.GPC} {
+		if date != "" {
+			if _, err := parseDate(date); err != nil {
+				return err
+			}
+		}
+	}
+	return h.Preference.validate()
 }
 
 // loadCharter joins what is declared, the weakest source first.
@@ -180,44 +235,40 @@ func (h *Handler) logLoaded(ctx caddy.Context) {
 	h.logger.Info("charter loaded", fields...)
 }
 
-// withheldCounters registers the counters of withheld cookies, or finds those
-// that another site's handler has registered.
-func withheldCounters(registry *prometheus.Registry) (map[verdict]prometheus.Counter, error) {
-	vector := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Namespace: "caddy",
-		Subsystem: "cookie_charter",
-		Name:      "withheld_cookies_total",
-		Help:      "Set-Cookie lines that did not go to the browser, by verdict: undeclared (or unreadable), refused (or unanswered).",
-	}, []string{"verdict"})
-	if err := registry.Register(vector); err != nil {
-		registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
-		if !ok {
-			return nil, err
-		}
-		vector = registered.ExistingCollector.(*prometheus.CounterVec)
-	}
-	return map[verdict]prometheus.Counter{
-		undeclared: vector.WithLabelValues(string(undeclared)),
-		refused:    vector.WithLabelValues(string(refused)),
-	}, nil
-}
-
-// ServeHTTP serves the page, or lets the next handlers answer through the
-// filter.
+// ServeHTTP is the way of a request: the visitor's preference is read, the
+// cookies in the request are judged, the page or the next handlers answer, and
+// the cookies in the answer are judged on their way out.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	visitor := preference{lines: r.Header["Cookie"], cookie: h.Preference.Cookie}
-	if h.page.serves(r.URL.Path) {
-		return h.page.serve(w, r, &visitor)
-	}
 	f := &filter{
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
-		visitor:               visitor,
+		request:               r,
+		visitor: preference{
+			lines:   r.Header["Cookie"],
+			cookie:  h.Preference.Cookie,
+			opposed: slices.Equal(r.Header["Sec-Gpc"], []string{"1"}),
+		},
+		room: maxExpiries,
 	}
-	err := next.ServeHTTP(f, r)
+	f.dropCookies()
+
+	var err error
+	switch {
+	case h.page.serves(r.URL.Path):
+		err = h.page.serve(f)
+	case h.GPC != "" && r.URL.Path == gpcPath:
+		err = serveGPC(f, h.GPC)
+	default:
+		err = next.ServeHTTP(f, r)
+	}
+
 	// What was written is filtered by now. What is still to leave are trailers,
-	// an error's answer, and the headers of an answer that nobody wrote.
-	f.withhold()
+	// or an error's answer, or the header of an answer that nobody wrote.
+	if f.sent {
+		f.withhold()
+	} else {
+		f.finish()
+	}
 	return err
 }
 
@@ -240,11 +291,19 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        consent  <key>
 //	        exempt
 //	        duration <text>
+//	        domain   <host>
+//	        path     <path>
+//	        secure
+//	        http_only
+//	        same_site Strict|Lax|None
 //	    }
-//	    updated    <date>
-//	    page       <path>
-//	    language   <language>
-//	    preference <format> [<cookie>]
+//	    updated         <date>
+//	    page            <path>
+//	    language        <language>
+//	    preference      <format> [<cookie>]
+//	    request_cookies filter|pass
+//	    durations       enforce|declare
+//	    gpc             <date>
 //	}
 //
 // `preset`, `charter` and `cookie` can be repeated; `provider`, `service` and
@@ -280,26 +339,20 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			inline.rows = append(inline.rows, declared)
 			h.Cookies = append(h.Cookies, declared.Cookie)
-		case "updated":
-			if err := unmarshalOnce(d, &h.Updated); err != nil {
-				return err
+		case "updated", "page", "language", "request_cookies", "durations", "gpc":
+			value := map[string]*string{
+				"updated":         &h.Updated,
+				"page":            &h.Page,
+				"language":        &h.Language,
+				"request_cookies": &h.RequestCookies,
+				"durations":       &h.Durations,
+				"gpc":             &h.GPC,
+			}[subdirective]
+			if *value != "" {
+				return d.Errf("%s already specified", subdirective)
 			}
-			if _, err := parseDate(h.Updated); err != nil {
-				return d.WrapErr(err)
-			}
-		case "page":
-			if err := unmarshalOnce(d, &h.Page); err != nil {
-				return err
-			}
-			if err := validatePagePath(h.Page); err != nil {
-				return d.WrapErr(err)
-			}
-		case "language":
-			if err := unmarshalOnce(d, &h.Language); err != nil {
-				return err
-			}
-			if err := validateLanguage(h.Language); err != nil {
-				return d.WrapErr(err)
+			if !d.AllArgs(value) {
+				return d.ArgErr()
 			}
 		case "preference":
 			if h.Preference.Format != "" {
@@ -312,29 +365,17 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if d.NextArg() {
 				return d.ArgErr()
 			}
-			if err := h.Preference.validate(); err != nil {
-				return d.WrapErr(err)
-			}
 		default:
 			return d.Errf("unrecognized subdirective: %s", subdirective)
+		}
+		if err := h.validateOptions(); err != nil {
+			return d.WrapErr(err)
 		}
 	}
 	// Only the adapter knows the lines of inline rows, so look for their
 	// mistakes here.
 	_, err := newCharter(inline)
 	return err
-}
-
-// unmarshalOnce reads the only argument of a subdirective that stands once.
-func unmarshalOnce(d *caddyfile.Dispenser, value *string) error {
-	name := d.Val()
-	if *value != "" {
-		return d.Errf("%s already specified", name)
-	}
-	if !d.AllArgs(value) {
-		return d.ArgErr()
-	}
-	return nil
 }
 
 func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {

@@ -167,8 +167,8 @@ func TestMetricsAndLogs(t *testing.T) {
 		// The request for the metrics withholds four more.
 		_, metrics := get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
 		for _, want := range []string{
-			`caddy_cookie_charter_withheld_cookies_total{verdict="refused"} 6`,
-			`caddy_cookie_charter_withheld_cookies_total{verdict="undeclared"} 18`,
+			`caddy_cookie_charter_withheld_cookies_total{from="browser",verdict="refused"} 6`,
+			`caddy_cookie_charter_withheld_cookies_total{from="browser",verdict="undeclared"} 18`,
 		} {
 			if !strings.Contains(metrics, want+"\n") {
 				t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter.*`).FindAllString(metrics, -1))

@@ -62,14 +62,16 @@ type texts struct {
 	Save            string            `yaml:"save"`
 	Accept          string            `yaml:"accept"`
 	Refuse          string            `yaml:"refuse"`
-	Stored          map[string]string `yaml:"stored"` // by answer
+	Stored          map[string]string `yaml:"stored"`  // by answer
+	Opposed         string            `yaml:"opposed"` // by Global Privacy Control
 	Status          map[string]string `yaml:"status"`
 
-	PromiseTitle string   `yaml:"promise_title"`
-	Promise      string   `yaml:"promise"`
-	LimitsTitle  string   `yaml:"limits_title"`
-	Limits       []string `yaml:"limits"`
-	LimitsAdvice string   `yaml:"limits_advice"`
+	PromiseTitle string            `yaml:"promise_title"`
+	Promise      string            `yaml:"promise"`
+	Promises     map[string]string `yaml:"promises"` // by what is kept
+	LimitsTitle  string            `yaml:"limits_title"`
+	Limits       []string          `yaml:"limits"`
+	LimitsAdvice string            `yaml:"limits_advice"`
 
 	tag language.Tag
 }
@@ -103,6 +105,7 @@ type pageData struct {
 	Kinds     []pageKind
 	Questions []pageQuestion
 	Kept      string
+	Promises  []string
 	Updated   *pageDate
 }
 
@@ -132,6 +135,7 @@ type pageDate struct {
 type page struct {
 	charter    *charter
 	preference PreferenceFormat
+	promises   []string // keys of texts.Promises
 	lifetime   duration // of the stored preference
 	path       string   // without the slash at its end
 	texts      []*texts // the default language first, as in matcher
@@ -143,12 +147,6 @@ type page struct {
 }
 
 func newPage(h *Handler) (*page, error) {
-	if err := validatePagePath(h.Page); err != nil {
-		return nil, err
-	}
-	if err := validateLanguage(h.Language); err != nil {
-		return nil, err
-	}
 	p := &page{
 		charter:    h.charter,
 		preference: h.Preference,
@@ -161,6 +159,14 @@ func newPage(h *Handler) (*page, error) {
 		if p.lifetime, err = parseDuration(declared); err != nil {
 			return nil, err
 		}
+	}
+	p.promises = []string{"set"}
+	if h.RequestCookies != passCookies {
+		p.promises = append(p.promises, "requests")
+	}
+	p.promises = append(p.promises, "expiries")
+	if h.Durations != declareDurations {
+		p.promises = append(p.promises, "durations")
 	}
 	refusals := map[string]answer{}
 	for _, key := range h.charter.consentKeys() {
@@ -219,13 +225,6 @@ func validatePagePath(pagePath string) error {
 	return nil
 }
 
-func validateLanguage(name string) error {
-	if name != "" && !slices.Contains(pageLanguages, name) {
-		return fmt.Errorf("the page does not speak %q; use one of %s", name, strings.Join(pageLanguages, ", "))
-	}
-	return nil
-}
-
 // serves tells whether a path is the page's, or that of its style.
 func (p *page) serves(path string) bool {
 	rest, ok := strings.CutPrefix(path, p.path)
@@ -233,29 +232,28 @@ func (p *page) serves(path string) bool {
 }
 
 // serve answers every request to the page's paths.
-func (p *page) serve(w http.ResponseWriter, r *http.Request, visitor *preference) error {
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	isStyle := strings.HasSuffix(r.URL.Path, "/"+styleFile)
+func (p *page) serve(f *filter) error {
+	method, header := f.request.Method, f.Header()
+	header.Set("X-Content-Type-Options", "nosniff")
+	isStyle := strings.HasSuffix(f.request.URL.Path, "/"+styleFile)
 	canAnswer := !isStyle && len(p.charter.consentKeys()) > 0
-	switch {
-	case r.Method == http.MethodPost && canAnswer:
-		w.Header().Set("Cache-Control", "private, no-store")
-		return p.store(w, r, visitor)
-	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		allow := "GET, HEAD"
-		if canAnswer {
-			allow += ", POST"
-		}
-		w.Header().Set("Allow", allow)
-		w.Header().Set("Cache-Control", "private, no-store")
-		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", r.Method))
-	case isStyle:
-		w.Header().Set("Cache-Control", "public, max-age=31536000, immutable")
-		return write(w, "text/css; charset=utf-8", p.style)
-	default:
-		w.Header().Set("Cache-Control", "private, no-store")
-		return p.show(w, r, visitor)
+	isRead := method == http.MethodGet || method == http.MethodHead
+	if isStyle && isRead {
+		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+		return write(f, "text/css; charset=utf-8", p.style)
 	}
+	header.Set("Cache-Control", "private, no-store")
+	switch {
+	case isRead:
+		return p.show(f)
+	case method == http.MethodPost && canAnswer:
+		return p.store(f)
+	case canAnswer:
+		header.Set("Allow", "GET, HEAD, POST")
+	default:
+		header.Set("Allow", "GET, HEAD")
+	}
+	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", method))
 }
 
 func write(w http.ResponseWriter, contentType string, body []byte) error {
@@ -286,7 +284,8 @@ func (p *page) language(r *http.Request) *texts {
 
 // show writes the charter in the visitor's language, with the visitor's
 // stored answers.
-func (p *page) show(w http.ResponseWriter, r *http.Request, visitor *preference) error {
+func (p *page) show(f *filter) error {
+	r := f.request
 	text := p.language(r)
 	data := pageData{
 		Language:  text.tag.String(),
@@ -294,13 +293,16 @@ func (p *page) show(w http.ResponseWriter, r *http.Request, visitor *preference)
 		Site:      scheme(r) + "://" + r.Host,
 		Style:     p.styleName,
 		Kinds:     p.kinds(text),
-		Questions: p.questions(text, visitor),
+		Questions: p.questions(text, &f.visitor),
 		Kept:      text.duration(p.lifetime),
 	}
 	// Relative, as the path that the client sees is not always the one that
 	// arrives here.
 	if !strings.HasSuffix(r.URL.Path, "/") {
 		data.Style = path.Base(p.path) + "/" + p.styleName
+	}
+	for _, key := range p.promises {
+		data.Promises = append(data.Promises, text.Promises[key])
 	}
 	if date := p.charter.updated; !date.IsZero() {
 		words := fmt.Sprintf(text.Date, date.Day(), text.Months[date.Month()-1], date.Year())
@@ -321,10 +323,10 @@ func (p *page) show(w http.ResponseWriter, r *http.Request, visitor *preference)
 	if err := p.template.Execute(&body, data); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	w.Header().Set("Content-Language", data.Language)
-	w.Header().Set("Content-Security-Policy", pagePolicy)
-	w.Header().Set("Referrer-Policy", "same-origin")
-	return write(w, "text/html; charset=utf-8", body.Bytes())
+	f.Header().Set("Content-Language", data.Language)
+	f.Header().Set("Content-Security-Policy", pagePolicy)
+	f.Header().Set("Referrer-Policy", "same-origin")
+	return write(f, "text/html; charset=utf-8", body.Bytes())
 }
 
 // kinds returns the four kinds with the rows of each.
@@ -374,9 +376,12 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 		if key != string(Statistics) && key != string(FirstParty) && key != string(ThirdParty) && len(providers) > 0 {
 			question.Label = strings.Join(providers, ", ") + " – " + question.Label
 		}
-		stored := visitor.answer(key)
+		stored := visitor.given()[key]
 		question.Granted, question.Refused = stored == answerGranted, stored == answerRefused
 		question.Stored = text.Stored[stored.String()]
+		if stored == answerNone && visitor.opposed {
+			question.Stored = text.Opposed
+		}
 		questions = append(questions, question)
 	}
 	return questions
@@ -400,26 +405,33 @@ func (t *texts) duration(d duration) string {
 }
 
 // store takes a form post and leads back to the page.
-func (p *page) store(w http.ResponseWriter, r *http.Request, visitor *preference) error {
+func (p *page) store(f *filter) error {
+	r := f.request
 	if err := p.origins.Check(r); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
-	given, err := p.readForm(w, r)
+	given, err := p.readForm(f, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	status := statusUnchanged
 	if len(given) > 0 {
 		status = statusSaved
-		w.Header().Add("Set-Cookie", p.setCookie(given, r, visitor))
+		answers := map[string]answer{}
+		maps.Copy(answers, f.visitor.given())
+		maps.Copy(answers, given)
+		f.Header().Add("Set-Cookie", p.setCookie(answers, r))
+
+		// What is refused from now on is removed by this very answer.
+		f.visitor.answers, f.refused, f.room = answers, true, maxWithdrawal
 	}
 	query := url.Values{"status": {status}}
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
 	}
 	// Relative to the page, whose path the client may see otherwise.
-	w.Header().Set("Location", "?"+query.Encode())
-	w.WriteHeader(http.StatusSeeOther)
+	f.Header().Set("Location", "?"+query.Encode())
+	f.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
@@ -463,16 +475,13 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answ
 	return given, nil
 }
 
-// setCookie returns the line that stores the given answers beside those stored
-// before. Keys that the charter does not know belong to the portal's own
-// banner and are kept while there is room.
-func (p *page) setCookie(given map[string]answer, r *http.Request, visitor *preference) string {
-	answers := map[string]answer{}
-	maps.Copy(answers, visitor.decode())
-	maps.Copy(answers, given)
+// setCookie returns the line that stores answers. Keys that the charter does
+// not know belong to the portal's own banner and are kept while there is room.
+func (p *page) setCookie(answers map[string]answer, r *http.Request) string {
 	value := writeOpendatasoft(answers, time.Now())
 	if len(p.preference.Cookie)+len(value) > maxPreference {
 		keys := p.charter.consentKeys()
+		answers = maps.Clone(answers)
 		maps.DeleteFunc(answers, func(key string, _ answer) bool { return !slices.Contains(keys, key) })
 		value = writeOpendatasoft(answers, time.Now())
 	}
@@ -493,4 +502,16 @@ func scheme(r *http.Request) string {
 		return "https"
 	}
 	return "http"
+}
+
+// gpcPath is where a site tells that it respects Global Privacy Control (W3C,
+// Global Privacy Control, section 4).
+const gpcPath = "/.well-known/gpc.json"
+
+func serveGPC(f *filter, lastUpdate string) error {
+	if f.request.Method != http.MethodGet && f.request.Method != http.MethodHead {
+		f.Header().Set("Allow", "GET, HEAD")
+		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on %s", f.request.Method, gpcPath))
+	}
+	return write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
 }

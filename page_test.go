@@ -66,6 +66,11 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the status %s", name, status)
 			}
 		}
+		for _, key := range []string{"set", "requests", "expiries", "durations"} {
+			if loaded.Promises[key] == "" {
+				t.Errorf("%s lacks the promise %s", name, key)
+			}
+		}
 		if len(loaded.Months) != 12 || loaded.Durations[session]["other"] == "" || len(loaded.Stored) != 3 {
 			t.Errorf("%s is incomplete", name)
 		}
@@ -256,6 +261,22 @@ func TestPageWithoutForm(t *testing.T) {
 	}
 }
 
+// The page promises no more than the configuration keeps.
+func TestPagePromises(t *testing.T) {
+	for block, want := range map[string][]bool{
+		"cookie_charter": {true, true, true, true},
+		"cookie_charter {\n request_cookies pass\n durations declare\n}": {true, false, true, false},
+	} {
+		address := "http://" + serve(t, false, block)
+		_, page := get(t, address+pagePath+"?flg=en", nil)
+		for i, words := range []string{"is removed from the answer", "does not reach the portal", "asks the browser to remove", "lives no longer than"} {
+			if strings.Contains(page, words) != want[i] {
+				t.Errorf("%s: %q", block, words)
+			}
+		}
+	}
+}
+
 const twoQuestions = "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\n"
 
 func TestForm(t *testing.T) {
@@ -296,7 +317,7 @@ func TestForm(t *testing.T) {
 			t.Errorf("%s: attributes %q", test.body, attributes)
 		}
 		visitor := &preference{lines: []string{pair}, cookie: defaultPreferenceCookie}
-		if got := visitor.decode(); !reflect.DeepEqual(got, test.want) {
+		if got := visitor.given(); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: stored %v, want %v", test.body, got, test.want)
 		}
 		timestamp := regexp.MustCompile(`timestamp%22%3A(\d+)%7D$`).FindStringSubmatch(pair)

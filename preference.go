@@ -70,15 +70,23 @@ func (a answer) String() string {
 type preference struct {
 	lines   []string // the request's Cookie header
 	cookie  string   // the name of the cookie that holds the preference
+	opposed bool     // Global Privacy Control: what is unanswered is refused
 	decoded bool
 	answers map[string]answer
 }
 
+// answer returns the answer to a key. One that was given beats Global Privacy
+// Control, which beats silence.
 func (p *preference) answer(key string) answer {
-	return p.decode()[key]
+	given := p.given()[key]
+	if given == answerNone && p.opposed {
+		return answerRefused
+	}
+	return given
 }
 
-func (p *preference) decode() map[string]answer {
+// given returns the answers that the visitor has stored.
+func (p *preference) given() map[string]answer {
 	if !p.decoded {
 		p.decoded = true
 		for _, line := range p.lines {

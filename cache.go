@@ -1,0 +1,65 @@
+package cookiecharter
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+)
+
+// The rule for caches: an answer to which a cookie was added, or of which a
+// cookie was judged, by the visitor's preference is marked private (RFC 9111,
+// section 5.2.2.7), so that no shared cache in front replays it to another
+// visitor. Caches between this module and the portal hold what the portal
+// said, and each answer of theirs is filtered anew.
+
+// targetedCacheControl are the fields by which some shared caches are told more
+// than by Cache-Control (RFC 9213, and vendors' own).
+var targetedCacheControl = []string{
+	"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
+	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
+}
+
+// makePrivate marks an answer so that no shared cache keeps it.
+func makePrivate(header http.Header) {
+	for _, field := range targetedCacheControl {
+		delete(header, field)
+	}
+	if !hasDirective(header, "private", "no-store") {
+		header["Cache-Control"] = []string{strings.Join(append(slices.Clone(header["Cache-Control"]), "private"), ", ")}
+	}
+}
+
+// isShared tells whether the portal means a shared cache to keep an answer:
+// then nothing that is one visitor's is added to it.
+func isShared(header http.Header) bool {
+	if hasDirective(header, "private", "no-store") {
+		return false
+	}
+	for _, field := range targetedCacheControl {
+		if len(header[field]) > 0 {
+			return true
+		}
+	}
+	if hasDirective(header, "no-cache", "max-age=0") {
+		return false
+	}
+	expires, err := http.ParseTime(header.Get("Expires"))
+	return hasDirective(header, "public", "max-age", "s-maxage") || err == nil && expires.After(time.Now())
+}
+
+// hasDirective tells whether Cache-Control has one of some directives, given in
+// lower case, with or without an argument.
+func hasDirective(header http.Header, directives ...string) bool {
+	for _, line := range header["Cache-Control"] {
+		for directive := range strings.SplitSeq(line, ",") {
+			directive = strings.ToLower(strings.TrimSpace(directive))
+			name, _, _ := strings.Cut(directive, "=")
+			// `private="field"` restricts that field only.
+			if slices.Contains(directives, directive) || name != "private" && slices.Contains(directives, name) {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,88 @@
+package cookiecharter
+
+import (
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestIsShared(t *testing.T) {
+	future, past := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "Thu, 01 Jan 1970 00:00:00 GMT"
+	for _, test := range []struct {
+		header http.Header
+		want   bool
+	}{
+		{nil, false},
+		{http.Header{"Cache-Control": {"public"}}, true},
+		{http.Header{"Cache-Control": {"must-revalidate, MAX-AGE=60"}}, true},
+		{http.Header{"Cache-Control": {"must-revalidate", "s-maxage=60"}}, true},
+		{http.Header{"Cache-Control": {"max-age=60, private"}}, false},
+		{http.Header{"Cache-Control": {"max-age=60", "Private"}}, false},
+		{http.Header{"Cache-Control": {"max-age=60, no-store"}}, false},
+		{http.Header{"Cache-Control": {`max-age=60, private="x"`}}, true},
+		{http.Header{"Cache-Control": {"no-cache"}, "Expires": {future}}, false},
+		{http.Header{"Cache-Control": {"max-age=0"}}, false},
+		{http.Header{"Expires": {future}}, true},
+		{http.Header{"Expires": {past}}, false},
+		{http.Header{"Expires": {"0"}}, false},
+		{http.Header{"X-Accel-Expires": {"60"}}, true},
+		{http.Header{"Surrogate-Control": {"max-age=60"}, "Cache-Control": {"max-age=0"}}, true},
+	} {
+		if got := isShared(test.header); got != test.want {
+			t.Errorf("%v: got %v", test.header, got)
+		}
+	}
+}
+
+func TestMakePrivate(t *testing.T) {
+	shared := []string{"max-age=60"}
+	for _, test := range []struct {
+		header http.Header
+		want   []string
+	}{
+		{http.Header{}, []string{"private"}},
+		{http.Header{"Cache-Control": shared}, []string{"max-age=60, private"}},
+		{http.Header{"Cache-Control": {"public", "max-age=60"}, "Cdn-Cache-Control": {"max-age=60"}, "X-Accel-Expires": {"60"}}, []string{"public, max-age=60, private"}},
+		{http.Header{"Cache-Control": {"no-store"}}, []string{"no-store"}},
+		{http.Header{"Cache-Control": {"private, max-age=60"}}, []string{"private, max-age=60"}},
+	} {
+		makePrivate(test.header)
+		makePrivate(test.header)
+		if got := test.header["Cache-Control"]; !slices.Equal(got, test.want) || len(test.header) != 1 {
+			t.Errorf("got %v, want %q", test.header, test.want)
+		}
+	}
+	if shared[0] != "max-age=60" {
+		t.Error("wrote to a shared slice")
+	}
+}
+
+// TestCacheRule shows which answers are marked: those of which a cookie was
+// judged by the preference, whatever the answer to it.
+func TestCacheRule(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+		}
+		header Cache-Control "public, max-age=60"
+		header /tracked +Set-Cookie "_pk_id.1.1=1"
+		header /necessary +Set-Cookie "sessionid=1"
+		header /undeclared +Set-Cookie "unknown=1"
+		header /deleted +Set-Cookie "unknown=1; Max-Age=0"
+		respond ok`)
+	for path, want := range map[string]string{
+		"/":           "public, max-age=60",
+		"/necessary":  "public, max-age=60",
+		"/undeclared": "public, max-age=60",
+		"/deleted":    "public, max-age=60",
+		"/tracked":    "public, max-age=60, private",
+	} {
+		for _, preference := range []string{"", `cookies_preferences={"matomo":true}`, `cookies_preferences={"matomo":false}`} {
+			response, _ := get(t, address+path, http.Header{"Cookie": {preference}})
+			if got := response.Header.Get("Cache-Control"); got != want {
+				t.Errorf("%s with %q: %q", path, preference, got)
+			}
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package cookiecharter
+
+import (
+	"context"
+	"crypto/tls"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// visit returns a request as Caddy hands it to the handler.
+func visit(url string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, url, nil)
+	r.TLS = nil
+	if strings.HasPrefix(url, "https:") {
+		r.TLS = &tls.ConnectionState{}
+	}
+	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{})
+	original := *r
+	return r.WithContext(context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original))
+}
+
+func refusedNames(names ...string) []refusedCookie {
+	var cookies []refusedCookie
+	for _, name := range names {
+		cookies = append(cookies, refusedCookie{name, &Cookie{}})
+	}
+	return cookies
+}
+
+func TestExpiries(t *testing.T) {
+	const secure = "; Secure; HttpOnly"
+	for _, test := range []struct {
+		name, url string
+		cookie    refusedCookie
+		want      []string
+	}{
+		{"domains", "http://data.city.example/", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=data.city.example",
+			"a=; Max-Age=0; Path=/; Domain=city.example",
+		}},
+		{"default path", "http://city.example/a/b.html?c/d", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=city.example",
+			"a=; Max-Age=0; Path=/a",
+			"a=; Max-Age=0; Path=/a; Domain=city.example",
+		}},
+		{"partitioned", "https://city.example/", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/" + secure,
+			"a=; Max-Age=0; Path=/; Domain=city.example" + secure,
+			"a=; Max-Age=0; Path=/" + secure + "; Partitioned",
+			"a=; Max-Age=0; Path=/; Domain=city.example" + secure + "; Partitioned",
+		}},
+		{"public suffix", "http://data.gouv.fr/", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=data.gouv.fr",
+		}},
+		{"public suffix itself", "http://gouv.fr/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=0; Path=/"}},
+		{"localhost", "http://localhost:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=0; Path=/"}},
+		{"IPv4", "http://127.0.0.1:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=0; Path=/"}},
+		{"IPv6", "http://[::1]:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=0; Path=/"}},
+		{"host as typed", "http://CITY.Example.:8080/", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=city.example",
+		}},
+		{"odd path", "http://localhost/a;b/c", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=0; Path=/"}},
+		{"escaped path", "http://localhost/a%3Bb%C3%A9/c", refusedCookie{"a", &Cookie{}}, []string{
+			"a=; Max-Age=0; Path=/", "a=; Max-Age=0; Path=/a%3Bb%C3%A9",
+		}},
+		{"__Host-", "https://city.example/a/b", refusedCookie{"__Host-a", &Cookie{}}, []string{
+			"__Host-a=; Max-Age=0; Path=/" + secure,
+			"__Host-a=; Max-Age=0; Path=/" + secure + "; Partitioned",
+		}},
+		{"__Secure- over http", "http://city.example/", refusedCookie{"__Secure-a", &Cookie{}}, nil},
+		{"declared place", "http://data.city.example/", refusedCookie{"a", &Cookie{Domain: "city.example", Path: "/x"}}, []string{
+			"a=; Max-Age=0; Path=/x; Domain=city.example",
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=data.city.example",
+			"a=; Max-Age=0; Path=/; Domain=city.example",
+		}},
+		{"declared place elsewhere", "http://localhost/", refusedCookie{"a", &Cookie{Domain: "city.example"}}, []string{"a=; Max-Age=0; Path=/"}},
+	} {
+		if got := expiries([]refusedCookie{test.cookie}, visit(test.url), maxExpiries); !slices.Equal(got, test.want) {
+			t.Errorf("%s: got\n%s", test.name, strings.Join(got, "\n"))
+		}
+	}
+}
+
+// TestExpiriesHaveBounds shows that an answer carries no more than its room,
+// and that nothing waits for ever.
+func TestExpiriesHaveBounds(t *testing.T) {
+	cookies := refusedNames(strings.Fields("a b c d e f g h i j k l m n o p q r s t u v w x y z")...)
+	all := expiries(cookies, visit("https://data.city.example/a/b"), 1<<20)
+	if len(all) != 26*3*2*2 {
+		t.Fatalf("%d lines", len(all))
+	}
+	seen := map[string]bool{}
+	for range 2000 {
+		size := 0
+		for _, line := range expiries(cookies, visit("https://data.city.example/a/b"), maxExpiries) {
+			size += len("Set-Cookie: \r\n") + len(line)
+			seen[line] = true
+		}
+		if size > maxExpiries || size < maxExpiries-100 {
+			t.Fatalf("%d bytes", size)
+		}
+	}
+	if len(seen) != len(all) {
+		t.Errorf("%d of %d lines were ever sent", len(seen), len(all))
+	}
+}
+
+// TestWithdrawal refuses what was granted, and looks at both directions before
+// and after.
+func TestWithdrawal(t *testing.T) {
+	var arrived []string
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		arrived = r.Header["Cookie"]
+		switch r.URL.Path {
+		case "/public":
+			w.Header().Set("Cache-Control", "public, max-age=600")
+		case "/error":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "/304":
+			w.WriteHeader(http.StatusNotModified)
+		}
+	}))
+	defer upstream.Close()
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+			cookie measure {
+				purpose p
+				category statistics
+				exempt
+			}
+		}
+		error /unproxied 502
+		reverse_proxy `+upstream.Listener.Addr().String())
+	const cookies = "sessionid=1; _pk_id.1.1=2; measure=3; unknown=4"
+	for _, test := range []struct {
+		preference, gpc, path string
+		arrived               string
+		expired               []string
+	}{
+		{"", "", "/", "sessionid=1; measure=3", []string{"_pk_id.1.1"}},
+		{`; cookies_preferences={"matomo":true}`, "", "/", `sessionid=1; _pk_id.1.1=2; measure=3; cookies_preferences={"matomo":true}`, nil},
+		{`; cookies_preferences={"matomo":false,"statistics":false}`, "", "/", `sessionid=1; cookies_preferences={"matomo":false,"statistics":false}`, []string{"_pk_id.1.1", "measure"}},
+		{"", "1", "/", "sessionid=1", []string{"_pk_id.1.1", "measure"}},
+		{"", "0", "/", "sessionid=1; measure=3", []string{"_pk_id.1.1"}},
+		{`; cookies_preferences={"matomo":true,"statistics":true}`, "1", "/", `sessionid=1; _pk_id.1.1=2; measure=3; cookies_preferences={"matomo":true,"statistics":true}`, nil},
+		{"", "", "/public", "sessionid=1; measure=3", nil},
+		{"", "", "/error", "sessionid=1; measure=3", []string{"_pk_id.1.1"}},
+		{"", "", "/304", "sessionid=1; measure=3", []string{"_pk_id.1.1"}},
+		{"", "", "/unproxied", "", []string{"_pk_id.1.1"}},
+		{"", "", pagePath, "", []string{"_pk_id.1.1"}},
+		{"", "", pagePath + "style.css", "", nil},
+	} {
+		arrived = nil
+		header := http.Header{"Cookie": {cookies + test.preference}}
+		if test.gpc != "" {
+			header["Sec-Gpc"] = []string{test.gpc}
+		}
+		response, _ := get(t, address+test.path, header)
+		if got := strings.Join(arrived, "|"); got != test.arrived {
+			t.Errorf("%+v: %q arrived", test, got)
+		}
+		var expired []string
+		for _, line := range response.Header["Set-Cookie"] {
+			name, _, _ := cutPair(line)
+			if !strings.Contains(line, "Max-Age=0") {
+				t.Errorf("%+v: deposit %q", test, line)
+			}
+			if !slices.Contains(expired, name) {
+				expired = append(expired, name)
+			}
+		}
+		if !slices.Equal(expired, test.expired) {
+			t.Errorf("%+v: expired %v", test, expired)
+		}
+		if private := hasDirective(response.Header, "private", "no-store"); private != (expired != nil) && test.path != pagePath {
+			t.Errorf("%+v: Cache-Control %q", test, response.Header["Cache-Control"])
+		}
+	}
+
+	header := form.Clone()
+	header.Set("Cookie", cookies+`; cookies_preferences={"matomo":true,"statistics":true}`)
+	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
+	lines := response.Header["Set-Cookie"]
+	for _, want := range []string{"cookies_preferences=%7B%22matomo%22%3Afalse", "_pk_id.1.1=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/terms/cookies-policy"} {
+		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
+			t.Errorf("no %s in %q", want, lines)
+		}
+	}
+	if slices.ContainsFunc(lines, func(line string) bool {
+		return strings.HasPrefix(line, "unknown") || strings.HasPrefix(line, "sessionid")
+	}) {
+		t.Errorf("removed too much: %q", lines)
+	}
+	// A withdrawal has room for everything.
+	header.Set("Cookie", "_pk_id."+strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", ""), "=1; _pk_id.")+"=1")
+	response, _ = do(t, http.MethodPost, address+pagePath, header, "all=refused")
+	if got := len(response.Header["Set-Cookie"]); got != 1+2*62 {
+		t.Errorf("%d lines", got)
+	}
+}
+
+func TestGPCFile(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
+	response, body := get(t, address+gpcPath, nil)
+	if body != `{"gpc":true,"lastUpdate":"2026-11-21"}` || response.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %q, %v", body, response.Header)
+	}
+	if response, _ := do(t, http.MethodPost, address+gpcPath, nil, ""); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %s", response.Status)
+	}
+	address = "http://" + serve(t, false, "cookie_charter\nrespond portal")
+	if _, body := get(t, address+gpcPath, nil); body != "portal" {
+		t.Errorf("served unasked: %q", body)
+	}
+}
+
+func TestPageTellsOpposition(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Sec-Gpc": {"1"}, "Cookie": {`cookies_preferences={"ga":true}`}})
+	if strings.Count(page, "Global Privacy Control") != 1 || strings.Count(page, "Stored answer: accepted.") != 1 {
+		t.Error("the page does not tell who opposes what")
+	}
+}
