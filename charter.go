@@ -11,10 +11,12 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"golang.org/x/text/language"
 	"gopkg.in/yaml.v3"
@@ -98,6 +100,7 @@ type Cookie struct {
 	SameSite string `json:"same_site,omitempty"`
 
 	limit duration // the longest lifetime that is let through
+	place string   // where the row was written
 }
 
 // cookieFields are the fields of a row, as a charter file and a Caddyfile
@@ -132,12 +135,12 @@ func (c *Cookie) validate() (field string, err error) {
 	if len(c.Name) == 0 || slices.Contains(c.Name, "") {
 		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
 	}
-	field = "name"
+	field, fix := "name", "keep it if people read it so, and say in \"match\" what the filter matches"
 	if len(c.Match) > 0 {
-		field = "match"
+		field, fix = "match", "browsers differ over other names, so none of them can be let through"
 	}
 	for i, pattern := range c.patterns() {
-		if err := validatePattern(pattern); err != nil {
+		if err := validatePattern(pattern, fix); err != nil {
 			return field, err
 		}
 		if slices.Contains(c.patterns()[:i], pattern) {
@@ -146,6 +149,9 @@ func (c *Cookie) validate() (field string, err error) {
 	}
 	if !slices.ContainsFunc(slices.Collect(maps.Values(c.Purpose)), func(text string) bool { return strings.TrimSpace(text) != "" }) {
 		return "purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`)
+	}
+	if c.Category == "" {
+		return "category", fmt.Errorf("missing category; use one of %v", categories)
 	}
 	if !slices.Contains(categories, c.Category) {
 		return "category", fmt.Errorf("unknown category %q; use one of %v", c.Category, categories)
@@ -176,7 +182,7 @@ func (c *Cookie) validate() (field string, err error) {
 	return "", nil
 }
 
-func validatePattern(pattern string) error {
+func validatePattern(pattern, fix string) error {
 	name, _ := strings.CutSuffix(pattern, "*")
 	switch {
 	case pattern == "*":
@@ -184,7 +190,7 @@ func validatePattern(pattern string) error {
 	case strings.Contains(name, "*"):
 		return fmt.Errorf(`%q has a "*" that is not its last character; only a prefix can be matched, such as _pk_id.*`, pattern)
 	case !isToken(name):
-		return fmt.Errorf("%q is not a cookie name, which is of letters, digits and !#$%%&'+-.^_`|~; keep it as the name if people read it so, and say in \"match\" what the filter matches", pattern)
+		return fmt.Errorf("%q is not a cookie name, which is of letters, digits and !#$%%&'+-.^_`|~; %s", pattern, fix)
 	}
 	return nil
 }
@@ -224,6 +230,9 @@ func (t Text) with(tag, text string) (Text, error) {
 		return t, fmt.Errorf("unknown language %q; use a tag such as fr or en, and put texts of several words in quotes", tag)
 	}
 	base, _ := parsed.Base()
+	if _, ok := t[base.String()]; ok {
+		return t, fmt.Errorf("two texts in the language %q; keep one", base)
+	}
 	t[base.String()] = text
 	return t, nil
 }
@@ -238,6 +247,9 @@ func (t Text) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a string or an object from language tags to strings.
 func (t *Text) UnmarshalJSON(data []byte) (err error) {
+	if string(data) == "null" {
+		return nil
+	}
 	var text string
 	if json.Unmarshal(data, &text) == nil {
 		*t, err = t.with("", text)
@@ -265,6 +277,9 @@ func (n Names) MarshalJSON() ([]byte, error) {
 
 // UnmarshalJSON reads a string or an array of strings.
 func (n *Names) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	var name string
 	if json.Unmarshal(data, &name) == nil {
 		*n = Names{name}
@@ -374,6 +389,8 @@ func (r *row) set(field, language string, values []string, place string) (err er
 		return fmt.Errorf("%s is the same in all languages; give it one value", field)
 	case len(values) != 1 && field != "name" && field != "match":
 		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", field, len(values))
+	case field != "name" && (len(values) == 0 || values[0] == ""):
+		return fmt.Errorf("%s is empty; give it a value or remove it", field)
 	}
 
 	flag := false
@@ -449,44 +466,55 @@ func loadPreset(name string) (source, error) {
 	return loaded, err
 }
 
+// loadPreferenceRow declares the cookie that holds the preference, for charters
+// that do not.
+func loadPreferenceRow(cookie string) (source, error) {
+	data, err := pageFiles.ReadFile("page/preference.yaml")
+	if err != nil {
+		return source{}, err
+	}
+	loaded, err := parseCharter(data, "page/preference.yaml")
+	if err != nil {
+		return source{}, err
+	}
+	loaded.preset = true
+	loaded.rows[0].Name = Names{cookie}
+	return loaded, nil
+}
+
 func loadFile(path string) (source, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return source{}, fmt.Errorf("reading the charter file: %w", err)
-	}
-	if strings.EqualFold(filepath.Ext(path), ".json") {
-		// JSON may be indented with tabs, YAML not; JSON strings have none.
-		data = bytes.ReplaceAll(data, []byte("\t"), []byte(" "))
+		absolute, _ := filepath.Abs(path)
+		return source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
 	}
 	return parseCharter(data, path)
 }
 
-// parseCharter reads a charter file. JSON needs no reader of its own: it is
-// YAML, whose nodes know their lines.
+// parseCharter reads a charter, in JSON if its name says so, else in YAML.
 func parseCharter(data []byte, name string) (source, error) {
 	var parsed source
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	var document yaml.Node
-	if err := decoder.Decode(&document); err != nil {
-		if errors.Is(err, io.EOF) {
-			return parsed, fmt.Errorf(`the charter is empty; declare rows under "cookies", at %s:1`, name)
-		}
-		return parsed, fmt.Errorf("%w, at %s", err, name)
-	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return parsed, fmt.Errorf("the charter has a second document; keep one, at %s", name)
-	}
-
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
-	root := document.Content[0]
+	parse := parseYAML
+	if strings.EqualFold(filepath.Ext(name), ".json") {
+		parse = parseJSON
+	}
+	root, line, err := parse(data)
+	if err != nil {
+		return parsed, fmt.Errorf("%w, at %s:%d", err, name, line)
+	}
 	if root.Kind != yaml.MappingNode {
 		return parsed, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
 	}
+	seen := map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			return parsed, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+		}
+		seen[key.Value] = true
 		switch key.Value {
 		case "updated":
-			var err error
 			if parsed.updated, err = parseDate(value.Value); err != nil {
 				return parsed, fmt.Errorf("%w, at %s", err, place(value))
 			}
@@ -505,13 +533,93 @@ func parseCharter(data []byte, name string) (source, error) {
 			return parsed, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
 		}
 	}
+	if len(parsed.rows) == 0 {
+		return parsed, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
+	}
 	return parsed, nil
 }
+
+// yamlLine is how yaml.v3 begins an error.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// parseYAML returns the root node of a YAML file, or an error and its line.
+func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		if !utf8.Valid(text) {
+			return nil, i + 1, errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, 1, errors.New(`the charter is empty; declare rows under "cookies"`)
+	} else if err != nil {
+		line, _ := strconv.Atoi(yamlLine.FindStringSubmatch(err.Error())[1])
+		message := yamlLine.ReplaceAllString(err.Error(), "")
+		return nil, max(line, 1), fmt.Errorf(`unreadable YAML: %s; indent with spaces, and put texts that hold ": " in quotes`, message)
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, max(second.Line, 1), errors.New("the charter has a second document; keep one")
+	}
+	return document.Content[0], 0, nil
+}
+
+// parseJSON returns the root of a JSON file as if it were YAML, or an error and
+// its line. Not all JSON is YAML.
+func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	lineAt := func(offset int64) int { return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n")) }
+	var parse func() (*yaml.Node, error)
+	parse = func() (*yaml.Node, error) {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Line: lineAt(decoder.InputOffset()), Tag: "!!str"}
+		switch value := token.(type) {
+		case json.Delim:
+			node.Kind = yaml.MappingNode
+			if value == '[' {
+				node.Kind = yaml.SequenceNode
+			}
+			for decoder.More() {
+				child, err := parse()
+				if err != nil {
+					return nil, err
+				}
+				node.Content = append(node.Content, child)
+			}
+			_, err = decoder.Token() // the closing bracket
+		case nil:
+			node.Tag = nullTag
+		default:
+			node.Value = fmt.Sprint(value)
+		}
+		return node, err
+	}
+	root, err = parse()
+	if err == nil {
+		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			return root, 0, nil
+		} else if err == nil {
+			err = errors.New("text after the JSON object")
+		}
+	}
+	offset := decoder.InputOffset()
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = syntax.Offset
+	}
+	return nil, lineAt(offset), fmt.Errorf("unreadable JSON: %w", err)
+}
+
+// nullTag is the tag of a value that is not there.
+const nullTag = "!!null"
 
 func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
 	parsed := newRow(place(node))
 	if node.Kind != yaml.MappingNode {
-		return parsed, fmt.Errorf("a row has the fields %s, at %s", strings.Join(cookieFields, ", "), place(node))
+		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(cookieFields, ", "), place(node))
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
@@ -521,7 +629,7 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
 		set := func(language string, nodes ...*yaml.Node) error {
 			values := make([]string, 0, len(nodes))
 			for _, node := range nodes {
-				if node.Kind != yaml.ScalarNode {
+				if node.Kind != yaml.ScalarNode || node.Tag == nullTag {
 					return fmt.Errorf("%s has a value that is no plain text, at %s", key.Value, place(node))
 				}
 				values = append(values, node.Value)
@@ -540,7 +648,9 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
 		case yaml.SequenceNode:
 			err = set("", value.Content...)
 		default:
-			err = set("", value)
+			if value.Tag != nullTag {
+				err = set("", value)
+			}
 		}
 		if err != nil {
 			return parsed, err
@@ -597,6 +707,7 @@ func newCharter(sources ...source) (*charter, error) {
 				}
 				claims[name] = added
 			}
+			added.Cookie.place = added.row.place("")
 			c.cookies = append(c.cookies, &added.Cookie)
 		}
 	}

@@ -159,7 +159,6 @@ func TestWithdrawal(t *testing.T) {
 		{"", "", "/304", "sessionid=1; measure=3", []string{"_pk_id.1.1"}},
 		{"", "", "/unproxied", "", []string{"_pk_id.1.1"}},
 		{"", "", pagePath, "", []string{"_pk_id.1.1"}},
-		{"", "", pagePath + "style.css", "", nil},
 	} {
 		arrived = nil
 		header := http.Header{"Cookie": {cookies + test.preference}}

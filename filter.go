@@ -292,13 +292,15 @@ func (f *filter) ReadFrom(body io.Reader) (int64, error) {
 	return f.ResponseWriterWrapper.ReadFrom(body)
 }
 
-// FlushError filters before a flush sends the header. Whether it did is not
-// known: the writer below may be unable to flush.
+// FlushError filters before a flush sends the header, if the writer below is
+// able to flush.
 func (f *filter) FlushError() error {
 	if !f.sent {
 		f.finish()
 	}
-	return http.NewResponseController(f.ResponseWriter).Flush()
+	err := http.NewResponseController(f.ResponseWriter).Flush()
+	f.sent = f.sent || err == nil
+	return err
 }
 
 // Interface guards

@@ -337,6 +337,11 @@ func TestHandleErrors(t *testing.T) {
 	if response.StatusCode != 503 || body != "sorry" {
 		t.Errorf("got %d %q", response.StatusCode, body)
 	}
+	// The page's own failures are answered by the error route, too.
+	response, body = do(t, http.MethodDelete, "http://"+address+pagePath, nil, "")
+	if response.StatusCode != 405 || body != "sorry" || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("got %d %q", response.StatusCode, body)
+	}
 }
 
 // TestOrder shows that other directives' cookies are seen, wherever they stand.
@@ -728,7 +733,7 @@ func tryLoad(t *testing.T, sites string) error {
 }
 
 // provision returns a handler as Caddy provisions it.
-func provision(t *testing.T, block string) *Handler {
+func provision(t testing.TB, block string) *Handler {
 	t.Helper()
 	handler := new(Handler)
 	if err := handler.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {

@@ -179,11 +179,10 @@ func (h *Handler) validateOptions() error {
 
 // loadCharter joins what is declared, the weakest source first.
 func (h *Handler) loadCharter() (*charter, error) {
-	always, err := loadPreset("preference")
+	always, err := loadPreferenceRow(h.Preference.Cookie)
 	if err != nil {
 		return nil, err
 	}
-	always.rows[0].Name = Names{h.Preference.Cookie}
 	sources := []source{always}
 
 	for _, name := range h.Presets {
@@ -207,7 +206,7 @@ func (h *Handler) loadCharter() (*charter, error) {
 		}
 	}
 	for i, cookie := range h.Cookies {
-		declared := newRow(fmt.Sprintf("inline cookie %d", i+1))
+		declared := newRow(fmt.Sprintf("inline row %d", i+1))
 		declared.Cookie = cookie
 		inline.rows = append(inline.rows, declared)
 	}
@@ -216,8 +215,11 @@ func (h *Handler) loadCharter() (*charter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if row := joined.find(h.Preference.Cookie); row.Category != Necessary {
-		return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary", h.Preference.Cookie)
+	switch row := joined.find(h.Preference.Cookie); {
+	case row == nil:
+		return nil, fmt.Errorf("cookie %q holds the visitor's preference, but the row of this name matches others; add it to the row's match", h.Preference.Cookie)
+	case row.Category != Necessary:
+		return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", h.Preference.Cookie, row.place)
 	}
 	return joined, nil
 }
@@ -253,10 +255,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	f.dropCookies()
 
 	var err error
+	// In an error route there is nothing to serve: the page may have failed.
+	isError := r.Context().Value(caddyhttp.ErrorCtxKey) != nil
 	switch {
-	case h.page.serves(r.URL.Path):
+	case !isError && h.page.serves(r.URL.Path):
 		err = h.page.serve(f)
-	case h.GPC != "" && r.URL.Path == gpcPath:
+	case !isError && h.GPC != "" && r.URL.Path == gpcPath:
 		err = serveGPC(f, h.GPC)
 	default:
 		err = next.ServeHTTP(f, r)
@@ -388,6 +392,9 @@ func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {
 		field, language, values := d.Val(), "", d.RemainingArgs()
 		if len(values) == 2 && slices.Contains(cookieTexts, field) {
 			language, values = values[0], values[1:]
+			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, strings.ToLower(base)) {
+				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(pageLanguages, ", "))
+			}
 		}
 		if err := declared.set(field, language, values, place()); err != nil {
 			return declared, d.WrapErr(err)

@@ -70,8 +70,9 @@ func TestLoadErrors(t *testing.T) {
 	for block, want := range map[string]string{
 		"charter no/such.yaml":         "no/such.yaml",
 		"charter " + path + " " + path: "cookie \"a\" is declared twice; remove one of the two, at " + path + ":2 and " + path + ":2",
-		"charter " + path + "\ncookie a {\n purpose p\n category necessary\n}": "cookie \"a\" is declared twice; remove one of the two, at " + path + ":2 and inline cookie 1",
-		"cookie cookies_preferences {\n purpose p\n category statistics\n}":    "cookie \"cookies_preferences\" holds the visitor's preference, which has to be kept in any case; make its category necessary",
+		"charter " + path + "\ncookie a {\n purpose p\n category necessary\n}":           "cookie \"a\" is declared twice; remove one of the two, at " + path + ":2 and inline row 1",
+		"cookie cookies_preferences {\n purpose p\n category statistics\n}":              "cookie \"cookies_preferences\" holds the visitor's preference, which has to be kept in any case; make its category necessary, at inline row 1",
+		"cookie cookies_preferences {\n match other\n purpose p\n category necessary\n}": "the row of this name matches others; add it to the row's match",
 		manyKeys.String(): "60 consent keys",
 	} {
 		err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n"+block+"\n}\n}")
@@ -80,20 +81,25 @@ func TestLoadErrors(t *testing.T) {
 		}
 	}
 	for config, want := range map[string]string{
-		`{"presets":["drupal"]}`:                                 `unknown preset "drupal"`,
-		`{"cookies":[{"name":"a b","purpose":"p"}]}`:             `"a b" is not a cookie name`,
-		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`: `unknown field "categry"`,
-		`{"cookies":[{"name":1}]}`:                               "names are a string or an array of strings",
-		`{"cookies":[{"name":"a","purpose":["p"]}]}`:             "a text is a string or an object from languages to strings",
-		`{"cookies":[{"name":"a","purpose":{"klingon!":"p"}}]}`:  `unknown language "klingon!"`,
-		`{"cookies":[{"name":"a"}]}`:                             "missing purpose; say in \"purpose\" what the cookie is for, at inline cookie 1",
-		`{"updated":"yesterday"}`:                                `unreadable date "yesterday"`,
-		`{"page":"terms"}`:                                       `"terms" is no path for the page`,
-		`{"page":"/"}`:                                           `"/" is no path for the page`,
-		`{"page":"/a/../b"}`:                                     `"/a/../b" is no path for the page`,
-		`{"language":"tlh"}`:                                     `the page does not speak "tlh"; use one of en, fr`,
-		`{"preference":{"format":"cookiebot"}}`:                  `unknown preference format "cookiebot"; use opendatasoft`,
-		`{"preference":{"cookie":"a b"}}`:                        `"a b" is not a cookie name`,
+		`{"presets":["drupal"]}`:                                      `unknown preset "drupal"`,
+		`{"cookies":[{"name":"a b","purpose":"p"}]}`:                  `"a b" is not a cookie name`,
+		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`:      `unknown field "categry"`,
+		`{"cookies":[{"name":1}]}`:                                    "names are a string or an array of strings",
+		`{"cookies":[{"name":"a","purpose":["p"]}]}`:                  "a text is a string or an object from languages to strings",
+		`{"cookies":[{"name":"a","purpose":{"klingon!":"p"}}]}`:       `unknown language "klingon!"`,
+		`{"cookies":[{"name":"a"}]}`:                                  "missing purpose; say in \"purpose\" what the cookie is for, at inline row 1",
+		`{"cookies":[{"name":"a","purpose":{"fr":"x","fr-CA":"y"}}]}`: `two texts in the language "fr"`,
+		`{"cookies":[{"name":"a","match":null,"purpose":null}]}`:      "missing purpose",
+		`{"request_cookies":"drop"}`:                                  `unknown request_cookies "drop"; use filter or pass`,
+		`{"durations":"shorten"}`:                                     `unknown durations "shorten"; use enforce or declare`,
+		`{"gpc":"yes"}`:                                               `unreadable date "yes"`,
+		`{"updated":"yesterday"}`:                                     `unreadable date "yesterday"`,
+		`{"page":"terms"}`:                                            `"terms" is no path for the page`,
+		`{"page":"/"}`:                                                `"/" is no path for the page`,
+		`{"page":"/a/../b"}`:                                          `"/a/../b" is no path for the page`,
+		`{"language":"tlh"}`:                                          `the page does not speak "tlh"; use one of en, fr`,
+		`{"preference":{"format":"cookiebot"}}`:                       `unknown preference format "cookiebot"; use opendatasoft`,
+		`{"preference":{"cookie":"a b"}}`:                             `"a b" is not a cookie name`,
 	} {
 		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)
 		err := caddy.Load([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"handle":[`+handler+`]}]}}}}}`), true)

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"io"
 	"maps"
 	"mime"
 	"net/http"
@@ -44,6 +45,7 @@ type texts struct {
 	Date       string                       `yaml:"date"` // of day, month, year
 	Months     []string                     `yaml:"months"`
 	Updated    string                       `yaml:"updated"` // of a date
+	Back       string                       `yaml:"back"`
 	WhatTitle  string                       `yaml:"what_title"`
 	What       string                       `yaml:"what"`
 	KindsTitle string                       `yaml:"kinds_title"`
@@ -240,6 +242,9 @@ func (p *page) serve(f *filter) error {
 	isRead := method == http.MethodGet || method == http.MethodHead
 	if isStyle && isRead {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
+		if !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
+			header.Set("Cache-Control", "no-cache") // not the version that the page names
+		}
 		return write(f, "text/css; charset=utf-8", p.style)
 	}
 	header.Set("Cache-Control", "private, no-store")
@@ -308,10 +313,10 @@ func (p *page) show(f *filter) error {
 		words := fmt.Sprintf(text.Date, date.Day(), text.Months[date.Month()-1], date.Year())
 		data.Updated = &pageDate{date.Format(time.DateOnly), fmt.Sprintf(text.Updated, words)}
 	}
-	switch status := r.URL.Query().Get("status"); status {
+	query := r.URL.Query()
+	switch status := query.Get("status"); status {
 	case statusSaved:
-		answered := func(q pageQuestion) bool { return q.Granted || q.Refused }
-		if !slices.ContainsFunc(data.Questions, answered) {
+		if !f.visitor.isOf(query.Get("at")) {
 			status = statusLost
 		}
 		data.Status = text.Status[status]
@@ -414,18 +419,18 @@ func (p *page) store(f *filter) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	status := statusUnchanged
+	query := url.Values{"status": {statusUnchanged}}
 	if len(given) > 0 {
-		status = statusSaved
+		now := time.Now()
+		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 		answers := map[string]answer{}
 		maps.Copy(answers, f.visitor.given())
 		maps.Copy(answers, given)
-		f.Header().Add("Set-Cookie", p.setCookie(answers, r))
+		f.Header().Add("Set-Cookie", p.setCookie(answers, now, r))
 
 		// What is refused from now on is removed by this very answer.
 		f.visitor.answers, f.refused, f.room = answers, true, maxWithdrawal
 	}
-	query := url.Values{"status": {status}}
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
 	}
@@ -440,13 +445,17 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answ
 	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/x-www-form-urlencoded" {
 		return nil, errors.New("not a form")
 	}
-	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	if r.ParseForm() != nil {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return nil, err
+	}
+	fields, err := url.ParseQuery(string(body))
+	if err != nil {
 		return nil, errors.New("malformed form") // the error itself would quote it
 	}
 	keys := p.charter.consentKeys()
 	given, all := map[string]answer{}, answerNone
-	for field, values := range r.PostForm {
+	for field, values := range fields {
 		key, isAnswer := strings.CutPrefix(field, "answer.")
 		isField := field == "all" || isAnswer && slices.Contains(keys, key)
 		if !isField || len(values) != 1 {
@@ -475,15 +484,16 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answ
 	return given, nil
 }
 
-// setCookie returns the line that stores answers. Keys that the charter does
-// not know belong to the portal's own banner and are kept while there is room.
-func (p *page) setCookie(answers map[string]answer, r *http.Request) string {
-	value := writeOpendatasoft(answers, time.Now())
+// setCookie returns the line that stores answers. Answers to keys that the
+// charter does not know belong to the portal's own banner and are kept while
+// there is room.
+func (p *page) setCookie(answers map[string]answer, now time.Time, r *http.Request) string {
+	value := writeOpendatasoft(answers, now)
 	if len(p.preference.Cookie)+len(value) > maxPreference {
 		keys := p.charter.consentKeys()
 		answers = maps.Clone(answers)
 		maps.DeleteFunc(answers, func(key string, _ answer) bool { return !slices.Contains(keys, key) })
-		value = writeOpendatasoft(answers, time.Now())
+		value = writeOpendatasoft(answers, now)
 	}
 	line := p.preference.Cookie + "=" + value + "; Path=/; SameSite=Lax"
 	if p.lifetime.unit != session {
@@ -498,7 +508,8 @@ func (p *page) setCookie(answers map[string]answer, r *http.Request) string {
 // scheme returns the scheme of the URL as the visitor sees it.
 func scheme(r *http.Request) string {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	if r.TLS != nil || trusted && r.Header.Get("X-Forwarded-Proto") == "https" {
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	if r.TLS != nil || trusted && strings.EqualFold(strings.TrimSpace(forwarded), "https") {
 		return "https"
 	}
 	return "http"

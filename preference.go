@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,9 +61,9 @@ const (
 	answerRefused
 )
 
-// String returns the word that the page's form uses for the answer.
+// String returns the word for the answer in the page's form and texts.
 func (a answer) String() string {
-	return [...]string{"", "granted", "refused"}[a]
+	return [...]string{"none", "granted", "refused"}[a]
 }
 
 // A preference is the visitor's answers, decoded from the Cookie header when
@@ -73,6 +74,7 @@ type preference struct {
 	opposed bool     // Global Privacy Control: what is unanswered is refused
 	decoded bool
 	answers map[string]answer
+	times   []string // when the answers were given, as stored, by copy of the cookie
 }
 
 // answer returns the answer to a key. One that was given beats Global Privacy
@@ -93,12 +95,20 @@ func (p *preference) given() map[string]answer {
 			for pair := range strings.SplitSeq(line, ";") {
 				name, value, ok := cutPair(pair)
 				if ok && name == p.cookie {
-					p.answers = merge(p.answers, readOpendatasoft(value))
+					answers, at := readOpendatasoft(value)
+					p.answers = merge(p.answers, answers)
+					p.times = append(p.times, at)
 				}
 			}
 		}
 	}
 	return p.answers
+}
+
+// isOf tells whether every copy of the preference cookie is of one time.
+func (p *preference) isOf(at string) bool {
+	p.given()
+	return len(p.times) > 0 && !slices.ContainsFunc(p.times, func(other string) bool { return other != at })
 }
 
 // merge joins two readings; where they disagree, the stricter answer wins.
@@ -114,45 +124,65 @@ func merge(into, from map[string]answer) map[string]answer {
 
 // readOpendatasoft reads the value of Opendatasoft's `cookies_preferences`: a
 // JSON object, raw, or percent-encoded in part or whole, once or twice, in
-// quotes or not. Booleans are answers; all else is none.
-func readOpendatasoft(value string) map[string]answer {
+// quotes or not. Booleans are answers; all else is none. The time of the answers
+// is returned as it is stored.
+func readOpendatasoft(value string) (answers map[string]answer, at string) {
 	if len(value) > maxPreference {
-		return nil
+		return nil, ""
 	}
 	for range 3 {
-		if unquoted, ok := strings.CutPrefix(value, `"`); ok {
-			value = strings.TrimSuffix(unquoted, `"`)
-		}
-		if answers, err := readBooleans(value); err == nil {
-			return answers
+		value = unquote(value)
+		if answers, at, err := readObject(value); err == nil {
+			return answers, at
 		}
 		decoded, err := url.PathUnescape(value)
 		if err != nil || decoded == value {
-			return nil
+			return nil, ""
 		}
 		value = decoded
 	}
-	return nil
+	return nil, ""
 }
 
-// readBooleans returns the boolean members of a JSON object.
-func readBooleans(text string) (map[string]answer, error) {
+// unquote removes the quotes around a value, and the escapes in it with which
+// Python, and so Django, writes what does not go into a cookie: `\054`, `\"`.
+func unquote(value string) string {
+	quoted, ok := strings.CutPrefix(value, `"`)
+	if !ok {
+		return value
+	}
+	return quotedEscape.ReplaceAllStringFunc(strings.TrimSuffix(quoted, `"`), func(escape string) string {
+		if char, err := strconv.ParseUint(escape[1:], 8, 8); err == nil && len(escape) == 4 {
+			return string([]byte{byte(char)})
+		}
+		return escape[1:]
+	})
+}
+
+var quotedEscape = regexp.MustCompile(`\\(?:[0-3][0-7][0-7]|.)`)
+
+// readObject returns the boolean members of a JSON object, and its timestamp.
+func readObject(text string) (answers map[string]answer, at string, err error) {
 	if !utf8.ValidString(text) {
-		return nil, errors.New("not UTF-8")
+		return nil, "", errors.New("not UTF-8")
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))
 	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errors.New("not a JSON object")
+		return nil, "", errors.New("not a JSON object")
 	}
-	answers := map[string]answer{}
+	answers = map[string]answer{}
 	for decoder.More() {
 		key, err := decoder.Token()
 		if err != nil {
-			return nil, err
+			return nil, "", err
 		}
 		var value json.RawMessage
 		if err := decoder.Decode(&value); err != nil {
-			return nil, err
+			return nil, "", err
+		}
+		if key == timestampKey {
+			at = string(value)
+			continue
 		}
 		// encoding/json would let the last of two equal keys win.
 		switch string(value) {
@@ -163,12 +193,12 @@ func readBooleans(text string) (map[string]answer, error) {
 		}
 	}
 	if _, err := decoder.Token(); err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("text after the JSON object")
+		return nil, "", errors.New("text after the JSON object")
 	}
-	return answers, nil
+	return answers, at, nil
 }
 
 // writeOpendatasoft writes answers as readOpendatasoft reads them: encoded as

@@ -10,7 +10,7 @@ import { chromium } from "playwright-core";
 
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const screenshots = path.join(here, "screenshots");
-const root = path.dirname(here);
+export const root = path.dirname(here);
 
 async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
@@ -42,7 +42,8 @@ export async function start() {
   const caddyBinary = path.join(folder, "caddy");
   execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
 
-  const ports = { HTTP_PORT: await freePort(), HTTPS_PORT: await freePort(), PORTAL_PORT: await freePort() };
+  const ports = {};
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT"]) ports[name] = await freePort();
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
     env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage") },
@@ -82,5 +83,5 @@ export async function start() {
     await stop();
     throw new Error(log, { cause: error });
   }
-  return { browser, site: `https://data.city.example:${ports.HTTPS_PORT}`, stop, log: () => log };
+  return { browser, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, stop };
 }
