@@ -12,7 +12,7 @@ const here = path.dirname(fileURLToPath(import.meta.url));
 export const screenshots = path.join(here, "screenshots");
 export const root = path.dirname(here);
 
-async function freePort() {
+export async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => server.once("listening", resolve));
   const { port } = server.address();
@@ -20,7 +20,7 @@ async function freePort() {
   return String(port);
 }
 
-async function accepts(port, process) {
+export async function accepts(port, process) {
   for (let tries = 0; tries < 600; tries++) {
     if (process.exitCode !== null) throw new Error(`${process.spawnargs.join(" ")} ended with ${process.exitCode}`);
     const connected = await new Promise((resolve) => {
@@ -34,6 +34,14 @@ async function accepts(port, process) {
   throw new Error(`${process.spawnargs.join(" ")} does not listen on ${port}`);
 }
 
+// end ends a process and waits for it.
+export async function end(child) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  child.kill();
+  await ended;
+}
+
 // start builds Caddy, runs the portal behind it, and opens a browser for which
 // every *.example host is this machine.
 export async function start() {
@@ -43,7 +51,7 @@ export async function start() {
   execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
 
   const ports = {};
-  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT"]) ports[name] = await freePort();
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT"]) ports[name] = await freePort();
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
     env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage") },
@@ -55,12 +63,7 @@ export async function start() {
   let browser;
   const stop = async () => {
     await browser?.close();
-    for (const child of [caddy, portal]) {
-      if (child.exitCode !== null) continue;
-      const ended = new Promise((resolve) => child.once("exit", resolve));
-      child.kill();
-      await ended;
-    }
+    for (const child of [caddy, portal]) await end(child);
     rmSync(folder, { recursive: true, force: true });
   };
   try {

@@ -15,6 +15,7 @@ PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
 <h1>Home</h1>
 {% for message in messages %}<p id="message">{{ message }}</p>{% endfor %}
 <p id="user">{{ user.username|default:"nobody" }}</p>
+<p id="received">{{ request.META.HTTP_COOKIE }}</p>
 <p id="visits">{{ request.session.visits }}</p>
 <form id="login" method="post" action="/login/">{% csrf_token %}
 <input name="username"><input name="password" type="password"><button>Log in</button></form>
@@ -98,9 +99,15 @@ def measure(_request):
     return response
 
 
+def script(_request):
+    """Sets a tracker on the parent domain, as a tracker's own script does."""
+    return HttpResponse("<script>document.cookie = '_pk_id.1.1fff=1; domain=city.example; path=/; max-age=3600'</script>")
+
+
 urlpatterns = [
     path("", home),
     path("measure/", measure),
+    path("script/", script),
     path("login/", Login.as_view(template_name="page.html")),
     path("logout/", LogoutView.as_view(next_page="/")),
     path("i18n/", include("django.conf.urls.i18n")),

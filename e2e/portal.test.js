@@ -93,9 +93,74 @@ describe("a visitor of the portal", () => {
     await sends("sessionid", "csrftoken", "django_language", "cookies_preferences", "_pk_id.1.1fff");
   });
 
+  test("withdraw", async () => {
+    await openCharter();
+    await page.check("input[name='answer.matomo'][value=refused]");
+    await page.click("button:not([name])");
+    assert.equal(await text("[role=status]"), "Your choices have been saved.");
+    const { cookie } = await (await page.goto(parts.site + "/")).request().allHeaders();
+    assert.doesNotMatch(cookie, /_pk_id/, "it outlived the answer to the withdrawal");
+    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences");
+  });
+
   test("log out", async () => {
+    assert.equal(await text("#user"), "alice");
     await page.click("#logout");
     assert.equal(await text("#user"), "nobody");
-    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences", "_pk_id.1.1fff");
+    await sends("sessionid", "csrftoken", "django_language", "cookies_preferences");
+  });
+});
+
+describe("a tracker that a script sets on the parent domain", () => {
+  const tracker = "_pk_id.1.1fff";
+  let parts, context, page;
+
+  before(async () => {
+    parts = await start();
+    context = await parts.browser.newContext({ ignoreHTTPSErrors: true, locale: "en-GB" });
+    page = await context.newPage();
+  });
+  after(() => parts?.stop());
+
+  const held = async () => (await context.cookies()).map((cookie) => cookie.name);
+  // visit opens the portal, and tells whether the browser sent the tracker and
+  // whether the portal received it.
+  async function visit() {
+    const response = await page.goto(parts.site + "/", { waitUntil: "networkidle" });
+    const { cookie = "" } = await response.request().allHeaders();
+    return { sent: cookie.includes(tracker), received: (await page.textContent("#received")).includes(tracker) };
+  }
+  async function runScript() {
+    await page.goto(parts.site + "/script/");
+    assert.ok((await held()).includes(tracker), "the script set nothing");
+  }
+  async function answer(value) {
+    await page.goto(parts.site + "/terms/cookies-policy/");
+    await page.check(`input[name='answer.matomo'][value=${value}]`);
+    const posted = page.waitForResponse((response) => response.request().method() === "POST");
+    await page.click("button:not([name])");
+    return posted;
+  }
+
+  test("before an answer, it is not received, and gone after one page view", async () => {
+    await visit();
+    await runScript();
+    assert.deepEqual(await visit(), { sent: true, received: false });
+    assert.ok(!(await held()).includes(tracker));
+    assert.deepEqual(await visit(), { sent: false, received: false });
+  });
+
+  test("granted, it stays and is received", async () => {
+    await answer("granted");
+    await runScript();
+    assert.deepEqual(await visit(), { sent: true, received: true });
+    assert.deepEqual(await visit(), { sent: true, received: true });
+  });
+
+  test("withdrawn, it is gone with the answer to the post", async () => {
+    const lines = (await (await answer("refused")).headersArray()).filter(({ name }) => name.toLowerCase() === "set-cookie");
+    assert.ok(lines.some(({ value }) => value.startsWith(tracker + "=; Max-Age=0; Path=/; Domain=city.example")));
+    assert.ok(!(await held()).includes(tracker));
+    assert.deepEqual(await visit(), { sent: false, received: false });
   });
 });
