@@ -45,6 +45,7 @@ func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
 			domain := strings.ToLower(cookie.row.Domain)
 			if domain == "" || domain == site.host || strings.HasSuffix(site.host, "."+domain) {
 				add(site.expiry(cookie.name, domain, path, false))
+				add(site.expiry(cookie.name, domain, path, true))
 			}
 		}
 	}

@@ -83,7 +83,6 @@ type filter struct {
 
 	refused bool // the request has declared cookies that the visitor does not allow
 	room    int  // for their expiries, in bytes
-	expired bool // the expiries are in the header
 	sent    bool // the final header is on its way
 }
 
@@ -232,16 +231,15 @@ func (f *filter) now() time.Time {
 // expire adds the lines that remove refused cookies from the browser.
 func (f *filter) expire() {
 	header := f.Header()
-	if !f.refused || f.expired || isShared(header) {
+	if !f.refused || isShared(header) {
 		return
 	}
-	f.expired = true
 	lines := expiries(f.refusedCookies(), f.request, f.room)
-	lines = slices.DeleteFunc(lines, func(line string) bool { return slices.Contains(header["Set-Cookie"], line) })
-	if len(lines) > 0 {
-		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		makePrivate(header)
+	if len(lines) == 0 || slices.Contains(header["Set-Cookie"], lines[0]) {
+		return // there are none, or they are there already
 	}
+	header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+	makePrivate(header)
 }
 
 // refusedCookies returns the cookies in the request that are declared and not

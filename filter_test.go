@@ -321,11 +321,10 @@ func TestEveryWayOut(t *testing.T) {
 // TestHandleErrors shows that error routes are a chain of their own.
 func TestHandleErrors(t *testing.T) {
 	const failing = "\nroute {\n header +Set-Cookie \"AWSALB=1\"\n header +Set-Cookie \"sessionid=1\"\n error 503\n}\n"
-	address := serve(t, false, `
-		cookie_charter
-		`+failing+`
+	const charter = "cookie_charter {\n preset opendatasoft matomo\n}\n"
+	address := serve(t, false, charter+failing+`
 		handle_errors {
-			cookie_charter
+			`+charter+`
 			header +Set-Cookie "AWSALB=2"
 			header +Set-Cookie "csrftoken=2"
 			respond "sorry"
@@ -337,9 +336,14 @@ func TestHandleErrors(t *testing.T) {
 	if response.StatusCode != 503 || body != "sorry" {
 		t.Errorf("got %d %q", response.StatusCode, body)
 	}
+	// Both chains see the refused cookie; one removes it.
+	response, _ = get(t, "http://"+address+"/", http.Header{"Cookie": {"_pk_id.1=1"}})
+	if want := []string{"sessionid=1", "_pk_id.1=; Max-Age=0; Path=/", "csrftoken=2"}; !slices.Equal(response.Header["Set-Cookie"], want) {
+		t.Errorf("got %q, want %q", response.Header["Set-Cookie"], want)
+	}
 	// The page's own failures are answered by the error route, too.
 	response, body = do(t, http.MethodDelete, "http://"+address+pagePath, nil, "")
-	if response.StatusCode != 405 || body != "sorry" || response.Header.Get("Allow") != "GET, HEAD" {
+	if response.StatusCode != 405 || body != "sorry" || response.Header.Get("Allow") != "GET, HEAD, POST" {
 		t.Errorf("got %d %q", response.StatusCode, body)
 	}
 }
@@ -364,6 +368,16 @@ func TestOrder(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestPageBehindHeaders puts header fields on the page, as the README tells.
+func TestPageBehindHeaders(t *testing.T) {
+	address := serve(t, false, "route {\n header Strict-Transport-Security max-age=1\n cookie_charter\n respond ok\n}")
+	for _, path := range []string{pagePath, "/"} {
+		if response, _ := get(t, "http://"+address+path, nil); response.StatusCode != http.StatusOK || response.Header.Get("Strict-Transport-Security") == "" {
+			t.Errorf("%s: %s, %v", path, response.Status, response.Header)
+		}
 	}
 }
 
@@ -528,7 +542,7 @@ func echo(t *testing.T, connection io.ReadWriter) {
 }
 
 func TestWebSocket(t *testing.T) {
-	address := serve(t, false, "cookie_charter\nreverse_proxy "+webSocketUpstream(t))
+	address := serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n}\nreverse_proxy "+webSocketUpstream(t))
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
 		t.Fatal(err)
@@ -536,7 +550,7 @@ func TestWebSocket(t *testing.T) {
 	defer connection.Close()
 	connection.SetDeadline(time.Now().Add(20 * time.Second))
 	fmt.Fprintf(connection, "GET /socket HTTP/1.1\r\nHost: %s\r\nOrigin: http://%s\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
-		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", address, address)
+		"Cookie: _pk_id.1=1\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n", address, address)
 	reader := bufio.NewReader(connection)
 	response, err := http.ReadResponse(reader, nil)
 	if err != nil {
@@ -545,7 +559,8 @@ func TestWebSocket(t *testing.T) {
 	if response.StatusCode != http.StatusSwitchingProtocols {
 		t.Fatalf("status %d", response.StatusCode)
 	}
-	if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
+	// Browsers take cookies from a handshake, removals included.
+	if got, want := response.Header["Set-Cookie"], []string{portalCookies[0], "_pk_id.1=; Max-Age=0; Path=/"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 	echo(t, struct {

@@ -134,6 +134,26 @@ describe("a tracker that a script sets on the parent domain", () => {
     await page.goto(parts.site + "/script/");
     assert.ok((await held()).includes(tracker), "the script set nothing");
   }
+  test("unanswered, it is gone from wherever scripts can set it", async () => {
+    await page.goto(parts.site + "/script/");
+    await page.evaluate(() => {
+      for (const place of ["path=/", "path=/; domain=data.city.example", "path=/; domain=city.example", "path=/script", "path=/; secure; partitioned"]) {
+        document.cookie = `_pk_id.1.1fff=1; max-age=3600; ${place}`;
+      }
+      document.cookie = "__Host-tracker=1; path=/; secure";
+      document.cookie = "__Secure-tracker=1; path=/; secure; domain=city.example";
+      document.cookie = "sibling=1; path=/; domain=city.example";
+    });
+    assert.equal((await held()).filter((name) => name === tracker || name.startsWith("__")).length, 7);
+    // The answer, not its script, which sets the tracker again.
+    const send = () => page.evaluate(() => fetch("/script/", { cache: "no-store" }));
+    await send();
+    await send();
+    assert.deepEqual((await held()).filter((name) => name === tracker || name.startsWith("__")), []);
+    assert.ok((await held()).includes("sibling"), "an undeclared cookie was removed");
+    await context.clearCookies({ name: "sibling" });
+  });
+
   async function answer(value) {
     await page.goto(parts.site + "/terms/cookies-policy/");
     await page.check(`input[name='answer.matomo'][value=${value}]`);
