@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -16,6 +17,63 @@ const (
 	// bytes (RFC 6265bis, section 5.6).
 	maxAttribute = 1024
 )
+
+// A duration is a declared lifetime: count units, or a session.
+type duration struct {
+	count int
+	unit  string
+}
+
+const session = "session"
+
+// durationUnits maps what people write to the unit that is meant.
+var durationUnits = map[string]string{
+	"s": "second", "sec": "second", "second": "second", "seconds": "second", "seconde": "second", "secondes": "second",
+	"min": "minute", "minute": "minute", "minutes": "minute",
+	"h": "hour", "hour": "hour", "hours": "hour", "heure": "hour", "heures": "hour",
+	"d": "day", "day": "day", "days": "day", "j": "day", "jour": "day", "jours": "day",
+	"week": "week", "weeks": "week", "semaine": "week", "semaines": "week",
+	"month": "month", "months": "month", "mois": "month",
+	"year": "year", "years": "year", "an": "year", "ans": "year", "année": "year", "années": "year",
+}
+
+// A month is a twelfth of a mean Gregorian year of 365.2425 days.
+var secondsPerUnit = map[string]int{
+	"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2629746, "year": 31556952,
+}
+
+func parseDuration(text string) (duration, error) {
+	text = strings.ToLower(strings.TrimSpace(text))
+	if text == session {
+		return duration{unit: session}, nil
+	}
+	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
+	unit := durationUnits[strings.TrimSpace(text[len(number):])]
+	count, err := strconv.Atoi(number)
+	if err != nil || unit == "" || count < 1 || count > 9999 {
+		return duration{}, fmt.Errorf(`unreadable duration %q; write "session", or a whole number and a unit, such as "30 min", "2 weeks" or "13 months"`, text)
+	}
+	return duration{count, unit}, nil
+}
+
+// seconds returns the lifetime in seconds, 0 for a session.
+func (d duration) seconds() int {
+	return d.count * secondsPerUnit[d.unit]
+}
+
+// longest returns the longest lifetime that a row allows: the declared one, but
+// no more than browsers keep a cookie, nor, for an exempt row, 13 months (CNIL,
+// audience measurement exempt from consent).
+func (c *Cookie) longest() duration {
+	limit := duration{maxLifetime, "second"}
+	if exempt := (duration{13, "month"}); c.Exempt && exempt.seconds() < limit.seconds() {
+		limit = exempt
+	}
+	if declared, err := parseDuration(c.Duration); err == nil && declared.seconds() < limit.seconds() {
+		limit = declared
+	}
+	return limit
+}
 
 // A lifetime is how long a Set-Cookie line asks the browser to keep its cookie,
 // in seconds; zero or less deletes it.

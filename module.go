@@ -248,7 +248,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visitor: preference{
 			lines:   r.Header["Cookie"],
 			cookie:  h.Preference.Cookie,
-			opposed: slices.Equal(r.Header["Sec-Gpc"], []string{"1"}),
+			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 		room: maxExpiries,
 	}

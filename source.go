@@ -1,0 +1,345 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// cookieFields are the fields of a row, as a charter file and a Caddyfile
+// block write them.
+var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration", "domain", "path", "secure", "http_only", "same_site"}
+
+// cookieTexts are those of them that can differ by language.
+var cookieTexts = []string{"provider", "service", "purpose"}
+
+// A row is a Cookie with the places where it (under the empty key) and its
+// fields were written, so that an error can name them.
+type row struct {
+	Cookie
+	places map[string]string
+}
+
+func newRow(place string) row {
+	return row{places: map[string]string{"": place}}
+}
+
+// place returns where a field was written, or else where the row begins.
+func (r *row) place(field string) string {
+	if place, ok := r.places[field]; ok {
+		return place
+	}
+	return r.places[""]
+}
+
+// set stores one field as it was written: for a text in one language, or in
+// all if language is empty.
+func (r *row) set(field, language string, values []string, place string) (err error) {
+	key := strings.TrimSpace(field + " " + language)
+	if _, ok := r.places[key]; ok {
+		return fmt.Errorf("%s already specified", key)
+	}
+	r.places[key] = place
+
+	isFlag := field == "exempt" || field == "secure" || field == "http_only"
+	if isFlag && len(values) == 0 {
+		values = []string{"true"}
+	}
+	switch {
+	case !slices.Contains(cookieFields, field):
+		return fmt.Errorf("unknown field %q; a cookie has %s", field, strings.Join(cookieFields, ", "))
+	case language != "" && !slices.Contains(cookieTexts, field):
+		return fmt.Errorf("%s is the same in all languages; give it one value", field)
+	case len(values) != 1 && field != "name" && field != "match":
+		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", field, len(values))
+	case field != "name" && (len(values) == 0 || values[0] == ""):
+		return fmt.Errorf("%s is empty; give it a value or remove it", field)
+	}
+
+	flag := false
+	if isFlag {
+		if flag, err = strconv.ParseBool(values[0]); err != nil {
+			return fmt.Errorf("%s is true or false, not %q", field, values[0])
+		}
+	}
+	switch field {
+	case "name":
+		r.Name = values
+	case "match":
+		r.Match = values
+	case "provider":
+		r.Provider, err = r.Provider.with(language, values[0])
+	case "service":
+		r.Service, err = r.Service.with(language, values[0])
+	case "purpose":
+		r.Purpose, err = r.Purpose.with(language, values[0])
+	case "category":
+		r.Category = Category(values[0])
+	case "consent":
+		r.Consent = values[0]
+	case "exempt":
+		r.Exempt = flag
+	case "duration":
+		r.Duration = values[0]
+	case "domain":
+		r.Domain = values[0]
+	case "path":
+		r.Path = values[0]
+	case "secure":
+		r.Secure = flag
+	case "http_only":
+		r.HTTPOnly = flag
+	case "same_site":
+		r.SameSite = values[0]
+	}
+	return err
+}
+
+// A source is what one preset, one charter file or the inline rows declare.
+type source struct {
+	rows    []row
+	updated time.Time
+	preset  bool // its rows give way to later rows of the same name
+}
+
+//go:embed presets/*.yaml
+var presetFiles embed.FS
+
+func presetNames() []string {
+	files, err := fs.Glob(presetFiles, "presets/*.yaml")
+	if err != nil {
+		panic(err) // the pattern is a constant
+	}
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(strings.TrimPrefix(file, "presets/"), ".yaml")
+	}
+	return files
+}
+
+func loadPreset(name string) (source, error) {
+	if !slices.Contains(presetNames(), name) {
+		return source{}, fmt.Errorf("unknown preset %q; use some of %s", name, strings.Join(presetNames(), ", "))
+	}
+	data, err := presetFiles.ReadFile("presets/" + name + ".yaml")
+	if err != nil {
+		return source{}, err
+	}
+	loaded, err := parseCharter(data, "preset "+name)
+	loaded.preset = true
+	return loaded, err
+}
+
+// loadPreferenceRow declares the cookie that holds the preference, for charters
+// that do not.
+func loadPreferenceRow(cookie string) (source, error) {
+	data, err := pageFiles.ReadFile("page/preference.yaml")
+	if err != nil {
+		return source{}, err
+	}
+	loaded, err := parseCharter(data, "page/preference.yaml")
+	if err != nil {
+		return source{}, err
+	}
+	loaded.preset = true
+	loaded.rows[0].Name = Names{cookie}
+	return loaded, nil
+}
+
+func loadFile(path string) (source, error) {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		absolute, _ := filepath.Abs(path)
+		return source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
+	}
+	return parseCharter(data, path)
+}
+
+// parseCharter reads a charter, in JSON if its name says so, else in YAML.
+func parseCharter(data []byte, name string) (source, error) {
+	var parsed source
+	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
+	parse := parseYAML
+	if strings.EqualFold(filepath.Ext(name), ".json") {
+		parse = parseJSON
+	}
+	root, line, err := parse(data)
+	if err != nil {
+		return parsed, fmt.Errorf("%w, at %s:%d", err, name, line)
+	}
+	if root.Kind != yaml.MappingNode {
+		return parsed, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
+	}
+	seen := map[string]bool{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			return parsed, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+		}
+		seen[key.Value] = true
+		switch key.Value {
+		case "updated":
+			if parsed.updated, err = parseDate(value.Value); err != nil {
+				return parsed, fmt.Errorf("%w, at %s", err, place(value))
+			}
+		case "cookies":
+			if value.Kind != yaml.SequenceNode {
+				return parsed, fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
+			}
+			for _, node := range value.Content {
+				parsedRow, err := parseRow(node, place)
+				if err != nil {
+					return parsed, err
+				}
+				parsed.rows = append(parsed.rows, parsedRow)
+			}
+		default:
+			return parsed, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
+		}
+	}
+	if len(parsed.rows) == 0 {
+		return parsed, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
+	}
+	return parsed, nil
+}
+
+// yamlLine is how yaml.v3 begins an error.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// parseYAML returns the root node of a YAML file, or an error and its line.
+func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		if !utf8.Valid(text) {
+			return nil, i + 1, errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, 1, errors.New(`the charter is empty; declare rows under "cookies"`)
+	} else if err != nil {
+		line, _ := strconv.Atoi(yamlLine.FindStringSubmatch(err.Error())[1])
+		message := yamlLine.ReplaceAllString(err.Error(), "")
+		return nil, max(line, 1), fmt.Errorf(`unreadable YAML: %s; indent with spaces, and put texts that hold ": " in quotes`, message)
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, max(second.Line, 1), errors.New("the charter has a second document; keep one")
+	}
+	return document.Content[0], 0, nil
+}
+
+// parseJSON returns the root of a JSON file as if it were YAML, or an error and
+// its line. Not all JSON is YAML.
+func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	lineAt := func(offset int64) int { return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n")) }
+	var parse func() (*yaml.Node, error)
+	parse = func() (*yaml.Node, error) {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Line: lineAt(decoder.InputOffset()), Tag: "!!str"}
+		switch value := token.(type) {
+		case json.Delim:
+			node.Kind = yaml.MappingNode
+			if value == '[' {
+				node.Kind = yaml.SequenceNode
+			}
+			for decoder.More() {
+				child, err := parse()
+				if err != nil {
+					return nil, err
+				}
+				node.Content = append(node.Content, child)
+			}
+			_, err = decoder.Token() // the closing bracket
+		case nil:
+			node.Tag = nullTag
+		default:
+			node.Value = fmt.Sprint(value)
+		}
+		return node, err
+	}
+	root, err = parse()
+	if err == nil {
+		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			return root, 0, nil
+		} else if err == nil {
+			err = errors.New("text after the JSON object")
+		}
+	}
+	offset := decoder.InputOffset()
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = syntax.Offset
+	}
+	return nil, lineAt(offset), fmt.Errorf("unreadable JSON: %w", err)
+}
+
+// nullTag is the tag of a value that is not there.
+const nullTag = "!!null"
+
+func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
+	parsed := newRow(place(node))
+	if node.Kind != yaml.MappingNode {
+		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(cookieFields, ", "), place(node))
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		set := func(language string, nodes ...*yaml.Node) error {
+			values := make([]string, 0, len(nodes))
+			for _, node := range nodes {
+				if node.Kind != yaml.ScalarNode || node.Tag == nullTag {
+					return fmt.Errorf("%s has a value that is no plain text, at %s", key.Value, place(node))
+				}
+				values = append(values, node.Value)
+			}
+			if err := parsed.set(key.Value, language, values, place(key)); err != nil {
+				return fmt.Errorf("%w, at %s", err, place(key))
+			}
+			return nil
+		}
+		var err error
+		switch value.Kind {
+		case yaml.MappingNode:
+			for j := 0; j < len(value.Content) && err == nil; j += 2 {
+				err = set(value.Content[j].Value, value.Content[j+1])
+			}
+		case yaml.SequenceNode:
+			err = set("", value.Content...)
+		default:
+			if value.Tag != nullTag {
+				err = set("", value)
+			}
+		}
+		if err != nil {
+			return parsed, err
+		}
+	}
+	return parsed, nil
+}
+
+func parseDate(text string) (time.Time, error) {
+	date, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return date, fmt.Errorf("unreadable date %q; write it as 2026-11-21", text)
+	}
+	return date, nil
+}
