@@ -8,14 +8,18 @@ import (
 	"time"
 )
 
-const (
-	// maxLifetime is how long any cookie may live, in seconds: 400 days, where
-	// browsers cut off (RFC 6265bis, section 5.5).
-	maxLifetime = 400 * 86400
+// maxAttribute is the longest attribute value that browsers look at, in bytes
+// (RFC 6265bis, section 5.6).
+const maxAttribute = 1024
 
-	// maxAttribute is the longest attribute value that browsers look at, in
-	// bytes (RFC 6265bis, section 5.6).
-	maxAttribute = 1024
+var (
+	// maxLifetime is how long any cookie may live: browsers cut off there (RFC
+	// 6265bis, section 5.5).
+	maxLifetime = duration{400, "day"}
+
+	// maxExempt is the same for exempt rows (CNIL, audience measurement exempt
+	// from consent).
+	maxExempt = duration{13, "month"}
 )
 
 // A duration is a declared lifetime: count units, or a session.
@@ -62,12 +66,11 @@ func (d duration) seconds() int {
 }
 
 // longest returns the longest lifetime that a row allows: the declared one, but
-// no more than browsers keep a cookie, nor, for an exempt row, 13 months (CNIL,
-// audience measurement exempt from consent).
+// no more than any cookie may live, or any exempt one.
 func (c *Cookie) longest() duration {
-	limit := duration{maxLifetime, "second"}
-	if exempt := (duration{13, "month"}); c.Exempt && exempt.seconds() < limit.seconds() {
-		limit = exempt
+	limit := maxLifetime
+	if c.Exempt {
+		limit = maxExempt
 	}
 	if declared, err := parseDuration(c.Duration); err == nil && declared.seconds() < limit.seconds() {
 		limit = declared

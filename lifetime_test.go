@@ -157,10 +157,10 @@ func TestLimits(t *testing.T) {
 		cookie Cookie
 		want   duration
 	}{
-		{Cookie{}, duration{maxLifetime, "second"}},
-		{Cookie{Duration: "2 years"}, duration{maxLifetime, "second"}},
-		{Cookie{Duration: "2 years", Exempt: true}, duration{13, "month"}},
-		{Cookie{Exempt: true}, duration{13, "month"}},
+		{Cookie{}, maxLifetime},
+		{Cookie{Duration: "2 years"}, maxLifetime},
+		{Cookie{Duration: "2 years", Exempt: true}, maxExempt},
+		{Cookie{Exempt: true}, maxExempt},
 		{Cookie{Duration: "6 months", Exempt: true}, duration{6, "month"}},
 		{Cookie{Duration: "session"}, duration{0, "session"}},
 	} {

@@ -138,6 +138,7 @@ type page struct {
 	charter    *charter
 	preference PreferenceFormat
 	promises   []string // keys of texts.Promises
+	enforces   bool     // the durations
 	lifetime   duration // of the stored preference
 	path       string   // without the slash at its end
 	texts      []*texts // the default language first, as in matcher
@@ -153,6 +154,7 @@ func newPage(h *Handler) (*page, error) {
 		charter:    h.charter,
 		preference: h.Preference,
 		lifetime:   duration{6, "month"},
+		enforces:   h.Durations != declareDurations,
 		path:       strings.TrimSuffix(h.Page, "/"),
 		origins:    http.NewCrossOriginProtection(),
 	}
@@ -167,7 +169,7 @@ func newPage(h *Handler) (*page, error) {
 		p.promises = append(p.promises, "requests")
 	}
 	p.promises = append(p.promises, "expiries")
-	if h.Durations != declareDurations {
+	if p.enforces {
 		p.promises = append(p.promises, "durations")
 	}
 	refusals := map[string]answer{}
@@ -351,6 +353,9 @@ func (p *page) kinds(text *texts) []pageKind {
 				Exempt:   cookie.Exempt,
 			}
 			if declared, err := parseDuration(cookie.Duration); err == nil {
+				if p.enforces && cookie.limit.seconds() < declared.seconds() {
+					declared = cookie.limit
+				}
 				row.Duration = text.duration(declared)
 				kind.HasDurations = true
 			}

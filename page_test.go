@@ -264,6 +264,12 @@ func TestPageWithoutForm(t *testing.T) {
 
 // The page promises no more than the configuration keeps.
 func TestPagePromises(t *testing.T) {
+	for options, want := range map[string]string{"": "<td data-label=\"Duration\">400 days</td>", "durations declare": "<td data-label=\"Duration\">2 years</td>"} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset google_analytics\n"+options+"\n}")
+		if _, page := get(t, address+pagePath+"?flg=en", nil); strings.Count(page, want) != 2 {
+			t.Errorf("%q: published are other durations than enforced", options)
+		}
+	}
 	for block, want := range map[string][]bool{
 		"cookie_charter": {true, true, true, true},
 		"cookie_charter {\n request_cookies pass\n durations declare\n}": {true, false, true, false},
