@@ -209,6 +209,15 @@ func TestWithdrawal(t *testing.T) {
 	}
 }
 
+// The default path is that of the URL as the client sent it.
+func TestExpiryOfRewrittenPath(t *testing.T) {
+	address := serve(t, false, "handle_path /app/* {\n cookie_charter {\n preset matomo\n }\n respond ok\n}")
+	response, _ := get(t, "http://"+address+"/app/a/b", http.Header{"Cookie": {"_pk_id.1=1"}})
+	if got, want := response.Header["Set-Cookie"], []string{"_pk_id.1=; Max-Age=0; Path=/", "_pk_id.1=; Max-Age=0; Path=/app/a"}; !slices.Equal(got, want) {
+		t.Errorf("got %q", got)
+	}
+}
+
 func TestGPCFile(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
 	response, body := get(t, address+gpcPath, nil)
