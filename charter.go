@@ -368,11 +368,10 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 	if cookie == nil {
 		return undeclared, nil
 	}
-	key := cookie.consentKey()
-	if key == "" {
+	if cookie.Category == Necessary {
 		return allowed, cookie
 	}
-	switch answer := visitor.answer(key); {
+	switch answer := visitor.answerTo(cookie); {
 	case answer == answerGranted, answer == answerNone && cookie.Exempt:
 		return allowed, cookie
 	default:

@@ -70,7 +70,7 @@ func corpusFilter(t testing.TB, preference string) *filter {
 	t.Helper()
 	f := &filter{handler: provision(t, corpusCharter), request: visit("https://city.example/")}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
-	f.visitor.lines, f.visitor.cookie = []string{preference}, defaultPreferenceCookie
+	f.visitor.handler, f.visitor.lines = f.handler, cookieLines{preference}
 	f.handler.logger = zap.NewNop()
 	return f
 }

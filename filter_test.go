@@ -105,6 +105,7 @@ func TestWithholdLeavesSlices(t *testing.T) {
 		w := httptest.NewRecorder()
 		w.Header()["Set-Cookie"] = lines
 		f := &filter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: handler, request: httptest.NewRequest(http.MethodGet, "/", nil)}
+		f.visitor.handler = handler
 		f.withhold()
 		if !slices.Equal(lines, before) {
 			t.Errorf("%q became %q", before, lines)
@@ -321,7 +322,7 @@ func TestEveryWayOut(t *testing.T) {
 // TestHandleErrors shows that error routes are a chain of their own.
 func TestHandleErrors(t *testing.T) {
 	const failing = "\nroute {\n header +Set-Cookie \"AWSALB=1\"\n header +Set-Cookie \"sessionid=1\"\n error 503\n}\n"
-	const charter = "cookie_charter {\n preset opendatasoft matomo\n}\n"
+	const charter = "cookie_charter {\n preset opendatasoft matomo\n request_cookies pass\n}\n"
 	address := serve(t, false, charter+failing+`
 		handle_errors {
 			`+charter+`
@@ -878,6 +879,7 @@ func TestDropPairs(t *testing.T) {
 		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
 	} {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")}
+		f.visitor.handler = f.handler
 		got, keep := f.dropPairs(test.line)
 		if got != test.want || keep != (got != "" || test.line == "") {
 			t.Errorf("%q: got %q %v, want %q", test.line, got, keep, test.want)
@@ -931,8 +933,8 @@ func TestDropNothing(t *testing.T) {
 	f := &filter{
 		handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"),
 		request: httptest.NewRequest(http.MethodGet, "/", nil),
-		visitor: preference{decoded: true},
 	}
+	f.visitor.handler = f.handler
 	f.handler.logger = zap.NewNop()
 	lines := []string{"sessionid=1; csrftoken=2", "django_language=fr"}
 	f.request.Header["Cookie"] = lines

@@ -284,6 +284,7 @@ func TestDeletionsPass(t *testing.T) {
 	}
 	for _, line := range deposits {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: &http.Request{}}
+		f.visitor.handler = f.handler
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
 		if _, keep := f.judgeLine(line); keep {
 			t.Errorf("%q passed", line)

@@ -8,8 +8,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -66,9 +68,10 @@ type Handler struct {
 	// `en` or `fr`. Default: `fr`.
 	Language string `json:"language,omitempty"`
 
-	// Where the visitor's preference is stored. The cookie is always declared,
-	// as necessary.
-	Preference PreferenceFormat `json:"preference,omitzero"`
+	// Where the visitor's preference is stored; of several places, an answer in
+	// any counts, and where they disagree, the stricter. Their cookies are always
+	// declared, as necessary. Default: the format `opendatasoft`.
+	Preferences []PreferenceFormat `json:"preferences,omitempty"`
 
 	// What happens to cookies in requests that the charter does not allow:
 	// `filter` drops them before the portal, `pass` lets them through, for a
@@ -90,6 +93,7 @@ type Handler struct {
 	page        *page
 	fromBrowser withheld
 	fromPortal  withheld
+	unreadable  map[string]prometheus.Counter // preferences, by format
 	logger      *zap.Logger
 }
 
@@ -114,11 +118,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.Language == "" {
 		h.Language = defaultPageLanguage
 	}
-	if h.Preference.Format == "" {
-		h.Preference.Format = defaultPreferenceFormat
-	}
-	if h.Preference.Cookie == "" {
-		h.Preference.Cookie = defaultPreferenceCookie
+	if len(h.Preferences) == 0 {
+		h.Preferences = []PreferenceFormat{{Format: defaultPreferenceFormat}}
 	}
 	if h.RequestCookies == "" {
 		h.RequestCookies = "filter"
@@ -138,6 +139,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	if h.fromBrowser, h.fromPortal, err = newWithheld(ctx.GetMetricsRegistry()); err != nil {
+		return err
+	}
+	if h.unreadable, err = newUnreadable(ctx.GetMetricsRegistry()); err != nil {
 		return err
 	}
 	h.logLoaded(ctx)
@@ -174,16 +178,23 @@ func (h *Handler) validateOptions() error {
 			}
 		}
 	}
-	return h.Preference.validate()
+	return h.validatePreferences()
 }
 
 // loadCharter joins what is declared, the weakest source first.
 func (h *Handler) loadCharter() (*charter, error) {
-	always, err := loadPreferenceRow(h.Preference.Cookie)
-	if err != nil {
-		return nil, err
+	var sources []source
+	var kept []string // the cookies that hold the preference
+	for i := range h.Preferences {
+		preference := &h.Preferences[i]
+		for _, name := range slices.Concat(preference.cookies(), storedFormats[preference.Format].proofs) {
+			row, err := loadPreferenceRow(name)
+			if err != nil {
+				return nil, err
+			}
+			sources, kept = append(sources, row), append(kept, name)
+		}
 	}
-	sources := []source{always}
 
 	for _, name := range h.Presets {
 		preset, err := loadPreset(name)
@@ -201,6 +212,7 @@ func (h *Handler) loadCharter() (*charter, error) {
 	}
 	var inline source
 	if h.Updated != "" {
+		var err error
 		if inline.updated, err = parseDate(h.Updated); err != nil {
 			return nil, err
 		}
@@ -215,13 +227,27 @@ func (h *Handler) loadCharter() (*charter, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch row := joined.find(h.Preference.Cookie); {
-	case row == nil:
-		return nil, fmt.Errorf("cookie %q holds the visitor's preference, but the row of this name matches others; add it to the row's match", h.Preference.Cookie)
-	case row.Category != Necessary:
-		return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", h.Preference.Cookie, row.place)
+	for _, name := range kept {
+		switch row := joined.find(strings.TrimSuffix(name, "*")); {
+		case row == nil:
+			return nil, fmt.Errorf("cookie %q holds the visitor's preference, but the row of this name matches others; add it to the row's match", name)
+		case row.Category != Necessary:
+			return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", name, row.place)
+		}
 	}
-	return joined, nil
+	return joined, h.validateKeys(joined)
+}
+
+// validateKeys returns the first consent key of a preference that no row has.
+func (h *Handler) validateKeys(c *charter) error {
+	for _, preference := range h.Preferences {
+		for key := range preference.Keys {
+			if !slices.Contains(c.consentKeys(), key) && !slices.Contains(categories, Category(key)) {
+				return fmt.Errorf("no cookie has the consent key %q, for which the preference %s has a key; use one of %v", key, preference.Format, c.consentKeys())
+			}
+		}
+	}
+	return nil
 }
 
 // logLoaded tells what is in force and where to look.
@@ -246,8 +272,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		handler:               h,
 		request:               r,
 		visitor: preference{
+			handler: h,
 			lines:   r.Header["Cookie"],
-			cookie:  h.Preference.Cookie,
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 		room: maxExpiries,
@@ -304,13 +330,17 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    updated         <date>
 //	    page            <path>
 //	    language        <language>
-//	    preference      <format> [<cookie>]
+//	    preference      <format> [<cookie>] {
+//	        key      <consent key> <banner's keys...>
+//	        revision <number>
+//	        manage   <URL>
+//	    }
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
 //	    gpc             <date>
 //	}
 //
-// `preset`, `charter` and `cookie` can be repeated; `provider`, `service` and
+// `preset`, `charter`, `cookie` and `preference` can be repeated; `provider`, `service` and
 // `purpose` can be repeated with another language each.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
@@ -359,16 +389,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.ArgErr()
 			}
 		case "preference":
-			if h.Preference.Format != "" {
-				return d.Err("preference already specified")
+			stored, err := unmarshalPreference(d)
+			if err != nil {
+				return err
 			}
-			if !d.Args(&h.Preference.Format) {
-				return d.ArgErr()
-			}
-			d.Args(&h.Preference.Cookie)
-			if d.NextArg() {
-				return d.ArgErr()
-			}
+			h.Preferences = append(h.Preferences, stored)
 		default:
 			return d.Errf("unrecognized subdirective: %s", subdirective)
 		}
@@ -380,6 +405,42 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	// mistakes here.
 	_, err := newCharter(inline)
 	return err
+}
+
+func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
+	var stored PreferenceFormat
+	if !d.Args(&stored.Format) {
+		return stored, d.ArgErr()
+	}
+	d.Args(&stored.Cookie)
+	if d.NextArg() {
+		return stored, d.ArgErr()
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option, values := d.Val(), d.RemainingArgs()
+		switch {
+		case option == "key" && len(values) >= 2:
+			if stored.Keys == nil {
+				stored.Keys = map[string]Names{}
+			}
+			if _, ok := stored.Keys[values[0]]; ok {
+				return stored, d.Errf("key %s already specified", values[0])
+			}
+			stored.Keys[values[0]] = values[1:]
+		case option == "revision" && len(values) == 1:
+			var err error
+			if stored.Revision, err = strconv.Atoi(values[0]); err != nil {
+				return stored, d.Errf("revision is a number, not %q", values[0])
+			}
+		case option == "manage" && len(values) == 1:
+			stored.Manage = values[0]
+		case slices.Contains([]string{"key", "revision", "manage"}, option):
+			return stored, d.ArgErr()
+		default:
+			return stored, d.Errf("unrecognized option: %s", option)
+		}
+	}
+	return stored, nil
 }
 
 func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {

@@ -81,25 +81,30 @@ func TestLoadErrors(t *testing.T) {
 		}
 	}
 	for config, want := range map[string]string{
-		`{"presets":["drupal"]}`:                                      `unknown preset "drupal"`,
-		`{"cookies":[{"name":"a b","purpose":"p"}]}`:                  `"a b" is not a cookie name`,
-		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`:      `unknown field "categry"`,
-		`{"cookies":[{"name":1}]}`:                                    "names are a string or an array of strings",
-		`{"cookies":[{"name":"a","purpose":["p"]}]}`:                  "a text is a string or an object from languages to strings",
-		`{"cookies":[{"name":"a","purpose":{"klingon!":"p"}}]}`:       `unknown language "klingon!"`,
-		`{"cookies":[{"name":"a"}]}`:                                  "missing purpose; say in \"purpose\" what the cookie is for, at inline row 1",
-		`{"cookies":[{"name":"a","purpose":{"fr":"x","fr-CA":"y"}}]}`: `two texts in the language "fr"`,
-		`{"cookies":[{"name":"a","match":null,"purpose":null}]}`:      "missing purpose",
-		`{"request_cookies":"drop"}`:                                  `unknown request_cookies "drop"; use filter or pass`,
-		`{"durations":"shorten"}`:                                     `unknown durations "shorten"; use enforce or declare`,
-		`{"gpc":"yes"}`:                                               `unreadable date "yes"`,
-		`{"updated":"yesterday"}`:                                     `unreadable date "yesterday"`,
-		`{"page":"terms"}`:                                            `"terms" is no path for the page`,
-		`{"page":"/"}`:                                                `"/" is no path for the page`,
-		`{"page":"/a/../b"}`:                                          `"/a/../b" is no path for the page`,
-		`{"language":"tlh"}`:                                          `the page does not speak "tlh"; use one of en, fr`,
-		`{"preference":{"format":"cookiebot"}}`:                       `unknown preference format "cookiebot"; use opendatasoft`,
-		`{"preference":{"cookie":"a b"}}`:                             `"a b" is not a cookie name`,
+		`{"presets":["drupal"]}`:                                       `unknown preset "drupal"`,
+		`{"cookies":[{"name":"a b","purpose":"p"}]}`:                   `"a b" is not a cookie name`,
+		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`:       `unknown field "categry"`,
+		`{"cookies":[{"name":1}]}`:                                     "names are a string or an array of strings",
+		`{"cookies":[{"name":"a","purpose":["p"]}]}`:                   "a text is a string or an object from languages to strings",
+		`{"cookies":[{"name":"a","purpose":{"klingon!":"p"}}]}`:        `unknown language "klingon!"`,
+		`{"cookies":[{"name":"a"}]}`:                                   "missing purpose; say in \"purpose\" what the cookie is for, at inline row 1",
+		`{"cookies":[{"name":"a","purpose":{"fr":"x","fr-CA":"y"}}]}`:  `two texts in the language "fr"`,
+		`{"cookies":[{"name":"a","match":null,"purpose":null}]}`:       "missing purpose",
+		`{"request_cookies":"drop"}`:                                   `unknown request_cookies "drop"; use filter or pass`,
+		`{"durations":"shorten"}`:                                      `unknown durations "shorten"; use enforce or declare`,
+		`{"gpc":"yes"}`:                                                `unreadable date "yes"`,
+		`{"updated":"yesterday"}`:                                      `unreadable date "yesterday"`,
+		`{"page":"terms"}`:                                             `"terms" is no path for the page`,
+		`{"page":"/"}`:                                                 `"/" is no path for the page`,
+		`{"page":"/a/../b"}`:                                           `"/a/../b" is no path for the page`,
+		`{"language":"tlh"}`:                                           `the page does not speak "tlh"; use one of en, fr`,
+		`{"preferences":[{"format":"cookiebox"}]}`:                     `unknown preference format "cookiebox"; use one of axeptio, c15t,`,
+		`{"preferences":[{"format":"cookiebot","cookie":"a b"}]}`:      `"a b" is not a cookie name`,
+		`{"preferences":[{"format":"json"}]}`:                          "the preference format json has no usual cookie; name it",
+		`{"preferences":[{"format":"complianz","cookie":"x"}]}`:        "the cookies of the preference format complianz have their own names; name none",
+		`{"preferences":[{"format":"osano","manage":"javascript:x"}]}`: `unusable link "javascript:x"`,
+		`{"preferences":[{"format":"opendatasoft"},{"format":"opendatasoft","cookie":"x"}]}`: "the page can write one preference only",
+		`{"preferences":[{"format":"osano","keys":{"matomo":"x"}}]}`:                         `no cookie has the consent key "matomo"`,
 	} {
 		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)
 		err := caddy.Load([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"handle":[`+handler+`]}]}}}}}`), true)
@@ -117,7 +122,7 @@ func TestJSONConfig(t *testing.T) {
 	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter\n}") // its logs go to a file
 	handler := provision(t, "cookie_charter")
 	config := `{"presets":["matomo"],"charters":["testdata/charter.yaml"],"cookies":[{"name":["a","b"],"purpose":{"fr":"f"},"category":"third_party"}],
-		"updated":"2030-01-02","page":"/cookies","language":"en","preference":{"format":"opendatasoft","cookie":"choices"}}`
+		"updated":"2030-01-02","page":"/cookies","language":"en","preferences":[{"format":"opendatasoft","cookie":"choices"}]}`
 	*handler = Handler{}
 	if err := caddy.StrictUnmarshalJSON([]byte(config), handler); err != nil {
 		t.Fatal(err)

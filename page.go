@@ -58,6 +58,8 @@ type texts struct {
 	ChoiceTitle     string            `yaml:"choice_title"`
 	Choice          string            `yaml:"choice"`
 	ChoiceKept      string            `yaml:"choice_kept"` // of a duration
+	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
+	Manage          string            `yaml:"manage"`
 	NothingToChoose string            `yaml:"nothing_to_choose"`
 	AcceptAll       string            `yaml:"accept_all"`
 	RefuseAll       string            `yaml:"refuse_all"`
@@ -106,6 +108,8 @@ type pageData struct {
 	Status    string
 	Kinds     []pageKind
 	Questions []pageQuestion
+	CanAnswer bool // on this page
+	Manage    []string
 	Kept      string
 	Promises  []string
 	Updated   *pageDate
@@ -135,33 +139,42 @@ type pageDate struct {
 
 // A page shows the charter and stores the visitor's preference.
 type page struct {
-	charter    *charter
-	preference PreferenceFormat
-	promises   []string // keys of texts.Promises
-	enforces   bool     // the durations
-	lifetime   duration // of the stored preference
-	path       string   // without the slash at its end
-	texts      []*texts // the default language first, as in matcher
-	matcher    language.Matcher
-	template   *template.Template
-	style      []byte
-	styleName  string // with its version
-	origins    *http.CrossOriginProtection
+	charter   *charter
+	cookie    string   // that the form writes; "" if the preference is a banner's to write
+	manage    []string // links to where else a choice can be changed
+	promises  []string // keys of texts.Promises
+	enforces  bool     // the durations
+	lifetime  duration // of the stored preference
+	path      string   // without the slash at its end
+	texts     []*texts // the default language first, as in matcher
+	matcher   language.Matcher
+	template  *template.Template
+	style     []byte
+	styleName string // with its version
+	origins   *http.CrossOriginProtection
 }
 
 func newPage(h *Handler) (*page, error) {
 	p := &page{
-		charter:    h.charter,
-		preference: h.Preference,
-		lifetime:   duration{6, "month"},
-		enforces:   h.Durations != declareDurations,
-		path:       strings.TrimSuffix(h.Page, "/"),
-		origins:    http.NewCrossOriginProtection(),
+		charter:  h.charter,
+		lifetime: duration{6, "month"},
+		enforces: h.Durations != declareDurations,
+		path:     strings.TrimSuffix(h.Page, "/"),
+		origins:  http.NewCrossOriginProtection(),
 	}
-	if declared := h.charter.find(h.Preference.Cookie).Duration; declared != "" {
-		var err error
-		if p.lifetime, err = parseDuration(declared); err != nil {
-			return nil, err
+	for i := range h.Preferences {
+		if preference := &h.Preferences[i]; storedFormats[preference.Format].isWritten {
+			p.cookie = preference.cookies()[0]
+		} else if preference.Manage != "" {
+			p.manage = append(p.manage, preference.Manage)
+		}
+	}
+	if p.cookie != "" {
+		if declared := h.charter.find(p.cookie).Duration; declared != "" {
+			var err error
+			if p.lifetime, err = parseDuration(declared); err != nil {
+				return nil, err
+			}
 		}
 	}
 	p.promises = []string{"set"}
@@ -176,7 +189,7 @@ func newPage(h *Handler) (*page, error) {
 	for _, key := range h.charter.consentKeys() {
 		refusals[key] = answerRefused
 	}
-	if length := len(h.Preference.Cookie) + len(writeOpendatasoft(refusals, time.Now())); length > maxPreference {
+	if length := len(p.cookie) + len(writeOpendatasoft(refusals, time.Now())); length > maxPreference {
 		return nil, fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(refusals), length, maxPreference)
 	}
 
@@ -240,7 +253,7 @@ func (p *page) serve(f *filter) error {
 	method, header := f.request.Method, f.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	isStyle := strings.HasSuffix(f.request.URL.Path, "/"+styleFile)
-	canAnswer := !isStyle && len(p.charter.consentKeys()) > 0
+	canAnswer := !isStyle && p.cookie != "" && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
 	if isStyle && isRead {
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
@@ -301,6 +314,8 @@ func (p *page) show(f *filter) error {
 		Style:     p.styleName,
 		Kinds:     p.kinds(text),
 		Questions: p.questions(text, &f.visitor),
+		CanAnswer: p.cookie != "",
+		Manage:    p.manage,
 		Kept:      text.duration(p.lifetime),
 	}
 	// Relative, as the path that the client sees is not always the one that
@@ -373,11 +388,13 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 	for _, key := range keys {
 		question := pageQuestion{Key: key}
 		var providers []string
+		stored := answerNone
 		for _, cookie := range p.charter.cookies {
 			if cookie.consentKey() != key {
 				continue
 			}
 			question.Names = append(question.Names, cookie.Name...)
+			stored = max(stored, visitor.givenTo(cookie))
 			if provider := p.in(text, cookie.Provider); provider != "" && !slices.Contains(providers, provider) {
 				providers = append(providers, provider)
 			}
@@ -386,8 +403,8 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 		if key != string(Statistics) && key != string(FirstParty) && key != string(ThirdParty) && len(providers) > 0 {
 			question.Label = strings.Join(providers, ", ") + " – " + question.Label
 		}
-		stored := visitor.given()[key]
-		question.Granted, question.Refused = stored == answerGranted, stored == answerRefused
+		written := visitor.written()[key]
+		question.Granted, question.Refused = written == answerGranted, written == answerRefused
 		question.Stored = text.Stored[stored.String()]
 		if stored == answerNone && visitor.opposed {
 			question.Stored = text.Opposed
@@ -429,12 +446,13 @@ func (p *page) store(f *filter) error {
 		now := time.Now()
 		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 		answers := map[string]answer{}
-		maps.Copy(answers, f.visitor.given())
+		maps.Copy(answers, f.visitor.written())
 		maps.Copy(answers, given)
 		f.Header().Add("Set-Cookie", p.setCookie(answers, now, r))
 
 		// What is refused from now on is removed by this very answer.
-		f.visitor.answers, f.refused, f.room = answers, true, maxWithdrawal
+		f.visitor.replace(answers)
+		f.refused, f.room = true, maxWithdrawal
 	}
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
@@ -494,13 +512,13 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answ
 // there is room.
 func (p *page) setCookie(answers map[string]answer, now time.Time, r *http.Request) string {
 	value := writeOpendatasoft(answers, now)
-	if len(p.preference.Cookie)+len(value) > maxPreference {
+	if len(p.cookie)+len(value) > maxPreference {
 		keys := p.charter.consentKeys()
 		answers = maps.Clone(answers)
 		maps.DeleteFunc(answers, func(key string, _ answer) bool { return !slices.Contains(keys, key) })
 		value = writeOpendatasoft(answers, now)
 	}
-	line := p.preference.Cookie + "=" + value + "; Path=/; SameSite=Lax"
+	line := p.cookie + "=" + value + "; Path=/; SameSite=Lax"
 	if p.lifetime.unit != session {
 		line += "; Max-Age=" + strconv.Itoa(p.lifetime.seconds())
 	}

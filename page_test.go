@@ -287,6 +287,7 @@ func TestPagePromises(t *testing.T) {
 const twoQuestions = "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\n"
 
 func TestForm(t *testing.T) {
+	handler := provision(t, twoQuestions)
 	address := "http://" + serve(t, false, twoQuestions)
 	stored := `cookies_preferences={"matomo":true,"functional_cookies":true,"timestamp":1}`
 	for _, test := range []struct {
@@ -323,8 +324,8 @@ func TestForm(t *testing.T) {
 		if attributes != " Path=/; SameSite=Lax; Max-Age=15778476" {
 			t.Errorf("%s: attributes %q", test.body, attributes)
 		}
-		visitor := &preference{lines: []string{pair}, cookie: defaultPreferenceCookie}
-		if got := visitor.given(); !reflect.DeepEqual(got, test.want) {
+		visitor := &preference{handler: handler, lines: []string{pair}}
+		if got := visitor.written(); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("%s: stored %v, want %v", test.body, got, test.want)
 		}
 		timestamp := regexp.MustCompile(`timestamp%22%3A(\d+)%7D$`).FindStringSubmatch(pair)

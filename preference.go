@@ -1,32 +1,46 @@
 package cookiecharter
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
-	"unicode/utf8"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 )
 
 // PreferenceFormat says where the visitor's preference is stored and how it is
 // written there.
 type PreferenceFormat struct {
-	// The stored format. `opendatasoft`, the only one so far, is a JSON object,
-	// usually percent-encoded, from consent keys to booleans. Default:
-	// `opendatasoft`.
-	Format string `json:"format,omitempty"`
+	// The stored format: `axeptio`, `c15t`, `complianz`, `cookiebot`,
+	// `cookieconsent` (orestbida's, version 3), `cookieconsent2`, `cookieyes`,
+	// `didomi`, `django_cookie_consent`, `drupal` (EU Cookie Compliance),
+	// `govuk`, `json` (an object from keys to booleans), `klaro`, `matomo`,
+	// `nhsuk`, `onetrust`, `opendatasoft`, `orejime`, `osano`, `symfony`,
+	// `tarteaucitron`, `tcf` (IAB Europe's, version 2; the keys are the purposes'
+	// numbers). The charter page writes `opendatasoft` only. Required.
+	Format string `json:"format"`
 
 	// The name of the cookie that holds it, a token (RFC 6265, section 4.1.1).
-	// Default: `cookies_preferences`.
+	// Default: the format's usual one; `json` has none.
 	Cookie string `json:"cookie,omitempty"`
+
+	// The banner's keys for a consent key of the charter, or for a category. Of
+	// several, all have to be granted, and one that is refused refuses. Default:
+	// the same key.
+	Keys map[string]Names `json:"keys,omitempty"`
+
+	// The revision of the banner's texts (`cookieconsent`, `cookieconsent2`): an
+	// answer to another revision is none. Default: 0.
+	Revision int `json:"revision,omitempty"`
+
+	// Where visitors change a choice that the charter page does not write: a URL
+	// with scheme, or a path from the root. Default: none; the page refers to the
+	// banner.
+	Manage string `json:"manage,omitempty"`
 }
 
 const (
@@ -41,14 +55,41 @@ const (
 	timestampKey = "timestamp"
 )
 
-func (p PreferenceFormat) validate() error {
-	if p.Format != "" && p.Format != defaultPreferenceFormat {
-		return fmt.Errorf("unknown preference format %q; use %s", p.Format, defaultPreferenceFormat)
+func (p *PreferenceFormat) validate() error {
+	format, ok := storedFormats[p.Format]
+	if !ok {
+		return fmt.Errorf("unknown preference format %q; use one of %s", p.Format, strings.Join(slices.Sorted(maps.Keys(storedFormats)), ", "))
 	}
 	if p.Cookie != "" && !isToken(p.Cookie) {
 		return fmt.Errorf("%q is not a cookie name", p.Cookie)
 	}
+	if p.Cookie == "" && len(format.cookies) == 0 {
+		return fmt.Errorf("the preference format %s has no usual cookie; name it", p.Format)
+	}
+	if p.Cookie != "" && len(format.cookies) > 0 && strings.HasSuffix(format.cookies[0], "*") {
+		return fmt.Errorf("the cookies of the preference format %s have their own names; name none", p.Format)
+	}
+	if manage, err := url.Parse(p.Manage); err != nil || p.Manage != "" && manage.Scheme != "http" && manage.Scheme != "https" && !strings.HasPrefix(p.Manage, "/") {
+		return fmt.Errorf("unusable link %q; write a URL with https:// or a path from the root", p.Manage)
+	}
 	return nil
+}
+
+// cookies returns the names, or prefixes that end in "*", of the cookies that
+// hold answers.
+func (p *PreferenceFormat) cookies() []string {
+	if p.Cookie != "" {
+		return []string{p.Cookie}
+	}
+	return storedFormats[p.Format].cookies
+}
+
+// holds tells whether a cookie of this name holds answers.
+func (p *PreferenceFormat) holds(name string) bool {
+	return slices.ContainsFunc(p.cookies(), func(pattern string) bool {
+		prefix, isPrefix := strings.CutSuffix(pattern, "*")
+		return name == pattern || isPrefix && strings.HasPrefix(name, prefix)
+	})
 }
 
 // An answer is what the visitor said to one consent key. Silence is not
@@ -66,156 +107,197 @@ func (a answer) String() string {
 	return [...]string{"none", "granted", "refused"}[a]
 }
 
+// cookieLines are the lines of a Cookie header.
+type cookieLines []string
+
+// pairs yields all names and values.
+func (lines cookieLines) pairs() func(yield func(name, value string) bool) {
+	return func(yield func(name, value string) bool) {
+		for _, line := range lines {
+			for pair := range strings.SplitSeq(line, ";") {
+				if name, value, ok := cutPair(pair); ok && !yield(name, value) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// values yields the values of one name.
+func (lines cookieLines) values(name string) func(yield func(value string) bool) {
+	return func(yield func(value string) bool) {
+		for other, value := range lines.pairs() {
+			if other == name && !yield(value) {
+				return
+			}
+		}
+	}
+}
+
+// all tells whether there is a cookie of this name, and all copies satisfy a
+// condition.
+func (lines cookieLines) all(name string, satisfies func(value string) bool) bool {
+	found := false
+	for value := range lines.values(name) {
+		if !satisfies(value) {
+			return false
+		}
+		found = true
+	}
+	return found
+}
+
 // A preference is the visitor's answers, decoded from the Cookie header when
 // first asked for.
 type preference struct {
-	lines   []string // the request's Cookie header
-	cookie  string   // the name of the cookie that holds the preference
-	opposed bool     // Global Privacy Control: what is unanswered is refused
-	decoded bool
-	answers map[string]answer
-	times   []string // when the answers were given, as stored, by copy of the cookie
+	handler  *Handler
+	lines    cookieLines
+	opposed  bool        // Global Privacy Control: what is unanswered is refused
+	readings [][]reading // by format and copy, once decoded
 }
 
-// answer returns the answer to a key. One that was given beats Global Privacy
-// Control, which beats silence.
-func (p *preference) answer(key string) answer {
-	given := p.given()[key]
+// answerTo returns the answer that decides about a row. One that was given
+// beats Global Privacy Control, which beats silence.
+func (p *preference) answerTo(row *Cookie) answer {
+	given := p.givenTo(row)
 	if given == answerNone && p.opposed {
 		return answerRefused
 	}
 	return given
 }
 
-// given returns the answers that the visitor has stored.
-func (p *preference) given() map[string]answer {
-	if !p.decoded {
-		p.decoded = true
-		for _, line := range p.lines {
-			for pair := range strings.SplitSeq(line, ";") {
-				name, value, ok := cutPair(pair)
-				if ok && name == p.cookie {
-					answers, at := readOpendatasoft(value)
-					p.answers = merge(p.answers, answers)
-					p.times = append(p.times, at)
-				}
+// givenTo returns the answer that was given to a row. An explicit one in any
+// format counts; of several, the stricter.
+func (p *preference) givenTo(row *Cookie) answer {
+	given := answerNone
+	for i, copies := range p.decode() {
+		format := &p.handler.Preferences[i]
+		for _, read := range copies {
+			found := format.find(read, row)
+			if found == answerGranted && row.Exempt && storedFormats[format.Format].grantsUnasked {
+				continue
 			}
+			given = max(given, found)
 		}
 	}
-	return p.answers
+	return given
 }
 
-// isOf tells whether every copy of the preference cookie is of one time.
-func (p *preference) isOf(at string) bool {
-	p.given()
-	return len(p.times) > 0 && !slices.ContainsFunc(p.times, func(other string) bool { return other != at })
-}
-
-// merge joins two readings; where they disagree, the stricter answer wins.
-func merge(into, from map[string]answer) map[string]answer {
-	if into == nil {
-		return from
+// find returns what a reading answers to a row: by its consent key, else by its
+// category, else as to all keys that it does not name.
+func (p *PreferenceFormat) find(read reading, row *Cookie) answer {
+	if given := p.findKey(read, row.consentKey()); given != answerNone {
+		return given
 	}
-	for key, a := range from {
-		into[key] = max(into[key], a)
-	}
-	return into
-}
-
-// readOpendatasoft reads the value of Opendatasoft's `cookies_preferences`: a
-// JSON object, raw, or percent-encoded in part or whole, once or twice, in
-// quotes or not. Booleans are answers; all else is none. The time of the answers
-// is returned as it is stored.
-func readOpendatasoft(value string) (answers map[string]answer, at string) {
-	if len(value) > maxPreference {
-		return nil, ""
-	}
-	for range 3 {
-		value = unquote(value)
-		if answers, at, err := readObject(value); err == nil {
-			return answers, at
+	// Our own page asks for each key, so that an answer to one is to no other.
+	if !storedFormats[p.Format].isWritten {
+		if given := p.findKey(read, string(row.Category)); given != answerNone {
+			return given
 		}
-		decoded, err := url.PathUnescape(value)
-		if err != nil || decoded == value {
-			return nil, ""
-		}
-		value = decoded
 	}
-	return nil, ""
+	return read.rest
 }
 
-// unquote removes the quotes around a value, and the escapes in it with which
-// Python, and so Django, writes what does not go into a cookie: `\054`, `\"`.
-func unquote(value string) string {
-	quoted, ok := strings.CutPrefix(value, `"`)
+func (p *PreferenceFormat) findKey(read reading, key string) answer {
+	keys, ok := p.Keys[key]
 	if !ok {
-		return value
+		return read.answers[key]
 	}
-	return quotedEscape.ReplaceAllStringFunc(strings.TrimSuffix(quoted, `"`), func(escape string) string {
-		if char, err := strconv.ParseUint(escape[1:], 8, 8); err == nil && len(escape) == 4 {
-			return string([]byte{byte(char)})
+	given := answerGranted
+	for _, key := range keys {
+		switch named, ok := read.answers[key]; {
+		case !ok && read.rest == answerRefused, named == answerRefused:
+			return answerRefused
+		case named == answerNone && read.rest != answerGranted:
+			given = answerNone
 		}
-		return escape[1:]
-	})
+	}
+	return given
 }
 
-var quotedEscape = regexp.MustCompile(`\\(?:[0-3][0-7][0-7]|.)`)
-
-// readObject returns the boolean members of a JSON object, and its timestamp.
-func readObject(text string) (answers map[string]answer, at string, err error) {
-	if !utf8.ValidString(text) {
-		return nil, "", errors.New("not UTF-8")
+// decode reads every copy of every cookie that holds answers.
+func (p *preference) decode() [][]reading {
+	if p.readings != nil {
+		return p.readings
 	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, "", errors.New("not a JSON object")
-	}
-	answers = map[string]answer{}
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, "", err
-		}
-		var value json.RawMessage
-		if err := decoder.Decode(&value); err != nil {
-			return nil, "", err
-		}
-		if key == timestampKey {
-			at = string(value)
-			continue
-		}
-		// encoding/json would let the last of two equal keys win.
-		switch string(value) {
-		case "true":
-			answers[key.(string)] = max(answers[key.(string)], answerGranted)
-		case "false":
-			answers[key.(string)] = answerRefused
-		}
-	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, "", err
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, "", errors.New("text after the JSON object")
-	}
-	return answers, at, nil
-}
-
-// writeOpendatasoft writes answers as readOpendatasoft reads them: encoded as
-// JavaScript's encodeURIComponent does for these bytes, keys in order.
-func writeOpendatasoft(answers map[string]answer, at time.Time) string {
-	var text bytes.Buffer
-	text.WriteByte('{')
-	for _, key := range slices.Sorted(maps.Keys(answers)) {
-		if a := answers[key]; a != answerNone && key != timestampKey {
-			quoted, err := json.Marshal(key)
-			if err != nil {
-				continue // a string always marshals
+	p.readings = make([][]reading, len(p.handler.Preferences))
+	for name, value := range p.lines.pairs() {
+		for i := range p.handler.Preferences {
+			format := &p.handler.Preferences[i]
+			if !format.holds(name) {
+				continue
 			}
-			text.Write(quoted)
-			text.WriteString(":" + strconv.FormatBool(a == answerGranted) + ",")
+			read, err := reading{}, errOversized
+			if len(value) <= maxPreference {
+				read, err = storedFormats[format.Format].read(storedCookie{name, value, p.lines, format})
+			}
+			if err != nil {
+				p.handler.reportUnreadable(format.Format, err)
+			}
+			p.readings[i] = append(p.readings[i], read)
 		}
 	}
-	text.WriteString(strconv.Quote(timestampKey) + ":" + strconv.FormatInt(at.UnixMilli(), 10) + "}")
-	return strings.ReplaceAll(url.QueryEscape(text.String()), "+", "%20")
+	return p.readings
+}
+
+// written returns the answers that the page wrote, or the portal's own banner
+// in the same format.
+func (p *preference) written() map[string]answer {
+	answers := map[string]answer{}
+	for _, read := range p.writtenReadings() {
+		for key, given := range read.answers {
+			answers[key] = max(answers[key], given)
+		}
+	}
+	return answers
+}
+
+func (p *preference) writtenReadings() []reading {
+	for i, copies := range p.decode() {
+		if storedFormats[p.handler.Preferences[i].Format].isWritten {
+			return copies
+		}
+	}
+	return nil
+}
+
+// replace puts answers in the place of those that the page wrote before.
+func (p *preference) replace(answers map[string]answer) {
+	for i := range p.decode() {
+		if storedFormats[p.handler.Preferences[i].Format].isWritten {
+			p.readings[i] = []reading{{answers: answers}}
+		}
+	}
+}
+
+// isOf tells whether every copy of what the page wrote is of one time.
+func (p *preference) isOf(at string) bool {
+	copies := p.writtenReadings()
+	return len(copies) > 0 && !slices.ContainsFunc(copies, func(read reading) bool { return read.at != at })
+}
+
+// reportUnreadable counts and logs that a stored preference could not be read;
+// never its value.
+func (h *Handler) reportUnreadable(format string, reason error) {
+	h.unreadable[format].Inc()
+	if c := h.logger.Check(zapcore.DebugLevel, "unreadable preference"); c != nil {
+		c.Write(zap.String("format", format), zap.Error(reason))
+	}
+}
+
+// validatePreferences returns the first mistake in where preferences are stored.
+func (h *Handler) validatePreferences() error {
+	written := 0
+	for i := range h.Preferences {
+		if err := h.Preferences[i].validate(); err != nil {
+			return err
+		}
+		if storedFormats[h.Preferences[i].Format].isWritten {
+			written++
+		}
+	}
+	if written > 1 {
+		return errors.New("the page can write one preference only; keep one of the format " + defaultPreferenceFormat)
+	}
+	return nil
 }

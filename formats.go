@@ -1,0 +1,506 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// A storedFormat is a way in which a consent banner stores the visitor's
+// answers.
+type storedFormat struct {
+	// The usual names of the cookies that hold the answers, or prefixes that end
+	// in "*". None: there is no usual name.
+	cookies []string
+
+	// Other cookies that read looks at, as proof of an answer.
+	proofs []string
+
+	// Whether the charter page writes it, and so asks for each consent key.
+	isWritten bool
+
+	// Whether the banner stores `true` unasked where it thinks that no consent
+	// is needed: for an exempt row, that is no answer.
+	grantsUnasked bool
+
+	// read returns what one cookie says, or an error if that cannot be read. It
+	// never sees more than maxPreference bytes.
+	read func(cookie storedCookie) (reading, error)
+}
+
+// A storedCookie is one copy of a cookie that holds answers.
+type storedCookie struct {
+	name, value string
+	others      cookieLines
+	format      *PreferenceFormat
+}
+
+// A reading is what a stored value says.
+type reading struct {
+	answers map[string]answer // by the banner's keys
+	rest    answer            // to the keys that it does not name
+	at      string            // when, if the format is written by the page
+}
+
+// storedFormats are all formats. Many banners write their cookie before any
+// answer, so each has its own proof that there was one.
+var storedFormats = map[string]storedFormat{
+	"opendatasoft":          {cookies: []string{defaultPreferenceCookie}, isWritten: true, read: readMap},
+	"json":                  {read: readMap},
+	"orejime":               {cookies: []string{"eu-consent", "orejime"}, read: readMap},
+	"klaro":                 {cookies: []string{"klaro"}, read: readMap},
+	"tarteaucitron":         {cookies: []string{"tarteaucitron"}, grantsUnasked: true, read: readTarteaucitron},
+	"cookieconsent":         {cookies: []string{"cc_cookie"}, read: readCookieConsent},
+	"cookieconsent2":        {cookies: []string{"cc_cookie"}, read: readCookieConsent2},
+	"govuk":                 {cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, read: readGovUK},
+	"nhsuk":                 {cookies: []string{"nhsuk-cookie-consent"}, read: provenBy("consented")},
+	"django_cookie_consent": {cookies: []string{"cookie_consent"}, read: readDjangoCookieConsent},
+	"drupal":                {cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, read: readDrupal},
+	"complianz":             {cookies: []string{"cmplz_*"}, read: readComplianz},
+	"cookiebot":             {cookies: []string{"CookieConsent"}, read: readCookiebot},
+	"onetrust":              {cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, read: readOneTrust},
+	"axeptio":               {cookies: []string{"axeptio_cookies"}, read: provenBy("$$completed")},
+	"didomi":                {cookies: []string{"didomi_token"}, read: readDidomi},
+	"c15t":                  {cookies: []string{"c15t"}, read: readC15t},
+	"osano":                 {cookies: []string{"cookieconsent_status"}, read: readOsano},
+	"tcf":                   {cookies: []string{"euconsent-v2"}, read: readTCF},
+	"matomo":                {cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, read: readMatomo},
+	"cookieyes":             {cookies: []string{"cookieyes-consent"}, read: readCookieYes},
+	"symfony":               {cookies: []string{"Cookie_Category_*"}, proofs: []string{"Cookie_Consent"}, read: readSymfony},
+}
+
+var (
+	errUnreadable = errors.New("unreadable")
+	errOversized  = errors.New("too long")
+)
+
+// answerOf returns the answer that a boolean stands for.
+func answerOf(granted bool) answer {
+	if granted {
+		return answerGranted
+	}
+	return answerRefused
+}
+
+// decodings yields a value as it is, and percent-decoded once and twice, as far
+// as that changes it. Quotes around it are removed each time.
+func decodings(value string) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for range 3 {
+			value = unquote(value)
+			if !yield(value) {
+				return
+			}
+			decoded, err := url.PathUnescape(value)
+			if err != nil || decoded == value {
+				return
+			}
+			value = decoded
+		}
+	}
+}
+
+// unquote removes the quotes around a value, and the escapes in it with which
+// Python, and so Django, writes what does not go into a cookie: `\054`, `\"`.
+func unquote(value string) string {
+	quoted, ok := strings.CutPrefix(value, `"`)
+	if !ok {
+		return value
+	}
+	return quotedEscape.ReplaceAllStringFunc(strings.TrimSuffix(quoted, `"`), func(escape string) string {
+		if char, err := strconv.ParseUint(escape[1:], 8, 8); err == nil && len(escape) == 4 {
+			return string([]byte{byte(char)})
+		}
+		return escape[1:]
+	})
+}
+
+var quotedEscape = regexp.MustCompile(`\\(?:[0-3][0-7][0-7]|.)`)
+
+// readMap reads a JSON object from keys to booleans, raw, or percent-encoded in
+// part or whole, once or twice, in quotes or not. What is no boolean is no
+// answer.
+func readMap(cookie storedCookie) (reading, error) {
+	for text := range decodings(cookie.value) {
+		if read, err := readObject(text); err == nil {
+			return read, nil
+		}
+	}
+	return reading{}, errUnreadable
+}
+
+// readObject returns the boolean members of a JSON object, and its timestamp.
+func readObject(text string) (reading, error) {
+	if !utf8.ValidString(text) {
+		return reading{}, errUnreadable
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return reading{}, errUnreadable
+	}
+	read := reading{answers: map[string]answer{}}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return reading{}, errUnreadable
+		}
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return reading{}, errUnreadable
+		}
+		switch name := key.(string); string(value) {
+		case "true", "false":
+			// encoding/json would let the last of two equal keys win.
+			read.answers[name] = max(read.answers[name], answerOf(string(value) == "true"))
+		default:
+			if name == timestampKey {
+				read.at = string(value)
+			}
+		}
+	}
+	delete(read.answers, timestampKey)
+	if _, err := decoder.Token(); err != nil {
+		return reading{}, errUnreadable
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return reading{}, errUnreadable
+	}
+	return read, nil
+}
+
+// writeOpendatasoft writes answers as readMap reads them: encoded as
+// JavaScript's encodeURIComponent does for these bytes, keys in order.
+func writeOpendatasoft(answers map[string]answer, at time.Time) string {
+	var text bytes.Buffer
+	text.WriteByte('{')
+	for _, key := range slices.Sorted(maps.Keys(answers)) {
+		if a := answers[key]; a != answerNone && key != timestampKey {
+			quoted, err := json.Marshal(key)
+			if err != nil {
+				continue // a string always marshals
+			}
+			text.Write(quoted)
+			text.WriteString(":" + strconv.FormatBool(a == answerGranted) + ",")
+		}
+	}
+	text.WriteString(strconv.Quote(timestampKey) + ":" + strconv.FormatInt(at.UnixMilli(), 10) + "}")
+	return strings.ReplaceAll(url.QueryEscape(text.String()), "+", "%20")
+}
+
+// provenBy reads such a map that is an answer only if a member of it is true.
+func provenBy(member string) func(storedCookie) (reading, error) {
+	return func(cookie storedCookie) (reading, error) {
+		read, err := readMap(cookie)
+		if err != nil || read.answers[member] != answerGranted {
+			return reading{}, err
+		}
+		delete(read.answers, member)
+		return read, nil
+	}
+}
+
+// readJSON decodes a JSON value that is raw or percent-encoded.
+func readJSON(value string, into any) error {
+	for text := range decodings(value) {
+		if json.Unmarshal([]byte(text), into) == nil {
+			return nil
+		}
+	}
+	return errUnreadable
+}
+
+// readTarteaucitron reads `!matomo=true!youtube=wait`.
+func readTarteaucitron(cookie storedCookie) (reading, error) {
+	return readPairs(cookie.value, "!", "=", map[string]answer{"true": answerGranted, "false": answerRefused})
+}
+
+// readPairs reads keys and values between separators, each value one of some
+// words. As a part of them may be encoded, it decodes as far as that goes.
+func readPairs(value, between, within string, words map[string]answer) (reading, error) {
+	for text := range decodings(value) {
+		value = text
+	}
+	read := reading{answers: map[string]answer{}}
+	found := false
+	for pair := range strings.SplitSeq(value, between) {
+		key, word, ok := strings.Cut(pair, within)
+		found = found || ok
+		if given := words[word]; ok && given != answerNone {
+			read.answers[key] = max(read.answers[key], given)
+		}
+	}
+	if !found {
+		return reading{}, errUnreadable
+	}
+	return read, nil
+}
+
+// readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
+// and services of theirs.
+func readCookieConsent(cookie storedCookie) (reading, error) {
+	var stored struct {
+		Categories []string            `json:"categories"`
+		Services   map[string][]string `json:"services"`
+		Revision   int                 `json:"revision"`
+		ID         string              `json:"consentId"`
+		At         string              `json:"consentTimestamp"`
+	}
+	if err := readJSON(cookie.value, &stored); err != nil {
+		return reading{}, err
+	}
+	if stored.ID == "" || stored.At == "" || stored.Revision != cookie.format.Revision {
+		return reading{}, nil
+	}
+	read := reading{answers: map[string]answer{}, rest: answerRefused}
+	for _, category := range stored.Categories {
+		read.answers[category] = answerGranted
+		for _, service := range stored.Services[category] {
+			read.answers[service] = answerGranted
+		}
+	}
+	return read, nil
+}
+
+// readCookieConsent2 reads vanilla-cookieconsent 2, and 1 with its levels.
+func readCookieConsent2(cookie storedCookie) (reading, error) {
+	var stored struct {
+		Categories []string `json:"categories"`
+		Level      []string `json:"level"`
+		Revision   int      `json:"revision"`
+	}
+	if err := readJSON(cookie.value, &stored); err != nil {
+		return reading{}, err
+	}
+	if stored.Categories == nil && stored.Level == nil || stored.Revision != cookie.format.Revision {
+		return reading{}, nil
+	}
+	return granting(slices.Concat(stored.Categories, stored.Level)), nil
+}
+
+// granting returns the reading of a list that names what is granted.
+func granting(keys []string) reading {
+	read := reading{answers: map[string]answer{}, rest: answerRefused}
+	for _, key := range keys {
+		read.answers[key] = answerGranted
+	}
+	return read
+}
+
+func readGovUK(cookie storedCookie) (reading, error) {
+	if !cookie.others.all("cookies_preferences_set", func(value string) bool { return value == "true" }) {
+		return reading{}, nil
+	}
+	return readMap(cookie)
+}
+
+// readDjangoCookieConsent reads `group=date|group=-1`.
+func readDjangoCookieConsent(cookie storedCookie) (reading, error) {
+	read := reading{answers: map[string]answer{}}
+	for pair := range strings.SplitSeq(unquote(cookie.value), "|") {
+		group, version, ok := strings.Cut(pair, "=")
+		if !ok {
+			return reading{}, errUnreadable
+		}
+		if version == "-1" {
+			read.answers[group] = answerRefused
+		} else if _, err := time.Parse(time.DateOnly, version[:min(len(version), len(time.DateOnly))]); err == nil {
+			read.answers[group] = max(read.answers[group], answerGranted)
+		}
+	}
+	return read, nil
+}
+
+// readDrupal reads EU Cookie Compliance.
+func readDrupal(cookie storedCookie) (reading, error) {
+	agreed := cookie.value == "1" || cookie.value == "2"
+	if !agreed && cookie.value != "0" {
+		return reading{}, errUnreadable
+	}
+	read := reading{rest: answerOf(agreed)}
+	for value := range cookie.others.values("cookie-agreed-categories") {
+		var categories []string
+		if err := readJSON(value, &categories); err != nil {
+			return reading{}, err
+		}
+		if agreed {
+			listed := granting(categories)
+			if read.answers != nil {
+				maps.DeleteFunc(listed.answers, func(key string, _ answer) bool { return read.answers[key] != answerGranted })
+			}
+			read = listed
+		}
+	}
+	return read, nil
+}
+
+func readComplianz(cookie storedCookie) (reading, error) {
+	category := strings.TrimPrefix(cookie.name, "cmplz_")
+	if !cookie.others.all("cmplz_banner-status", func(value string) bool { return value == "dismissed" }) {
+		return reading{}, nil
+	}
+	words := map[string]answer{"allow": answerGranted, "deny": answerRefused}
+	return reading{answers: map[string]answer{category: words[cookie.value]}}, nil
+}
+
+// readCookiebot reads `{stamp:'x',statistics:true,method:'explicit'}`, which is
+// no JSON.
+func readCookiebot(cookie storedCookie) (reading, error) {
+	switch cookie.value {
+	case "-1": // outside of the regions where the banner asks
+		return reading{}, nil
+	case "0":
+		return reading{rest: answerRefused}, nil
+	}
+	for text := range decodings(cookie.value) {
+		inner, ok := strings.CutPrefix(text, "{")
+		inner, closed := strings.CutSuffix(inner, "}")
+		if !ok || !closed || !strings.Contains(inner, "'") { // the quotes may be encoded still
+			continue
+		}
+		read, err := readPairs(inner, ",", ":", map[string]answer{"true": answerGranted, "false": answerRefused})
+		fields := map[string]string{}
+		for pair := range strings.SplitSeq(inner, ",") {
+			key, value, _ := strings.Cut(pair, ":")
+			fields[key] = strings.Trim(value, "'")
+		}
+		if fields["stamp"] == "" || fields["stamp"] == "-1" || fields["method"] != "" && fields["method"] != "explicit" {
+			return reading{}, err
+		}
+		return read, err
+	}
+	return reading{}, errUnreadable
+}
+
+// readOneTrust reads a query string whose groups are `C0001:1,C0002:0`.
+func readOneTrust(cookie storedCookie) (reading, error) {
+	fields, err := url.ParseQuery(cookie.value)
+	if err != nil {
+		return reading{}, errUnreadable
+	}
+	isClosed := cookie.others.all("OptanonAlertBoxClosed", func(value string) bool { return value != "" })
+	if !isClosed || fields.Get("AwaitingReconsent") == "true" {
+		return reading{}, nil
+	}
+	return readPairs(strings.Join(fields["groups"], ","), ",", ":", map[string]answer{"1": answerGranted, "0": answerRefused})
+}
+
+// readDidomi reads base64 of JSON with lists of purposes and vendors.
+func readDidomi(cookie storedCookie) (reading, error) {
+	type lists struct {
+		Enabled  []string `json:"enabled"`
+		Disabled []string `json:"disabled"`
+	}
+	var stored struct {
+		Purposes lists `json:"purposes"`
+		Vendors  lists `json:"vendors"`
+	}
+	for text := range decodings(cookie.value) {
+		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
+		decoded, err := base64.RawStdEncoding.DecodeString(text)
+		if err != nil {
+			continue
+		}
+		if json.Unmarshal(decoded, &stored) != nil {
+			return reading{}, errUnreadable
+		}
+		read := granting(slices.Concat(stored.Purposes.Enabled, stored.Vendors.Enabled))
+		read.rest = answerNone
+		for _, key := range slices.Concat(stored.Purposes.Disabled, stored.Vendors.Disabled) {
+			read.answers[key] = answerRefused
+		}
+		return read, nil
+	}
+	return reading{}, errUnreadable
+}
+
+// readC15t reads `c.measurement:1,i.t:1719830000000`.
+func readC15t(cookie storedCookie) (reading, error) {
+	read, err := readPairs(cookie.value, ",", ":", map[string]answer{"1": answerGranted, "0": answerRefused})
+	if err != nil {
+		return reading{}, err
+	}
+	proven := false
+	for text := range decodings(cookie.value) {
+		for pair := range strings.SplitSeq(text, ",") {
+			at, ok := strings.CutPrefix(pair, "i.t:")
+			proven = proven || ok && at != ""
+		}
+	}
+	if !proven {
+		return reading{}, nil
+	}
+	answers := map[string]answer{}
+	for key, given := range read.answers {
+		if category, ok := strings.CutPrefix(key, "c."); ok {
+			answers[category] = given
+		}
+	}
+	return reading{answers: answers, rest: answerRefused}, nil
+}
+
+func readOsano(cookie storedCookie) (reading, error) {
+	words := map[string]answer{"allow": answerGranted, "deny": answerRefused, "dismiss": answerNone}
+	given, ok := words[cookie.value]
+	if !ok {
+		return reading{}, errUnreadable
+	}
+	return reading{rest: given}, nil
+}
+
+// readTCF reads the purposes of IAB Europe's TC string, version 2: 24 bits from
+// bit 152 of its first segment. The keys are the purposes' numbers.
+func readTCF(cookie storedCookie) (reading, error) {
+	const firstByte, purposes = 152 / 8, 24
+	core, _, _ := strings.Cut(cookie.value, ".")
+	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(core, "="))
+	if err != nil || len(data) < firstByte+purposes/8 || data[0]>>2 != 2 {
+		return reading{}, errUnreadable
+	}
+	read := reading{answers: map[string]answer{}}
+	for i := range purposes {
+		read.answers[strconv.Itoa(i+1)] = answerOf(data[firstByte+i/8]>>(7-i%8)&1 == 1)
+	}
+	return read, nil
+}
+
+// readMatomo reads Matomo's own consent cookies, each with a time.
+func readMatomo(cookie storedCookie) (reading, error) {
+	if cookie.name == "mtm_consent_removed" {
+		return reading{answers: map[string]answer{"matomo": answerRefused}}, nil
+	}
+	if _, err := strconv.ParseUint(cookie.value, 10, 64); err != nil {
+		return reading{}, errUnreadable
+	}
+	return reading{answers: map[string]answer{"matomo": answerGranted}}, nil
+}
+
+// readCookieYes reads `action:yes,analytics:no`.
+func readCookieYes(cookie storedCookie) (reading, error) {
+	read, err := readPairs(cookie.value, ",", ":", map[string]answer{"yes": answerGranted, "no": answerRefused})
+	if err != nil || read.answers["action"] == answerNone {
+		return reading{}, err
+	}
+	for _, key := range []string{"action", "consent"} {
+		delete(read.answers, key)
+	}
+	return read, nil
+}
+
+func readSymfony(cookie storedCookie) (reading, error) {
+	category := strings.TrimPrefix(cookie.name, "Cookie_Category_")
+	if !cookie.others.all("Cookie_Consent", func(value string) bool { return value != "" }) {
+		return reading{}, nil
+	}
+	words := map[string]answer{"true": answerGranted, "false": answerRefused}
+	return reading{answers: map[string]answer{category: words[cookie.value]}}, nil
+}

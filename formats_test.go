@@ -1,0 +1,199 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A vector is a Cookie header, a byte per character, and what it answers to
+// consent keys of statistics, in a format with some options. Of the options,
+// `exempt` is the rows', `cookie` names the cookie, all others stand in the
+// Caddyfile's block.
+type vector struct {
+	Format  string            `json:"format"`
+	Options []string          `json:"options"`
+	Cookie  string            `json:"cookie"`
+	Want    map[string]string `json:"want"`
+	From    string            `json:"from"`
+}
+
+func readVectors(t testing.TB) []vector {
+	t.Helper()
+	content, err := os.ReadFile("testdata/preferences.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []vector
+	for line := range bytes.Lines(content) {
+		var v vector
+		if err := json.Unmarshal(line, &v); err != nil {
+			t.Fatal(err)
+		}
+		vectors = append(vectors, v)
+	}
+	return vectors
+}
+
+func TestFormats(t *testing.T) {
+	tested := map[string]map[string]bool{}
+	for _, v := range readVectors(t) {
+		block := "cookie_charter {\n preset matomo google_analytics xiti\n cookie s {\n purpose p\n category statistics\n }\n preference " + v.Format
+		for _, option := range v.Options {
+			if name, ok := strings.CutPrefix(option, "cookie "); ok {
+				block += " " + name
+			}
+		}
+		block += " {\n"
+		exempt := false
+		for _, option := range v.Options {
+			if option == "exempt" {
+				exempt = true
+			} else if !strings.HasPrefix(option, "cookie ") {
+				block += option + "\n"
+			}
+		}
+		handler := provision(t, block+"}\n}")
+		if tested[v.Format] == nil {
+			tested[v.Format] = map[string]bool{}
+		}
+		for key, want := range v.Want {
+			visitor := &preference{handler: handler, lines: cookieLines{fromLatin1(v.Cookie)}}
+			row := &Cookie{Category: Statistics, Consent: key, Exempt: exempt}
+			if got := visitor.answerTo(row).String(); got != want {
+				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
+			}
+			tested[v.Format][want] = true
+		}
+	}
+	// Every format has vectors for all three states.
+	for format := range storedFormats {
+		if len(tested[format]) != 3 && format != "json" {
+			t.Errorf("%s: only %v", format, slices.Collect(maps.Keys(tested[format])))
+		}
+	}
+}
+
+// Several banners: an answer in any counts, the stricter wins.
+func TestSeveralPreferences(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset matomo google_analytics
+			preference opendatasoft
+			preference tarteaucitron {
+				key ga gtag
+			}
+		}
+		header +Set-Cookie _ga=1
+		header +Set-Cookie _pk_id.1.1=1
+		header +Set-Cookie tarteaucitron=!gtag=wait
+		respond ok`)
+	for cookies, want := range map[string]string{
+		"":                         "tarteaucitron",
+		"tarteaucitron=!gtag=true": "_ga tarteaucitron",
+		`cookies_preferences={"ga":false}; tarteaucitron=!gtag=true`:          "tarteaucitron",
+		`cookies_preferences={"matomo":true}; tarteaucitron=!gtag=true`:       "_ga _pk_id.1.1 tarteaucitron",
+		`cookies_preferences={"matomo":true}; tarteaucitron=!matomo=false`:    "tarteaucitron",
+		`cookies_preferences=junk; tarteaucitron=!matomo=true!gtag=wait!ga=x`: "_pk_id.1.1 tarteaucitron",
+	} {
+		response, _ := get(t, address, http.Header{"Cookie": {cookies}})
+		var names []string
+		for _, line := range response.Header["Set-Cookie"] {
+			if name, _, _ := cutPair(line); !strings.Contains(line, "Max-Age=0") {
+				names = append(names, name)
+			}
+		}
+		if got := strings.Join(names, " "); got != want {
+			t.Errorf("%s: %s, want %s", cookies, got, want)
+		}
+	}
+	// A choice on the page is stored in its own cookie, and the banner's stays.
+	header := form.Clone()
+	header.Set("Cookie", "tarteaucitron=!gtag=true; _ga=1")
+	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
+	lines := response.Header["Set-Cookie"]
+	if len(lines) < 2 || !strings.HasPrefix(lines[0], "cookies_preferences=") || !strings.HasPrefix(lines[1], "_ga=; Max-Age=0") {
+		t.Errorf("set %q", lines)
+	}
+}
+
+// A banner's choice cannot be made on the page; the page says where, and what
+// is stored.
+func TestPageOfBanner(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset matomo
+			preference tarteaucitron {
+				manage /#tarteaucitron
+			}
+		}`)
+	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {"tarteaucitron=!matomo=true"}})
+	for _, want := range []string{"this portal&#39;s own banner", `<a href="/#tarteaucitron">Change your choice</a>`, "Stored answer: accepted.", "<code>tarteaucitron</code>"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q", want)
+		}
+	}
+	if strings.Contains(page, "<form") {
+		t.Error("there is a form that would be ignored")
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+	if response.StatusCode != http.StatusMethodNotAllowed || response.Header["Set-Cookie"] != nil {
+		t.Errorf("POST: %s", response.Status)
+	}
+}
+
+// What cannot be read is counted by format, and logged without its value.
+func TestUnreadablePreference(t *testing.T) {
+	const secret = "Unr34d4bl3"
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n preference cookiebot\n}\nmetrics /metrics\nheader +Set-Cookie _pk_id.1=1")
+	cookies := http.Header{"Cookie": {"CookieConsent=" + secret}}
+	get(t, address, cookies)
+	get(t, address, http.Header{"Cookie": {"CookieConsent=" + strings.Repeat("x", maxPreference+1)}})
+	_, metrics := get(t, address+"/metrics", nil)
+	if want := `caddy_cookie_charter_unreadable_preferences_total{format="cookiebot"} 2` + "\n"; !strings.Contains(metrics, want) {
+		t.Errorf("no %s", want)
+	}
+	logs, err := os.ReadFile(storage() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reason := range []error{errUnreadable, errOversized} {
+		if want := `"msg":"unreadable preference","format":"cookiebot","error":"` + reason.Error() + `"`; !bytes.Contains(logs, []byte(want)) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if bytes.Contains(logs, []byte(secret)) {
+		t.Error("a value in the log")
+	}
+}
+
+// FuzzFormats looks for values that break a reader, or are an answer though
+// they are longer than a cookie can be.
+func FuzzFormats(f *testing.F) {
+	formats := slices.Sorted(maps.Keys(storedFormats))
+	for _, v := range readVectors(f) {
+		_, value, _ := strings.Cut(v.Cookie, "=")
+		f.Add(uint8(slices.Index(formats, v.Format)), fromLatin1(value))
+	}
+	f.Fuzz(func(t *testing.T, index uint8, value string) {
+		name := formats[int(index)%len(formats)]
+		format := storedFormats[name]
+		cookie := "x"
+		if len(format.cookies) > 0 {
+			cookie = strings.Replace(format.cookies[0], "*", "x", 1)
+		}
+		read, err := format.read(storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}})
+		if err != nil && (read.rest != answerNone || len(read.answers) > 0) {
+			t.Errorf("%s: %q is unreadable, and an answer: %v", name, value, read)
+		}
+		again, _ := format.read(storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}})
+		if !maps.Equal(read.answers, again.answers) || read.rest != again.rest {
+			t.Errorf("%s: %q reads differently the second time", name, value)
+		}
+	})
+}
