@@ -51,7 +51,7 @@ export async function start() {
   execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
 
   const ports = {};
-  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT"]) ports[name] = await freePort();
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT"]) ports[name] = await freePort();
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
     env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage") },
