@@ -17,7 +17,7 @@ import (
 // than by Cache-Control (RFC 9213, and vendors' own).
 var targetedCacheControl = []string{
 	"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
-	"Surrogate-Control", "Edge-Control", "X-Accel-Expires",
+	"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-Litespeed-Cache-Control",
 }
 
 // makePrivate marks an answer so that no shared cache keeps it.
@@ -33,15 +33,12 @@ func makePrivate(header http.Header) {
 // isShared tells whether the portal means a shared cache to keep an answer:
 // then nothing that is one visitor's is added to it.
 func isShared(header http.Header) bool {
-	if hasDirective(header, "private", "no-store") {
-		return false
-	}
 	for _, field := range targetedCacheControl {
 		if len(header[field]) > 0 {
 			return true
 		}
 	}
-	if hasDirective(header, "no-cache", "max-age=0") {
+	if hasDirective(header, "private", "no-store", "no-cache", "max-age=0") {
 		return false
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))

@@ -27,6 +27,7 @@ func TestIsShared(t *testing.T) {
 		{http.Header{"Expires": {past}}, false},
 		{http.Header{"Expires": {"0"}}, false},
 		{http.Header{"X-Accel-Expires": {"60"}}, true},
+		{http.Header{"Cache-Control": {"private"}, "Cdn-Cache-Control": {"max-age=600"}}, true},
 		{http.Header{"Surrogate-Control": {"max-age=60"}, "Cache-Control": {"max-age=0"}}, true},
 	} {
 		if got := isShared(test.header); got != test.want {

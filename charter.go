@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
 
+	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
 )
 
@@ -84,7 +86,8 @@ type Cookie struct {
 
 	// Attributes that are added to the portal's Set-Cookie line if it lacks
 	// them (RFC 6265bis, section 4.1.2): Secure (on https only), HttpOnly, and
-	// SameSite, which is `Strict`, `Lax` or `None`. Default: none is added.
+	// SameSite, which is `Strict`, `Lax` or, beside Secure, `None`. Default: none
+	// is added.
 	Secure   bool   `json:"secure,omitempty"`
 	HTTPOnly bool   `json:"http_only,omitempty"`
 	SameSite string `json:"same_site,omitempty"`
@@ -153,14 +156,25 @@ func (c *Cookie) validate() (field string, err error) {
 			return "duration", err
 		}
 	}
-	if c.Domain != "" && (!isHost(c.Domain) || strings.HasPrefix(c.Domain, ".")) {
-		return "domain", fmt.Errorf("unusable domain %q; write a host in lower case, such as example.fr", c.Domain)
+	if c.Domain != "" {
+		_, notAddress := netip.ParseAddr(c.Domain)
+		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !isHost(c.Domain) {
+			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr", c.Domain)
+		}
+	}
+	for _, pattern := range c.patterns() {
+		if hasPrefixFold(pattern, "__Host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
+			return "domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern)
+		}
 	}
 	if c.Path != "" && !isPath(c.Path) {
 		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
 	}
 	if c.SameSite != "" && !slices.Contains([]string{"Strict", "Lax", "None"}, c.SameSite) {
 		return "same_site", fmt.Errorf("unknown same_site %q; use Strict, Lax or None", c.SameSite)
+	}
+	if c.SameSite == "None" && !c.Secure {
+		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
 	}
 	return "", nil
 }

@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -14,13 +15,26 @@ import (
 
 const (
 	// maxExpiries is how many bytes of expiries one answer carries: servers in
-	// front hold headers in buffers of 4 to 8 KiB. What has no room is removed
-	// by later answers.
+	// front hold the whole header in a buffer of 4 KiB or more. What has no room
+	// is removed by later answers.
 	maxExpiries = 2 << 10
 
-	// maxWithdrawal is the same for the answer to a withdrawal, which removes
-	// everything at once.
-	maxWithdrawal = 64 << 10
+	// maxWithdrawal is the same for the answer to a withdrawal, whose header
+	// holds little else.
+	maxWithdrawal = 2<<10 + 512
+
+	// anywhere is how many of these bytes are for guesses from anywhere in their
+	// order: what cannot be removed must not keep the rest from its turn.
+	anywhere = 1 << 10
+
+	// maxCookies is how many cookies are removed at a time: more than browsers
+	// keep for a host.
+	maxCookies = 256
+
+	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4), and
+	// maxDomains how many of its domains are tried.
+	maxHost    = 253
+	maxDomains = 8
 )
 
 // expiries returns the Set-Cookie lines that remove cookies from the browser
@@ -30,48 +44,22 @@ const (
 func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
 	site := newExpirySite(r)
 	var lines []string
-	add := func(line string) {
-		if line != "" {
+	add := func(i int) {
+		line := site.guess(cookies[i%len(cookies)], i/len(cookies))
+		if size := len("Set-Cookie: \r\n") + len(line); line != "" && size <= room {
+			room -= size
 			lines = append(lines, line)
 		}
 	}
-	// The likeliest guesses come first, of all cookies.
-	for _, cookie := range cookies {
-		if cookie.row.Domain != "" || cookie.row.Path != "" {
-			path := cookie.row.Path
-			if path == "" {
-				path = "/"
-			}
-			domain := strings.ToLower(cookie.row.Domain)
-			if domain == "" || domain == site.host || strings.HasSuffix(site.host, "."+domain) {
-				add(site.expiry(cookie.name, domain, path, false))
-				add(site.expiry(cookie.name, domain, path, true))
-			}
-		}
+	// The likeliest guesses of all cookies come first.
+	total, next := site.guesses()*len(cookies), 0
+	for ; next < total && room > anywhere; next++ {
+		add(next)
 	}
-	for _, partitioned := range []bool{false, true} {
-		for _, path := range site.paths {
-			for _, domain := range site.domains {
-				for _, cookie := range cookies {
-					add(site.expiry(cookie.name, domain, path, partitioned))
-				}
-			}
-		}
-	}
-
-	used := 0
-	for i, line := range lines {
-		used += len("Set-Cookie: \r\n") + len(line)
-		if used > room/2 && i < len(lines)-1 {
-			// What cannot be removed must not keep the rest from its turn.
-			rand.Shuffle(len(lines)-i, func(a, b int) { lines[i+a], lines[i+b] = lines[i+b], lines[i+a] }) //nolint:gosec // only fairness hangs on it
-			break
-		}
-	}
-	used = 0
-	for i, line := range lines {
-		if used += len("Set-Cookie: \r\n") + len(line); used > room {
-			return lines[:i]
+	if rest := total - next; rest > 0 {
+		start := rand.IntN(rest) //nolint:gosec // only fairness hangs on it
+		for i := 0; i < rest && room > 0; i++ {
+			add(next + (start+i)%rest)
 		}
 	}
 	return lines
@@ -110,7 +98,7 @@ func newExpirySite(r *http.Request) expirySite {
 		return site
 	}
 	if registrable, err := publicsuffix.EffectiveTLDPlusOne(site.host); err == nil && isHost(site.host) {
-		for domain := site.host; ; {
+		for domain := site.host; len(site.domains) < maxDomains; {
 			site.domains = append(site.domains, domain)
 			if domain == registrable {
 				break
@@ -123,7 +111,7 @@ func newExpirySite(r *http.Request) expirySite {
 
 // isHost tells whether a host can stand in a Domain attribute.
 func isHost(host string) bool {
-	return host != "" && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
+	return host != "" && len(host) <= maxHost && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
 }
 
 // defaultPath returns the path that a cookie has which says none, for the URL
@@ -155,12 +143,42 @@ func isPath(path string) bool {
 	return strings.HasPrefix(path, "/")
 }
 
+// guesses is how many guesses there are for a cookie.
+func (s expirySite) guesses() int {
+	return 2 * len(s.domains) * (1 + len(s.paths))
+}
+
+// guess returns the line that removes a cookie from one of the places where it
+// can be: first those that its row declares, then by path, partition and
+// domain. It is "" if there is nothing to remove from there.
+func (s expirySite) guess(cookie refusedCookie, number int) string {
+	domain := s.domains[number%len(s.domains)]
+	partitioned := number/len(s.domains)%2 == 1
+	path := ""
+	if place := number / len(s.domains) / 2; place > 0 {
+		path = s.paths[place-1]
+	} else if row := cookie.row; row.Domain != "" || row.Path != "" {
+		path = cmp.Or(row.Path, "/")
+		if row.Domain != "" {
+			isWithin := row.Domain == s.host || strings.HasSuffix(s.host, "."+row.Domain)
+			if domain != "" || !isWithin {
+				return "" // once is enough
+			}
+			domain = row.Domain
+		}
+	}
+	if path == "" {
+		return ""
+	}
+	return s.expiry(cookie.name, domain, path, partitioned)
+}
+
 // expiry returns the line that removes a cookie from one place, or "" if no
 // such cookie can be there.
 func (s expirySite) expiry(name, domain, path string, partitioned bool) string {
-	hostPrefix := hasPrefixFold(name, "__Host-") || hasPrefixFold(name, "__Host-Http-")
-	securePrefix := hostPrefix || hasPrefixFold(name, "__Secure-") || hasPrefixFold(name, "__Http-")
-	if hostPrefix && (domain != "" || path != "/") || (securePrefix || partitioned) && !s.secure {
+	isHost := hasPrefixFold(name, "__Host-")
+	isSecure := isHost || hasPrefixFold(name, "__Secure-") || hasPrefixFold(name, "__Http-")
+	if isHost && (domain != "" || path != "/") || (isSecure || partitioned) && !s.secure {
 		return ""
 	}
 	line := name + "=; Max-Age=0; Path=" + path
@@ -168,7 +186,10 @@ func (s expirySite) expiry(name, domain, path string, partitioned bool) string {
 		line += "; Domain=" + domain
 	}
 	if s.secure {
-		line += "; Secure; HttpOnly" // as the prefixed names need; harmless for all others
+		line += "; Secure; SameSite=None" // without it, nothing is removed within another site's frame
+	}
+	if hasPrefixFold(name, "__Http-") || hasPrefixFold(name, "__Host-Http-") {
+		line += "; HttpOnly"
 	}
 	if partitioned {
 		line += "; Partitioned"

@@ -3,11 +3,14 @@ package cookiecharter
 import (
 	"context"
 	"crypto/tls"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
+
+	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -33,7 +36,7 @@ func refusedNames(names ...string) []refusedCookie {
 }
 
 func TestExpiries(t *testing.T) {
-	const secure = "; Secure; HttpOnly"
+	const secure = "; Secure; SameSite=None"
 	for _, test := range []struct {
 		name, url string
 		cookie    refusedCookie
@@ -49,6 +52,21 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=0; Path=/; Domain=city.example",
 			"a=; Max-Age=0; Path=/a",
 			"a=; Max-Age=0; Path=/a; Domain=city.example",
+		}},
+		{"declared path", "http://data.city.example/x/y", refusedCookie{"a", &Cookie{Path: "/x"}}, []string{
+			"a=; Max-Age=0; Path=/x",
+			"a=; Max-Age=0; Path=/x; Domain=data.city.example",
+			"a=; Max-Age=0; Path=/x; Domain=city.example",
+			"a=; Max-Age=0; Path=/",
+			"a=; Max-Age=0; Path=/; Domain=data.city.example",
+			"a=; Max-Age=0; Path=/; Domain=city.example",
+			"a=; Max-Age=0; Path=/x",
+			"a=; Max-Age=0; Path=/x; Domain=data.city.example",
+			"a=; Max-Age=0; Path=/x; Domain=city.example",
+		}},
+		{"__Http-", "https://localhost/", refusedCookie{"__Http-a", &Cookie{}}, []string{
+			"__Http-a=; Max-Age=0; Path=/" + secure + "; HttpOnly",
+			"__Http-a=; Max-Age=0; Path=/" + secure + "; HttpOnly; Partitioned",
 		}},
 		{"partitioned", "https://city.example/", refusedCookie{"a", &Cookie{}}, []string{
 			"a=; Max-Age=0; Path=/" + secure,
@@ -98,6 +116,11 @@ func TestExpiriesHaveBounds(t *testing.T) {
 	all := expiries(cookies, visit("https://data.city.example/a/b"), 1<<20)
 	if len(all) != 26*3*2*2 {
 		t.Fatalf("%d lines", len(all))
+	}
+	for i, line := range all[:26*3] {
+		if strings.Contains(line, "/a") || strings.Contains(line, "Partitioned") {
+			t.Fatalf("line %d is no likely one: %s", i, line)
+		}
 	}
 	seen := map[string]bool{}
 	for range 2000 {
@@ -201,11 +224,52 @@ func TestWithdrawal(t *testing.T) {
 	}) {
 		t.Errorf("removed too much: %q", lines)
 	}
-	// A withdrawal has room for everything.
-	header.Set("Cookie", "_pk_id."+strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ", ""), "=1; _pk_id.")+"=1")
+	// A withdrawal has room for the likely places of many.
+	header.Set("Cookie", "_pk_id."+strings.Join(strings.Split("abcdefghijklmnopqrstuvwxyz", ""), "=1; _pk_id.")+"=1")
 	response, _ = do(t, http.MethodPost, address+pagePath, header, "all=refused")
-	if got := len(response.Header["Set-Cookie"]); got != 1+2*62 {
-		t.Errorf("%d lines", got)
+	size := 0
+	for _, line := range response.Header["Set-Cookie"] {
+		size += len("Set-Cookie: \r\n") + len(line)
+	}
+	for _, name := range "abcdefghijklmnopqrstuvwxyz" {
+		if want := "_pk_id." + string(name) + "=; Max-Age=0; Path=/"; !slices.Contains(response.Header["Set-Cookie"], want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if size > 4<<10-512 {
+		t.Errorf("%d bytes are too many for a server in front", size)
+	}
+}
+
+// What a visitor can send costs little.
+func TestHostileRequests(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	handler.logger = zap.NewNop()
+	request := visit("http://city.example/")
+	request.Host = strings.Repeat("a.", 4000) + "example"
+	names := make([]string, 60000)
+	for i := range names {
+		names[i] = fmt.Sprintf("_pk_id.%d=", i)
+	}
+	request.Header.Set("Cookie", strings.Join(names, ";"))
+	f := &filter{handler: handler, request: request, visitor: preference{handler: handler, lines: request.Header["Cookie"]}, room: maxExpiries}
+	f.ResponseWriter = fixedHeader{header: http.Header{}}
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			request.Header["Cookie"] = f.visitor.lines
+			f.dropCookies()
+			f.Header().Del("Set-Cookie")
+			caddyhttp.SetVar(request.Context(), expiredVar, nil)
+			f.expire()
+		}
+	})
+	if got := len(f.Header()["Set-Cookie"]); got == 0 || result.AllocedBytesPerOp() > 1<<20 {
+		t.Errorf("%d lines, %v", got, result.MemString())
+	}
+	long := visit("https://" + strings.Repeat("a.", 120) + "example/")
+	if got := newExpirySite(long); len(got.domains) != maxDomains {
+		t.Errorf("%d domains", len(got.domains))
 	}
 }
 

@@ -134,7 +134,10 @@ func (f *filter) dropPairs(line string) (string, bool) {
 	var kept strings.Builder // in use once a pair was dropped
 	dropped := false
 	for start := 0; start < len(line); {
-		end := start + strings.IndexByte(line[start:]+";", ';')
+		end := len(line)
+		if length := strings.IndexByte(line[start:], ';'); length >= 0 {
+			end = start + length
+		}
 		pair := strings.Trim(line[start:end], " \t")
 		switch {
 		case pair == "":
@@ -168,6 +171,7 @@ func (f *filter) keepsPair(pair string) bool {
 		f.refused = true
 	}
 	if f.handler.RequestCookies == passCookies {
+		f.handler.report("judged Cookie, passed", name, judged, nil)
 		return true
 	}
 	f.handler.report("judged Cookie", name, judged, f.handler.fromPortal)
@@ -206,7 +210,7 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		line = f.amend(line, row)
 	} else if ok {
 		// A deletion is not a deposit.
-		if _, longest := readLifetime(line, f.now); longest.deletes() {
+		if life, certain := readLifetime(line, f.clock); certain && life.deletes() {
 			f.handler.report("passed a deletion", name, allowed, nil)
 			return line, true
 		}
@@ -217,45 +221,54 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	return line, judged == allowed
 }
 
-// now returns the time from which the dates in this answer count. Browsers
+// clock returns the time from which the dates in this answer count. Browsers
 // correct their clock by the answer's own Date; the earlier of the two lets a
-// cookie live longer, so it is the safe one.
-func (f *filter) now() time.Time {
-	now := time.Now()
-	if date, err := http.ParseTime(f.Header().Get("Date")); err == nil && date.Before(now) {
-		return date
+// cookie live longer, so it is the safe one. It is not ok if browsers may read
+// another Date than we do.
+func (f *filter) clock() (now time.Time, ok bool) {
+	now = time.Now()
+	if text := f.Header().Get("Date"); text != "" {
+		date, plain := parseCookieDate(text)
+		if !plain {
+			return now, false
+		}
+		if date.Before(now) {
+			now = date
+		}
 	}
-	return now
+	return now, true
 }
+
+// expiredVar tells, of a request, that its expiries are in the header: error
+// routes share it.
+const expiredVar = "cookie_charter.expired"
 
 // expire adds the lines that remove refused cookies from the browser.
 func (f *filter) expire() {
 	header := f.Header()
-	if !f.refused || isShared(header) {
+	ctx := f.request.Context()
+	if !f.refused || caddyhttp.GetVar(ctx, expiredVar) != nil || isShared(header) {
 		return
 	}
-	lines := expiries(f.refusedCookies(), f.request, f.room)
-	if len(lines) == 0 || slices.Contains(header["Set-Cookie"], lines[0]) {
-		return // there are none, or they are there already
+	caddyhttp.SetVar(ctx, expiredVar, true)
+	if lines := expiries(f.refusedCookies(), f.request, f.room); len(lines) > 0 {
+		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+		makePrivate(header)
 	}
-	header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-	makePrivate(header)
 }
 
 // refusedCookies returns the cookies in the request that are declared and not
-// allowed, each once.
+// allowed, each once, as many as a browser can hold.
 func (f *filter) refusedCookies() []refusedCookie {
 	var cookies []refusedCookie
-	for _, line := range f.visitor.lines {
-		for pair := range strings.SplitSeq(line, ";") {
-			name, _, ok := cutPair(pair)
-			if !ok || !isToken(name) {
-				continue
-			}
-			judged, row := f.handler.charter.judge(name, &f.visitor)
-			if cookie := (refusedCookie{name, row}); judged == refused && !slices.Contains(cookies, cookie) {
-				cookies = append(cookies, cookie)
-			}
+	seen := map[string]bool{}
+	for name := range f.visitor.lines.pairs() {
+		if len(cookies) == maxCookies || seen[name] || !isToken(name) {
+			continue
+		}
+		seen[name] = true
+		if judged, row := f.handler.charter.judge(name, &f.visitor); judged == refused {
+			cookies = append(cookies, refusedCookie{name, row})
 		}
 	}
 	return cookies

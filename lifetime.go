@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -85,69 +86,46 @@ type lifetime struct {
 	persistent bool // false: until the browser ends its session
 }
 
-// readLifetime returns the shortest and the longest lifetime that current
-// browsers read from a line. They differ over attributes that stand twice, one
-// of them malformed: RFC 6265bis, section 5.6, looks at the last that is well
-// formed, Chromium and Firefox at the last. In both, Max-Age beats Expires.
-// Dates count from now.
-func readLifetime(line string, now func() time.Time) (shortest, longest lifetime) {
-	var lastAge, validAge, lastDate, validDate lifetime
-	for name, value := range attributes(line) {
-		switch {
-		case len(value) > maxAttribute:
-		case strings.EqualFold(name, "Max-Age"):
-			// Chromium takes a plus sign for well formed, the RFC does not.
-			var strict bool
-			lastAge, strict = parseMaxAge(value)
-			if strict {
-				validAge = lastAge
-			}
-		case strings.EqualFold(name, "Expires"):
-			lastDate = lifetime{}
-			if date, ok := parseCookieDate(value); ok {
-				lastDate = lifetime{int64(math.Ceil(date.Sub(now()).Seconds())), true}
-				validDate = lastDate
-			}
-		}
-	}
-	first := func(age, date lifetime) lifetime {
-		if age.persistent {
-			return age
-		}
-		return date
-	}
-	shortest, longest = first(lastAge, lastDate), first(validAge, validDate)
-	if longest.less(shortest) {
-		shortest, longest = longest, shortest
-	}
-	return shortest, longest
-}
-
-// less orders lifetimes as a charter sees them: a session is longer than a
-// deletion and shorter than what outlives it.
-func (l lifetime) less(other lifetime) bool {
-	rank := func(l lifetime) int64 {
-		if !l.persistent {
-			return 0
-		}
-		if l.seconds <= 0 {
-			return -1
-		}
-		return l.seconds
-	}
-	return rank(l) < rank(other)
-}
-
 // deletes tells whether a cookie with this lifetime is removed at once.
 func (l lifetime) deletes() bool {
 	return l.persistent && l.seconds <= 0
+}
+
+// readLifetime returns the lifetime that a line asks for: its last Max-Age, else
+// its last Expires (RFC 6265bis, section 5.6). It is certain only if every
+// browser reads the same, which is so if all attributes that count are well
+// formed: of malformed ones, some browsers forget, others forget what stood
+// before them. Dates count from the clock.
+func readLifetime(line string, clock func() (time.Time, bool)) (life lifetime, certain bool) {
+	var date string
+	var hasDate, datesPlain bool
+	for name, value := range attributes(line) {
+		switch {
+		case strings.EqualFold(name, "Max-Age"):
+			seconds, ok := parseMaxAge(value)
+			if !ok {
+				return lifetime{}, false
+			}
+			life = lifetime{seconds, true}
+		case strings.EqualFold(name, "Expires"):
+			_, plain := parseCookieDate(value)
+			date, datesPlain = value, plain && (datesPlain || !hasDate)
+			hasDate = true
+		}
+	}
+	if life.persistent || !hasDate {
+		return life, true
+	}
+	now, ok := clock()
+	expires, _ := parseCookieDate(date)
+	return lifetime{int64(math.Ceil(expires.Sub(now).Seconds())), true}, ok && datesPlain
 }
 
 // amend returns a kept line as it may leave: a cookie that would outlive its
 // row's duration is shortened, and attributes that the row declares are added.
 func (f *filter) amend(line string, row *Cookie) string {
 	if f.handler.Durations != declareDurations {
-		line = shorten(line, row.limit, f.now)
+		line = shorten(line, row.limit, f.clock)
 	}
 	if row.Secure && scheme(f.request) == "https" {
 		line = withAttribute(line, "Secure", "")
@@ -155,7 +133,8 @@ func (f *filter) amend(line string, row *Cookie) string {
 	if row.HTTPOnly {
 		line = withAttribute(line, "HttpOnly", "")
 	}
-	if row.SameSite != "" {
+	// Browsers refuse SameSite=None without Secure.
+	if row.SameSite != "" && (row.SameSite != "None" || hasAttribute(line, "Secure")) {
 		line = withAttribute(line, "SameSite", row.SameSite)
 	}
 	return line
@@ -163,13 +142,14 @@ func (f *filter) amend(line string, row *Cookie) string {
 
 // shorten returns a line that lives no longer than limit. The last Max-Age
 // wins; that a cookie ends with the session, though, no attribute can say, so
-// those that say otherwise are cut out.
-func shorten(line string, limit duration, now func() time.Time) string {
-	_, longest := readLifetime(line, now)
-	if !longest.persistent || longest.seconds <= int64(limit.seconds()) {
+// for that, and where browsers read differently, those that say otherwise are
+// cut out.
+func shorten(line string, limit duration, clock func() (time.Time, bool)) string {
+	life, certain := readLifetime(line, clock)
+	if certain && (!life.persistent || life.seconds <= int64(limit.seconds())) {
 		return line
 	}
-	if limit.unit != session {
+	if certain && limit.unit != session {
 		return line + "; Max-Age=" + strconv.Itoa(limit.seconds())
 	}
 	pair, rest, more := strings.Cut(line, ";")
@@ -186,16 +166,23 @@ func shorten(line string, limit duration, now func() time.Time) string {
 
 // withAttribute returns a line that has an attribute, added if it lacks it.
 func withAttribute(line, name, value string) string {
-	for has := range attributes(line) {
-		if strings.EqualFold(has, name) {
-			return line
-		}
+	if hasAttribute(line, name) {
+		return line
 	}
 	line += "; " + name
 	if value != "" {
 		line += "=" + value
 	}
 	return line
+}
+
+func hasAttribute(line, name string) bool {
+	for has := range attributes(line) {
+		if strings.EqualFold(has, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // attributes yields the attributes of a Set-Cookie line, trimmed.
@@ -213,21 +200,14 @@ func attributes(line string) func(yield func(name, value string) bool) {
 	}
 }
 
-// parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2). It is
-// strict where the RFC takes it too.
-func parseMaxAge(value string) (age lifetime, strict bool) {
-	digits, plus := strings.CutPrefix(value, "+")
-	if !plus {
-		digits = strings.TrimPrefix(value, "-")
+// parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2).
+func parseMaxAge(value string) (seconds int64, ok bool) {
+	digits := strings.TrimPrefix(value, "-")
+	if digits == "" || len(value) > maxAttribute || strings.Trim(digits, "0123456789") != "" {
+		return 0, false
 	}
-	if digits == "" || strings.Trim(digits, "0123456789") != "" {
-		return lifetime{}, false
-	}
-	seconds, err := strconv.ParseInt(value, 10, 64)
-	if err != nil && seconds == 0 {
-		return lifetime{}, false
-	}
-	return lifetime{seconds, true}, !plus
+	seconds, _ = strconv.ParseInt(value, 10, 64) // out of range, it is the nearest in range
+	return seconds, true
 }
 
 var months = map[string]time.Month{
@@ -235,72 +215,65 @@ var months = map[string]time.Month{
 	"jul": time.July, "aug": time.August, "sep": time.September, "oct": time.October, "nov": time.November, "dec": time.December,
 }
 
-// parseCookieDate reads a date as browsers do (RFC 6265bis, section 5.1.1): the
-// first token of each form is taken, in any order.
-func parseCookieDate(text string) (time.Time, bool) {
+// parseCookieDate reads a date as browsers do (RFC 6265bis, section 5.1.1), in
+// any order of its parts. It is ok only in plain form, which is all that servers
+// send: a clock, a day, a month, a year of two or four digits, each once, and
+// besides these the name of a day, and GMT or +0000. Browsers differ over the
+// rest.
+func parseCookieDate(text string) (date time.Time, ok bool) {
 	var clock [3]int
 	var day, year int
 	var month time.Month
-	var hasClock, hasDay, hasYear bool
+	var hasClock, hasYear bool
+	if len(text) > maxAttribute {
+		return date, false
+	}
 	for token := range strings.FieldsFuncSeq(text, isDateDelimiter) {
-		if !hasClock {
-			if clock, hasClock = parseClock(token); hasClock {
-				continue
+		number, err := strconv.Atoi(token)
+		isNumber := err == nil && token[0] >= '0'
+		switch name := strings.ToLower(token); {
+		case isNumber && day == 0 && len(token) <= 2:
+			day = number
+		case isNumber && !hasYear && (len(token) == 2 || len(token) == 4):
+			year, hasYear = number, true
+			if len(token) == 2 && year >= 70 {
+				year += 1900
+			} else if len(token) == 2 {
+				year += 2000
 			}
-		}
-		if !hasDay {
-			if day, hasDay = leadingNumber(token, 1, 2); hasDay {
-				continue
+		case !hasClock && strings.Contains(token, ":"):
+			if clock, hasClock = parseClock(token); !hasClock {
+				return date, false
 			}
-		}
-		if month == 0 && len(token) >= 3 {
-			if month = months[strings.ToLower(token[:3])]; month != 0 {
-				continue
-			}
-		}
-		if !hasYear {
-			year, hasYear = leadingNumber(token, 2, 4)
+		case month == 0 && months[name] != 0:
+			month = months[name]
+		case name == "gmt" || name == "utc" || name == "0000" || slices.Contains(weekdays, name):
+		default:
+			return date, false
 		}
 	}
-	switch {
-	case year >= 70 && year <= 99:
-		year += 1900
-	case year >= 0 && year <= 69:
-		year += 2000
-	}
-	date := time.Date(year, month, day, clock[0], clock[1], clock[2], 0, time.UTC)
-	ok := hasClock && hasDay && month != 0 && hasYear && year >= 1601 &&
-		clock[0] <= 23 && clock[1] <= 59 && clock[2] <= 59 && date.Day() == day && date.Month() == month
-	return date, ok
+	date = time.Date(year, month, day, clock[0], clock[1], clock[2], 0, time.UTC)
+	return date, hasClock && day != 0 && month != 0 && year >= 1601 && date.Day() == day && date.Month() == month
 }
+
+var weekdays = strings.Fields("mon monday tue tuesday wed wednesday thu thursday fri friday sat saturday sun sunday")
 
 func isDateDelimiter(char rune) bool {
 	return char == '\t' || char >= ' ' && char <= '/' || char >= ';' && char <= '@' || char >= '[' && char <= '`' || char >= '{' && char <= '~'
 }
 
-// parseClock reads `hours:minutes:seconds`, after which anything but a digit
-// may follow.
+// parseClock reads hours, minutes and seconds, of one or two digits each.
 func parseClock(token string) (clock [3]int, ok bool) {
-	for i := range clock {
-		field, rest, more := strings.Cut(token, ":")
-		if i < 2 && (!more || strings.Trim(field, "0123456789") != "") {
+	fields := strings.Split(token, ":")
+	if len(fields) != len(clock) {
+		return clock, false
+	}
+	for i, field := range fields {
+		number, err := strconv.Atoi(field)
+		if err != nil || len(field) > 2 || field[0] < '0' || number > []int{23, 59, 59}[i] {
 			return clock, false
 		}
-		if clock[i], ok = leadingNumber(field, 1, 2); !ok {
-			return clock, false
-		}
-		token = rest
+		clock[i] = number
 	}
 	return clock, true
-}
-
-// leadingNumber reads a number of least to most digits, after which anything
-// but a digit may follow.
-func leadingNumber(token string, least, most int) (int, bool) {
-	digits := len(token) - len(strings.TrimLeft(token, "0123456789"))
-	if digits < least || digits > most {
-		return 0, false
-	}
-	number, err := strconv.Atoi(token[:digits])
-	return number, err == nil
 }

@@ -9,22 +9,26 @@ import (
 
 func TestParseCookieDate(t *testing.T) {
 	for text, want := range map[string]string{
-		"Thu, 01 Jan 1970 00:00:00 GMT":    "1970-01-01T00:00:00Z",
-		"Thu, 01-Jan-1970 00:00:01 GMT":    "1970-01-01T00:00:01Z",
-		"Sunday, 06-Nov-94 08:49:37 GMT":   "1994-11-06T08:49:37Z",
-		"Sun Nov  6 08:49:37 1994":         "1994-11-06T08:49:37Z",
-		"2032 jan 1 0:0:0":                 "2032-01-01T00:00:00Z",
-		"1:2:3 4 FEBRUARY 69":              "2069-02-04T01:02:03Z",
+		"Thu, 01 Jan 1970 00:00:00 GMT":  "1970-01-01T00:00:00Z",
+		"Thu, 01-Jan-1970 00:00:01 GMT":  "1970-01-01T00:00:01Z",
+		"Sunday, 06-Nov-94 08:49:37 GMT": "1994-11-06T08:49:37Z",
+		"Sun Nov  6 08:49:37 1994":       "1994-11-06T08:49:37Z",
+		"2032 jan 1 0:0:0":               "2032-01-01T00:00:00Z",
+		"1:2:3 4 FEBRUARY 69":            "",
+		"1st Jan 1970 00:00:00 GMT":      "", "1x Jan 1970 00:00:00": "", "01 Jan 1999xx 2032 00:00:00": "", "01 Jan 70a1 2032 00:00:00": "",
+		"Thu, 01 Jan 1970 00:00:00 -0000": "1970-01-01T00:00:00Z",
+		"01 Jan 20320 00:00:00":           "", "Thu, 01 Jan 1970 00:00:00 CET": "", "\tThu\t01/Jan/1970/00:00:00": "1970-01-01T00:00:00Z",
+		"1:2:3 4 feb 69":                   "2069-02-04T01:02:03Z",
 		"1:2:3 4 feb 70":                   "1970-02-04T01:02:03Z",
-		"1 jan 0099 00:00:00":              "1999-01-01T00:00:00Z",
-		"01 Jan 1970 00:00:00zulu":         "1970-01-01T00:00:00Z",
+		"1 jan 0099 00:00:00":              "",
+		"01 Jan 1970 00:00:00zulu":         "",
 		"29 Feb 2028 12:00:00":             "2028-02-29T12:00:00Z",
-		"1st Jan 2032th 00:00:00":          "2032-01-01T00:00:00Z",
-		"Thu, 01 Jan 1970 00:00:00 +0200":  "1970-01-01T00:00:00Z",
-		"\tThu\t01/Jan/1970/00:00:00{x}":   "1970-01-01T00:00:00Z",
+		"1st Jan 2032th 00:00:00":          "",
+		"Thu, 01 Jan 1970 00:00:00 +0200":  "",
+		"\tThu\t01/Jan/1970/00:00:00{x}":   "",
 		"01 Jan 1601 00:00:00":             "1601-01-01T00:00:00Z",
 		"31 Dec 9999 23:59:59":             "9999-12-31T23:59:59Z",
-		"10 11 Dec 2031 23:59:59":          "2011-12-10T23:59:59Z",
+		"10 11 Dec 2031 23:59:59":          "",
 		"":                                 "",
 		"0":                                "",
 		"Thu, 01 Jan 1970":                 "",
@@ -45,7 +49,7 @@ func TestParseCookieDate(t *testing.T) {
 		"01 Jan 2028 1x:00:00":             "",
 		"1970-01-01T00:00:00Z":             "",
 		strings.Repeat("9", 400) + "GMT":   "",
-		"Thu, 01 Jan 1970 00:00:00\x80GMT": "1970-01-01T00:00:00Z",
+		"Thu, 01 Jan 1970 00:00:00\x80GMT": "",
 	} {
 		date, ok := parseCookieDate(text)
 		got := ""
@@ -58,67 +62,58 @@ func TestParseCookieDate(t *testing.T) {
 	}
 }
 
-// asOf2026 is the time of the tests.
-func asOf2026() time.Time {
-	return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+// asOf2026 is the clock of the tests.
+func asOf2026() (time.Time, bool) {
+	return time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), true
 }
 
 func TestReadLifetime(t *testing.T) {
 	const past, future = "Expires=Thu, 01 Jan 1970 00:00:00 GMT", "Expires=Sun, 22 Nov 2026 00:00:00 GMT" // a day
 	session, gone, day := lifetime{}, lifetime{0, true}, lifetime{86400, true}
-	for _, test := range []struct {
-		line              string
-		shortest, longest lifetime
-	}{
-		{"a=b", session, session},
-		{"a=b; Path=/; HttpOnly", session, session},
-		{"Max-Age=0", session, session},
-		{"a=b; Max-Age=0", gone, gone},
-		{"a=b;max-AGE = 0 ; Path=/", gone, gone},
-		{"a=b; Max-Age=-1", lifetime{-1, true}, lifetime{-1, true}},
-		{"a=b; Max-Age=00", gone, gone},
-		{"a=b; Max-Age=86400", day, day},
-		{"a=b; " + future, day, day},
-		{"a=b; expires=Sun Nov 22 00:00:00 2026", day, day},
-		{"a=b; Max-Age=99999999999999999999", lifetime{1<<63 - 1, true}, lifetime{1<<63 - 1, true}},
-		{"a=b; Max-Age=-99999999999999999999", lifetime{-1 << 63, true}, lifetime{-1 << 63, true}},
+	for line, want := range map[string]lifetime{
+		"a=b":                                   session,
+		"a=b; Path=/; HttpOnly":                 session,
+		"Max-Age=0":                             session,
+		"a=b; Max-Age=0":                        gone,
+		"a=b;max-AGE = 0 ; Path=/":              gone,
+		"a=b; Max-Age=-1":                       {-1, true},
+		"a=b; Max-Age=00":                       gone,
+		"a=b; Max-Age=86400":                    day,
+		"a=b; " + future:                        day,
+		"a=b; expires=Sun Nov 22 00:00:00 2026": day,
+		"a=b; Max-Age=99999999999999999999":     {1<<63 - 1, true},
+		"a=b; Max-Age=-99999999999999999999":    {-1 << 63, true},
+		"a=b; Maxage=0; Max-Age2=0; xMax-Age=0": session,
+		"a=b, Max-Age=0":                        session,
 
 		// Max-Age beats Expires, in any order; the last of each wins.
-		{"a=b; Max-Age=86400; " + past, day, day},
-		{"a=b; " + future + "; Max-Age=0", gone, gone},
-		{"a=b; Max-Age=0; Max-Age=86400", day, day},
-		{"a=b; Max-Age=86400; Max-Age=0", gone, gone},
-
-		// Malformed: as if not there.
-		{"a=b; Max-Age=", session, session},
-		{"a=b; Max-Age", session, session},
-		{"a=b; Max-Age=soon", session, session},
-		{"a=b; Max-Age=0x0", session, session},
-		{"a=b; Max-Age=0.0", session, session},
-		{"a=b; Max-Age=\"0\"", session, session},
-		{"a=b; Max-Age=--0", session, session},
-		{"a=b; Max-Age=-", session, session},
-		{"a=b; Expires=", session, session},
-		{"a=b; Expires=0", session, session},
-		{"a=b; Max-Age=soon; " + future, day, day},
-		{"a=b; Max-Age=0" + strings.Repeat("0", maxAttribute), session, session},
-		{"a=b; Maxage=0; Max-Age2=0; xMax-Age=0", session, session},
-		{"a=b, Max-Age=0", session, session},
-
-		// Where browsers differ, both readings are told.
-		{"a=b; Max-Age=0; Max-Age=soon", gone, session},
-		{"a=b; Max-Age=86400; Max-Age=", session, day},
-		{"a=b; Max-Age=+86400", session, day},
-		{"a=b; Max-Age=+0", gone, session},
+		"a=b; Max-Age=86400; " + past:      day,
+		"a=b; " + future + "; Max-Age=0":   gone,
+		"a=b; Expires=soon; Max-Age=86400": day,
+		"a=b; Max-Age=0; Max-Age=86400":    day,
+		"a=b; Max-Age=86400; Max-Age=0":    gone,
+		"a=b; " + past + "; " + future:     day,
 	} {
-		shortest, longest := readLifetime(test.line, asOf2026)
-		if shortest != test.shortest || longest != test.longest {
-			t.Errorf("%.80q: got %v to %v, want %v to %v", test.line, shortest, longest, test.shortest, test.longest)
+		if got, certain := readLifetime(line, asOf2026); got != want || !certain {
+			t.Errorf("%.80q: got %v %v, want %v", line, got, certain, want)
 		}
 	}
-	// A date of the past deletes.
-	if _, longest := readLifetime("a=; "+past, asOf2026); !longest.deletes() {
-		t.Errorf("%v does not delete", longest)
+	for _, line := range []string{
+		"a=b; Max-Age=", "a=b; Max-Age", "a=b; Max-Age=soon", "a=b; Max-Age=0x0", "a=b; Max-Age=0.0", "a=b; Max-Age=\"0\"", "a=b; Max-Age=--0",
+		"a=b; Max-Age=-", "a=b; Max-Age=+0", "a=b; Max-Age=+86400", "a=b; Max-Age=0; Max-Age=soon", "a=b; Max-Age=soon; Max-Age=0", "a=b; Max-Age=soon; " + past,
+		"a=b; Max-Age=0" + strings.Repeat("0", maxAttribute), "a=b; Expires=", "a=b; Expires=0", "a=b; Expires=soon; " + past, "a=b; " + past + "; Expires=soon",
+		"a=b; Expires=1st Jan 1970 00:00:00 GMT", "a=b; Expires=01 Jan 1999x 2032 00:00:00 GMT", "a=b; Expires=Thu, 01 Jan 12345 00:00:00 GMT",
+	} {
+		if got, certain := readLifetime(line, asOf2026); certain {
+			t.Errorf("%.80q: certain of %v", line, got)
+		}
+	}
+	// A date of the past deletes, if the clock is known.
+	if life, certain := readLifetime("a=; "+past, asOf2026); !life.deletes() || !certain {
+		t.Errorf("%v %v does not delete", life, certain)
+	}
+	if _, certain := readLifetime("a=; "+past, func() (time.Time, bool) { return time.Now(), false }); certain {
+		t.Error("certain of a date without a clock")
 	}
 }
 
@@ -136,8 +131,9 @@ func TestShorten(t *testing.T) {
 		{"a=b; Expires=Sat, 28 Nov 2026 00:00:01 GMT", week, "a=b; Expires=Sat, 28 Nov 2026 00:00:01 GMT; Max-Age=604800"},
 		{"a=b; Max-Age=5; Expires=Tue, 19 Jan 2038 03:14:07 GMT", week, "a=b; Max-Age=5; Expires=Tue, 19 Jan 2038 03:14:07 GMT"},
 		{"a=b; Max-Age=0", week, "a=b; Max-Age=0"},
-		{"a=b; Max-Age=999999999; Max-Age=x", week, "a=b; Max-Age=999999999; Max-Age=x; Max-Age=604800"},
-		{"a=b; Max-Age=+999999999", week, "a=b; Max-Age=+999999999; Max-Age=604800"},
+		{"a=b; Max-Age=999999999; Max-Age=x; Path=/", week, "a=b; Path=/"},
+		{"a=b; Max-Age=+999999999", week, "a=b"},
+		{"a=b; Expires=Thu, 01 Jan 12345 00:00:00 GMT; Secure", week, "a=b; Secure"},
 		{"a=b", none, "a=b"},
 		{"a=b; Max-Age=0", none, "a=b; Max-Age=0"},
 		{"a=b;Path=/ ; max-age = 5;\tSecure; EXPIRES=Sat, 28 Nov 2026 00:00:01 GMT;;HttpOnly", none, "a=b;Path=/ ;\tSecure;;HttpOnly"},
@@ -194,11 +190,18 @@ func TestAmended(t *testing.T) {
 				exempt
 				duration "20 months"
 			}
+			cookie embedded {
+				purpose p
+				category necessary
+				secure
+				same_site None
+			}
 		}
 		header +Set-Cookie "week=1; Max-Age=99999999; Path=/"
 		header +Set-Cookie "hardened=1; Max-Age=99999999"
 		header +Set-Cookie "hardened=2; samesite=None; SECURE; httponly=x"
 		header +Set-Cookie "measure=1; Max-Age=99999999"
+		header +Set-Cookie "embedded=1"
 		respond ok`
 	}
 	for _, test := range []struct {
@@ -211,12 +214,14 @@ func TestAmended(t *testing.T) {
 			"hardened=1; Max-Age=99999999; Max-Age=34560000; Secure; HttpOnly; SameSite=Lax",
 			"hardened=2; samesite=None; SECURE; httponly=x",
 			"measure=1; Max-Age=99999999; Max-Age=34186698",
+			"embedded=1; Secure; SameSite=None",
 		}},
 		{"durations declare", false, []string{
 			"week=1; Max-Age=99999999; Path=/",
 			"hardened=1; Max-Age=99999999; HttpOnly; SameSite=Lax",
 			"hardened=2; samesite=None; SECURE; httponly=x",
 			"measure=1; Max-Age=99999999",
+			"embedded=1",
 		}},
 	} {
 		address := serve(t, test.encrypted, site(test.options))
@@ -236,6 +241,7 @@ func TestAmended(t *testing.T) {
 // what only looks like it is a deposit.
 func TestDeletionsPass(t *testing.T) {
 	const past = "Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+	upstreamDate := "Date: Thu, 1 Jan 1970 00:00:00 GMT\r\n" // browsers read it, Go does not
 	deletions := []string{
 		`sessionid=""; ` + past + `; Max-Age=0; Path=/; SameSite=Lax`,
 		"_pk_id.1.1=; Max-Age=0",
@@ -251,6 +257,9 @@ func TestDeletionsPass(t *testing.T) {
 		"_pk_id.1.1=x; Max-Age=9; " + past,
 		"_pk_id.1.1=x; " + past + "; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
 		"_pk_id.1.1=x; Max-Age=+0",
+		"_pk_id.1.1=x; Expires=1st Jan 1970 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=01 Jan 1999xx 2032 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=01 Jan 70a1 2032 00:00:00 GMT",
 		"unknown=Max-Age=0",
 		"unknown=x, Max-Age=0",
 		"unknown=x; Max-Age=0x0",
@@ -280,6 +289,11 @@ func TestDeletionsPass(t *testing.T) {
 	address = serve(t, false, site(upstreamOf("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"})))
 	response, _ = get(t, "http://"+address, nil)
 	if got := response.Header["Set-Cookie"]; got != nil || response.Header.Get("Date") != "Thu, 01 Jan 1970 00:00:00 GMT" {
+		t.Errorf("got %q on %s", got, response.Header.Get("Date"))
+	}
+	address = serve(t, false, site(upstreamOf(upstreamDate, []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"})))
+	response, _ = get(t, "http://"+address, nil)
+	if got := response.Header["Set-Cookie"]; got != nil {
 		t.Errorf("got %q on %s", got, response.Header.Get("Date"))
 	}
 	for _, line := range deposits {

@@ -171,6 +171,9 @@ func (h *Handler) validateOptions() error {
 	if !slices.Contains([]string{"", "enforce", declareDurations}, h.Durations) {
 		return fmt.Errorf("unknown durations %q; use enforce or declare", h.Durations)
 	}
+	if h.GPC != "" && strings.TrimSuffix(h.Page, "/") == gpcPath {
+		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
+	}
 	for _, date := range []string{h.Updated, h.GPC} {
 		if date != "" {
 			if _, err := parseDate(date); err != nil {

@@ -61,9 +61,9 @@ func register(registry *prometheus.Registry, options prometheus.CounterOpts, lab
 	return vector, nil
 }
 
-// report counts and logs a verdict; never a value.
+// report counts a verdict, if there are counters, and logs it; never a value.
 func (h *Handler) report(message, name string, judged verdict, counters withheld) {
-	if judged != allowed {
+	if judged != allowed && counters != nil {
 		counters[judged].Inc()
 	}
 	if c := h.logger.Check(zapcore.DebugLevel, message); c != nil {

@@ -175,6 +175,7 @@ func newPage(h *Handler) (*page, error) {
 			if p.lifetime, err = parseDuration(declared); err != nil {
 				return nil, err
 			}
+			p.lifetime = p.kept(h.charter.find(p.cookie), p.lifetime)
 		}
 	}
 	p.promises = []string{"set"}
@@ -368,10 +369,7 @@ func (p *page) kinds(text *texts) []pageKind {
 				Exempt:   cookie.Exempt,
 			}
 			if declared, err := parseDuration(cookie.Duration); err == nil {
-				if p.enforces && cookie.limit.seconds() < declared.seconds() {
-					declared = cookie.limit
-				}
-				row.Duration = text.duration(declared)
+				row.Duration = text.duration(p.kept(cookie, declared))
 				kind.HasDurations = true
 			}
 			kind.Rows = append(kind.Rows, row)
@@ -379,6 +377,14 @@ func (p *page) kinds(text *texts) []pageKind {
 		kinds = append(kinds, kind)
 	}
 	return kinds
+}
+
+// kept returns how long a cookie lives of which a duration is declared.
+func (p *page) kept(cookie *Cookie, declared duration) duration {
+	if p.enforces && cookie.limit.seconds() < declared.seconds() {
+		return cookie.limit
+	}
+	return declared
 }
 
 // questions returns what the visitor can answer, a question per consent key.

@@ -84,6 +84,19 @@ describe("a visitor of the portal", () => {
     await sends("sessionid", "csrftoken", "django_language", "cookies_preferences");
   });
 
+  test("the Enter key saves what is marked", async () => {
+    await openCharter();
+    for (const value of ["granted", "refused"]) {
+      await page.focus(`input[name='answer.matomo'][value=${value}]`);
+      await page.keyboard.press("Space");
+      await page.keyboard.press("Enter");
+      await page.waitForURL(/status=saved/);
+      assert.ok(await page.isChecked(`input[name='answer.matomo'][value=${value}]`));
+      assert.ok(await page.isChecked("input[name='answer.ga'][value=refused]"));
+      await page.goto(parts.site + "/terms/cookies-policy/");
+    }
+  });
+
   test("accept one tracker", async () => {
     await openCharter();
     await page.check("input[name='answer.matomo'][value=granted]");
