@@ -2,6 +2,8 @@ module github.com/cookie-charter/cookie_charter
 
 go 1.26.0
 
+ignore ./e2e/node_modules
+
 require (
 	github.com/caddyserver/caddy/v2 v2.11.9
 	github.com/prometheus/client_golang v1.24.1
