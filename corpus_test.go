@@ -31,21 +31,22 @@ type corpusLine struct {
 	Leaves string `json:"leaves"`
 }
 
-func readCorpus(t testing.TB) []corpusLine {
+// readLines reads a file with a JSON value per line.
+func readLines[T any](t testing.TB, file string) []T {
 	t.Helper()
-	content, err := os.ReadFile(corpusFile)
+	content, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var corpus []corpusLine
+	var values []T
 	for line := range bytes.Lines(content) {
-		var entry corpusLine
-		if err := json.Unmarshal(line, &entry); err != nil {
+		var value T
+		if err := json.Unmarshal(line, &value); err != nil {
 			t.Fatal(err)
 		}
-		corpus = append(corpus, entry)
+		values = append(values, value)
 	}
-	return corpus
+	return values
 }
 
 // fromLatin1 returns the bytes that characters up to 255 stand for.
@@ -75,7 +76,7 @@ func corpusFilter(t testing.TB, preference string) *filter {
 }
 
 func TestCorpus(t *testing.T) {
-	corpus := readCorpus(t)
+	corpus := readLines[corpusLine](t, corpusFile)
 	if len(corpus) < 150 {
 		t.Errorf("only %d lines", len(corpus))
 	}
@@ -105,7 +106,7 @@ func TestCorpus(t *testing.T) {
 // FuzzSetCookie looks for lines that the filter changes other than it should,
 // and for names that it reads otherwise than net/http where that reads one.
 func FuzzSetCookie(f *testing.F) {
-	for _, entry := range readCorpus(f) {
+	for _, entry := range readLines[corpusLine](f, corpusFile) {
 		f.Add(fromLatin1(entry.Line))
 	}
 	judge := corpusFilter(f, `cookies_preferences={"matomo":true}`)

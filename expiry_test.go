@@ -273,6 +273,44 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// After a withdrawal, detours remove what its answer had no room for.
+func TestWithdrawalTurns(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n}")
+	held := map[string]bool{}
+	for i := range 60 {
+		held[fmt.Sprintf("_pk_id.%03d.%030d", i, i)] = true
+	}
+	header := func() http.Header {
+		header := form.Clone()
+		header.Set("Cookie", "x=1")
+		for name := range held {
+			header.Set("Cookie", header.Get("Cookie")+"; "+name+"=1")
+		}
+		return header
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath, header(), "all=refused")
+	turns := 0
+	for ; response.StatusCode == http.StatusSeeOther; turns++ {
+		for _, line := range response.Header["Set-Cookie"] {
+			name, _, _ := cutPair(line)
+			delete(held, name)
+		}
+		response, _ = get(t, address+pagePath+response.Header.Get("Location"), header())
+	}
+	if response.StatusCode != http.StatusOK || turns < 2 || len(held) > 0 {
+		t.Errorf("%s after %d turns, %d left", response.Status, turns, len(held))
+	}
+	// A cookie that cannot be removed ends them, too.
+	location := "?status=saved&turn=0"
+	for turns = 0; location != ""; turns++ {
+		response, _ = get(t, address+pagePath+location, http.Header{"Cookie": {"_pk_id.1=1"}})
+		location = response.Header.Get("Location")
+	}
+	if turns != maxTurns+1 {
+		t.Errorf("%d turns", turns)
+	}
+}
+
 // The default path is that of the URL as the client sent it.
 func TestExpiryOfRewrittenPath(t *testing.T) {
 	address := serve(t, false, "handle_path /app/* {\n cookie_charter {\n preset matomo\n }\n respond ok\n}")

@@ -2,7 +2,6 @@ package cookiecharter
 
 import (
 	"bytes"
-	"encoding/json"
 	"maps"
 	"net/http"
 	"os"
@@ -23,26 +22,11 @@ type vector struct {
 	From    string            `json:"from"`
 }
 
-func readVectors(t testing.TB) []vector {
-	t.Helper()
-	content, err := os.ReadFile("testdata/preferences.jsonl")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var vectors []vector
-	for line := range bytes.Lines(content) {
-		var v vector
-		if err := json.Unmarshal(line, &v); err != nil {
-			t.Fatal(err)
-		}
-		vectors = append(vectors, v)
-	}
-	return vectors
-}
+const vectorFile = "testdata/preferences.jsonl"
 
 func TestFormats(t *testing.T) {
 	tested := map[string]map[string]bool{}
-	for _, v := range readVectors(t) {
+	for _, v := range readLines[vector](t, vectorFile) {
 		block := "cookie_charter {\n preset matomo google_analytics xiti\n cookie s {\n purpose p\n category statistics\n }\n preference " + v.Format
 		for _, option := range v.Options {
 			if name, ok := strings.CutPrefix(option, "cookie "); ok {
@@ -176,7 +160,7 @@ func TestUnreadablePreference(t *testing.T) {
 // they are longer than a cookie can be.
 func FuzzFormats(f *testing.F) {
 	formats := slices.Sorted(maps.Keys(storedFormats))
-	for _, v := range readVectors(f) {
+	for _, v := range readLines[vector](f, vectorFile) {
 		_, value, _ := strings.Cut(v.Cookie, "=")
 		f.Add(uint8(slices.Index(formats, v.Format)), fromLatin1(value))
 	}

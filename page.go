@@ -32,6 +32,7 @@ var pageFiles embed.FS
 const (
 	defaultPageLanguage = "fr"
 	styleFile           = "style.css"
+	maxTurns            = 8        // detours after a post, for removals that its answer had no room for
 	maxForm             = 64 << 10 // bytes of a form post; the longest that the form can send is far below
 	pagePolicy          = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -308,6 +309,12 @@ func (p *page) language(r *http.Request) *texts {
 func (p *page) show(f *filter) error {
 	r := f.request
 	text := p.language(r)
+	query := r.URL.Query()
+	if turn, err := strconv.Atoi(query.Get("turn")); err == nil && turn < maxTurns && f.refused {
+		query.Set("turn", strconv.Itoa(turn+1))
+		f.room = maxWithdrawal
+		return p.lead(f, query)
+	}
 	data := pageData{
 		Language:  text.tag.String(),
 		Text:      text,
@@ -319,8 +326,6 @@ func (p *page) show(f *filter) error {
 		Manage:    p.manage,
 		Kept:      text.duration(p.lifetime),
 	}
-	// Relative, as the path that the client sees is not always the one that
-	// arrives here.
 	if !strings.HasSuffix(r.URL.Path, "/") {
 		data.Style = path.Base(p.path) + "/" + p.styleName
 	}
@@ -331,7 +336,6 @@ func (p *page) show(f *filter) error {
 		words := fmt.Sprintf(text.Date, date.Day(), text.Months[date.Month()-1], date.Year())
 		data.Updated = &pageDate{date.Format(time.DateOnly), fmt.Sprintf(text.Updated, words)}
 	}
-	query := r.URL.Query()
 	switch status := query.Get("status"); status {
 	case statusSaved:
 		if !f.visitor.isOf(query.Get("at")) {
@@ -450,7 +454,7 @@ func (p *page) store(f *filter) error {
 	query := url.Values{"status": {statusUnchanged}}
 	if len(given) > 0 {
 		now := time.Now()
-		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
+		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}, "turn": {"0"}}
 		answers := map[string]answer{}
 		maps.Copy(answers, f.visitor.written())
 		maps.Copy(answers, given)
@@ -463,7 +467,12 @@ func (p *page) store(f *filter) error {
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
 	}
-	// Relative to the page, whose path the client may see otherwise.
+	return p.lead(f, query)
+}
+
+// lead leads to the page with another query. The reference is relative, as the
+// path that the client sees is not always the one that arrives here.
+func (p *page) lead(f *filter, query url.Values) error {
 	f.Header().Set("Location", "?"+query.Encode())
 	f.WriteHeader(http.StatusSeeOther)
 	return nil

@@ -307,7 +307,7 @@ func TestForm(t *testing.T) {
 		header.Set("Cookie", test.cookie)
 		before := time.Now().Truncate(time.Millisecond)
 		response, _ := do(t, http.MethodPost, address+pagePath, header, test.body)
-		if response.StatusCode != http.StatusSeeOther || !regexp.MustCompile(`^\?(at=\d+&)?status=`+test.status+`$`).MatchString(response.Header.Get("Location")) || response.Header.Get("Cache-Control") != "private, no-store" {
+		if response.StatusCode != http.StatusSeeOther || !regexp.MustCompile(`^\?(at=\d+&)?status=`+test.status+`(&turn=0)?$`).MatchString(response.Header.Get("Location")) || response.Header.Get("Cache-Control") != "private, no-store" {
 			t.Errorf("%s: %s to %q", test.body, response.Status, response.Header.Get("Location"))
 		}
 		lines := response.Header["Set-Cookie"]
@@ -356,7 +356,7 @@ func TestForm(t *testing.T) {
 		t.Error("an unknown status is shown")
 	}
 	response, _ := do(t, http.MethodPost, address+pagePath+"?flg=en-gb&status=lost", form, "all=granted")
-	if got := response.Header.Get("Location"); !regexp.MustCompile(`^\?at=\d+&flg=en&status=saved$`).MatchString(got) {
+	if got := response.Header.Get("Location"); !regexp.MustCompile(`^\?at=\d+&flg=en&status=saved&turn=0$`).MatchString(got) {
 		t.Errorf("leads to %q", got)
 	}
 }

@@ -2,6 +2,7 @@
 // After each step the next request's raw Cookie header carries exactly the
 // cookies that the charter allows, and the portal still works.
 import assert from "node:assert/strict";
+import http from "node:http";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { screenshots, start } from "./parts.js";
@@ -77,7 +78,7 @@ describe("a visitor of the portal", () => {
     assert.equal(accept.height, refuse.height);
     assert.equal(Math.round(accept.width), Math.round(refuse.width));
     await page.click("button[name=all][value=refused]");
-    assert.match(page.url(), /\/terms\/cookies-policy\/\?at=\d+&status=saved$/);
+    assert.match(page.url(), /\/terms\/cookies-policy\/\?at=\d+&status=saved&turn=\d$/);
     assert.equal(await text("[role=status]"), "Your choices have been saved.");
     assert.equal(await page.locator("input[value=refused]:checked").count(), 2);
     await shot("charter-refused");
@@ -188,6 +189,43 @@ describe("a tracker that a script sets on the parent domain", () => {
     await runScript();
     assert.deepEqual(await visit(), { sent: true, received: true });
     assert.deepEqual(await visit(), { sent: true, received: true });
+  });
+
+  test("within another site's frame, it is gone after one answer", async () => {
+    const guest = await parts.browser.newContext({ ignoreHTTPSErrors: true });
+    const top = await guest.newPage();
+    const other = http.createServer((_request, response) => {
+      response.writeHead(200, { "Content-Type": "text/html" }).end(`<!DOCTYPE html><title>top</title><iframe src="${parts.site}/script/"></iframe>`);
+    });
+    await new Promise((resolve) => other.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
+    await top.goto(`http://top.other.example:${parts.ports.ORIGIN_PORT}/`);
+    const frame = await (await top.waitForSelector("iframe")).contentFrame();
+    await frame.waitForLoadState();
+    const cookies = await frame.evaluate(async () => {
+      document.cookie = "_pk_id.2=1; path=/; secure; samesite=none; partitioned";
+      const before = document.cookie;
+      await fetch("/measure/", { cache: "no-store" });
+      return [before, document.cookie];
+    });
+    assert.match(cookies[0], /_pk_id\.2=1/);
+    assert.doesNotMatch(cookies[1], /_pk_id\.2/);
+    await guest.close();
+    other.close();
+  });
+
+  test("withdrawn, thirty are gone when the page shows", async () => {
+    await answer("granted");
+    await page.evaluate(() => {
+      for (let i = 0; i < 15; i++) {
+        document.cookie = `_pk_id.${i}=1; path=/; domain=city.example`;
+        document.cookie = `_pk_ses.${i}=1; path=/`;
+      }
+    });
+    await answer("refused");
+    await page.waitForSelector("[role=status]");
+    assert.deepEqual((await held()).filter((name) => name.startsWith("_pk_")), []);
+    await answer("granted");
+    await runScript();
   });
 
   test("withdrawn, it is gone with the answer to the post", async () => {
