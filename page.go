@@ -262,7 +262,8 @@ func (p *page) serve(f *filter) error {
 		if !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
 			header.Set("Cache-Control", "no-cache") // not the version that the page names
 		}
-		return write(f, "text/css; charset=utf-8", p.style)
+		write(f, "text/css; charset=utf-8", p.style)
+		return nil
 	}
 	header.Set("Cache-Control", "private, no-store")
 	switch {
@@ -278,14 +279,10 @@ func (p *page) serve(f *filter) error {
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", method))
 }
 
-func write(w http.ResponseWriter, contentType string, body []byte) error {
+func write(w http.ResponseWriter, contentType string, body []byte) {
 	w.Header().Set("Content-Type", contentType)
 	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, err := w.Write(body)
-	if errors.Is(err, http.ErrBodyNotAllowed) { // HEAD
-		return nil
-	}
-	return err
+	_, _ = w.Write(body) // that a visitor has left is no error
 }
 
 // language returns the page's words in the visitor's language, as an
@@ -293,12 +290,8 @@ func write(w http.ResponseWriter, contentType string, body []byte) error {
 // languages, the default.
 func (p *page) language(r *http.Request) *texts {
 	var chosen string
-	for _, line := range r.Header["Cookie"] {
-		for pair := range strings.SplitSeq(line, ";") {
-			if name, value, _ := cutPair(pair); name == "django_language" {
-				chosen = value
-			}
-		}
+	for value := range cookieLines(r.Header["Cookie"]).values("django_language") {
+		chosen = value // Django, too, takes the last
 	}
 	_, index := language.MatchStrings(p.matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
 	return p.texts[index]
@@ -310,7 +303,7 @@ func (p *page) show(f *filter) error {
 	r := f.request
 	text := p.language(r)
 	query := r.URL.Query()
-	if turn, err := strconv.Atoi(query.Get("turn")); err == nil && turn < maxTurns && f.refused {
+	if turn, err := strconv.Atoi(query.Get("turn")); err == nil && turn >= 0 && turn < maxTurns && f.refused {
 		query.Set("turn", strconv.Itoa(turn+1))
 		f.room = maxWithdrawal
 		return p.lead(f, query)
@@ -353,7 +346,8 @@ func (p *page) show(f *filter) error {
 	f.Header().Set("Content-Language", data.Language)
 	f.Header().Set("Content-Security-Policy", pagePolicy)
 	f.Header().Set("Referrer-Policy", "same-origin")
-	return write(f, "text/html; charset=utf-8", body.Bytes())
+	write(f, "text/html; charset=utf-8", body.Bytes())
+	return nil
 }
 
 // kinds returns the four kinds with the rows of each.
@@ -562,5 +556,6 @@ func serveGPC(f *filter, lastUpdate string) error {
 		f.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on %s", f.request.Method, gpcPath))
 	}
-	return write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
+	write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
+	return nil
 }

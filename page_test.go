@@ -411,6 +411,10 @@ func TestStoredCookie(t *testing.T) {
 			t.Fatal(err)
 		}
 		response.Body.Close()
+		head, err := client.Head("https://" + address + pagePath)
+		if err != nil || head.StatusCode != http.StatusOK || head.ContentLength <= 0 {
+			t.Errorf("%s: HEAD gives %v, %v", version, head, err)
+		}
 		if line := response.Header.Get("Set-Cookie"); !strings.HasSuffix(line, "; Path=/; SameSite=Lax; Max-Age=15778476; Secure") {
 			t.Errorf("%s: %q", version, line)
 		}
