@@ -309,6 +309,9 @@ func TestWithdrawalTurns(t *testing.T) {
 	if turns != maxTurns+1 {
 		t.Errorf("%d turns", turns)
 	}
+	if response, _ = get(t, address+pagePath+"?turn=-9", http.Header{"Cookie": {"_pk_id.1=1"}}); response.StatusCode != http.StatusOK {
+		t.Errorf("a turn before the first: %s", response.Status)
+	}
 }
 
 // The default path is that of the URL as the client sent it.
