@@ -2,11 +2,18 @@ package cookiecharter
 
 import (
 	"bufio"
+	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -542,6 +549,13 @@ func echo(t *testing.T, connection io.ReadWriter) {
 	}
 }
 
+// hangUp says that nothing more will be sent, and waits until Caddy is done
+// with the connection.
+func hangUp(connection io.Reader, stopSending func() error) {
+	stopSending()
+	io.Copy(io.Discard, connection)
+}
+
 func TestWebSocket(t *testing.T) {
 	address := serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n}\nreverse_proxy "+webSocketUpstream(t))
 	connection, err := net.Dial("tcp", address)
@@ -568,6 +582,7 @@ func TestWebSocket(t *testing.T) {
 		io.Reader
 		io.Writer
 	}{reader, connection})
+	hangUp(reader, connection.(*net.TCPConn).CloseWrite)
 }
 
 // extendedConnect is the environment in which Go's HTTP/2 server and client
@@ -608,7 +623,7 @@ func TestWebSocketHTTP2(t *testing.T) {
 		io.Reader
 		io.Writer
 	}{response.Body, send})
-	send.Close()
+	hangUp(response.Body, send.Close)
 }
 
 func TestWebSocketHTTP3(t *testing.T) {
@@ -643,6 +658,7 @@ func TestWebSocketHTTP3(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	echo(t, stream)
+	hangUp(stream, stream.Close)
 }
 
 // serve runs Caddy in this process with one site, and returns its address.
@@ -653,11 +669,11 @@ func serve(t *testing.T, encrypted bool, site string) string {
 	// 200 that looks like a perfect filter.
 	address, options := "http://:"+port, ""
 	if encrypted {
-		address, options = "https://localhost:"+port, "tls internal"
+		certFile, keyFile := certificate()
+		address, options = "https://localhost:"+port, "tls "+certFile+" "+keyFile
 	}
 	load(t, fmt.Sprintf("%s {\n bind 127.0.0.1\n %s\n %s\n}\n", address, options, site))
 	if encrypted {
-		awaitCertificate(t, port)
 		return "localhost:" + port
 	}
 	return "127.0.0.1:" + port
@@ -681,23 +697,30 @@ func freePort(t *testing.T) int {
 	}
 }
 
-// awaitCertificate waits until Caddy has obtained the certificate of localhost
-// from its own authority, which it does in the background.
-func awaitCertificate(t *testing.T, port string) {
-	t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
-	for {
-		connection, err := tls.Dial("tcp", "127.0.0.1:"+port, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
-		if err == nil {
-			connection.Close()
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(10 * time.Millisecond)
+// certificate returns the files of a certificate and key for localhost. With
+// one that it had to manage, Caddy would still be busy when a test begins.
+var certificate = sync.OnceValues(func() (certFile, keyFile string) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
 	}
-}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
+	public, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		panic(err)
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		panic(err)
+	}
+	certFile, keyFile = filepath.Join(storage(), "cert.pem"), filepath.Join(storage(), "key.pem")
+	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: public}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			panic(err)
+		}
+	}
+	return certFile, keyFile
+})
 
 var storage = sync.OnceValue(func() string {
 	dir, err := os.MkdirTemp("", "cookie_charter")
@@ -745,7 +768,30 @@ func tryLoad(t *testing.T, sites string) error {
 	if err != nil {
 		t.Fatal(err)
 	}
+	config = bytes.ReplaceAll(config, []byte(`"match":{"sni":["localhost"]}`), []byte(`"match":{"sni":["localhost"],"after_start":{}}`))
+	defer started.Unlock()
+	started.Lock()
 	return caddy.Load(config, true)
+}
+
+// afterStart is a matcher of TLS handshakes that shows the race detector what it
+// cannot see over QUIC: that handshakes come after Caddy has started.
+type afterStart struct{}
+
+var started sync.Mutex
+
+func init() {
+	caddy.RegisterModule(afterStart{})
+}
+
+func (afterStart) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "tls.handshake_match.after_start", New: func() caddy.Module { return new(afterStart) }}
+}
+
+func (afterStart) Match(*tls.ClientHelloInfo) bool {
+	started.Lock()
+	defer started.Unlock()
+	return true
 }
 
 // provision returns a handler as Caddy provisions it.
