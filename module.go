@@ -1,7 +1,7 @@
 // Package cookiecharter is a Caddy module that keeps the promise of a cookie
-// charter: it withholds from the browser every HTTP cookie that the charter
-// does not declare or that the visitor did not allow, and publishes the same
-// charter as a page.
+// charter: it withholds from the browser, and from the portal behind it, every
+// HTTP cookie that the charter does not declare or that the visitor did not
+// allow, and publishes the same charter as a page.
 package cookiecharter
 
 import (
@@ -35,9 +35,17 @@ func init() {
 // A Set-Cookie field leaves only if its name is declared and the row is
 // necessary, or exempt and not refused, or granted by the visitor's stored
 // preference. This holds for every answer of the handlers after it: of any
-// status, informational, upgraded or failed, and for trailers. Answers of
-// `handle_errors` routes come from a chain of their own; the directive has to
-// stand there too.
+// status, informational, upgraded or failed, and for trailers. Lines that
+// delete a cookie pass. Answers of `handle_errors` routes come from a chain of
+// their own; the directive has to stand there too.
+//
+// Cookies that would not be allowed to leave do not reach the next handlers in
+// requests either. Of these, declared ones are removed from the browser, by
+// lines that are added to the answer. The request field `Sec-GPC: 1` (Global
+// Privacy Control) refuses what the visitor has not answered. An answer that
+// depends on the preference is marked `Cache-Control: private`.
+//
+// No field takes placeholders.
 //
 // The page is served where the handler is reached: behind a request matcher,
 // only for requests that match.

@@ -454,7 +454,7 @@ func (p *page) store(f *filter) error {
 		maps.Copy(answers, given)
 		f.Header().Add("Set-Cookie", p.setCookie(answers, now, r))
 
-		// What is refused from now on is removed by this very answer.
+		// What is refused from now on is removed, beginning with this answer.
 		f.visitor.replace(answers)
 		f.refused, f.room = true, maxWithdrawal
 	}
