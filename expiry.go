@@ -38,15 +38,16 @@ const (
 )
 
 // expiries returns the Set-Cookie lines that remove cookies from the browser
-// that sent r, in at most room bytes. A browser tells a cookie's name only; its
-// domain, its path and its partition have to be guessed, and each guess takes a
-// line (RFC 6265bis, section 5.7, step 23).
-func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
+// that sent r. A browser tells a cookie's name only; its domain, its path and its
+// partition have to be guessed, and each guess takes a line (RFC 6265bis, section
+// 5.7, step 23).
+func expiries(cookies []refusedCookie, r *http.Request) []string {
 	site := newExpirySite(r)
 	var lines []string
+	room := maxExpiries
 	add := func(i int) {
 		line := site.guess(cookies[i%len(cookies)], i/len(cookies))
-		if size := len("Set-Cookie: \r\n") + len(line); line != "" && size <= room {
+		if size := sizeOf(line); line != "" && size <= room {
 			room -= size
 			lines = append(lines, line)
 		}
@@ -64,6 +65,34 @@ func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
 	}
 	return lines
 }
+
+// withdrawal returns as many of all these lines as one answer has room for, from
+// a position on, and the position from which the next answer goes on. Positions
+// count down through the cookies: those that are removed do not move the rest.
+func withdrawal(cookies []refusedCookie, r *http.Request, position int) (lines []string, next int) {
+	site := newExpirySite(r)
+	room := maxWithdrawal
+	for ; position < site.guesses()*maxCookies; position++ {
+		i := maxCookies - 1 - position%maxCookies
+		if i >= len(cookies) {
+			continue
+		}
+		line := site.guess(cookies[i], position/maxCookies)
+		size := sizeOf(line)
+		if line == "" || size > maxWithdrawal {
+			continue
+		}
+		if size > room {
+			break
+		}
+		room -= size
+		lines = append(lines, line)
+	}
+	return lines, position
+}
+
+// sizeOf returns how many bytes of a header a Set-Cookie line takes.
+func sizeOf(line string) int { return len("Set-Cookie: \r\n") + len(line) }
 
 // A refusedCookie is a declared cookie that came in a request and that the
 // visitor does not allow.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -103,7 +104,7 @@ func TestExpiries(t *testing.T) {
 		}},
 		{"declared place elsewhere", "http://localhost/", refusedCookie{"a", &Cookie{Domain: "city.example"}}, []string{"a=; Max-Age=0; Path=/"}},
 	} {
-		if got := expiries([]refusedCookie{test.cookie}, visit(test.url), maxExpiries); !slices.Equal(got, test.want) {
+		if got := expiries([]refusedCookie{test.cookie}, visit(test.url)); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got\n%s", test.name, strings.Join(got, "\n"))
 		}
 	}
@@ -113,7 +114,14 @@ func TestExpiries(t *testing.T) {
 // and that nothing waits for ever.
 func TestExpiriesHaveBounds(t *testing.T) {
 	cookies := refusedNames(strings.Fields("a b c d e f g h i j k l m n o p q r s t u v w x y z")...)
-	all := expiries(cookies, visit("https://data.city.example/a/b"), 1<<20)
+	var all []string
+	for position, answers := 0, 0; ; answers++ {
+		lines, next := withdrawal(cookies, visit("https://data.city.example/a/b"), position)
+		if len(lines) == 0 {
+			break
+		}
+		all, position = append(all, lines...), next
+	}
 	if len(all) != 26*3*2*2 {
 		t.Fatalf("%d lines", len(all))
 	}
@@ -125,7 +133,7 @@ func TestExpiriesHaveBounds(t *testing.T) {
 	seen := map[string]bool{}
 	for range 2000 {
 		size := 0
-		for _, line := range expiries(cookies, visit("https://data.city.example/a/b"), maxExpiries) {
+		for _, line := range expiries(cookies, visit("https://data.city.example/a/b")) {
 			size += len("Set-Cookie: \r\n") + len(line)
 			seen[line] = true
 		}
@@ -252,7 +260,7 @@ func TestHostileRequests(t *testing.T) {
 		names[i] = fmt.Sprintf("_pk_id.%d=", i)
 	}
 	request.Header.Set("Cookie", strings.Join(names, ";"))
-	f := &filter{handler: handler, request: request, visitor: preference{handler: handler, lines: request.Header["Cookie"]}, room: maxExpiries}
+	f := &filter{handler: handler, request: request, visitor: preference{handler: handler, lines: request.Header["Cookie"]}}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
@@ -300,17 +308,48 @@ func TestWithdrawalTurns(t *testing.T) {
 	if response.StatusCode != http.StatusOK || turns < 2 || len(held) > 0 {
 		t.Errorf("%s after %d turns, %d left", response.Status, turns, len(held))
 	}
-	// A cookie that cannot be removed ends them, too.
-	location := "?status=saved&turn=0"
-	for turns = 0; location != ""; turns++ {
-		response, _ = get(t, address+pagePath+location, http.Header{"Cookie": {"_pk_id.1=1"}})
-		location = response.Header.Get("Location")
+	// Cookies that cannot be removed end them, too.
+	for names, want := range map[string]int{"_pk_id.1=1": 1, strings.Repeat("_pk_id.%d%060d=1; ", 200): maxTurns} {
+		for i := 0; strings.Contains(names, "%d"); i++ {
+			names = strings.Replace(names, "%d%060d", fmt.Sprintf("%d%060d", i, i), 1)
+		}
+		turns, location := -1, "?status=saved&turn=0&from=0"
+		for ; location != ""; turns++ {
+			response, _ = get(t, address+pagePath+location, http.Header{"Cookie": {names}})
+			location = response.Header.Get("Location")
+		}
+		if turns != want {
+			t.Errorf("%d turns, want %d", turns, want)
+		}
 	}
-	if turns != maxTurns+1 {
-		t.Errorf("%d turns", turns)
+	for _, query := range []string{"turn=-9&from=0", "turn=0", "from=0", "turn=0&from=-1", "turn=0&from=99999999999", "turn=8&from=0"} {
+		if response, _ = get(t, address+pagePath+"?"+query, http.Header{"Cookie": {"_pk_id.1=1"}}); response.StatusCode != http.StatusOK {
+			t.Errorf("%s: %s", query, response.Status)
+		}
 	}
-	if response, _ = get(t, address+pagePath+"?turn=-9", http.Header{"Cookie": {"_pk_id.1=1"}}); response.StatusCode != http.StatusOK {
-		t.Errorf("a turn before the first: %s", response.Status)
+}
+
+// Wherever the cookies of a withdrawal are, the next answers go on where the
+// last one ended, and miss none.
+func TestWithdrawalMissesNone(t *testing.T) {
+	places := []string{"", "; Domain=data.city.example", "; Domain=city.example"}
+	for seed := range uint64(50) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		var names []string
+		held := map[string]string{}
+		for i := range 10 + random.IntN(21) {
+			names = append(names, fmt.Sprintf("_pk_id.%d", i))
+			held[names[i]] = names[i] + "=; Max-Age=0; Path=/" + places[random.IntN(len(places))] + "; Secure; SameSite=None"
+		}
+		position := 0
+		for range 1 + maxTurns {
+			lines, next := withdrawal(refusedNames(names...), visit("https://data.city.example/terms/cookies-policy/"), position)
+			position = next
+			names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(lines, held[name]) })
+		}
+		if len(names) > 0 {
+			t.Errorf("seed %d: left %q", seed, names)
+		}
 	}
 }
 

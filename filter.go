@@ -82,7 +82,6 @@ type filter struct {
 	visitor preference
 
 	refused bool // the request has declared cookies that the visitor does not allow
-	room    int  // for their expiries, in bytes
 	sent    bool // the final header is on its way
 }
 
@@ -245,13 +244,15 @@ const expiredVar = "cookie_charter.expired"
 
 // expire adds the lines that remove refused cookies from the browser.
 func (f *filter) expire() {
-	header := f.Header()
-	ctx := f.request.Context()
-	if !f.refused || caddyhttp.GetVar(ctx, expiredVar) != nil || isShared(header) {
-		return
+	if f.refused && caddyhttp.GetVar(f.request.Context(), expiredVar) == nil && !isShared(f.Header()) {
+		f.addExpiries(expiries(f.refusedCookies(), f.request))
 	}
-	caddyhttp.SetVar(ctx, expiredVar, true)
-	if lines := expiries(f.refusedCookies(), f.request, f.room); len(lines) > 0 {
+}
+
+func (f *filter) addExpiries(lines []string) {
+	caddyhttp.SetVar(f.request.Context(), expiredVar, true)
+	if len(lines) > 0 {
+		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
 		makePrivate(header)
 	}

@@ -287,7 +287,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			lines:   r.Header["Cookie"],
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
-		room: maxExpiries,
 	}
 	f.dropCookies()
 

@@ -303,9 +303,9 @@ func (p *page) show(f *filter) error {
 	r := f.request
 	text := p.language(r)
 	query := r.URL.Query()
-	if turn, err := strconv.Atoi(query.Get("turn")); err == nil && turn >= 0 && turn < maxTurns && f.refused {
-		query.Set("turn", strconv.Itoa(turn+1))
-		f.room = maxWithdrawal
+	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)
+	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 16)
+	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, int(turn)+1, int(from)) {
 		return p.lead(f, query)
 	}
 	data := pageData{
@@ -448,7 +448,7 @@ func (p *page) store(f *filter) error {
 	query := url.Values{"status": {statusUnchanged}}
 	if len(given) > 0 {
 		now := time.Now()
-		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}, "turn": {"0"}}
+		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 		answers := map[string]answer{}
 		maps.Copy(answers, f.visitor.written())
 		maps.Copy(answers, given)
@@ -456,12 +456,26 @@ func (p *page) store(f *filter) error {
 
 		// What is refused from now on is removed, beginning with this answer.
 		f.visitor.replace(answers)
-		f.refused, f.room = true, maxWithdrawal
+		f.withdraw(query, 0, 0)
 	}
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
 	}
 	return p.lead(f, query)
+}
+
+// withdraw adds to the answer what removes refused cookies, from a position on,
+// and to the query where the next answer goes on. It tells whether there was
+// anything to add.
+func (f *filter) withdraw(query url.Values, turn, from int) bool {
+	lines, next := withdrawal(f.refusedCookies(), f.request, from)
+	if len(lines) == 0 {
+		return false
+	}
+	f.addExpiries(lines)
+	query.Set("turn", strconv.Itoa(turn))
+	query.Set("from", strconv.Itoa(next))
+	return true
 }
 
 // lead leads to the page with another query. The reference is relative, as the
