@@ -1,6 +1,8 @@
 package cookiecharter
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -295,6 +297,11 @@ func (n *Names) UnmarshalJSON(data []byte) error {
 type charter struct {
 	cookies []*Cookie
 	updated time.Time // the latest of the sources, zero if none says
+	version string    // a hash over all that is declared
+
+	// By consent key, a hash over what the visitor is asked: who wants to do
+	// what.
+	fingerprints map[string]string
 
 	literals      map[string]*Cookie
 	prefixes      map[string]*Cookie // without the "*"
@@ -391,6 +398,35 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 	default:
 		return refused, cookie
 	}
+}
+
+// sign computes the version and the fingerprints, the latter over the texts in
+// one language: a translation asks for nothing new.
+func (c *charter) sign(language string) error {
+	sorted := slices.SortedFunc(slices.Values(c.cookies), func(a, b *Cookie) int { return slices.Compare(a.Name, b.Name) })
+	declared, err := json.Marshal(sorted)
+	if err != nil {
+		return err
+	}
+	c.version = hash(declared, 6)
+	c.fingerprints = map[string]string{}
+	for _, key := range c.consentKeys() {
+		var asked []string
+		for _, cookie := range c.cookies {
+			if cookie.consentKey() == key {
+				asked = append(asked, fmt.Sprintf("%q", []string{cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en")}))
+			}
+		}
+		slices.Sort(asked)
+		c.fingerprints[key] = hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
+	}
+	return nil
+}
+
+// hash returns the first bytes of the SHA-256 hash of data, in hexadecimal.
+func hash(data []byte, length int) string {
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:length])
 }
 
 // consentKeys returns the keys that a visitor can answer, in the order of the

@@ -222,7 +222,7 @@ func TestWithdrawal(t *testing.T) {
 	header.Set("Cookie", cookies+`; cookies_preferences={"matomo":true,"statistics":true}`)
 	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
 	lines := response.Header["Set-Cookie"]
-	for _, want := range []string{"cookies_preferences=%7B%22matomo%22%3Afalse", "_pk_id.1.1=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/terms/cookies-policy"} {
+	for _, want := range []string{"cookies_preferences=%7B%22matomo%22%3Afalse%2C%22statistics%22%3Afalse", "_pk_id.1.1=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/", "measure=; Max-Age=0; Path=/terms/cookies-policy"} {
 		if !slices.ContainsFunc(lines, func(line string) bool { return strings.HasPrefix(line, want) }) {
 			t.Errorf("no %s in %q", want, lines)
 		}

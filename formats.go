@@ -8,7 +8,6 @@ import (
 	"io"
 	"maps"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -26,8 +25,11 @@ type storedFormat struct {
 	// Other cookies that read looks at, as proof of an answer.
 	proofs []string
 
-	// Whether the charter page writes it, and so asks for each consent key.
-	isWritten bool
+	// Whether answers are to consent keys alone: nobody answers to a category.
+	asksEachKey bool
+
+	// Whether answers are to one revision of the banner's texts.
+	hasRevision bool
 
 	// Whether the banner stores `true` unasked where it thinks that no consent
 	// is needed: for an exempt row, that is no answer.
@@ -36,6 +38,10 @@ type storedFormat struct {
 	// read returns what one cookie says, or an error if that cannot be read. It
 	// never sees more than maxPreference bytes.
 	read func(cookie storedCookie) (reading, error)
+
+	// write returns the value that holds what the charter page stores. None: the
+	// format is the banner's alone to write.
+	write func(writing) string
 }
 
 // A storedCookie is one copy of a cookie that holds answers.
@@ -43,6 +49,7 @@ type storedCookie struct {
 	name, value string
 	others      cookieLines
 	format      *PreferenceFormat
+	charter     *charter
 }
 
 // A reading is what a stored value says.
@@ -52,16 +59,27 @@ type reading struct {
 	at      string            // when, if the format is written by the page
 }
 
+// A writing is what the charter page stores.
+type writing struct {
+	name    string            // of the cookie
+	stored  []string          // the copies that the browser has
+	answers map[string]answer // by the banner's keys
+	keys    []string          // all of the banner's keys that the charter asks for
+	at      time.Time
+	charter *charter
+}
+
 // storedFormats are all formats. Many banners write their cookie before any
 // answer, so each has its own proof that there was one.
 var storedFormats = map[string]storedFormat{
-	"opendatasoft":          {cookies: []string{defaultPreferenceCookie}, isWritten: true, read: readMap},
-	"json":                  {read: readMap},
+	charterFormat:           {cookies: []string{"charter_preference"}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
+	"opendatasoft":          {cookies: []string{"cookies_preferences"}, asksEachKey: true, read: readMap, write: writeMap},
+	"json":                  {read: readMap, write: writeMapAsStored},
 	"orejime":               {cookies: []string{"eu-consent", "orejime"}, read: readMap},
 	"klaro":                 {cookies: []string{"klaro"}, read: readMap},
 	"tarteaucitron":         {cookies: []string{"tarteaucitron"}, grantsUnasked: true, read: readTarteaucitron},
-	"cookieconsent":         {cookies: []string{"cc_cookie"}, read: readCookieConsent},
-	"cookieconsent2":        {cookies: []string{"cc_cookie"}, read: readCookieConsent2},
+	"cookieconsent":         {cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent},
+	"cookieconsent2":        {cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent2},
 	"govuk":                 {cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, read: readGovUK},
 	"nhsuk":                 {cookies: []string{"nhsuk-cookie-consent"}, read: provenBy("consented")},
 	"django_cookie_consent": {cookies: []string{"cookie_consent"}, read: readDjangoCookieConsent},
@@ -117,15 +135,26 @@ func unquote(value string) string {
 	if !ok {
 		return value
 	}
-	return quotedEscape.ReplaceAllStringFunc(strings.TrimSuffix(quoted, `"`), func(escape string) string {
-		if char, err := strconv.ParseUint(escape[1:], 8, 8); err == nil && len(escape) == 4 {
-			return string([]byte{byte(char)})
+	quoted = strings.TrimSuffix(quoted, `"`)
+	var text strings.Builder
+	for {
+		before, escape, ok := strings.Cut(quoted, `\`)
+		text.WriteString(before)
+		if !ok {
+			return text.String()
 		}
-		return escape[1:]
-	})
+		length := min(len(escape), 3)
+		if char, err := strconv.ParseUint(escape[:length], 8, 8); err == nil && length == 3 {
+			text.WriteByte(byte(char))
+			quoted = escape[length:]
+		} else if escape != "" {
+			text.WriteByte(escape[0])
+			quoted = escape[1:]
+		} else {
+			return text.String()
+		}
+	}
 }
-
-var quotedEscape = regexp.MustCompile(`\\(?:[0-3][0-7][0-7]|.)`)
 
 // readMap reads a JSON object from keys to booleans, raw, or percent-encoded in
 // part or whole, once or twice, in quotes or not. What is no boolean is no
@@ -139,62 +168,138 @@ func readMap(cookie storedCookie) (reading, error) {
 	return reading{}, errUnreadable
 }
 
-// readObject returns the boolean members of a JSON object, and its timestamp.
+// A member is a key of a JSON object with its raw value.
+type member struct{ key, value string }
+
+func (m member) isBoolean() bool { return m.value == "true" || m.value == "false" }
+
+// readObject returns what the boolean members of a JSON object answer, and its
+// timestamp.
 func readObject(text string) (reading, error) {
-	if !utf8.ValidString(text) {
-		return reading{}, errUnreadable
-	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return reading{}, errUnreadable
+	members, err := parseObject(text)
+	if err != nil {
+		return reading{}, err
 	}
 	read := reading{answers: map[string]answer{}}
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return reading{}, errUnreadable
-		}
-		var value json.RawMessage
-		if decoder.Decode(&value) != nil {
-			return reading{}, errUnreadable
-		}
-		switch name := key.(string); string(value) {
-		case "true", "false":
+	for _, m := range members {
+		if m.key == timestampKey {
+			read.at = m.value
+		} else if m.isBoolean() {
 			// encoding/json would let the last of two equal keys win.
-			read.answers[name] = max(read.answers[name], answerOf(string(value) == "true"))
-		default:
-			if name == timestampKey {
-				read.at = string(value)
-			}
+			read.answers[m.key] = max(read.answers[m.key], answerOf(m.value == "true"))
 		}
-	}
-	delete(read.answers, timestampKey)
-	if _, err := decoder.Token(); err != nil {
-		return reading{}, errUnreadable
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return reading{}, errUnreadable
 	}
 	return read, nil
 }
 
-// writeOpendatasoft writes answers as readMap reads them: encoded as
-// JavaScript's encodeURIComponent does for these bytes, keys in order.
-func writeOpendatasoft(answers map[string]answer, at time.Time) string {
-	var text bytes.Buffer
-	text.WriteByte('{')
-	for _, key := range slices.Sorted(maps.Keys(answers)) {
-		if a := answers[key]; a != answerNone && key != timestampKey {
-			quoted, err := json.Marshal(key)
-			if err != nil {
-				continue // a string always marshals
-			}
-			text.Write(quoted)
-			text.WriteString(":" + strconv.FormatBool(a == answerGranted) + ",")
+// parseObject returns the members of a JSON object as they stand there.
+func parseObject(text string) ([]member, error) {
+	if !utf8.ValidString(text) {
+		return nil, errUnreadable
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errUnreadable
+	}
+	var members []member
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, errUnreadable
+		}
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return nil, errUnreadable
+		}
+		members = append(members, member{key.(string), string(value)})
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errUnreadable
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errUnreadable
+	}
+	return members, nil
+}
+
+// writeMap writes answers into the object that is stored, where what it does
+// not know is kept while there is room. It is encoded as JavaScript's
+// encodeURIComponent does.
+func writeMap(w writing) string { return w.object(encodeURIComponent) }
+
+// writeMapAsStored is writeMap, but what is stored raw stays so: the portal
+// may read it without decoding.
+func writeMapAsStored(w writing) string {
+	isRaw := len(w.stored) > 0
+	for _, value := range w.stored {
+		_, err := parseObject(value)
+		isRaw = isRaw && err == nil
+	}
+	if isRaw {
+		return w.object(func(text string) string { return text })
+	}
+	return writeMap(w)
+}
+
+func encodeURIComponent(text string) string {
+	return strings.ReplaceAll(url.QueryEscape(text), "+", "%20")
+}
+
+// object returns the JSON object that holds the answers, encoded.
+func (w writing) object(encode func(string) string) string {
+	var members []member
+	put := func(m member) {
+		i := slices.IndexFunc(members, func(other member) bool { return other.key == m.key })
+		if i < 0 {
+			members = append(members, m)
+		} else {
+			members[i] = m
 		}
 	}
-	text.WriteString(strconv.Quote(timestampKey) + ":" + strconv.FormatInt(at.UnixMilli(), 10) + "}")
-	return strings.ReplaceAll(url.QueryEscape(text.String()), "+", "%20")
+	stricter := func(m member) bool {
+		i := slices.IndexFunc(members, func(other member) bool { return other.key == m.key })
+		return i < 0 || m.value == "false" || m.value == "true" && !members[i].isBoolean()
+	}
+	for _, value := range w.stored {
+		for text := range decodings(value) {
+			parsed, err := parseObject(text)
+			if err != nil {
+				continue
+			}
+			for _, m := range parsed {
+				if stricter(m) {
+					put(m)
+				}
+			}
+			break
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(w.answers)) {
+		put(member{key, strconv.FormatBool(w.answers[key] == answerGranted)})
+	}
+	put(member{timestampKey, strconv.FormatInt(w.at.UnixMilli(), 10)})
+
+	value := encode(formatObject(members))
+	if len(w.name)+len(value) > maxPreference {
+		members = slices.DeleteFunc(members, func(m member) bool { return m.key != timestampKey && !slices.Contains(w.keys, m.key) })
+		value = encode(formatObject(members))
+	}
+	return value
+}
+
+func formatObject(members []member) string {
+	var text bytes.Buffer
+	for i, m := range members {
+		text.WriteByte("{,"[min(i, 1)])
+		key, err := json.Marshal(m.key)
+		if err != nil {
+			continue // a string always marshals
+		}
+		text.Write(key)
+		text.WriteString(":" + m.value)
+	}
+	text.WriteByte('}')
+	return text.String()
 }
 
 // provenBy reads such a map that is an answer only if a member of it is true.

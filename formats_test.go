@@ -2,9 +2,12 @@ package cookiecharter
 
 import (
 	"bytes"
+	"encoding/base64"
+	"fmt"
 	"maps"
 	"net/http"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -131,6 +134,44 @@ func TestPageOfBanner(t *testing.T) {
 	}
 }
 
+// The script that copies from local storage is served where it is configured.
+func TestLocalStorageScript(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset matomo
+			preference klaro {
+				local_storage
+			}
+			preference json choice {
+				local_storage "it's </script>"
+			}
+			cookie choice {
+				purpose "Remembers the choice"
+				category necessary
+				duration session
+			}
+		}
+		respond portal`)
+	response, script := get(t, address+pagePath+"local_storage.js", nil)
+	if got := response.Header.Get("Content-Type"); got != "text/javascript; charset=utf-8" || response.Header.Get("Cache-Control") != "public, max-age=3600" {
+		t.Errorf("%v", response.Header)
+	}
+	if want := `const copies = [{"key":"klaro","cookie":"klaro","seconds":15778476},{"key":"it's \u003c/script\u003e","cookie":"choice","seconds":0}];`; !strings.Contains(script, want) {
+		t.Errorf("no %s in %s", want, script)
+	}
+	if response, _ := do(t, http.MethodPost, address+pagePath+"local_storage.js", form, "all=granted"); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", response.Status)
+	}
+	// What is copied over is not for the page to write.
+	if _, page := get(t, address+pagePath, nil); strings.Contains(page, "<form") {
+		t.Error("there is a form that would be ignored")
+	}
+	address = "http://" + serve(t, false, "cookie_charter\nrespond portal")
+	if _, body := get(t, address+pagePath+"local_storage.js", nil); body != "portal" {
+		t.Errorf("without local storage: %.100s", body)
+	}
+}
+
 // What cannot be read is counted by format, and logged without its value.
 func TestUnreadablePreference(t *testing.T) {
 	const secret = "Unr34d4bl3"
@@ -156,6 +197,43 @@ func TestUnreadablePreference(t *testing.T) {
 	}
 }
 
+// What a reader allocates is a small multiple of what a visitor can send.
+func TestReadersAllocateLittle(t *testing.T) {
+	fill := func(head, part, tail string) string {
+		return head + strings.Repeat(part, (maxPreference-len(head)-len(tail))/len(part)) + tail
+	}
+	var keys strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&keys, "!%d=true", i)
+	}
+	keyed := keys.String()[:maxPreference]
+	values := []string{
+		fill("{", "[", ""), fill(`{"a":`, `{"a":`, ""), fill(`{"a":`, "[", ""), fill(`{"`, "a", `":true}`), fill(`{"a":true`, `,"b":true`, "}"), fill(`{"categories":["a"`, `,"b"`, "]}"),
+		fill("%7B", "%22", ""), fill("", "%2525", ""), fill(`"`, `\"`, `"`), fill("", `"`, ""), fill("", "a=", ""), keyed, strings.ReplaceAll(keyed, "!", "|"),
+		strings.NewReplacer("!", ",", "=", ":", "true", "1").Replace(keyed), "{stamp:'x'," + strings.NewReplacer("!", ",", "=", ":").Replace(keyed)[:4000] + "}",
+		fill("groups=", "a%3A1%2C", ""), fill("", "&a=1", ""), fill("1.1.1", ".a-n", ""), fill("", ".", ""), fill("C", "A", ""), base64.StdEncoding.EncodeToString([]byte(fill(`{"purposes":{"enabled":["a"`, `,"b"`, "]}}")[:3000])),
+	}
+	worst := uint64(0)
+	for name, format := range storedFormats {
+		for _, value := range values {
+			stored := storedCookie{"x", value, cookieLines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}, &PreferenceFormat{Format: name}, &charter{}}
+			const runs = 5
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			for range runs {
+				_, _ = format.read(stored)
+			}
+			runtime.ReadMemStats(&after)
+			multiple := (after.TotalAlloc - before.TotalAlloc) / runs / maxPreference
+			if multiple > 64 {
+				t.Errorf("%s: %d times %.40q", name, multiple, value)
+			}
+			worst = max(worst, multiple)
+		}
+	}
+	t.Logf("at most %d times", worst)
+}
+
 // FuzzFormats looks for values that break a reader, or are an answer though
 // they are longer than a cookie can be.
 func FuzzFormats(f *testing.F) {
@@ -171,11 +249,12 @@ func FuzzFormats(f *testing.F) {
 		if len(format.cookies) > 0 {
 			cookie = strings.Replace(format.cookies[0], "*", "x", 1)
 		}
-		read, err := format.read(storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}})
+		stored := storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}, &charter{}}
+		read, err := format.read(stored)
 		if err != nil && (read.rest != answerNone || len(read.answers) > 0) {
 			t.Errorf("%s: %q is unreadable, and an answer: %v", name, value, read)
 		}
-		again, _ := format.read(storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}})
+		again, _ := format.read(stored)
 		if !maps.Equal(read.answers, again.answers) || read.rest != again.rest {
 			t.Errorf("%s: %q reads differently the second time", name, value)
 		}

@@ -78,7 +78,8 @@ type Handler struct {
 
 	// Where the visitor's preference is stored; of several places, an answer in
 	// any counts, and where they disagree, the stricter. Their cookies are always
-	// declared, as necessary. Default: the format `opendatasoft`.
+	// declared, as necessary. Default: the format `opendatasoft` if a row is
+	// called `cookies_preferences`, as in the preset of that name, else `charter`.
 	Preferences []PreferenceFormat `json:"preferences,omitempty"`
 
 	// What happens to cookies in requests that the charter does not allow:
@@ -125,9 +126,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	if h.Language == "" {
 		h.Language = defaultPageLanguage
-	}
-	if len(h.Preferences) == 0 {
-		h.Preferences = []PreferenceFormat{{Format: defaultPreferenceFormat}}
 	}
 	if h.RequestCookies == "" {
 		h.RequestCookies = "filter"
@@ -195,18 +193,6 @@ func (h *Handler) validateOptions() error {
 // loadCharter joins what is declared, the weakest source first.
 func (h *Handler) loadCharter() (*charter, error) {
 	var sources []source
-	var kept []string // the cookies that hold the preference
-	for i := range h.Preferences {
-		preference := &h.Preferences[i]
-		for _, name := range slices.Concat(preference.cookies(), storedFormats[preference.Format].proofs) {
-			row, err := loadPreferenceRow(name)
-			if err != nil {
-				return nil, err
-			}
-			sources, kept = append(sources, row), append(kept, name)
-		}
-	}
-
 	for _, name := range h.Presets {
 		preset, err := loadPreset(name)
 		if err != nil {
@@ -234,8 +220,27 @@ func (h *Handler) loadCharter() (*charter, error) {
 		inline.rows = append(inline.rows, declared)
 	}
 
-	joined, err := newCharter(append(sources, inline)...)
+	sources = append(sources, inline)
+	if len(h.Preferences) == 0 {
+		h.Preferences = []PreferenceFormat{{Format: defaultFormat(sources)}}
+	}
+	var kept []string // the cookies that hold the preference
+	for i := range h.Preferences {
+		preference := &h.Preferences[i]
+		for _, name := range slices.Concat(preference.cookies(), storedFormats[preference.Format].proofs) {
+			row, err := loadPreferenceRow(name)
+			if err != nil {
+				return nil, err
+			}
+			sources, kept = slices.Insert(sources, len(kept), row), append(kept, name)
+		}
+	}
+
+	joined, err := newCharter(sources...)
 	if err != nil {
+		return nil, err
+	}
+	if err := joined.sign(h.Language); err != nil {
 		return nil, err
 	}
 	for _, name := range kept {
@@ -247,6 +252,20 @@ func (h *Handler) loadCharter() (*charter, error) {
 		}
 	}
 	return joined, h.validateKeys(joined)
+}
+
+// defaultFormat returns the format of the preference where none is configured:
+// that of Opendatasoft's banner if its cookie is declared, else our own.
+func defaultFormat(sources []source) string {
+	const opendatasoft = "opendatasoft"
+	for _, source := range sources {
+		for _, row := range source.rows {
+			if slices.Contains(row.Name, storedFormats[opendatasoft].cookies[0]) {
+				return opendatasoft
+			}
+		}
+	}
+	return charterFormat
 }
 
 // validateKeys returns the first consent key of a preference that no row has.
@@ -344,6 +363,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        key      <consent key> <banner's keys...>
 //	        revision <number>
 //	        manage   <URL>
+//	        local_storage [<key>]
 //	    }
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
@@ -442,9 +462,14 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 			if stored.Revision, err = strconv.Atoi(values[0]); err != nil {
 				return stored, d.Errf("revision is a number, not %q", values[0])
 			}
+		case option == "local_storage" && len(values) <= 1:
+			// What is not given is called as the cookie.
+			if stored.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(stored.cookies()) > 0 {
+				stored.LocalStorage = stored.cookies()[0]
+			}
 		case option == "manage" && len(values) == 1:
 			stored.Manage = values[0]
-		case slices.Contains([]string{"key", "revision", "manage"}, option):
+		case slices.Contains([]string{"key", "revision", "manage", "local_storage"}, option):
 			return stored, d.ArgErr()
 		default:
 			return stored, d.Errf("unrecognized option: %s", option)

@@ -109,7 +109,13 @@ func TestLoadErrors(t *testing.T) {
 		`{"preferences":[{"format":"json"}]}`:                                                          "the preference format json has no usual cookie; name it",
 		`{"preferences":[{"format":"complianz","cookie":"x"}]}`:                                        "the cookies of the preference format complianz have their own names; name none",
 		`{"preferences":[{"format":"osano","manage":"javascript:x"}]}`:                                 `unusable link "javascript:x"`,
-		`{"preferences":[{"format":"opendatasoft"},{"format":"opendatasoft","cookie":"x"}]}`:           "the page can write one preference only",
+		`{"preferences":[{"format":"json","cookie":"x"},{"format":"opendatasoft","cookie":"x"}]}`:      `two preferences, json and opendatasoft, are written into the cookie "x"; keep one`,
+		`{"preferences":[{"format":"osano","cookie":"charter_preference"},{"format":"charter"}]}`:      "two preferences, osano and charter, are written into",
+		`{"preferences":[{"format":"charter","keys":{"matomo":"x"}}]}`:                                 "the preference format charter has the charter's own keys; remove key",
+		`{"preferences":[{"format":"klaro","revision":2}]}`:                                            "the preference format klaro knows no revision; remove it",
+		`{"preferences":[{"format":"charter","local_storage":"x"}]}`:                                   "nothing is known to keep the preference format charter in local storage",
+		`{"preferences":[{"format":"complianz","local_storage":"x"}]}`:                                 "nothing is known to keep the preference format complianz in local storage",
+		`{"preferences":[{"format":"matomo","local_storage":"x"}]}`:                                    "nothing is known to keep the preference format matomo in local storage",
 		`{"preferences":[{"format":"osano","keys":{"matomo":"x"}}]}`:                                   `no cookie has the consent key "matomo"`,
 	} {
 		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)

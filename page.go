@@ -2,14 +2,13 @@ package cookiecharter
 
 import (
 	"bytes"
-	"crypto/sha256"
+	"cmp"
 	"embed"
-	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
 	"io"
-	"maps"
 	"mime"
 	"net/http"
 	"net/url"
@@ -17,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	texttemplate "text/template"
 	"time"
 
 	"golang.org/x/text/feature/plural"
@@ -32,10 +32,16 @@ var pageFiles embed.FS
 const (
 	defaultPageLanguage = "fr"
 	styleFile           = "style.css"
+	scriptFile          = "local_storage.js"
 	maxTurns            = 8        // detours after a post, for removals that its answer had no room for
 	maxForm             = 64 << 10 // bytes of a form post; the longest that the form can send is far below
 	pagePolicy          = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+// preferenceLifetime is how long the visitor's choice is kept if the row of its
+// cookie says nothing else: what the CNIL calls good practice (recommendation of
+// 17 September 2020).
+var preferenceLifetime = duration{6, "month"}
 
 // pageLanguages are the languages that the page speaks, a file each.
 var pageLanguages = []string{"en", "fr"}
@@ -60,6 +66,7 @@ type texts struct {
 	Choice          string            `yaml:"choice"`
 	ChoiceKept      string            `yaml:"choice_kept"` // of a duration
 	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
+	ChoiceBanner    string            `yaml:"choice_banner"`
 	Manage          string            `yaml:"manage"`
 	NothingToChoose string            `yaml:"nothing_to_choose"`
 	AcceptAll       string            `yaml:"accept_all"`
@@ -110,6 +117,7 @@ type pageData struct {
 	Kinds     []pageKind
 	Questions []pageQuestion
 	CanAnswer bool // on this page
+	Banner    bool // asks, too
 	Manage    []string
 	Kept      string
 	Promises  []string
@@ -141,7 +149,8 @@ type pageDate struct {
 // A page shows the charter and stores the visitor's preference.
 type page struct {
 	charter   *charter
-	cookie    string   // that the form writes; "" if the preference is a banner's to write
+	canAnswer bool     // with the form; else the preference is a banner's to write
+	banner    bool     // asks, too
 	manage    []string // links to where else a choice can be changed
 	promises  []string // keys of texts.Promises
 	enforces  bool     // the durations
@@ -152,31 +161,30 @@ type page struct {
 	template  *template.Template
 	style     []byte
 	styleName string // with its version
+	script    []byte // copies answers from local storage; nil if none are there
 	origins   *http.CrossOriginProtection
 }
 
 func newPage(h *Handler) (*page, error) {
 	p := &page{
 		charter:  h.charter,
-		lifetime: duration{6, "month"},
+		lifetime: preferenceLifetime,
 		enforces: h.Durations != declareDurations,
 		path:     strings.TrimSuffix(h.Page, "/"),
 		origins:  http.NewCrossOriginProtection(),
 	}
 	for i := range h.Preferences {
-		if preference := &h.Preferences[i]; storedFormats[preference.Format].isWritten {
-			p.cookie = preference.cookies()[0]
-		} else if preference.Manage != "" {
+		preference := &h.Preferences[i]
+		if preference.Manage != "" {
 			p.manage = append(p.manage, preference.Manage)
 		}
-	}
-	if p.cookie != "" {
-		if declared := h.charter.find(p.cookie).Duration; declared != "" {
-			var err error
-			if p.lifetime, err = parseDuration(declared); err != nil {
-				return nil, err
-			}
-			p.lifetime = p.kept(h.charter.find(p.cookie), p.lifetime)
+		if !preference.isWritten() {
+			p.banner = true
+			continue
+		}
+		p.canAnswer = true
+		if lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0])); lifetime.seconds() < p.lifetime.seconds() {
+			p.lifetime = lifetime
 		}
 	}
 	p.promises = []string{"set"}
@@ -187,12 +195,16 @@ func newPage(h *Handler) (*page, error) {
 	if p.enforces {
 		p.promises = append(p.promises, "durations")
 	}
-	refusals := map[string]answer{}
-	for _, key := range h.charter.consentKeys() {
-		refusals[key] = answerRefused
-	}
-	if length := len(p.cookie) + len(writeOpendatasoft(refusals, time.Now())); length > maxPreference {
-		return nil, fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(refusals), length, maxPreference)
+	for _, given := range []answer{answerGranted, answerRefused} {
+		answers := map[string]answer{}
+		for _, key := range h.charter.consentKeys() {
+			answers[key] = given
+		}
+		for _, cookie := range (&preference{handler: h}).store(answers, time.Now()) {
+			if length := len(cookie.name) + len(cookie.value); length > maxPreference {
+				return nil, fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(answers), length, maxPreference)
+			}
+		}
 	}
 
 	languages := slices.Clone(pageLanguages)
@@ -211,15 +223,48 @@ func newPage(h *Handler) (*page, error) {
 	p.matcher = language.NewMatcher(tags)
 
 	var err error
+	if p.script, err = p.newScript(h.Preferences); err != nil {
+		return nil, err
+	}
 	if p.template, err = template.ParseFS(pageFiles, "page/page.html"); err != nil {
 		return nil, err
 	}
 	if p.style, err = pageFiles.ReadFile("page/" + styleFile); err != nil {
 		return nil, err
 	}
-	hash := sha256.Sum256(p.style)
-	p.styleName = styleFile + "?v=" + hex.EncodeToString(hash[:4])
+	p.styleName = styleFile + "?v=" + hash(p.style, 4)
 	return p, nil
+}
+
+// newScript returns the script that copies what banners keep in local storage,
+// nil if none does.
+func (p *page) newScript(preferences []PreferenceFormat) ([]byte, error) {
+	type storageCopy struct {
+		Key     string `json:"key"`
+		Cookie  string `json:"cookie"`
+		Seconds int    `json:"seconds"`
+	}
+	var copies []storageCopy
+	for _, preference := range preferences {
+		if preference.LocalStorage != "" {
+			name := preference.cookies()[0]
+			copies = append(copies, storageCopy{preference.LocalStorage, name, p.lifetimeOf(p.charter.find(name)).seconds()})
+		}
+	}
+	if copies == nil {
+		return nil, nil
+	}
+	script, err := texttemplate.ParseFS(pageFiles, "page/"+scriptFile)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(copies)
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	err = script.Execute(&body, string(encoded))
+	return body.Bytes(), err
 }
 
 func loadTexts(name string) (*texts, error) {
@@ -247,26 +292,31 @@ func validatePagePath(pagePath string) error {
 // serves tells whether a path is the page's, or that of its style.
 func (p *page) serves(path string) bool {
 	rest, ok := strings.CutPrefix(path, p.path)
-	return ok && (rest == "" || rest == "/" || rest == "/"+styleFile)
+	return ok && (rest == "" || rest == "/" || rest == "/"+styleFile || rest == "/"+scriptFile && p.script != nil)
 }
 
 // serve answers every request to the page's paths.
 func (p *page) serve(f *filter) error {
 	method, header := f.request.Method, f.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
-	isStyle := strings.HasSuffix(f.request.URL.Path, "/"+styleFile)
-	canAnswer := !isStyle && p.cookie != "" && len(p.charter.consentKeys()) > 0
+	name := strings.Trim(strings.TrimPrefix(f.request.URL.Path, p.path), "/")
+	canAnswer := name == "" && p.canAnswer && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
-	if isStyle && isRead {
+	if name == "" || !isRead {
+		header.Set("Cache-Control", "private, no-store")
+	}
+	switch {
+	case isRead && name == styleFile:
 		header.Set("Cache-Control", "public, max-age=31536000, immutable")
 		if !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
 			header.Set("Cache-Control", "no-cache") // not the version that the page names
 		}
 		write(f, "text/css; charset=utf-8", p.style)
 		return nil
-	}
-	header.Set("Cache-Control", "private, no-store")
-	switch {
+	case isRead && name == scriptFile:
+		header.Set("Cache-Control", "public, max-age=3600")
+		write(f, "text/javascript; charset=utf-8", p.script)
+		return nil
 	case isRead:
 		return p.show(f)
 	case method == http.MethodPost && canAnswer:
@@ -315,7 +365,8 @@ func (p *page) show(f *filter) error {
 		Style:     p.styleName,
 		Kinds:     p.kinds(text),
 		Questions: p.questions(text, &f.visitor),
-		CanAnswer: p.cookie != "",
+		CanAnswer: p.canAnswer,
+		Banner:    p.banner,
 		Manage:    p.manage,
 		Kept:      text.duration(p.lifetime),
 	}
@@ -407,7 +458,7 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 		if key != string(Statistics) && key != string(FirstParty) && key != string(ThirdParty) && len(providers) > 0 {
 			question.Label = strings.Join(providers, ", ") + " – " + question.Label
 		}
-		written := visitor.written()[key]
+		written := visitor.writtenTo(key)
 		question.Granted, question.Refused = written == answerGranted, written == answerRefused
 		question.Stored = text.Stored[stored.String()]
 		if stored == answerNone && visitor.opposed {
@@ -449,13 +500,11 @@ func (p *page) store(f *filter) error {
 	if len(given) > 0 {
 		now := time.Now()
 		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
-		answers := map[string]answer{}
-		maps.Copy(answers, f.visitor.written())
-		maps.Copy(answers, given)
-		f.Header().Add("Set-Cookie", p.setCookie(answers, now, r))
+		for _, cookie := range f.visitor.store(given, now) {
+			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
+		}
 
 		// What is refused from now on is removed, beginning with this answer.
-		f.visitor.replace(answers)
 		f.withdraw(query, 0, 0)
 	}
 	if r.URL.Query().Has("flg") {
@@ -530,20 +579,28 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answ
 	return given, nil
 }
 
-// setCookie returns the line that stores answers. Answers to keys that the
-// charter does not know belong to the portal's own banner and are kept while
-// there is room.
-func (p *page) setCookie(answers map[string]answer, now time.Time, r *http.Request) string {
-	value := writeOpendatasoft(answers, now)
-	if len(p.cookie)+len(value) > maxPreference {
-		keys := p.charter.consentKeys()
-		answers = maps.Clone(answers)
-		maps.DeleteFunc(answers, func(key string, _ answer) bool { return !slices.Contains(keys, key) })
-		value = writeOpendatasoft(answers, now)
+// lifetimeOf returns how long a cookie lives that holds the preference: six
+// months, or as long as its row says.
+func (p *page) lifetimeOf(row *Cookie) duration {
+	declared, err := parseDuration(row.Duration)
+	if err != nil {
+		declared = preferenceLifetime
 	}
-	line := p.cookie + "=" + value + "; Path=/; SameSite=Lax"
-	if p.lifetime.unit != session {
-		line += "; Max-Age=" + strconv.Itoa(p.lifetime.seconds())
+	return p.kept(row, declared)
+}
+
+// setCookie returns the line that stores a preference, where its row says.
+func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
+	row := p.charter.find(cookie.name)
+	line := cookie.name + "=" + cookie.value + "; Path=" + cmp.Or(row.Path, "/")
+	if row.Domain != "" {
+		line += "; Domain=" + row.Domain
+	}
+	if row.SameSite == "" {
+		line += "; SameSite=Lax"
+	}
+	if lifetime := p.lifetimeOf(row); lifetime.unit != session {
+		line += "; Max-Age=" + strconv.Itoa(lifetime.seconds())
 	}
 	if scheme(r) == "https" {
 		line += "; Secure"

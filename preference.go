@@ -6,7 +6,9 @@ import (
 	"maps"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -15,13 +17,14 @@ import (
 // PreferenceFormat says where the visitor's preference is stored and how it is
 // written there.
 type PreferenceFormat struct {
-	// The stored format: `axeptio`, `c15t`, `complianz`, `cookiebot`,
-	// `cookieconsent` (orestbida's, version 3), `cookieconsent2`, `cookieyes`,
-	// `didomi`, `django_cookie_consent`, `drupal` (EU Cookie Compliance),
+	// The stored format: `axeptio`, `c15t`, `charter` (this module's own),
+	// `complianz`, `cookiebot`, `cookieconsent` (orestbida's, version 3),
+	// `cookieconsent2`, `cookieyes`, `didomi`, `django_cookie_consent`, `drupal` (EU Cookie Compliance),
 	// `govuk`, `json` (an object from keys to booleans), `klaro`, `matomo`,
 	// `nhsuk`, `onetrust`, `opendatasoft`, `orejime`, `osano`, `symfony`,
 	// `tarteaucitron`, `tcf` (IAB Europe's, version 2; the keys are the purposes'
-	// numbers). The charter page writes `opendatasoft` only. Required.
+	// numbers). The charter page's form writes `charter`, `opendatasoft` and
+	// `json`; what it does not know there is kept. Required.
 	Format string `json:"format"`
 
 	// The name of the cookie that holds it, a token (RFC 6265, section 4.1.1).
@@ -30,23 +33,25 @@ type PreferenceFormat struct {
 
 	// The banner's keys for a consent key of the charter, or for a category. Of
 	// several, all have to be granted, and one that is refused refuses. Default:
-	// the same key.
+	// the same key. Not for `charter`.
 	Keys map[string]Names `json:"keys,omitempty"`
 
 	// The revision of the banner's texts (`cookieconsent`, `cookieconsent2`): an
 	// answer to another revision is none. Default: 0.
 	Revision int `json:"revision,omitempty"`
 
-	// Where visitors change a choice that the charter page does not write: a URL
-	// with scheme, or a path from the root. Default: none; the page refers to the
-	// banner.
+	// Where visitors change the choice in the banner itself: a URL with scheme,
+	// or a path from the root. Default: none; the page refers to the banner.
 	Manage string `json:"manage,omitempty"`
+
+	// The key in the browser's local storage under which the banner keeps the
+	// choice, where it keeps none in a cookie. The script `local_storage.js` at
+	// the charter page's path, which the portal's pages have to load, copies it
+	// to the cookie. Default: none.
+	LocalStorage string `json:"local_storage,omitempty"`
 }
 
 const (
-	defaultPreferenceFormat = "opendatasoft"
-	defaultPreferenceCookie = "cookies_preferences"
-
 	// maxPreference is the longest stored value that is read or written, in
 	// bytes: what browsers keep of a cookie (RFC 6265bis, section 5.6).
 	maxPreference = 4096
@@ -68,6 +73,15 @@ func (p *PreferenceFormat) validate() error {
 	}
 	if p.Cookie != "" && len(format.cookies) > 0 && strings.HasSuffix(format.cookies[0], "*") {
 		return fmt.Errorf("the cookies of the preference format %s have their own names; name none", p.Format)
+	}
+	if p.Format == charterFormat && len(p.Keys) > 0 {
+		return errors.New("the preference format charter has the charter's own keys; remove key")
+	}
+	if p.Revision != 0 && !format.hasRevision {
+		return fmt.Errorf("the preference format %s knows no revision; remove it", p.Format)
+	}
+	if p.LocalStorage != "" && (p.Format == charterFormat || len(p.cookies()) != 1 || strings.HasSuffix(p.cookies()[0], "*")) {
+		return fmt.Errorf("nothing is known to keep the preference format %s in local storage as one item; remove local_storage", p.Format)
 	}
 	if manage, err := url.Parse(p.Manage); err != nil || p.Manage != "" && manage.Scheme != "http" && manage.Scheme != "https" && !strings.HasPrefix(p.Manage, "/") {
 		return fmt.Errorf("unusable link %q; write a URL with https:// or a path from the root", p.Manage)
@@ -189,8 +203,7 @@ func (p *PreferenceFormat) find(read reading, row *Cookie) answer {
 	if given := p.findKey(read, row.consentKey()); given != answerNone {
 		return given
 	}
-	// Our own page asks for each key, so that an answer to one is to no other.
-	if !storedFormats[p.Format].isWritten {
+	if !storedFormats[p.Format].asksEachKey {
 		if given := p.findKey(read, string(row.Category)); given != answerNone {
 			return given
 		}
@@ -229,7 +242,7 @@ func (p *preference) decode() [][]reading {
 			}
 			read, err := reading{}, errOversized
 			if len(value) <= maxPreference {
-				read, err = storedFormats[format.Format].read(storedCookie{name, value, p.lines, format})
+				read, err = storedFormats[format.Format].read(storedCookie{name, value, p.lines, format, p.handler.charter})
 			}
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
@@ -240,40 +253,138 @@ func (p *preference) decode() [][]reading {
 	return p.readings
 }
 
-// written returns the answers that the page wrote, or the portal's own banner
-// in the same format.
-func (p *preference) written() map[string]answer {
-	answers := map[string]answer{}
-	for _, read := range p.writtenReadings() {
-		for key, given := range read.answers {
-			answers[key] = max(answers[key], given)
-		}
-	}
-	return answers
+// isWritten tells whether the charter page writes it.
+func (p *PreferenceFormat) isWritten() bool {
+	return storedFormats[p.Format].write != nil && p.LocalStorage == ""
 }
 
-func (p *preference) writtenReadings() []reading {
+// keysOf returns the banner's keys for a consent key.
+func (p *PreferenceFormat) keysOf(key string) []string {
+	if keys, ok := p.Keys[key]; ok {
+		return keys
+	}
+	return []string{key}
+}
+
+// writtenTo returns the answer to a consent key in what the page writes.
+func (p *preference) writtenTo(key string) answer {
+	given := answerNone
 	for i, copies := range p.decode() {
-		if storedFormats[p.handler.Preferences[i].Format].isWritten {
-			return copies
+		if format := &p.handler.Preferences[i]; format.isWritten() {
+			for _, read := range copies {
+				given = max(given, format.findKey(read, key))
+			}
 		}
 	}
-	return nil
+	return given
 }
 
-// replace puts answers in the place of those that the page wrote before.
-func (p *preference) replace(answers map[string]answer) {
+// store returns the cookies that hold answers to consent keys, beside those that
+// were given before. From now on they are the visitor's.
+func (p *preference) store(given map[string]answer, at time.Time) []storedCookie {
+	var cookies []storedCookie
 	for i := range p.decode() {
-		if storedFormats[p.handler.Preferences[i].Format].isWritten {
-			p.readings[i] = []reading{{answers: answers}}
+		format := &p.handler.Preferences[i]
+		if !format.isWritten() {
+			continue
 		}
+		name := format.cookies()[0]
+		w := writing{name: name, answers: map[string]answer{}, at: at, charter: p.handler.charter}
+		for value := range p.lines.values(name) {
+			if len(value) <= maxPreference {
+				w.stored = append(w.stored, value)
+			}
+		}
+		for _, key := range p.handler.charter.consentKeys() {
+			w.keys = append(w.keys, format.keysOf(key)...)
+			if given[key] != answerNone {
+				for _, banner := range format.keysOf(key) {
+					w.answers[banner] = max(w.answers[banner], given[key])
+				}
+			}
+		}
+		cookie := storedCookie{name, storedFormats[format.Format].write(w), nil, format, p.handler.charter}
+		read, _ := storedFormats[format.Format].read(cookie) // what was just written can be read
+		p.readings[i] = []reading{read}
+		cookies = append(cookies, cookie)
 	}
+	return cookies
 }
 
 // isOf tells whether every copy of what the page wrote is of one time.
 func (p *preference) isOf(at string) bool {
-	copies := p.writtenReadings()
-	return len(copies) > 0 && !slices.ContainsFunc(copies, func(read reading) bool { return read.at != at })
+	for i, copies := range p.decode() {
+		if !p.handler.Preferences[i].isWritten() {
+			continue
+		}
+		if len(copies) == 0 || slices.ContainsFunc(copies, func(read reading) bool { return read.at != at }) {
+			return false
+		}
+	}
+	return true
+}
+
+// The format of our own is `1.<time>.<version>`, then `.<key>-n` for each key
+// that is refused, and `.<key>-y<fingerprint>` for each that is granted: its
+// letters, digits, '.', '-' and '_' trip no firewall. The time is in Unix
+// milliseconds, the version the charter's. In keys, '-' is written "-0" and '.'
+// is "-1". A refusal holds whatever else changes; a grant holds for what was
+// asked, so that what is new is asked again.
+const (
+	charterFormat        = "charter"
+	charterFormatVersion = "1"
+)
+
+var (
+	escapeKey   = strings.NewReplacer("-", "-0", ".", "-1")
+	unescapeKey = strings.NewReplacer("-0", "-", "-1", ".")
+)
+
+func readCharterFormat(cookie storedCookie) (reading, error) {
+	fields := strings.Split(cookie.value, ".")
+	if len(fields) < 3 || fields[0] != charterFormatVersion {
+		return reading{}, errUnreadable
+	}
+	if _, err := strconv.ParseUint(fields[1], 10, 64); err != nil {
+		return reading{}, errUnreadable
+	}
+	read := reading{answers: map[string]answer{}, at: fields[1]}
+	for _, field := range fields[3:] {
+		end := max(strings.LastIndexByte(field, '-'), 0)
+		escaped, word := field[:end], field[end:]
+		key := unescapeKey.Replace(escaped)
+		fingerprint, isGrant := strings.CutPrefix(word, "-y")
+		switch {
+		case !isConsentKey(key), escapeKey.Replace(key) != escaped, !isGrant && word != "-n":
+			return reading{}, errUnreadable
+		case !isGrant:
+			read.answers[key] = answerRefused
+		case fingerprint == cookie.charter.fingerprints[key]:
+			read.answers[key] = max(read.answers[key], answerGranted)
+		}
+	}
+	return read, nil
+}
+
+func writeCharterFormat(w writing) string {
+	answers := map[string]answer{}
+	for _, value := range w.stored {
+		read, _ := readCharterFormat(storedCookie{value: value, charter: w.charter})
+		for key, given := range read.answers {
+			answers[key] = max(answers[key], given)
+		}
+	}
+	maps.Copy(answers, w.answers)
+	fields := []string{charterFormatVersion, strconv.FormatInt(w.at.UnixMilli(), 10), w.charter.version}
+	for _, key := range w.keys {
+		switch answers[key] {
+		case answerGranted:
+			fields = append(fields, escapeKey.Replace(key)+"-y"+w.charter.fingerprints[key])
+		case answerRefused:
+			fields = append(fields, escapeKey.Replace(key)+"-n")
+		}
+	}
+	return strings.Join(fields, ".")
 }
 
 // reportUnreadable counts and logs that a stored preference could not be read;
@@ -287,17 +398,16 @@ func (h *Handler) reportUnreadable(format string, reason error) {
 
 // validatePreferences returns the first mistake in where preferences are stored.
 func (h *Handler) validatePreferences() error {
-	written := 0
 	for i := range h.Preferences {
-		if err := h.Preferences[i].validate(); err != nil {
+		preference := &h.Preferences[i]
+		if err := preference.validate(); err != nil {
 			return err
 		}
-		if storedFormats[h.Preferences[i].Format].isWritten {
-			written++
+		for _, earlier := range h.Preferences[:i] {
+			if name := preference.cookies()[0]; earlier.holds(name) && (preference.isWritten() || earlier.isWritten()) {
+				return fmt.Errorf("two preferences, %s and %s, are written into the cookie %q; keep one", earlier.Format, preference.Format, name)
+			}
 		}
-	}
-	if written > 1 {
-		return errors.New("the page can write one preference only; keep one of the format " + defaultPreferenceFormat)
 	}
 	return nil
 }

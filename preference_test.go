@@ -2,7 +2,10 @@ package cookiecharter
 
 import (
 	"maps"
+	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -89,9 +92,9 @@ func TestPreferenceCopies(t *testing.T) {
 	}
 }
 
-func TestWriteOpendatasoft(t *testing.T) {
-	answers := map[string]answer{"matomo": answerGranted, "ga": answerRefused, "xiti": answerNone, "timestamp": answerGranted, "é \"": answerGranted}
-	got := writeOpendatasoft(answers, time.UnixMilli(1719830000000))
+func TestWriteMap(t *testing.T) {
+	answers := map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}
+	got := writeMap(writing{answers: answers, at: time.UnixMilli(1719830000000)})
 	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%7D"
 	if got != want {
 		t.Errorf("got %s", got)
@@ -103,6 +106,160 @@ func TestWriteOpendatasoft(t *testing.T) {
 	if !maps.Equal(back.answers, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}) {
 		t.Errorf("read back as %v", back.answers)
 	}
+
+	// Into what is stored already: what is not known is kept as it stands there,
+	// in the same encoding.
+	long := strings.Repeat("x", 2100)
+	for _, test := range []struct{ stored, want string }{
+		{`{"ga":true,"other":[1,{"x":"é\u00e9"}],"matomo":false,"timestamp":1}`, `{"ga":false,"other":[1,{"x":"é\u00e9"}],"matomo":true,"timestamp":2}`},
+		{`%7B%22ga%22:%22yes%22,%22mine%22:true%7D`, `%7B%22ga%22%3Afalse%2C%22mine%22%3Atrue%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		{`"{\"version\": 3}"`, `%7B%22version%22%3A3%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		// Of two copies, the stricter.
+		{`{"mine":true,"yours":true};{"yours":false,"ours":true,"mine":1}`, `{"mine":true,"yours":false,"ours":true,"ga":false,"matomo":true,"timestamp":2}`},
+		{`{"mine":1};%7B%22mine%22:true%7D`, `%7B%22mine%22%3Atrue%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		{`junk`, `%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		// Without room for all of it.
+		{`{"xiti":true,"` + long + `":true};{"` + long + `2":true}`, `{"xiti":true,"ga":false,"matomo":true,"timestamp":2}`},
+	} {
+		got := writeMapAsStored(writing{
+			name:    "p",
+			stored:  strings.Split(test.stored, ";"),
+			answers: map[string]answer{"matomo": answerGranted, "ga": answerRefused},
+			keys:    []string{"matomo", "ga", "xiti"},
+			at:      time.UnixMilli(2),
+		})
+		if got != test.want {
+			t.Errorf("into %.100s: got %.300s", test.stored, got)
+		}
+		if got := writeMap(writing{stored: strings.Split(test.stored, ";")}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
+			t.Errorf("into %.100s: got %.300s", test.stored, got)
+		}
+	}
+}
+
+// Where no banner has a format of its own, a choice is stored in ours: no
+// character of it trips a firewall, and what is granted is so for the purposes
+// that were shown.
+func TestCharterFormat(t *testing.T) {
+	site := func(rows ...string) string {
+		return "cookie_charter {\n" + strings.Join(rows, "\n") + "\n}\nheader +Set-Cookie a=1\nheader +Set-Cookie b=1\nrespond ok"
+	}
+	row := func(name, key, purpose string) string {
+		return "cookie " + name + " {\n category statistics\n consent " + key + "\n purpose " + purpose + "\n}"
+	}
+	asked := func(site, cookie string) string {
+		address := "http://" + serve(t, false, site)
+		response, _ := get(t, address, http.Header{"Cookie": {cookie}})
+		return strings.Join(response.Header["Set-Cookie"], " ")
+	}
+	address := "http://" + serve(t, false, site(row("a", "k.1-x", `"Counts visits"`), row("b", "z", `"Shows maps"`)))
+	response, _ := do(t, http.MethodPost, address+pagePath, form, "answer.z=refused")
+	first, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	header := form.Clone()
+	header.Set("Cookie", first)
+	response, _ = do(t, http.MethodPost, address+pagePath, header, "answer.k.1-x=granted")
+	cookie, attributes, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	if !regexp.MustCompile(`^charter_preference=1\.\d{13}\.[0-9a-f]{12}\.k-11-0x-y[0-9a-f]{8}\.z-n$`).MatchString(cookie) || attributes != " Path=/; SameSite=Lax; Max-Age=15778476" {
+		t.Fatalf("stored %s;%s", cookie, attributes)
+	}
+	for name, test := range map[string]struct{ site, want string }{
+		"the same":             {site(row("a", "k.1-x", `"Counts visits"`), row("b", "z", `"Shows maps"`)), "a=1"},
+		"in another order":     {site(row("b", "z", `"Shows maps"`), row("a", "k.1-x", `"Counts visits"`)), "a=1"},
+		"another cookie":       {site(row("a b", "k.1-x", `"Counts visits"`)), "a=1 b=1"},
+		"another key":          {site(row("a", "k.1-x", `"Counts visits"`), row("b", "y", `"Shows maps"`)), "a=1"},
+		"a translation":        {site(row("a", "k.1-x", "fr \"Counts visits\"\npurpose en Counts")), "a=1"},
+		"another purpose":      {site(row("a", "k.1-x", `"Follows visitors"`)), ""},
+		"one purpose more":     {site(row("a", "k.1-x", `"Counts visits"`), row("b", "k.1-x", `"Follows visitors"`)), ""},
+		"another provider":     {site(row("a", "k.1-x", "\"Counts visits\"\nprovider Another")), ""},
+		"what was refused":     {site(row("a b", "z", `"Something else"`) + "\nlanguage en"), ""},
+		"exempt, was refused":  {site(row("a b", "z", "\"Something else\"\nexempt")), ""},
+		"exempt, was granted":  {site(row("a b", "k.1-x", "\"Something else\"\nexempt")), "a=1 b=1"},
+		"another stored place": {site(row("a", "k.1-x", `"Counts visits"`), "preference charter elsewhere"), ""},
+	} {
+		if got := asked(test.site, cookie); got != test.want {
+			t.Errorf("%s: %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// The version is that of what is declared, however it is written.
+func TestCharterVersion(t *testing.T) {
+	version := func(block string) string { return provision(t, "cookie_charter {\n"+block+"\n}").charter.version }
+	const a, b = "cookie a {\n purpose p\n category necessary\n}\n", "cookie b {\n category necessary\n purpose p\n}\n"
+	same := version(a + b)
+	for _, block := range []string{b + a, a + "\n\n" + b + "page /x", "cookie a {\n  category necessary\n purpose p\n}\n" + b} {
+		if got := version(block); got != same {
+			t.Errorf("%q has another version", block)
+		}
+	}
+	for _, block := range []string{a, a + strings.Replace(b, "purpose p", "purpose q", 1), a + strings.Replace(b, "necessary", "statistics", 1), a + strings.Replace(b, "cookie b", "cookie c", 1)} {
+		if got := version(block); got == same || len(got) != 12 {
+			t.Errorf("%q has the version %s", block, got)
+		}
+	}
+}
+
+// The form writes every preference that is its to write, under the banner's
+// keys, where the row of its cookie says.
+func TestStoreEveryPreference(t *testing.T) {
+	site := func(preferences string) string {
+		return `
+			cookie_charter {
+				preset matomo google_analytics
+				` + preferences + `
+				cookie choice {
+					purpose "Remembers the choice"
+					category necessary
+					domain city.example
+					path /portal
+					same_site Strict
+					http_only
+				}
+			}
+			header +Set-Cookie _ga=1
+			header +Set-Cookie _pk_id.1=1
+			respond ok`
+	}
+	address := "http://" + serve(t, false, site(`
+				preference json choice {
+					key ga gtag analytics
+				}
+				preference charter
+				preference tarteaucitron`))
+	header := form.Clone()
+	header.Set("Cookie", `choice={"gtag":false,"analytics":true,"matomo":false,"banner":{"version":3}}; tarteaucitron=!other=true`)
+	_, page := get(t, address+pagePath+"?flg=en", header)
+	for _, want := range []string{`name="answer.ga" value="refused" checked`, "This portal&#39;s own banner asks, too."} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath, header, "answer.ga=granted&answer.matomo=granted")
+	lines := response.Header["Set-Cookie"]
+	for i, want := range []string{
+		`^choice=\{"gtag":true,"analytics":true,"matomo":true,"banner":\{"version":3\},"timestamp":(\d+)\}; Path=/portal; Domain=city.example; Max-Age=15778476; HttpOnly; SameSite=Strict$`,
+		`^charter_preference=1\.(\d+)\.[0-9a-f]{12}\.matomo-y[0-9a-f]{8}\.ga-y[0-9a-f]{8}; Path=/; SameSite=Lax; Max-Age=15778476$`,
+	} {
+		if len(lines) != 2 || !regexp.MustCompile(want).MatchString(lines[i]) {
+			t.Errorf("set %q, want %s", lines, want)
+		}
+	}
+	// Moving from one format to another: an answer in either counts.
+	var cookies []string
+	for _, line := range lines {
+		pair, _, _ := strings.Cut(line, ";")
+		cookies = append(cookies, pair)
+	}
+	for _, cookie := range append(cookies, strings.Join(cookies, "; ")) {
+		response, _ := get(t, address, http.Header{"Cookie": {cookie}})
+		if got := response.Header["Set-Cookie"]; len(got) != 2 {
+			t.Errorf("%s: %q", cookie, got)
+		}
+		_, page := get(t, address+pagePath+response.Header.Get("Location")+"?flg=en&status=saved&at="+regexp.MustCompile(`\d{13}`).FindString(cookie), http.Header{"Cookie": {cookie}})
+		if isWhole := strings.Contains(cookie, "; "); strings.Contains(page, "have been saved") != isWhole {
+			t.Errorf("%s: the page says that all is saved: %v", cookie, !isWhole)
+		}
+	}
 }
 
 // FuzzReadMap looks for answers that a second reading of what was read changes.
@@ -111,9 +268,11 @@ func FuzzReadMap(f *testing.F) {
 	f.Add("%7B%22matomo%22%3Atrue%7D")
 	f.Fuzz(func(t *testing.T, value string) {
 		read, _ := readMap(storedCookie{value: value})
-		written := writeOpendatasoft(read.answers, time.Unix(0, 0))
-		if back, _ := readMap(storedCookie{value: written}); !maps.Equal(back.answers, read.answers) {
-			t.Errorf("%q: %v became %v", value, read.answers, back.answers)
+		for _, w := range []writing{{answers: read.answers}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers))}} {
+			written := writeMap(w)
+			if back, _ := readMap(storedCookie{value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
+				t.Errorf("%q: %v became %v", value, read.answers, back.answers)
+			}
 		}
 	})
 }

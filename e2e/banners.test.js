@@ -9,7 +9,29 @@ import { root, start } from "./parts.js";
 
 const tracker = "_pk_id.1.1fff";
 
-// Of each banner: its script, what starts it, and its two buttons.
+const klaro = (storage) => ({
+  before: `var klaroConfig = { storageMethod: "${storage}", storageName: "klaro", lang: "en", acceptAll: true,
+      translations: { zz: { privacyPolicyUrl: "/" } }, services: [{ name: "measure", title: "Measure", purposes: ["analytics"] }] };`,
+  script: "klaro/dist/klaro.js",
+  accept: ".cm-btn-success",
+  refuse: ".cn-decline",
+});
+
+const cookieconsent = (useLocalStorage) => ({
+  script: "vanilla-cookieconsent/dist/cookieconsent.umd.js",
+  run: `CookieConsent.run({
+      hideFromBots: false,
+      cookie: { useLocalStorage: ${useLocalStorage} },
+      categories: { necessary: { enabled: true, readOnly: true }, analytics: {} },
+      language: { default: "en", translations: { en: {
+        consentModal: { title: "Cookies", acceptAllBtn: "Accept", acceptNecessaryBtn: "Refuse" },
+        preferencesModal: { sections: [] } } } } });`,
+  accept: "button[data-role=all]",
+  refuse: "button[data-role=necessary]",
+});
+
+// Of each banner: its script, what starts it, and its two buttons. Those that
+// are called -storage keep their answers in local storage.
 const banners = {
   tarteaucitron: {
     script: "tarteaucitronjs/tarteaucitron.js",
@@ -19,17 +41,8 @@ const banners = {
     accept: "#tarteaucitronPersonalize2",
     refuse: "#tarteaucitronAllDenied2",
   },
-  cookieconsent: {
-    script: "vanilla-cookieconsent/dist/cookieconsent.umd.js",
-    run: `CookieConsent.run({
-      hideFromBots: false,
-      categories: { necessary: { enabled: true, readOnly: true }, analytics: {} },
-      language: { default: "en", translations: { en: {
-        consentModal: { title: "Cookies", acceptAllBtn: "Accept", acceptNecessaryBtn: "Refuse" },
-        preferencesModal: { sections: [] } } } } });`,
-    accept: "button[data-role=all]",
-    refuse: "button[data-role=necessary]",
-  },
+  cookieconsent: cookieconsent(false),
+  "cookieconsent-storage": cookieconsent(true),
   cookieconsent2: {
     style: "cookieconsent2/dist/cookieconsent.css",
     script: "cookieconsent2/dist/cookieconsent.js",
@@ -41,13 +54,8 @@ const banners = {
     accept: "#c-p-bn",
     refuse: "#c-s-bn",
   },
-  klaro: {
-    before: `var klaroConfig = { storageMethod: "cookie", cookieName: "klaro", lang: "en", acceptAll: true,
-      translations: { zz: { privacyPolicyUrl: "/" } }, services: [{ name: "measure", title: "Measure", purposes: ["analytics"] }] };`,
-    script: "klaro/dist/klaro.js",
-    accept: ".cm-btn-success",
-    refuse: ".cn-decline",
-  },
+  klaro: klaro("cookie"),
+  "klaro-storage": klaro("localStorage"),
   orejime: {
     before: `window.orejimeConfig = { privacyPolicyUrl: "/", purposes: [{ id: "measure", title: "Measure", cookies: [] }] };`,
     script: "orejime/dist/orejime-standard-en.js",
@@ -68,6 +76,26 @@ const banners = {
     accept: ".cc-allow",
     refuse: ".cc-deny",
   },
+  // A headless one: the page brings the buttons.
+  c15t: {
+    html: `<script type="importmap">{ "imports": {
+      "c15t": "/lib/c15t/dist/index.js",
+      "zustand/vanilla": "/lib/c15t/node_modules/zustand/esm/vanilla.mjs",
+      "@c15t/translations": "/lib/@c15t/translations/dist/index.js",
+      "@c15t/schema/types": "/lib/@c15t/schema/dist/types.js" } }</script>
+      <script type="module">
+        import { getOrCreateConsentRuntime } from "c15t";
+        const { consentStore } = getOrCreateConsentRuntime({ mode: "offline", consentCategories: ["necessary", "measurement"] });
+        for (const choice of ["all", "necessary"]) {
+          const button = document.createElement("button");
+          button.textContent = button.id = choice;
+          button.addEventListener("click", () => consentStore.getState().saveConsents(choice));
+          document.body.append(button);
+        }
+      </script>`,
+    accept: "#all",
+    refuse: "#necessary",
+  },
 };
 
 describe("banners", () => {
@@ -82,7 +110,7 @@ describe("banners", () => {
       if (pathname === "/measure") {
         response.writeHead(200, { "Set-Cookie": `${tracker}=1; Path=/` }).end();
       } else if (pathname.startsWith("/lib/") && !pathname.includes("..")) {
-        const types = { ".js": "text/javascript", ".css": "text/css" };
+        const types = { ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css" };
         try {
           const content = readFileSync(path.join(root, "e2e/node_modules", pathname.slice("/lib".length)));
           response.writeHead(200, { "Content-Type": types[path.extname(pathname)] ?? "text/plain" }).end(content);
@@ -90,9 +118,15 @@ describe("banners", () => {
           response.writeHead(404).end();
         }
       } else {
-        response.writeHead(200, { "Content-Type": "text/html; charset=utf-8" }).end(`<!DOCTYPE html><html lang="en"><title>${name}</title>
+        const headers = { "Content-Type": "text/html; charset=utf-8" };
+        // The script that copies from local storage runs under a strict policy.
+        if (name.endsWith("-storage")) headers["Content-Security-Policy"] = "script-src 'self' 'nonce-test'";
+        response.writeHead(200, headers).end(`<!DOCTYPE html><html lang="en"><title>${name}</title>
           ${banner.style ? `<link rel="stylesheet" href="/lib/${banner.style}">` : ""}
-          <body><h1>${name}</h1><script>${banner.before ?? ""}</script><script src="/lib/${banner.script}"></script><script>${banner.run ?? ""}</script>`);
+          <body><h1>${name}</h1><script nonce="test">${banner.before ?? ""}</script>
+          ${banner.script ? `<script src="/lib/${banner.script}"></script>` : ""}
+          <script nonce="test">${banner.run ?? ""}</script>${banner.html ?? ""}
+          ${name.endsWith("-storage") ? `<script src="/terms/cookies-policy/local_storage.js" defer></script>` : ""}`);
       }
     });
     await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
@@ -128,6 +162,34 @@ describe("banners", () => {
     await context.close();
     return [isHeld, stored];
   }
+
+  // A choice that is made anew or cleared in local storage is so in the cookie;
+  // one that stays is not renewed.
+  test("local storage is followed", async () => {
+    const context = await parts.browser.newContext();
+    const page = await context.newPage();
+    const site = `http://klaro-storage.example:${parts.ports.BANNERS_PORT}/`;
+    const cookie = async () => (await context.cookies()).find(({ name }) => name === "klaro");
+    await page.goto(site);
+    assert.equal(await cookie(), undefined);
+    for (const value of ['{"measure":true}', '{"measure":false}']) {
+      await page.evaluate((value) => localStorage.setItem("klaro", value), value);
+      await page.waitForFunction((value) => document.cookie.includes(encodeURIComponent(value)), value);
+    }
+    const { expires, sameSite, path } = await cookie();
+    assert.deepEqual([sameSite, path], ["Lax", "/"]);
+    assert.ok(Math.abs(expires - Date.now() / 1000 - 15778476) < 60);
+    await page.reload();
+    await page.waitForFunction(() => document.readyState === "complete");
+    assert.equal((await cookie()).expires, expires);
+    for (const clear of [() => localStorage.removeItem("klaro"), () => localStorage.setItem("klaro", "x".repeat(5000))]) {
+      await page.evaluate(() => localStorage.setItem("klaro", "{}"));
+      await page.waitForFunction(() => document.cookie.includes("klaro"));
+      await page.evaluate(clear);
+      await page.waitForFunction(() => !document.cookie.includes("klaro"));
+    }
+    await context.close();
+  });
 
   for (const [name, { accept, refuse }] of Object.entries(banners)) {
     test(name, async () => {
