@@ -337,9 +337,10 @@ func TestWithdrawalMissesNone(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 0))
 		var names []string
 		held := map[string]string{}
+		names = append(names, strings.Repeat("x", maxWithdrawal)) // there is never room for it
 		for i := range 10 + random.IntN(21) {
 			names = append(names, fmt.Sprintf("_pk_id.%d", i))
-			held[names[i]] = names[i] + "=; Max-Age=0; Path=/" + places[random.IntN(len(places))] + "; Secure; SameSite=None"
+			held[names[i+1]] = names[i+1] + "=; Max-Age=0; Path=/" + places[random.IntN(len(places))] + "; Secure; SameSite=None"
 		}
 		position := 0
 		for range 1 + maxTurns {
@@ -347,7 +348,7 @@ func TestWithdrawalMissesNone(t *testing.T) {
 			position = next
 			names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(lines, held[name]) })
 		}
-		if len(names) > 0 {
+		if len(names) > 1 {
 			t.Errorf("seed %d: left %q", seed, names)
 		}
 	}

@@ -178,8 +178,8 @@ func TestMetricsAndLogs(t *testing.T) {
 		`
 		return fmt.Sprintf("http://:%d %s http://:%d %s", port, site, port+1, site)
 	}
-	port := freePort(t)
 	for range 2 {
+		port := freePort(t) // a stopping server may still take connections from the old one
 		load(t, sites(port))
 		for i := range 2 {
 			for range 3 {

@@ -168,7 +168,6 @@ type page struct {
 func newPage(h *Handler) (*page, error) {
 	p := &page{
 		charter:  h.charter,
-		lifetime: preferenceLifetime,
 		enforces: h.Durations != declareDurations,
 		path:     strings.TrimSuffix(h.Page, "/"),
 		origins:  http.NewCrossOriginProtection(),
@@ -182,10 +181,11 @@ func newPage(h *Handler) (*page, error) {
 			p.banner = true
 			continue
 		}
-		p.canAnswer = true
-		if lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0])); lifetime.seconds() < p.lifetime.seconds() {
+		lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0]))
+		if !p.canAnswer || lifetime.seconds() < p.lifetime.seconds() {
 			p.lifetime = lifetime
 		}
+		p.canAnswer = true
 	}
 	p.promises = []string{"set"}
 	if h.RequestCookies != passCookies {

@@ -418,7 +418,7 @@ func TestStoredCookie(t *testing.T) {
 			t.Errorf("%s: %q", version, line)
 		}
 	}
-	for duration, want := range map[string]string{"3 months": "; Path=/; SameSite=Lax; Max-Age=7889238", "session": "; Path=/; SameSite=Lax"} {
+	for duration, want := range map[string]string{"3 months": "; Path=/; SameSite=Lax; Max-Age=7889238", "1 year": "; Path=/; SameSite=Lax; Max-Age=31556952", "session": "; Path=/; SameSite=Lax"} {
 		address := "http://" + serve(t, false, `
 			cookie_charter {
 				preset matomo
@@ -432,6 +432,10 @@ func TestStoredCookie(t *testing.T) {
 		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused")
 		if line := response.Header.Get("Set-Cookie"); !strings.HasPrefix(line, "choices=") || !strings.HasSuffix(line, want) {
 			t.Errorf("%s: %q", duration, line)
+		}
+		_, page := get(t, address+pagePath+"?flg=en", nil)
+		if told := "Your choice is kept for: " + strings.Replace(duration, "session", "Session", 1) + "."; !strings.Contains(page, told) {
+			t.Errorf("the page does not tell %q", told)
 		}
 	}
 }

@@ -168,6 +168,7 @@ func TestCharterFormat(t *testing.T) {
 		"another cookie":       {site(row("a b", "k.1-x", `"Counts visits"`)), "a=1 b=1"},
 		"another key":          {site(row("a", "k.1-x", `"Counts visits"`), row("b", "y", `"Shows maps"`)), "a=1"},
 		"a translation":        {site(row("a", "k.1-x", "fr \"Counts visits\"\npurpose en Counts")), "a=1"},
+		"another row":          {site(row("a", "k.1-x", `"Counts visits"`), row("b", "k.1-x", `"Counts visits"`)), "a=1 b=1"},
 		"another purpose":      {site(row("a", "k.1-x", `"Follows visitors"`)), ""},
 		"one purpose more":     {site(row("a", "k.1-x", `"Counts visits"`), row("b", "k.1-x", `"Follows visitors"`)), ""},
 		"another provider":     {site(row("a", "k.1-x", "\"Counts visits\"\nprovider Another")), ""},
@@ -179,6 +180,15 @@ func TestCharterFormat(t *testing.T) {
 		if got := asked(test.site, cookie); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
 		}
+	}
+}
+
+// What a key covers does not hang on the order of its rows.
+func TestFingerprint(t *testing.T) {
+	const a, b = "cookie a {\n purpose p\n category statistics\n}\n", "cookie b {\n purpose q\n category statistics\n}\n"
+	first, second := provision(t, "cookie_charter {\n"+a+b+"}"), provision(t, "cookie_charter {\n"+b+a+"}")
+	if got, want := first.charter.fingerprints["statistics"], second.charter.fingerprints["statistics"]; got != want || len(got) != 8 {
+		t.Errorf("%s, %s", got, want)
 	}
 }
 
@@ -211,6 +221,7 @@ func TestStoreEveryPreference(t *testing.T) {
 					purpose "Remembers the choice"
 					category necessary
 					domain city.example
+					duration "3 months"
 					path /portal
 					same_site Strict
 					http_only
@@ -221,11 +232,14 @@ func TestStoreEveryPreference(t *testing.T) {
 			respond ok`
 	}
 	address := "http://" + serve(t, false, site(`
+				preference charter
 				preference json choice {
 					key ga gtag analytics
 				}
-				preference charter
 				preference tarteaucitron`))
+	if _, page := get(t, address+pagePath+"?flg=en", nil); !strings.Contains(page, "Your choice is kept for: 3 months.") {
+		t.Error("the page does not tell the shortest duration")
+	}
 	header := form.Clone()
 	header.Set("Cookie", `choice={"gtag":false,"analytics":true,"matomo":false,"banner":{"version":3}}; tarteaucitron=!other=true`)
 	_, page := get(t, address+pagePath+"?flg=en", header)
@@ -237,8 +251,8 @@ func TestStoreEveryPreference(t *testing.T) {
 	response, _ := do(t, http.MethodPost, address+pagePath, header, "answer.ga=granted&answer.matomo=granted")
 	lines := response.Header["Set-Cookie"]
 	for i, want := range []string{
-		`^choice=\{"gtag":true,"analytics":true,"matomo":true,"banner":\{"version":3\},"timestamp":(\d+)\}; Path=/portal; Domain=city.example; Max-Age=15778476; HttpOnly; SameSite=Strict$`,
 		`^charter_preference=1\.(\d+)\.[0-9a-f]{12}\.matomo-y[0-9a-f]{8}\.ga-y[0-9a-f]{8}; Path=/; SameSite=Lax; Max-Age=15778476$`,
+		`^choice=\{"gtag":true,"analytics":true,"matomo":true,"banner":\{"version":3\},"timestamp":(\d+)\}; Path=/portal; Domain=city.example; Max-Age=7889238; HttpOnly; SameSite=Strict$`,
 	} {
 		if len(lines) != 2 || !regexp.MustCompile(want).MatchString(lines[i]) {
 			t.Errorf("set %q, want %s", lines, want)
