@@ -377,10 +377,9 @@ func writeCharterFormat(w writing) string {
 	maps.Copy(answers, w.answers)
 	fields := []string{charterFormatVersion, strconv.FormatInt(w.at.UnixMilli(), 10), w.charter.version}
 	for _, key := range w.keys {
-		switch answers[key] {
-		case answerGranted:
+		if answers[key] == answerGranted {
 			fields = append(fields, escapeKey.Replace(key)+"-y"+w.charter.fingerprints[key])
-		case answerRefused:
+		} else if answers[key] == answerRefused {
 			fields = append(fields, escapeKey.Replace(key)+"-n")
 		}
 	}
