@@ -377,10 +377,12 @@ func writeCharterFormat(w writing) string {
 	maps.Copy(answers, w.answers)
 	fields := []string{charterFormatVersion, strconv.FormatInt(w.at.UnixMilli(), 10), w.charter.version}
 	for _, key := range w.keys {
-		if answers[key] == answerGranted {
+		switch answers[key] {
+		case answerGranted:
 			fields = append(fields, escapeKey.Replace(key)+"-y"+w.charter.fingerprints[key])
-		} else if answers[key] == answerRefused {
+		case answerRefused:
 			fields = append(fields, escapeKey.Replace(key)+"-n")
+		case answerNone: // nothing to write
 		}
 	}
 	return strings.Join(fields, ".")
