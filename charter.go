@@ -201,17 +201,19 @@ func isConsentKey(key string) bool {
 // in returns the text for a language: its own, else the one for all
 // languages, else that of the fallbacks in their order, else any.
 func (t Text) in(language string, fallbacks ...string) string {
-	for _, key := range append([]string{language, ""}, fallbacks...) {
-		if text := t[key]; text != "" {
-			return text
-		}
-	}
-	for _, key := range slices.Sorted(maps.Keys(t)) {
+	text, _ := t.find(language, fallbacks...)
+	return text
+}
+
+// find is in, and returns the language of the text, too.
+func (t Text) find(language string, fallbacks ...string) (text, found string) {
+	keys := slices.Concat([]string{language, ""}, fallbacks, slices.Sorted(maps.Keys(t)))
+	for _, key := range keys {
 		if t[key] != "" {
-			return t[key]
+			return t[key], key
 		}
 	}
-	return ""
+	return "", ""
 }
 
 // with returns the text with one more language, or with its text for all
@@ -221,6 +223,9 @@ func (t Text) with(tag, text string) (Text, error) {
 		t = Text{}
 	}
 	if tag == "" {
+		if _, ok := t[""]; ok {
+			return t, errors.New("two texts without a language; keep one, or say their languages")
+		}
 		t[""] = text
 		return t, nil
 	}

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -147,16 +148,20 @@ func isHost(host string) bool {
 // as the client sent it (RFC 6265bis, section 5.1.4), or "/" if it cannot stand
 // in a Path attribute.
 func defaultPath(r *http.Request) string {
-	url := r.URL
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		url = original.URL
-	}
-	path := url.EscapedPath()
+	path := originalURL(r).EscapedPath()
 	end := strings.LastIndexByte(path, '/')
 	if end <= 0 || path[0] != '/' || !isPath(path) {
 		return "/"
 	}
 	return path[:end]
+}
+
+// originalURL returns the URL as the client sent it.
+func originalURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.URL
+	}
+	return r.URL
 }
 
 // isPath tells whether a path can stand in a Path attribute.

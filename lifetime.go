@@ -66,6 +66,14 @@ func (d duration) seconds() int {
 	return d.count * secondsPerUnit[d.unit]
 }
 
+// String returns the duration as it can be declared.
+func (d duration) String() string {
+	if d.unit == session {
+		return session
+	}
+	return fmt.Sprintf("%d %s", d.count, d.unit+"s"[:min(d.count-1, 1)])
+}
+
 // longest returns the longest lifetime that a row allows: the declared one, but
 // no more than any cookie may live, or any exempt one.
 func (c *Cookie) longest() duration {

@@ -7,6 +7,7 @@ package cookiecharter
 import (
 	"fmt"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -68,12 +69,12 @@ type Handler struct {
 	// The page shows the latest of all sources' dates. Default: none.
 	Updated string `json:"updated,omitempty"`
 
-	// The path of the charter page, from the root, served with and without the
-	// slash at its end. Default: `/terms/cookies-policy/`.
-	Page string `json:"page,omitempty"`
+	// Where the charter page is and how it looks.
+	Page Page `json:"page,omitzero"`
 
 	// The language of the page where the visitor asks for none that it speaks:
-	// `en` or `fr`. Default: `fr`.
+	// `ar`, `ca`, `de`, `en`, `es`, `eu`, `fr`, `it`, `nl`, `pt` or `sv`.
+	// Default: `fr`.
 	Language string `json:"language,omitempty"`
 
 	// Where the visitor's preference is stored; of several places, an answer in
@@ -121,8 +122,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
 		h.Presets = []string{"opendatasoft"}
 	}
-	if h.Page == "" {
-		h.Page = "/terms/cookies-policy/"
+	if h.Page.Path == "" {
+		h.Page.Path = defaultPagePath
+	}
+	if h.Page.Theme == "" {
+		h.Page.Theme = neutralTheme
 	}
 	if h.Language == "" {
 		h.Language = defaultPageLanguage
@@ -163,10 +167,8 @@ const (
 // validateOptions returns the first option with a value that cannot be used.
 // An option that is not given has none.
 func (h *Handler) validateOptions() error {
-	if h.Page != "" {
-		if err := validatePagePath(h.Page); err != nil {
-			return err
-		}
+	if err := h.Page.validate(); err != nil {
+		return err
 	}
 	if h.Language != "" && !slices.Contains(pageLanguages, h.Language) {
 		return fmt.Errorf("the page does not speak %q; use one of %s", h.Language, strings.Join(pageLanguages, ", "))
@@ -177,7 +179,7 @@ func (h *Handler) validateOptions() error {
 	if !slices.Contains([]string{"", "enforce", declareDurations}, h.Durations) {
 		return fmt.Errorf("unknown durations %q; use enforce or declare", h.Durations)
 	}
-	if h.GPC != "" && strings.TrimSuffix(h.Page, "/") == gpcPath {
+	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == gpcPath {
 		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
 	}
 	for _, date := range []string{h.Updated, h.GPC} {
@@ -285,7 +287,7 @@ func (h *Handler) logLoaded(ctx caddy.Context) {
 	fields := []zap.Field{
 		zap.Int("cookies", len(h.charter.cookies)),
 		zap.Strings("consent_keys", h.charter.consentKeys()),
-		zap.String("page", h.Page),
+		zap.String("page", h.Page.Path),
 	}
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		fields = append(fields, zap.Strings("listen", server.Listen))
@@ -316,7 +318,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case !isError && h.page.serves(r.URL.Path):
 		err = h.page.serve(f)
 	case !isError && h.GPC != "" && r.URL.Path == gpcPath:
-		err = serveGPC(f, h.GPC)
+		err = h.page.serveGPC(f, h.GPC)
 	default:
 		err = next.ServeHTTP(f, r)
 	}
@@ -357,7 +359,16 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        same_site Strict|Lax|None
 //	    }
 //	    updated         <date>
-//	    page            <path>
+//	    page [<path>] {
+//	        title      [<language>] <text>
+//	        logo       <path>
+//	        theme      neutral|dsfr
+//	        stylesheet <path>
+//	        header     <file>
+//	        footer     <file>
+//	        template   <file>
+//	        archive    <folder>
+//	    }
 //	    language        <language>
 //	    preference      <format> [<cookie>] {
 //	        key      <consent key> <banner's keys...>
@@ -403,10 +414,9 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			inline.rows = append(inline.rows, declared)
 			h.Cookies = append(h.Cookies, declared.Cookie)
-		case "updated", "page", "language", "request_cookies", "durations", "gpc":
+		case "updated", "language", "request_cookies", "durations", "gpc":
 			value := map[string]*string{
 				"updated":         &h.Updated,
-				"page":            &h.Page,
 				"language":        &h.Language,
 				"request_cookies": &h.RequestCookies,
 				"durations":       &h.Durations,
@@ -417,6 +427,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			if !d.AllArgs(value) {
 				return d.ArgErr()
+			}
+		case "page":
+			if err := h.Page.unmarshal(d); err != nil {
+				return err
 			}
 		case "preference":
 			stored, err := unmarshalPreference(d)
@@ -435,6 +449,53 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	// mistakes here.
 	_, err := newCharter(inline)
 	return err
+}
+
+func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
+	if !reflect.ValueOf(*o).IsZero() {
+		return d.Err("page already specified")
+	}
+	if d.Args(&o.Path); d.NextArg() {
+		return d.ArgErr()
+	}
+	values := map[string]*string{
+		"logo":       &o.Logo,
+		"theme":      &o.Theme,
+		"stylesheet": &o.Stylesheet,
+		"header":     &o.Header,
+		"footer":     &o.Footer,
+		"template":   &o.Template,
+		"archive":    &o.Archive,
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if option == "title" {
+			args := d.RemainingArgs()
+			if len(args) != 1 && len(args) != 2 {
+				return d.ArgErr()
+			}
+			tag := strings.Join(args[:len(args)-1], "")
+			var err error
+			if o.Title, err = o.Title.with(tag, args[len(args)-1]); err != nil {
+				return d.WrapErr(err)
+			}
+			continue
+		}
+		value, ok := values[option]
+		if !ok {
+			return d.Errf("unrecognized option: %s", option)
+		}
+		if *value != "" {
+			return d.Errf("%s already specified", option)
+		}
+		if !d.AllArgs(value) {
+			return d.ArgErr()
+		}
+		if err := o.validate(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
 }
 
 func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {

@@ -93,17 +93,17 @@ func TestLoadErrors(t *testing.T) {
 		`{"request_cookies":"drop"}`:                                                                   `unknown request_cookies "drop"; use filter or pass`,
 		`{"durations":"shorten"}`:                                                                      `unknown durations "shorten"; use enforce or declare`,
 		`{"gpc":"yes"}`:                                                                                `unreadable date "yes"`,
-		`{"gpc":"2026-11-21","page":"/.well-known/gpc.json"}`:                                          "choose another path for the page",
+		`{"gpc":"2026-11-21","page":{"path":"/.well-known/gpc.json"}}`:                                 "choose another path for the page",
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","domain":"fr"}]}`:                `unusable domain "fr"`,
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","domain":"127.0.0.1"}]}`:         `unusable domain "127.0.0.1"`,
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","domain":"example.fr."}]}`:       `unusable domain "example.fr."`,
 		`{"cookies":[{"name":"__Host-a","purpose":"p","category":"necessary","domain":"example.fr"}]}`: `"__Host-a" can have no domain`,
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","same_site":"None"}]}`:           "browsers refuse SameSite=None without Secure; add secure",
 		`{"updated":"yesterday"}`:                                                                      `unreadable date "yesterday"`,
-		`{"page":"terms"}`:                                                                             `"terms" is no path for the page`,
-		`{"page":"/"}`:                                                                                 `"/" is no path for the page`,
-		`{"page":"/a/../b"}`:                                                                           `"/a/../b" is no path for the page`,
-		`{"language":"tlh"}`:                                                                           `the page does not speak "tlh"; use one of en, fr`,
+		`{"page":{"path":"terms"}}`:                                                                    `"terms" is no path for the page`,
+		`{"page":{"path":"/"}}`:                                                                        `"/" is no path for the page`,
+		`{"page":{"path":"/a/../b"}}`:                                                                  `"/a/../b" is no path for the page`,
+		`{"language":"tlh"}`:                                                                           `the page does not speak "tlh"; use one of ar, ca, de,`,
 		`{"preferences":[{"format":"cookiebox"}]}`:                                                     `unknown preference format "cookiebox"; use one of axeptio, c15t,`,
 		`{"preferences":[{"format":"cookiebot","cookie":"a b"}]}`:                                      `"a b" is not a cookie name`,
 		`{"preferences":[{"format":"json"}]}`:                                                          "the preference format json has no usual cookie; name it",
@@ -134,7 +134,7 @@ func TestJSONConfig(t *testing.T) {
 	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter\n}") // its logs go to a file
 	handler := provision(t, "cookie_charter")
 	config := `{"presets":["matomo"],"charters":["testdata/charter.yaml"],"cookies":[{"name":["a","b"],"purpose":{"fr":"f"},"category":"third_party"}],
-		"updated":"2030-01-02","page":"/cookies","language":"en","preferences":[{"format":"opendatasoft","cookie":"choices"}]}`
+		"updated":"2030-01-02","page":{"path":"/cookies"},"language":"en","preferences":[{"format":"opendatasoft","cookie":"choices"}]}`
 	*handler = Handler{}
 	if err := caddy.StrictUnmarshalJSON([]byte(config), handler); err != nil {
 		t.Fatal(err)

@@ -2,102 +2,114 @@ package cookiecharter
 
 import (
 	"bytes"
-	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
-	"mime"
 	"net/http"
-	"net/url"
+	"os"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
 	texttemplate "text/template"
 	"time"
+	"unicode/utf8"
 
-	"golang.org/x/text/feature/plural"
+	"github.com/klauspost/compress/gzip"
+	"go.uber.org/zap"
 	"golang.org/x/text/language"
-	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
 )
 
 //go:embed page
 var pageFiles embed.FS
 
+// Page says where the charter page is and how it looks.
+//
+// Colours, fonts and widths are CSS custom properties whose names begin with
+// `--charter-`; an extra stylesheet can set them. Its Content-Security-Policy
+// lets the page load styles, images and fonts from its own site only, and no
+// script.
+type Page struct {
+	// The path of the page, from the root, served with and without the slash at
+	// its end. Default: `/terms/cookies-policy/`.
+	Path string `json:"path,omitempty"`
+
+	// The title, one for all languages or one per language. Default: "Cookie
+	// policy" in the visitor's language.
+	Title Text `json:"title,omitempty"`
+
+	// The path of an image on the same site, shown beside the link to the
+	// portal. Default: none.
+	Logo string `json:"logo,omitempty"`
+
+	// The look: `neutral`, or `dsfr`, which is close to the design system of the
+	// French State. Default: `neutral`.
+	Theme string `json:"theme,omitempty"`
+
+	// The path of an extra stylesheet on the same site, which comes last.
+	// Default: none.
+	Stylesheet string `json:"stylesheet,omitempty"`
+
+	// Files with HTML fragments that are put before and after the page's own
+	// content, as they are. A relative path begins at the working directory.
+	// Default: none.
+	Header string `json:"header,omitempty"`
+	Footer string `json:"footer,omitempty"`
+
+	// A file with a template (Go's html/template) that takes the place of the
+	// page's own, or, by `define`, of some of its parts; PageData is what it
+	// shows. A mistake in it is told at load. Default: none.
+	Template string `json:"template,omitempty"`
+
+	// A folder that keeps every version of the charter that was ever served, a
+	// JSON file each, written once and never changed; the page lists them. It
+	// has to be there and to be writable. Default: none is kept.
+	Archive string `json:"archive,omitempty"`
+}
+
 const (
-	defaultPageLanguage = "fr"
-	styleFile           = "style.css"
-	scriptFile          = "local_storage.js"
-	maxTurns            = 8        // detours after a post, for removals that its answer had no room for
-	maxForm             = 64 << 10 // bytes of a form post; the longest that the form can send is far below
-	pagePolicy          = "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+	defaultPagePath = "/terms/cookies-policy/"
+	neutralTheme    = "neutral"
+	styleFile       = "style.css"
+	scriptFile      = "local_storage.js"
+	schemaFile      = "charter.schema.json"
+	noticeFile      = "notice"
+	noticeStyleFile = "notice.css"
+	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+
+	// maxTurns is how many detours a withdrawal takes, for removals that its
+	// answer had no room for.
+	maxTurns = 8
 )
+
+var pageThemes = []string{neutralTheme, "dsfr"}
 
 // preferenceLifetime is how long the visitor's choice is kept if the row of its
 // cookie says nothing else: what the CNIL calls good practice (recommendation of
 // 17 September 2020).
 var preferenceLifetime = duration{6, "month"}
 
-// pageLanguages are the languages that the page speaks, a file each.
-var pageLanguages = []string{"en", "fr"}
-
-// texts are the page's own words in one language, read from its file.
-type texts struct {
-	Title      string                       `yaml:"title"`
-	Date       string                       `yaml:"date"` // of day, month, year
-	Months     []string                     `yaml:"months"`
-	Updated    string                       `yaml:"updated"` // of a date
-	Back       string                       `yaml:"back"`
-	WhatTitle  string                       `yaml:"what_title"`
-	What       string                       `yaml:"what"`
-	KindsTitle string                       `yaml:"kinds_title"`
-	Kinds      map[Category]kindText        `yaml:"kinds"`
-	UsedTitle  string                       `yaml:"used_title"` // of the site
-	Columns    columnTexts                  `yaml:"columns"`
-	Exempt     string                       `yaml:"exempt"`
-	Durations  map[string]map[string]string `yaml:"durations"` // by unit and plural form, of a number
-
-	ChoiceTitle     string            `yaml:"choice_title"`
-	Choice          string            `yaml:"choice"`
-	ChoiceKept      string            `yaml:"choice_kept"` // of a duration
-	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
-	ChoiceBanner    string            `yaml:"choice_banner"`
-	Manage          string            `yaml:"manage"`
-	NothingToChoose string            `yaml:"nothing_to_choose"`
-	AcceptAll       string            `yaml:"accept_all"`
-	RefuseAll       string            `yaml:"refuse_all"`
-	Save            string            `yaml:"save"`
-	Accept          string            `yaml:"accept"`
-	Refuse          string            `yaml:"refuse"`
-	Stored          map[string]string `yaml:"stored"`  // by answer
-	Opposed         string            `yaml:"opposed"` // by Global Privacy Control
-	Status          map[string]string `yaml:"status"`
-
-	PromiseTitle string            `yaml:"promise_title"`
-	Promise      string            `yaml:"promise"`
-	Promises     map[string]string `yaml:"promises"` // by what is kept
-	LimitsTitle  string            `yaml:"limits_title"`
-	Limits       []string          `yaml:"limits"`
-	LimitsAdvice string            `yaml:"limits_advice"`
-
-	tag language.Tag
-}
-
-type kindText struct {
-	Name       string `yaml:"name"`
-	Definition string `yaml:"definition"`
-}
-
-type columnTexts struct {
-	Service  string `yaml:"service"`
-	Name     string `yaml:"name"`
-	Purpose  string `yaml:"purpose"`
-	Duration string `yaml:"duration"`
+// validate returns the first option with a value that cannot be used. An option
+// that is not given has none.
+func (o *Page) validate() error {
+	if trimmed := strings.TrimSuffix(o.Path, "/"); o.Path != "" &&
+		(!strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || hasControls(trimmed)) {
+		return fmt.Errorf("%q is no path for the page; write one from the root, such as %s", o.Path, defaultPagePath)
+	}
+	if o.Theme != "" && !slices.Contains(pageThemes, o.Theme) {
+		return fmt.Errorf("unknown theme %q; use one of %s", o.Theme, strings.Join(pageThemes, ", "))
+	}
+	for _, link := range []string{o.Logo, o.Stylesheet} {
+		if link != "" && !isLocal(link) {
+			return fmt.Errorf("%q is not on this site; write a path from the root, such as /static/portal.css", link)
+		}
+	}
+	return nil
 }
 
 // What a form post did, told to the page that it leads to.
@@ -107,69 +119,127 @@ const (
 	statusLost      = "lost" // the browser did not keep what was saved
 )
 
-// pageData is what the template shows.
-type pageData struct {
-	Language  string
-	Text      *texts
-	Site      string // the portal's own address
-	Style     string
-	Status    string
-	Kinds     []pageKind
-	Questions []pageQuestion
-	CanAnswer bool // on this page
-	Banner    bool // asks, too
-	Manage    []string
-	Kept      string
-	Promises  []string
-	Updated   *pageDate
+// PageData is what the template of the charter page shows.
+type PageData struct {
+	Language, Direction string // a language tag; "ltr" or "rtl"
+	Text                *texts // the page's own words, as in page/en.yaml
+	Title               PageText
+	Site                string // the address of the portal, such as https://data.example.fr
+	Base                string // of relative links: the page's own folder, such as "" or "cookies-policy/"
+	Style               string // the page's own stylesheet, with its version
+	Stylesheet, Logo    string
+	Header, Footer      template.HTML
+	Languages           []PageLink // the page in the other languages
+	Status              string     // what became of a form post; "" if there was none
+	Kinds               []PageKind
+	Questions           []PageQuestion // one per consent key
+	CanAnswer           bool           // on this page
+	Banner              bool           // the portal's own banner asks, too
+	Manage              []string       // links to it
+	Kept                string         // how long an answer is kept
+	Given               string         // when the stored answers were given and until when they hold; "" if there are none
+	Cookies             []PageCookie   // what the browser sent
+	Promises            []string
+	Version             string
+	Updated             *PageDate
+	Versions            []PageVersion // that were served before
+	Exports             []PageLink    // the same table in other formats
 }
 
-type pageKind struct {
-	kindText
-	Rows         []pageRow
-	HasDurations bool
+// PageText is a text of the charter. Language is empty if it is in the page's
+// own, or in none that is known.
+type PageText struct{ Text, Language string }
+
+// PageLink is a link. Language is that of the page behind it, "" for the same.
+type PageLink struct {
+	Name, Language, Link string
+	Current              bool
 }
 
-type pageRow struct {
-	Names                                Names
-	Provider, Service, Purpose, Duration string
-	Exempt                               bool
+// PageKind is one of the four kinds of cookies with its rows.
+type PageKind struct {
+	Name, Definition string
+	Rows             []PageRow
+	HasDurations     bool
 }
 
-type pageQuestion struct {
-	Key, Label, Stored string
-	Names              Names
-	Granted, Refused   bool
+// PageRow is a row of the charter.
+type PageRow struct {
+	Names                      Names
+	Provider, Service, Purpose PageText
+	Duration                   string // as it is enforced
+	Exempt                     bool
 }
 
-type pageDate struct {
-	ISO, Words string
+// PageQuestion is what a visitor can answer, and has answered.
+type PageQuestion struct {
+	Key              string
+	Providers        []PageText
+	Kind             string
+	Names            Names
+	Stored           string // the answer in force, in words
+	Granted, Refused bool   // what the form shows
+}
+
+// PageCookie is a cookie that the browser sent with the request for the page.
+// Its value is not part of it.
+type PageCookie struct {
+	Name     string   // "" if it has none
+	Declared bool     // by a row
+	Purpose  PageText // of the row
+	Verdict  string   // "allowed", "undeclared" or "refused"
+	Outcome  string   // what happens to it, in words
+}
+
+// PageDate is a day.
+type PageDate struct{ ISO, Words string }
+
+// PageVersion is a version of the charter that was served.
+type PageVersion struct {
+	Version string
+	Served  PageDate // the first day
+}
+
+// An asset is a file beside the page.
+type asset struct {
+	contentType  string
+	cacheControl string
+	body         []byte
 }
 
 // A page shows the charter and stores the visitor's preference.
 type page struct {
+	Page
 	charter   *charter
 	canAnswer bool     // with the form; else the preference is a banner's to write
 	banner    bool     // asks, too
 	manage    []string // links to where else a choice can be changed
 	promises  []string // keys of texts.Promises
 	enforces  bool     // the durations
+	passes    bool     // all cookies to the portal
 	lifetime  duration // of the stored preference
 	path      string   // without the slash at its end
 	texts     []*texts // the default language first, as in matcher
 	matcher   language.Matcher
+	tables    map[*texts][]PageKind
 	template  *template.Template
-	style     []byte
+	header    template.HTML
+	footer    template.HTML
 	styleName string // with its version
-	script    []byte // copies answers from local storage; nil if none are there
+	assets    map[string]asset
+	archive   *archive
+	logger    *zap.Logger
 	origins   *http.CrossOriginProtection
 }
 
 func newPage(h *Handler) (*page, error) {
 	p := &page{
+		Page:     h.Page,
 		charter:  h.charter,
 		enforces: h.Durations != declareDurations,
-		path:     strings.TrimSuffix(h.Page, "/"),
+		passes:   h.RequestCookies == passCookies,
+		path:     strings.TrimSuffix(h.Page.Path, "/"),
+		logger:   h.logger,
 		origins:  http.NewCrossOriginProtection(),
 	}
 	for i := range h.Preferences {
@@ -188,13 +258,37 @@ func newPage(h *Handler) (*page, error) {
 		p.canAnswer = true
 	}
 	p.promises = []string{"set"}
-	if h.RequestCookies != passCookies {
+	if !p.passes {
 		p.promises = append(p.promises, "requests")
 	}
 	p.promises = append(p.promises, "expiries")
 	if p.enforces {
 		p.promises = append(p.promises, "durations")
 	}
+	if err := h.checkRoom(); err != nil {
+		return nil, err
+	}
+	var err error
+	if p.texts, p.matcher, err = loadLanguages(h.Language); err != nil {
+		return nil, err
+	}
+	p.tables = map[*texts][]PageKind{}
+	for _, text := range p.texts {
+		p.tables[text] = p.kinds(text)
+	}
+	if err := p.loadFiles(h.Preferences); err != nil {
+		return nil, err
+	}
+	if p.Archive != "" {
+		if p.archive, err = openArchive(p.Archive, h.charter.version); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// checkRoom returns an error if the answers to all keys do not fit into a cookie.
+func (h *Handler) checkRoom() error {
 	for _, given := range []answer{answerGranted, answerRefused} {
 		answers := map[string]answer{}
 		for _, key := range h.charter.consentKeys() {
@@ -202,38 +296,85 @@ func newPage(h *Handler) (*page, error) {
 		}
 		for _, cookie := range (&preference{handler: h}).store(answers, time.Now()) {
 			if length := len(cookie.name) + len(cookie.value); length > maxPreference {
-				return nil, fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(answers), length, maxPreference)
+				return fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(answers), length, maxPreference)
 			}
 		}
 	}
+	return nil
+}
 
-	languages := slices.Clone(pageLanguages)
-	if i := slices.Index(languages, h.Language); i > 0 {
-		languages[0], languages[i] = languages[i], languages[0]
-	}
-	var tags []language.Tag
-	for _, name := range languages {
-		loaded, err := loadTexts(name)
-		if err != nil {
-			return nil, err
+// loadFiles reads the files of the page: its own, and the operator's.
+func (p *page) loadFiles(preferences []PreferenceFormat) error {
+	read := func(name string, into *template.HTML) error {
+		if name == "" {
+			return nil
 		}
-		p.texts = append(p.texts, loaded)
-		tags = append(tags, loaded.tag)
+		content, err := os.ReadFile(name)
+		if err == nil && !utf8.Valid(content) {
+			err = errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+		if err != nil {
+			return fmt.Errorf("reading %s for the page: %w", name, err)
+		}
+		*into = template.HTML(content) //nolint:gosec // the operator's own, to be put in as it is
+		return nil
 	}
-	p.matcher = language.NewMatcher(tags)
-
+	var override template.HTML
+	for name, into := range map[string]*template.HTML{p.Header: &p.header, p.Footer: &p.footer, p.Template: &override} {
+		if err := read(name, into); err != nil {
+			return err
+		}
+	}
 	var err error
-	if p.script, err = p.newScript(h.Preferences); err != nil {
-		return nil, err
+	if p.template, err = template.ParseFS(pageFiles, "page/*.html"); err != nil {
+		return err
 	}
-	if p.template, err = template.ParseFS(pageFiles, "page/page.html"); err != nil {
-		return nil, err
+	p.template = p.template.Lookup("page.html")
+	if override != "" {
+		if p.template, err = p.template.Parse(string(override)); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
 	}
-	if p.style, err = pageFiles.ReadFile("page/" + styleFile); err != nil {
-		return nil, err
+
+	style, err := pageFiles.ReadFile("page/" + styleFile)
+	if err != nil {
+		return err
 	}
-	p.styleName = styleFile + "?v=" + hash(p.style, 4)
-	return p, nil
+	theme, err := pageFiles.ReadFile("page/" + p.Theme + ".css")
+	if err != nil {
+		return err
+	}
+	style = slices.Concat(theme, style)
+	notice, err := pageFiles.ReadFile("page/" + noticeStyleFile)
+	if err != nil {
+		return err
+	}
+	schema, err := pageFiles.ReadFile("page/" + schemaFile)
+	if err != nil {
+		return err
+	}
+	const anHour = "public, max-age=3600"
+	p.assets = map[string]asset{
+		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", style},
+		noticeStyleFile: {"text/css; charset=utf-8", anHour, notice},
+		schemaFile:      {"application/schema+json", anHour, schema},
+	}
+	p.styleName = styleFile + "?v=" + hash(style, 4)
+	script, err := p.newScript(preferences)
+	if script != nil {
+		p.assets[scriptFile] = asset{"text/javascript; charset=utf-8", anHour, script}
+	}
+	if err != nil {
+		return err
+	}
+
+	// Whatever there is to show, the operator's template can show it.
+	if override != "" {
+		if err := p.template.Execute(&bytes.Buffer{}, p.sample(p.texts[0])); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
+	}
+	return nil
 }
 
 // newScript returns the script that copies what banners keep in local storage,
@@ -267,56 +408,34 @@ func (p *page) newScript(preferences []PreferenceFormat) ([]byte, error) {
 	return body.Bytes(), err
 }
 
-func loadTexts(name string) (*texts, error) {
-	data, err := pageFiles.ReadFile("page/" + name + ".yaml")
-	if err != nil {
-		return nil, err
-	}
-	loaded := &texts{tag: language.MustParse(name)}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(loaded); err != nil {
-		return nil, fmt.Errorf("page/%s.yaml: %w", name, err)
-	}
-	return loaded, nil
-}
-
-func validatePagePath(pagePath string) error {
-	trimmed := strings.TrimSuffix(pagePath, "/")
-	if !strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || hasControls(trimmed) {
-		return fmt.Errorf("%q is no path for the page; write one from the root, such as /terms/cookies-policy/", pagePath)
-	}
-	return nil
-}
-
-// serves tells whether a path is the page's, or that of its style.
+// serves tells whether a path is the page's, or that of a file beside it.
 func (p *page) serves(path string) bool {
 	rest, ok := strings.CutPrefix(path, p.path)
-	return ok && (rest == "" || rest == "/" || rest == "/"+styleFile || rest == "/"+scriptFile && p.script != nil)
+	if !ok || rest == "" || rest == "/" || rest == "/"+noticeFile {
+		return ok
+	}
+	name, ok := strings.CutPrefix(rest, "/")
+	_, isAsset := p.assets[name]
+	return ok && isAsset
 }
 
 // serve answers every request to the page's paths.
 func (p *page) serve(f *filter) error {
 	method, header := f.request.Method, f.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
+	header.Set("Cache-Control", "private, no-store")
 	name := strings.Trim(strings.TrimPrefix(f.request.URL.Path, p.path), "/")
 	canAnswer := name == "" && p.canAnswer && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
-	if name == "" || !isRead {
-		header.Set("Cache-Control", "private, no-store")
-	}
-	switch {
-	case isRead && name == styleFile:
-		header.Set("Cache-Control", "public, max-age=31536000, immutable")
-		if !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
+	switch asset, isAsset := p.assets[name]; {
+	case isRead && isAsset:
+		header.Set("Cache-Control", asset.cacheControl)
+		if name == styleFile && !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
 			header.Set("Cache-Control", "no-cache") // not the version that the page names
 		}
-		write(f, "text/css; charset=utf-8", p.style)
-		return nil
-	case isRead && name == scriptFile:
-		header.Set("Cache-Control", "public, max-age=3600")
-		write(f, "text/javascript; charset=utf-8", p.script)
-		return nil
+		return p.write(f, asset.contentType, asset.body)
+	case isRead && name == noticeFile:
+		return p.showNotice(f)
 	case isRead:
 		return p.show(f)
 	case method == http.MethodPost && canAnswer:
@@ -329,10 +448,27 @@ func (p *page) serve(f *filter) error {
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", method))
 }
 
-func write(w http.ResponseWriter, contentType string, body []byte) {
-	w.Header().Set("Content-Type", contentType)
-	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = w.Write(body) // that a visitor has left is no error
+// write writes a whole answer, compressed if the browser takes that: the page
+// is served before the directive `encode`.
+func (p *page) write(f *filter, contentType string, body []byte) error {
+	header := f.Header()
+	header.Set("Content-Type", contentType)
+	header.Add("Vary", "Accept-Encoding")
+	if slices.Contains(encode.AcceptedEncodings(f.request, []string{"gzip"}), "gzip") {
+		var compressed bytes.Buffer
+		writer := gzip.NewWriter(&compressed)
+		if _, err := writer.Write(body); err != nil {
+			return err
+		}
+		if err := writer.Close(); err != nil {
+			return err
+		}
+		header.Set("Content-Encoding", "gzip")
+		body = compressed.Bytes()
+	}
+	header.Set("Content-Length", strconv.Itoa(len(body)))
+	_, _ = f.Write(body) // that a visitor has left is no error
+	return nil
 }
 
 // language returns the page's words in the visitor's language, as an
@@ -348,37 +484,95 @@ func (p *page) language(r *http.Request) *texts {
 }
 
 // show writes the charter in the visitor's language, with the visitor's
-// stored answers.
+// stored answers, or the charter alone in another format.
 func (p *page) show(f *filter) error {
 	r := f.request
-	text := p.language(r)
 	query := r.URL.Query()
+	header := f.Header()
+	header.Add("Vary", "Accept, Accept-Language, Cookie")
+	text := p.language(r)
+	if p.archive != nil {
+		p.archive.keep(p.exportJSON, p.logger)
+		if version := query.Get("version"); version != "" {
+			return p.showVersion(f, version)
+		}
+	}
+	if format := exportFormat(r); format != "" {
+		return p.export(f, format, text)
+	}
 	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)
 	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 16)
 	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, int(turn)+1, int(from)) {
-		return p.lead(f, query)
+		return lead(f, "?"+query.Encode())
 	}
-	data := pageData{
-		Language:  text.tag.String(),
-		Text:      text,
-		Site:      scheme(r) + "://" + r.Host,
-		Style:     p.styleName,
-		Kinds:     p.kinds(text),
-		Questions: p.questions(text, &f.visitor),
-		CanAnswer: p.canAnswer,
-		Banner:    p.banner,
-		Manage:    p.manage,
-		Kept:      text.duration(p.lifetime),
+	data := p.data(f, text)
+	var body bytes.Buffer
+	if err := p.template.Execute(&body, data); err != nil {
+		return caddyhttp.Error(http.StatusInternalServerError, err)
+	}
+	header.Set("Content-Language", data.Language)
+	header.Set("Content-Security-Policy", pagePolicy)
+	header.Set("Referrer-Policy", "same-origin")
+	return p.write(f, "text/html; charset=utf-8", body.Bytes())
+}
+
+// data returns what the page shows to a visitor.
+func (p *page) data(f *filter, text *texts) *PageData {
+	r := f.request
+	query := r.URL.Query()
+	data := &PageData{
+		Language:   text.tag.String(),
+		Direction:  text.Direction,
+		Text:       text,
+		Title:      PageText{Text: text.Title},
+		Site:       scheme(r) + "://" + r.Host,
+		Stylesheet: p.Stylesheet,
+		Logo:       p.Logo,
+		Header:     p.header,
+		Footer:     p.footer,
+		Kinds:      p.tables[text],
+		Questions:  p.questions(text, &f.visitor),
+		CanAnswer:  p.canAnswer,
+		Banner:     p.banner,
+		Manage:     p.manage,
+		Kept:       text.duration(p.lifetime),
+		Cookies:    p.cookies(text, &f.visitor),
+		Version:    p.charter.version,
+	}
+	if len(p.Title) > 0 {
+		data.Title = p.in(text, p.Title)
 	}
 	if !strings.HasSuffix(r.URL.Path, "/") {
-		data.Style = path.Base(p.path) + "/" + p.styleName
+		data.Base = path.Base(p.path) + "/"
+	}
+	data.Style = data.Base + p.styleName
+	kept := "" // of the query, in another language
+	for _, name := range []string{"status", "at"} {
+		if value := query.Get(name); value != "" && !strings.ContainsFunc(value, func(char rune) bool { return char < '0' || char > 'z' }) {
+			kept += "&" + name + "=" + value
+		}
+	}
+	for _, other := range p.texts {
+		tag := other.tag.String()
+		data.Languages = append(data.Languages, PageLink{other.Name, tag, "?flg=" + tag + kept, other == text})
+	}
+	slices.SortFunc(data.Languages, func(a, b PageLink) int { return strings.Compare(a.Language, b.Language) })
+	for _, format := range exportFormats {
+		data.Exports = append(data.Exports, PageLink{Name: format.name, Link: "?format=" + format.key + "&flg=" + data.Language})
 	}
 	for _, key := range p.promises {
 		data.Promises = append(data.Promises, text.Promises[key])
 	}
-	if date := p.charter.updated; !date.IsZero() {
-		words := fmt.Sprintf(text.Date, date.Day(), text.Months[date.Month()-1], date.Year())
-		data.Updated = &pageDate{date.Format(time.DateOnly), fmt.Sprintf(text.Updated, words)}
+	if !p.charter.updated.IsZero() {
+		data.Updated = &PageDate{p.charter.updated.Format(time.DateOnly), fmt.Sprintf(text.Updated, text.date(p.charter.updated))}
+	}
+	if p.archive != nil {
+		for _, kept := range p.archive.others() {
+			data.Versions = append(data.Versions, PageVersion{kept.version, PageDate{kept.served.Format(time.DateOnly), text.date(kept.served)}})
+		}
+	}
+	if given, ok := f.visitor.givenAt(time.Now()); ok && p.lifetime.unit != session {
+		data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(given.Add(time.Duration(p.lifetime.seconds())*time.Second)))
 	}
 	switch status := query.Get("status"); status {
 	case statusSaved:
@@ -389,36 +583,43 @@ func (p *page) show(f *filter) error {
 	case statusUnchanged:
 		data.Status = text.Status[status]
 	}
+	return data
+}
 
-	var body bytes.Buffer
-	if err := p.template.Execute(&body, data); err != nil {
-		return caddyhttp.Error(http.StatusInternalServerError, err)
+// sample returns data of which every part shows.
+func (p *page) sample(text *texts) *PageData {
+	link := []PageLink{{"name", "fr", "/", false}, {"name", "en", "/", true}}
+	word := PageText{"text", "fr"}
+	return &PageData{
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
+		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status",
+		Kinds:     []PageKind{{"name", "definition", []PageRow{{Names{"a", "b"}, word, word, word, "1 day", true}, {Names: Names{"c"}}}, true}, {Name: "name"}},
+		Questions: []PageQuestion{{"key", []PageText{word, word}, "kind", Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
+		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
+		Cookies:  []PageCookie{{"a", true, word, string(refused), "outcome"}, {}},
+		Promises: []string{"promise"}, Version: "version", Updated: &PageDate{"2026-11-21", "words"},
+		Versions: []PageVersion{{"version", PageDate{"2026-11-21", "words"}}}, Exports: link,
 	}
-	f.Header().Set("Content-Language", data.Language)
-	f.Header().Set("Content-Security-Policy", pagePolicy)
-	f.Header().Set("Referrer-Policy", "same-origin")
-	write(f, "text/html; charset=utf-8", body.Bytes())
-	return nil
 }
 
 // kinds returns the four kinds with the rows of each.
-func (p *page) kinds(text *texts) []pageKind {
-	kinds := make([]pageKind, 0, len(categories))
+func (p *page) kinds(text *texts) []PageKind {
+	kinds := make([]PageKind, 0, len(categories))
 	for _, category := range categories {
-		kind := pageKind{kindText: text.Kinds[category]}
+		kind := PageKind{Name: text.Kinds[category].Name, Definition: text.Kinds[category].Definition}
 		for _, cookie := range p.charter.cookies {
 			if cookie.Category != category {
 				continue
 			}
-			row := pageRow{
+			row := PageRow{
 				Names:    cookie.Name,
 				Provider: p.in(text, cookie.Provider),
 				Service:  p.in(text, cookie.Service),
 				Purpose:  p.in(text, cookie.Purpose),
 				Exempt:   cookie.Exempt,
 			}
-			if declared, err := parseDuration(cookie.Duration); err == nil {
-				row.Duration = text.duration(p.kept(cookie, declared))
+			if lifetime, ok := p.published(cookie); ok {
+				row.Duration = text.duration(lifetime)
 				kind.HasDurations = true
 			}
 			kind.Rows = append(kind.Rows, row)
@@ -426,6 +627,12 @@ func (p *page) kinds(text *texts) []pageKind {
 		kinds = append(kinds, kind)
 	}
 	return kinds
+}
+
+// published returns the duration that is published of a row, if it has one.
+func (p *page) published(cookie *Cookie) (duration, bool) {
+	declared, err := parseDuration(cookie.Duration)
+	return p.kept(cookie, declared), err == nil
 }
 
 // kept returns how long a cookie lives of which a duration is declared.
@@ -437,12 +644,11 @@ func (p *page) kept(cookie *Cookie, declared duration) duration {
 }
 
 // questions returns what the visitor can answer, a question per consent key.
-func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
+func (p *page) questions(text *texts, visitor *preference) []PageQuestion {
 	keys := p.charter.consentKeys()
-	questions := make([]pageQuestion, 0, len(keys))
+	questions := make([]PageQuestion, 0, len(keys))
 	for _, key := range keys {
-		question := pageQuestion{Key: key}
-		var providers []string
+		question := PageQuestion{Key: key}
 		stored := answerNone
 		for _, cookie := range p.charter.cookies {
 			if cookie.consentKey() != key {
@@ -450,13 +656,11 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 			}
 			question.Names = append(question.Names, cookie.Name...)
 			stored = max(stored, visitor.givenTo(cookie))
-			if provider := p.in(text, cookie.Provider); provider != "" && !slices.Contains(providers, provider) {
-				providers = append(providers, provider)
+			provider := p.in(text, cookie.Provider)
+			if provider.Text != "" && !slices.Contains(question.Providers, provider) && !slices.Contains(categories, Category(key)) {
+				question.Providers = append(question.Providers, provider)
 			}
-			question.Label = text.Kinds[cookie.Category].Name
-		}
-		if key != string(Statistics) && key != string(FirstParty) && key != string(ThirdParty) && len(providers) > 0 {
-			question.Label = strings.Join(providers, ", ") + " – " + question.Label
+			question.Kind = text.Kinds[cookie.Category].Name
 		}
 		written := visitor.writtenTo(key)
 		question.Granted, question.Refused = written == answerGranted, written == answerRefused
@@ -469,143 +673,42 @@ func (p *page) questions(text *texts, visitor *preference) []pageQuestion {
 	return questions
 }
 
-// in returns a charter's text in the page's language.
-func (p *page) in(text *texts, t Text) string {
-	return t.in(text.tag.String(), p.texts[0].tag.String(), "en")
-}
+// maxName is how much of a cookie's name is shown, in bytes.
+const maxName = 128
 
-// duration returns a lifetime in words.
-func (t *texts) duration(d duration) string {
-	form := "other"
-	if plural.Cardinal.MatchPlural(t.tag, d.count, 0, 0, 0, 0) == plural.One {
-		form = "one"
-	}
-	if d.unit == session {
-		return t.Durations[session]["other"]
-	}
-	return fmt.Sprintf(t.Durations[d.unit][form], d.count)
-}
-
-// store takes a form post and leads back to the page.
-func (p *page) store(f *filter) error {
-	r := f.request
-	if err := p.origins.Check(r); err != nil {
-		return caddyhttp.Error(http.StatusForbidden, err)
-	}
-	given, err := p.readForm(f, r)
-	if err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, err)
-	}
-	query := url.Values{"status": {statusUnchanged}}
-	if len(given) > 0 {
-		now := time.Now()
-		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
-		for _, cookie := range f.visitor.store(given, now) {
-			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
+// cookies returns what the browser sent, each name once, and what happens to it.
+func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
+	var cookies []PageCookie
+	seen := map[string]bool{}
+	for name := range visitor.lines.names() {
+		if len(cookies) == maxCookies || seen[name] {
+			continue
 		}
-
-		// What is refused from now on is removed, beginning with this answer.
-		f.withdraw(query, 0, 0)
-	}
-	if r.URL.Query().Has("flg") {
-		query.Set("flg", p.language(r).tag.String())
-	}
-	return p.lead(f, query)
-}
-
-// withdraw adds to the answer what removes refused cookies, from a position on,
-// and to the query where the next answer goes on. It tells whether there was
-// anything to add.
-func (f *filter) withdraw(query url.Values, turn, from int) bool {
-	lines, next := withdrawal(f.refusedCookies(), f.request, from)
-	if len(lines) == 0 {
-		return false
-	}
-	f.addExpiries(lines)
-	query.Set("turn", strconv.Itoa(turn))
-	query.Set("from", strconv.Itoa(next))
-	return true
-}
-
-// lead leads to the page with another query. The reference is relative, as the
-// path that the client sees is not always the one that arrives here.
-func (p *page) lead(f *filter, query url.Values) error {
-	f.Header().Set("Location", "?"+query.Encode())
-	f.WriteHeader(http.StatusSeeOther)
-	return nil
-}
-
-// readForm returns the answers in a form post.
-func (p *page) readForm(w http.ResponseWriter, r *http.Request) (map[string]answer, error) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/x-www-form-urlencoded" {
-		return nil, errors.New("not a form")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
-	if err != nil {
-		return nil, err
-	}
-	fields, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, errors.New("malformed form") // the error itself would quote it
-	}
-	keys := p.charter.consentKeys()
-	given, all := map[string]answer{}, answerNone
-	for field, values := range fields {
-		key, isAnswer := strings.CutPrefix(field, "answer.")
-		isField := field == "all" || isAnswer && slices.Contains(keys, key)
-		if !isField || len(values) != 1 {
-			return nil, errors.New("not a field of the form")
+		seen[name] = true
+		judged, row := undeclared, (*Cookie)(nil)
+		if isToken(name) {
+			judged, row = p.charter.judge(name, visitor)
 		}
-		var value answer
-		switch values[0] {
-		case answerGranted.String():
-			value = answerGranted
-		case answerRefused.String():
-			value = answerRefused
-		default:
-			return nil, errors.New("not an answer")
+		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: string(judged), Outcome: text.Outcomes[string(judged)]}
+		if p.passes && judged != allowed {
+			cookie.Outcome = text.Outcomes[string(judged)+"_passed"]
 		}
-		if isAnswer {
-			given[key] = value
-		} else {
-			all = value
+		if row != nil {
+			cookie.Purpose = p.in(text, row.Purpose)
 		}
+		cookies = append(cookies, cookie)
 	}
-	if all != answerNone {
-		for _, key := range keys {
-			given[key] = all
-		}
-	}
-	return given, nil
+	return cookies
 }
 
-// lifetimeOf returns how long a cookie lives that holds the preference: six
-// months, or as long as its row says.
-func (p *page) lifetimeOf(row *Cookie) duration {
-	declared, err := parseDuration(row.Duration)
-	if err != nil {
-		declared = preferenceLifetime
+// in returns a charter's text, in the page's language if it has that.
+func (p *page) in(text *texts, t Text) PageText {
+	own := text.tag.String()
+	found, language := t.find(own, p.texts[0].tag.String(), "en")
+	if language == own {
+		language = ""
 	}
-	return p.kept(row, declared)
-}
-
-// setCookie returns the line that stores a preference, where its row says.
-func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
-	row := p.charter.find(cookie.name)
-	line := cookie.name + "=" + cookie.value + "; Path=" + cmp.Or(row.Path, "/")
-	if row.Domain != "" {
-		line += "; Domain=" + row.Domain
-	}
-	if row.SameSite == "" {
-		line += "; SameSite=Lax"
-	}
-	if lifetime := p.lifetimeOf(row); lifetime.unit != session {
-		line += "; Max-Age=" + strconv.Itoa(lifetime.seconds())
-	}
-	if scheme(r) == "https" {
-		line += "; Secure"
-	}
-	return line
+	return PageText{found, language}
 }
 
 // scheme returns the scheme of the URL as the visitor sees it.
@@ -622,11 +725,10 @@ func scheme(r *http.Request) string {
 // Global Privacy Control, section 4).
 const gpcPath = "/.well-known/gpc.json"
 
-func serveGPC(f *filter, lastUpdate string) error {
+func (p *page) serveGPC(f *filter, lastUpdate string) error {
 	if f.request.Method != http.MethodGet && f.request.Method != http.MethodHead {
 		f.Header().Set("Allow", "GET, HEAD")
 		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on %s", f.request.Method, gpcPath))
 	}
-	write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
-	return nil
+	return p.write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
 }

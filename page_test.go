@@ -2,8 +2,11 @@ package cookiecharter
 
 import (
 	"fmt"
+	"io"
 	"maps"
 	"net/http"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
@@ -12,6 +15,7 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+	"golang.org/x/text/feature/plural"
 )
 
 const pagePath = "/terms/cookies-policy/"
@@ -55,8 +59,9 @@ func TestTexts(t *testing.T) {
 			}
 		}
 		for unit := range secondsPerUnit {
-			for _, form := range []string{"one", "other"} {
-				if !strings.Contains(loaded.Durations[unit][form], "%d") {
+			for count := range 200 {
+				form := pluralForms[plural.Cardinal.MatchPlural(loaded.tag, count, 0, 0, 0, 0)]
+				if words := loaded.Durations[unit][form]; words == "" || !strings.Contains(words, "%d") && (name != "ar" || count > 2) {
 					t.Errorf("%s lacks %s of %s", name, form, unit)
 				}
 			}
@@ -64,6 +69,11 @@ func TestTexts(t *testing.T) {
 		for _, status := range []string{statusSaved, statusUnchanged, statusLost} {
 			if loaded.Status[status] == "" {
 				t.Errorf("%s lacks the status %s", name, status)
+			}
+		}
+		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed"} {
+			if loaded.Outcomes[key] == "" {
+				t.Errorf("%s lacks the outcome %s", name, key)
 			}
 		}
 		for _, key := range []string{"set", "requests", "expiries", "durations"} {
@@ -154,7 +164,7 @@ func TestPage(t *testing.T) {
 		"Content-Type":            "text/html; charset=utf-8",
 		"Content-Language":        "en",
 		"Cache-Control":           "private, no-store",
-		"Content-Security-Policy": "default-src 'none'; style-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+		"Content-Security-Policy": "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
 		"X-Content-Type-Options":  "nosniff",
 		"Referrer-Policy":         "same-origin",
 	} {
@@ -163,9 +173,9 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`<html lang="en">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "Cookies used by " + address,
+		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "Cookies used by " + address,
 		"<caption>Strictly necessary cookies</caption>", "<caption>Audience measurement cookies</caption>", "2 weeks", "13 months", "30 minutes",
-		"<code>_pk_id.&lt;site&gt;.&lt;hash&gt;</code>", "Ville d&#39;Ys<br>Counting (front office)", "&lt;script&gt;alert(1)&lt;/script&gt;",
+		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, "Ville d&#39;Ys<br>Counting (front office)", "&lt;script&gt;alert(1)&lt;/script&gt;",
 		"Set without consent; you can oppose it.", `<time datetime="2027-03-01">Last updated: 1 March 2027</time>`, "What the server cannot prevent",
 		"Matomo – Audience measurement cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
 		"No answer stored.", `<a href="/">Back to the portal</a>`,
@@ -217,6 +227,171 @@ func TestPage(t *testing.T) {
 	}
 }
 
+// Where a text is not there in the page's language, another's is marked so.
+func TestFallbackLanguages(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			cookie a {
+				provider Anybody
+				service de "Karten"
+				purpose fr "Montre des cartes"
+				purpose es "Muestra mapas"
+				category third_party
+			}
+			page {
+				title fr "Nos cookies"
+			}
+		}`)
+	for language, want := range map[string][]string{
+		"es": {">Anybody<", `<span lang="de" dir="auto">Karten</span>`, ">Muestra mapas<", `<h1><span lang="fr" dir="auto">Nos cookies</span></h1>`},
+		"fr": {`<span lang="de" dir="auto">Karten</span>`, ">Montre des cartes<", "<h1>Nos cookies</h1>"},
+		"ar": {`<html lang="ar" dir="rtl">`, `<span lang="fr" dir="auto">Montre des cartes</span>`, `<code dir="ltr">a</code>`},
+	} {
+		_, page := get(t, address+pagePath+"?flg="+language, nil)
+		for _, want := range want {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s: no %s", language, want)
+			}
+		}
+	}
+}
+
+// The switcher keeps what the visitor was told.
+func TestLanguageSwitcher(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	_, page := get(t, address+pagePath+"?flg=fr&status=saved&at=123&x=%22%3E&format=", nil)
+	for _, want := range []string{
+		`<li><a href="?flg=de&amp;status=saved&amp;at=123" lang="de" hreflang="de">Deutsch</a></li>`,
+		`<li><a href="?flg=fr&amp;status=saved&amp;at=123" lang="fr" hreflang="fr" aria-current="true">Français</a></li>`,
+		`<link rel="alternate" hreflang="ar" href="?flg=ar">`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	if got := strings.Count(page, "hreflang="); got != 2*len(pageLanguages) {
+		t.Errorf("%d links", got)
+	}
+	if _, page := get(t, address+pagePath+"?status=%22onx%3D&at=javascript:x", nil); strings.Contains(page, "onx") || strings.Contains(page, "javascript") {
+		t.Error("the query comes back")
+	}
+}
+
+// The visitor sees which cookies came with the request, and never a value.
+func TestVisitorsOwnView(t *testing.T) {
+	const secret = "S3cr3t"
+	header := http.Header{"Accept-Language": {"en"}, "Cookie": {"sessionid=" + secret + "; _ga=" + secret + "; _pk_id.1.1=" + secret + "; " + secret + "; =" + secret + "; a b=" + secret + "; <b>=" + secret + "; sessionid=" + secret + "; cookies_preferences={\"matomo\":true,\"timestamp\":1795308590967}; " + strings.Repeat("x", 500) + "=1"}}
+	for options, want := range map[string]map[string]string{
+		"":                     {"sessionid": "It reaches the portal.", "_pk_id.1.1": "It reaches the portal.", "_ga": "It does not reach the portal, and", "without a name": "It stays in your browser", "a b": "It stays in your browser", "&lt;b&gt;": "It stays in your browser", strings.Repeat("x", maxName): "It stays"},
+		"request_cookies pass": {"sessionid": "It reaches the portal.", "_ga": "It reaches the portal all the same, and", "without a name": "It reaches the portal all the same."},
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n"+options+"\n}")
+		_, page := get(t, address+pagePath, header)
+		_, mine, _ := strings.Cut(page, "The cookies of your browser")
+		for name, outcome := range want {
+			_, row, ok := strings.Cut(mine, ">"+name+"</")
+			if row, _, _ = strings.Cut(row, "</tr>"); !ok || !strings.Contains(row, outcome) {
+				t.Errorf("%s, %s: %q", options, name, row)
+			}
+		}
+		if strings.Count(mine, ">sessionid<") != 1 || strings.Contains(page, secret) || strings.Contains(page, strings.Repeat("x", maxName+1)) {
+			t.Error("twice, a value, or a name without end")
+		}
+		if want := "Your answers were given on 22 November 2026 and hold until 23 May 2027."; !strings.Contains(page, want) {
+			t.Errorf("no %s", want)
+		}
+	}
+	address := "http://" + serve(t, false, twoQuestions)
+	for _, at := range []string{"null", "true", "-5", "1", "99999999999999999", "1e400"} {
+		_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {`cookies_preferences={"matomo":true,"timestamp":` + at + "}"}})
+		if !strings.Contains(page, "Stored answer: accepted.") || strings.Contains(page, "Your answers were given") {
+			t.Errorf("timestamp %s", at)
+		}
+	}
+	if _, page := get(t, address+pagePath+"?flg=en", nil); !strings.Contains(page, "your browser sent no cookie.") {
+		t.Error("does not say that there was none")
+	}
+}
+
+// The operator's files are put in, and mistakes in them are told at load.
+func TestPageFiles(t *testing.T) {
+	folder := t.TempDir()
+	files := map[string]string{
+		"header.html": `<header id="top"><a href="/">Portal & more</a></header>`,
+		"part.html":   `{{define "charter-promises"}}<p id="own">{{len .Promises}} {{.Text.PromiseTitle}}</p>{{end}}`,
+		"whole.html":  `<!DOCTYPE html><title>{{.Title.Text}}</title>{{.Header}}{{range .Kinds}}{{range .Rows}}{{range .Names}}<i>{{.}}</i>{{end}}{{end}}{{end}}{{.Footer}}`,
+		"broken.html": `{{range .Kinds}}`,
+		"wrong.html":  `{{range .Kinds}}{{.Rowz}}{{end}}`,
+		"latin1.html": "caf\xe9",
+	}
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	page := func(options string) string {
+		return "cookie_charter {\n page {\n" + strings.ReplaceAll(options, "@", folder+"/") + "\n}\n}"
+	}
+	for options, want := range map[string][]string{
+		"header @header.html": {files["header.html"] + "\n<div class=\"charter\">"},
+		"footer @header.html": {"</div>\n" + files["header.html"] + "\n</body>"},
+		"template @part.html": {`<p id="own">4 What the server enforces</p>`, `<main>`},
+		"template @whole.html\n header @header.html\n title Own": {"<title>Own</title>" + files["header.html"] + "<i>", "<i>sessionid</i>"},
+		"logo /logo.svg\n stylesheet /portal.css?v=1":            {`<img class="charter-logo" src="/logo.svg" alt="">`, `<link rel="stylesheet" href="/portal.css?v=1">`},
+	} {
+		_, got := get(t, "http://"+serve(t, false, page(options))+pagePath+"?flg=en", nil)
+		for _, want := range want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %.300s", options, want, got)
+			}
+		}
+	}
+	for options, want := range map[string]string{
+		"header @none.html": "none.html for the page", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz",
+	} {
+		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", options, err)
+		}
+	}
+	_, neutral := get(t, "http://"+serve(t, false, "cookie_charter")+pagePath+"style.css", nil)
+	_, dsfr := get(t, "http://"+serve(t, false, page("theme dsfr"))+pagePath+"style.css", nil)
+	if neutral == dsfr || !strings.Contains(dsfr, "Marianne") || !strings.Contains(dsfr, ".charter-table") {
+		t.Error("the themes are the same")
+	}
+}
+
+// The page is compressed, and small: page and style together are below 20 KB.
+func TestPageIsSmall(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics at_internet piano xiti eulerian aws_alb\n page {\n theme dsfr\n }\n}")
+	size := 0
+	for _, path := range []string{"?flg=ar", "style.css"} {
+		response, body := get(t, address+pagePath+path, http.Header{"Accept-Encoding": {"gzip"}})
+		if response.Header.Get("Content-Encoding") != "gzip" || response.ContentLength != int64(len(body)) || !slices.Contains(response.Header["Vary"], "Accept-Encoding") {
+			t.Errorf("%s: %v", path, response.Header)
+		}
+		size += len(body)
+		for _, refused := range []string{"identity", "gzip;q=0", "br"} {
+			if response, _ := get(t, address+pagePath+path, http.Header{"Accept-Encoding": {refused}}); response.Header.Get("Content-Encoding") != "" {
+				t.Errorf("%s: compressed for %s", path, refused)
+			}
+		}
+	}
+	if size > 20_000 || size < 2_000 {
+		t.Errorf("%d bytes", size)
+	}
+	t.Logf("%d bytes", size)
+}
+
+// Whatever there is to show, the page shows it in every language.
+func TestSample(t *testing.T) {
+	handler := provision(t, "cookie_charter")
+	for _, text := range handler.page.texts {
+		if err := handler.page.template.Execute(io.Discard, handler.page.sample(text)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 var form = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 
 func TestPageLanguage(t *testing.T) {
@@ -229,7 +404,10 @@ func TestPageLanguage(t *testing.T) {
 		for _, test := range []struct{ query, cookie, accept, want string }{
 			{"", "", "", fallback},
 			{"", "", "ja, xx;q=0.5", fallback},
-			{"", "", "de-DE, en;q=0.8, fr;q=0.7", "en"},
+			{"", "", "de-DE, en;q=0.8, fr;q=0.7", "de"},
+			{"", "", "pt-BR, en;q=0.8", "pt"},
+			{"", "", "ar-MA", "ar"},
+			{"flg=eu", "", "en", "eu"},
 			{"", "", "fr-CA, en;q=0.8", "fr"},
 			{"", "", "en;q=0.1, fr;q=0.7", "fr"},
 			{"", "django_language=en-gb", "fr", "en"},
@@ -242,7 +420,7 @@ func TestPageLanguage(t *testing.T) {
 			{"flg=" + strings.Repeat("-", 2000), "", "en", "en"},
 		} {
 			response, page := get(t, address+pagePath+"?"+test.query, http.Header{"Cookie": {test.cookie}, "Accept-Language": {test.accept}})
-			if got := response.Header.Get("Content-Language"); got != test.want || !strings.Contains(page, `<html lang="`+test.want+`">`) {
+			if got := response.Header.Get("Content-Language"); got != test.want || !strings.Contains(page, `<html lang="`+test.want+`" dir="`) {
 				t.Errorf("%+v, default %s: got %s", test, fallback, got)
 			}
 		}
@@ -264,7 +442,7 @@ func TestPageWithoutForm(t *testing.T) {
 
 // The page promises no more than the configuration keeps.
 func TestPagePromises(t *testing.T) {
-	for options, want := range map[string]string{"": "<td data-label=\"Duration\">400 days</td>", "durations declare": "<td data-label=\"Duration\">2 years</td>"} {
+	for options, want := range map[string]string{"": "data-label=\"Duration\">400 days</td>", "durations declare": "data-label=\"Duration\">2 years</td>"} {
 		address := "http://" + serve(t, false, "cookie_charter {\n preset google_analytics\n"+options+"\n}")
 		if _, page := get(t, address+pagePath+"?flg=en", nil); strings.Count(page, want) != 2 {
 			t.Errorf("%q: published are other durations than enforced", options)

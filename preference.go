@@ -137,6 +137,22 @@ func (lines cookieLines) pairs() func(yield func(name, value string) bool) {
 	}
 }
 
+// names yields the name of every pair, "" for one without.
+func (lines cookieLines) names() func(yield func(name string) bool) {
+	return func(yield func(name string) bool) {
+		for _, line := range lines {
+			for pair := range strings.SplitSeq(line, ";") {
+				if strings.Trim(pair, " \t") == "" {
+					continue
+				}
+				if name, _, _ := cutPair(pair); !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // values yields the values of one name.
 func (lines cookieLines) values(name string) func(yield func(value string) bool) {
 	return func(yield func(value string) bool) {
@@ -309,6 +325,23 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 		cookies = append(cookies, cookie)
 	}
 	return cookies
+}
+
+// givenAt returns when what the page wrote was given, the latest of all copies,
+// if they tell a time that can be.
+func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
+	for i, copies := range p.decode() {
+		if !p.handler.Preferences[i].isWritten() {
+			continue
+		}
+		for _, read := range copies {
+			milliseconds, err := strconv.ParseInt(read.at, 10, 64)
+			if at := time.UnixMilli(milliseconds); err == nil && at.Year() > 2000 && at.Before(now.Add(24*time.Hour)) && at.After(latest) {
+				latest = at
+			}
+		}
+	}
+	return latest.UTC(), !latest.IsZero()
 }
 
 // isOf tells whether every copy of what the page wrote is of one time.

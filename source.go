@@ -191,6 +191,7 @@ func parseCharter(data []byte, name string) (source, error) {
 		}
 		seen[key.Value] = true
 		switch key.Value {
+		case "$schema", "version": // an exported charter has these
 		case "updated":
 			if parsed.updated, err = parseDate(value.Value); err != nil {
 				return parsed, fmt.Errorf("%w, at %s", err, place(value))

@@ -1,0 +1,170 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// exportFormats are the formats other than HTML in which the page has the
+// charter.
+var exportFormats = []struct {
+	key, name, contentType string
+	write                  func(*page, *http.Request, *texts) ([]byte, error)
+}{
+	{"json", "JSON", "application/json", func(p *page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON() }},
+	{"markdown", "Markdown", "text/markdown; charset=utf-8", (*page).exportMarkdown},
+	{"edpb", "EDPB Website Auditing Tool", "application/json", (*page).exportKnowledge},
+}
+
+// exportFormat returns the format that a request asks for, "" for HTML: by
+// `?format=`, else by what it accepts.
+func exportFormat(r *http.Request) string {
+	if format := r.URL.Query().Get("format"); format != "" {
+		return format
+	}
+	accept := strings.Join(r.Header["Accept"], ",")
+	if quality(accept, "application/json") > quality(accept, "text/html") {
+		return "json"
+	}
+	return ""
+}
+
+// quality returns the weight of a media type that an Accept field names, 0 if
+// it does not name it (RFC 9110, section 12.5.1).
+func quality(accept, mediaType string) float64 {
+	for element := range strings.SplitSeq(accept, ",") {
+		named, parameters, err := mime.ParseMediaType(element)
+		if err != nil || named != mediaType {
+			continue
+		}
+		weight, err := strconv.ParseFloat(parameters["q"], 64)
+		if err != nil {
+			return 1
+		}
+		return weight
+	}
+	return 0
+}
+
+// export writes the charter in another format.
+func (p *page) export(f *filter, format string, text *texts) error {
+	for _, known := range exportFormats {
+		if known.key != format {
+			continue
+		}
+		body, err := known.write(p, f.request, text)
+		if err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, err)
+		}
+		return p.write(f, known.contentType, body)
+	}
+	return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("there is no such format of the charter"))
+}
+
+// exportJSON returns the charter as a charter file in JSON: with it, another
+// site could declare the same.
+func (p *page) exportJSON() ([]byte, error) {
+	declared := struct {
+		Schema  string   `json:"$schema"`
+		Version string   `json:"version"`
+		Updated string   `json:"updated,omitempty"`
+		Cookies []Cookie `json:"cookies"`
+	}{Schema: schemaFile, Version: p.charter.version}
+	if !p.charter.updated.IsZero() {
+		declared.Updated = p.charter.updated.Format(time.DateOnly)
+	}
+	for _, cookie := range p.charter.cookies {
+		row := *cookie
+		if lifetime, ok := p.published(cookie); ok {
+			row.Duration = lifetime.String()
+		}
+		declared.Cookies = append(declared.Cookies, row)
+	}
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(declared)
+	return body.Bytes(), err
+}
+
+// markdownEscapes are the characters that mean something in a table's text.
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "&", "&amp;", "[", `\[`, "]", `\]`, "\n", " ", "\r", " ")
+
+// exportMarkdown returns the tables of the page, to be pasted into a back office.
+func (p *page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
+	var body bytes.Buffer
+	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(text.Title))
+	for _, kind := range p.tables[text] {
+		if len(kind.Rows) == 0 {
+			continue
+		}
+		fmt.Fprintf(&body, "## %s\n\n%s\n\n", markdownEscapes.Replace(kind.Name), markdownEscapes.Replace(kind.Definition))
+		columns := text.Columns
+		fmt.Fprintf(&body, "| %s | %s | %s | %s |\n|---|---|---|---|\n", columns.Service, columns.Name, columns.Purpose, columns.Duration)
+		for _, row := range kind.Rows {
+			var names []string
+			for _, name := range row.Names {
+				names = append(names, markdownEscapes.Replace(name))
+			}
+			provider := slices.DeleteFunc([]string{row.Provider.Text, row.Service.Text}, func(text string) bool { return text == "" })
+			purpose := row.Purpose.Text
+			if row.Exempt {
+				purpose += " " + text.Exempt
+			}
+			fmt.Fprintf(&body, "| %s | %s | %s | %s |\n", markdownEscapes.Replace(strings.Join(provider, ", ")), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
+		}
+		body.WriteByte('\n')
+	}
+	fmt.Fprintf(&body, text.Version+"\n", p.charter.version)
+	return body.Bytes(), nil
+}
+
+// exportKnowledge returns a knowledge base for the Website Auditing Tool of the
+// European Data Protection Board, which tells an inspector what each cookie is
+// declared to be.
+func (p *page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
+	type knowledge struct {
+		Kind       string `json:"kind"`
+		Domain     string `json:"domain"`
+		Name       string `json:"name"`
+		Category   string `json:"category"`
+		Source     string `json:"source"`
+		Controller string `json:"controller"`
+		Policy     string `json:"policy"`
+		Reference  string `json:"reference"`
+		Comment    string `json:"comment"`
+		Created    string `json:"created_at"`
+		Updated    string `json:"updated_at"`
+	}
+	site := scheme(r) + "://" + r.Host
+	var known []knowledge
+	for _, cookie := range p.charter.cookies {
+		comment := p.in(text, cookie.Purpose).Text
+		if lifetime, ok := p.published(cookie); ok {
+			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
+		}
+		for _, name := range cookie.patterns() {
+			known = append(known, knowledge{
+				Kind: "cookie", Domain: cookie.Domain, Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
+				Controller: p.in(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.charter.version, Comment: comment,
+				Created: p.charter.updated.Format(time.RFC3339), Updated: p.charter.updated.Format(time.RFC3339),
+			})
+		}
+	}
+	return json.MarshalIndent([]struct {
+		Name       string      `json:"name"`
+		Author     string      `json:"author"`
+		Category   string      `json:"category"`
+		Knowledges []knowledge `json:"knowledges"`
+	}{{text.Title + " – " + site, site, "cookie", known}}, "", "  ")
+}

@@ -1,0 +1,155 @@
+package cookiecharter
+
+import (
+	"cmp"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// maxForm is the longest form post that is read, in bytes; the longest that the
+// form can send is far below.
+const maxForm = 64 << 10
+
+// store takes a form post and leads back to the page.
+func (p *page) store(f *filter) error {
+	r := f.request
+	if err := p.origins.Check(r); err != nil {
+		return caddyhttp.Error(http.StatusForbidden, err)
+	}
+	given, back, err := p.readForm(f, r)
+	if err != nil {
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	query := url.Values{"status": {statusUnchanged}}
+	if len(given) > 0 {
+		now := time.Now()
+		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
+		for _, cookie := range f.visitor.store(given, now) {
+			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
+		}
+
+		// What is refused from now on is removed, beginning with this answer.
+		f.withdraw(query, 0, 0)
+	}
+	if r.URL.Query().Has("flg") {
+		query.Set("flg", p.language(r).tag.String())
+	}
+	return lead(f, cmp.Or(back, "?"+query.Encode()))
+}
+
+// withdraw adds to the answer what removes refused cookies, from a position on,
+// and to the query where the next answer goes on. It tells whether there was
+// anything to add.
+func (f *filter) withdraw(query url.Values, turn, from int) bool {
+	lines, next := withdrawal(f.refusedCookies(), f.request, from)
+	if len(lines) == 0 {
+		return false
+	}
+	f.addExpiries(lines)
+	query.Set("turn", strconv.Itoa(turn))
+	query.Set("from", strconv.Itoa(next))
+	return true
+}
+
+// lead leads to another page. Its own is named by a relative reference, as the
+// path that the client sees is not always the one that arrives here.
+func lead(f *filter, location string) error {
+	f.Header().Set("Location", location)
+	f.WriteHeader(http.StatusSeeOther)
+	return nil
+}
+
+// isLocal tells whether a reference is a path from the root of the same site, for
+// every browser: these take "\" for "/", and drop control characters.
+func isLocal(reference string) bool {
+	parsed, err := url.Parse(reference)
+	return err == nil && strings.HasPrefix(reference, "/") && !strings.HasPrefix(reference, "//") && !strings.Contains(reference, `\`) &&
+		!hasControls(reference) && !strings.Contains(reference, "\t") && parsed.Scheme == "" && parsed.Host == ""
+}
+
+// readForm returns the answers in a form post, and where to go back to.
+func (p *page) readForm(w http.ResponseWriter, r *http.Request) (given map[string]answer, back string, err error) {
+	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/x-www-form-urlencoded" {
+		return nil, "", errors.New("not a form")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
+	if err != nil {
+		return nil, "", err
+	}
+	fields, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, "", errors.New("malformed form") // the error itself would quote it
+	}
+	keys := p.charter.consentKeys()
+	given = map[string]answer{}
+	all := answerNone
+	for field, values := range fields {
+		if field == returnField && len(values) == 1 && isLocal(values[0]) {
+			back = values[0]
+			continue
+		}
+		key, isAnswer := strings.CutPrefix(field, "answer.")
+		isField := field == "all" || isAnswer && slices.Contains(keys, key)
+		if !isField || len(values) != 1 {
+			return nil, "", errors.New("not a field of the form")
+		}
+		var value answer
+		switch values[0] {
+		case answerGranted.String():
+			value = answerGranted
+		case answerRefused.String():
+			value = answerRefused
+		default:
+			return nil, "", errors.New("not an answer")
+		}
+		if isAnswer {
+			given[key] = value
+		} else {
+			all = value
+		}
+	}
+	if all != answerNone {
+		for _, key := range keys {
+			given[key] = all
+		}
+	}
+	return given, back, nil
+}
+
+// lifetimeOf returns how long a cookie lives that holds the preference: six
+// months, or as long as its row says.
+func (p *page) lifetimeOf(row *Cookie) duration {
+	declared, err := parseDuration(row.Duration)
+	if err != nil {
+		declared = preferenceLifetime
+	}
+	return p.kept(row, declared)
+}
+
+// setCookie returns the line that stores a preference, where its row says.
+func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
+	row := p.charter.find(cookie.name)
+	line := cookie.name + "=" + cookie.value + "; Path=" + cmp.Or(row.Path, "/")
+	if row.Domain != "" {
+		line += "; Domain=" + row.Domain
+	}
+	if row.SameSite == "" {
+		line += "; SameSite=Lax"
+	}
+	if lifetime := p.lifetimeOf(row); lifetime.unit != session {
+		line += "; Max-Age=" + strconv.Itoa(lifetime.seconds())
+	}
+	if scheme(r) == "https" {
+		line += "; Secure"
+	}
+	return line
+}

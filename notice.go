@@ -1,0 +1,55 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// returnField is the field of a form post that says where to go back to.
+const returnField = "return"
+
+// noticeData is what the template of the notice shows.
+type noticeData struct {
+	Language, Direction string
+	Text                *texts
+	Base                string // the page's path, as the client sees it
+	Style               string
+	Return              string
+}
+
+// encodeBraces keeps a reference that a visitor has chosen from being taken for
+// a template's action, where the notice is put into one.
+var encodeBraces = strings.NewReplacer("{", "%7B", "}", "%7D")
+
+// showNotice writes a fragment of HTML that asks for an answer, for portals to
+// put into their pages; it is empty if there is nothing to ask.
+func (p *page) showNotice(f *filter) error {
+	var body bytes.Buffer
+	if p.canAnswer && p.hasToAsk(&f.visitor) {
+		r := f.request
+		text := p.language(r)
+		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(originalURL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
+		if back := r.URL.Query().Get(returnField); isLocal(back) {
+			data.Return = encodeBraces.Replace(back)
+		}
+		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, err)
+		}
+		f.Header().Set("Content-Language", data.Language)
+	}
+	f.Header().Add("Vary", "Accept-Language, Cookie")
+	return p.write(f, "text/html; charset=utf-8", body.Bytes())
+}
+
+// hasToAsk tells whether an answer is missing without which a cookie is refused.
+func (p *page) hasToAsk(visitor *preference) bool {
+	for _, cookie := range p.charter.cookies {
+		if cookie.Category != Necessary && !cookie.Exempt && visitor.answerTo(cookie) == answerNone {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,69 @@
+package cookiecharter
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+)
+
+// The notice asks for an answer as long as one is missing, wherever the portal
+// puts it, and leads back.
+func TestNotice(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+		}
+		route {
+			templates
+			header Content-Type text/html
+			respond `+"`"+`<h1>Portal</h1>{{httpInclude (printf "/terms/cookies-policy/notice?return=%s" (.OriginalReq.URL.RequestURI | urlquery))}}`+"`"+`
+		}`)
+	_, page := get(t, address+"/explore?q=a&b={{now}}", http.Header{"Accept-Language": {"en"}})
+	for _, want := range []string{
+		"<h1>Portal</h1>", `aria-labelledby="charter-notice" lang="en" dir="ltr"`, `<form method="post" action="/terms/cookies-policy/?flg=en">`,
+		`<input type="hidden" name="return" value="/explore?q=a&amp;b=%7B%7Bnow%7D%7D">`, `<button name="all" value="granted">Accept all</button>`, `<button name="all" value="refused">Refuse all</button>`,
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %s in %s", want, page)
+		}
+	}
+	response, notice := get(t, address+pagePath+"notice", nil)
+	if response.Header.Get("Cache-Control") != "private, no-store" || strings.Contains(notice, "return") || strings.Contains(notice, "<script") {
+		t.Errorf("%v %s", response.Header, notice)
+	}
+	for _, header := range []http.Header{
+		{"Cookie": {`cookies_preferences={"matomo":false}`}}, {"Cookie": {`cookies_preferences={"matomo":true}`}}, {"Sec-Gpc": {"1"}},
+	} {
+		if response, notice := get(t, address+pagePath+"notice", header); notice != "" || response.StatusCode != http.StatusOK {
+			t.Errorf("%v: asks for what is answered: %s", header, notice)
+		}
+	}
+	if response, _ := get(t, address+pagePath+"notice.css", nil); response.Header.Get("Content-Type") != "text/css; charset=utf-8" {
+		t.Errorf("the style: %v", response.Header)
+	}
+	if response, _ := do(t, http.MethodPost, address+pagePath+"notice", form, "all=granted"); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", response.Status)
+	}
+
+	for back, want := range map[string]string{
+		"/explore?q=a&b=c#d": "/explore?q=a&b=c#d", "/": "/",
+		"//elsewhere.example": "", `/\elsewhere.example`: "", `\\elsewhere.example`: "", "https://elsewhere.example": "", "elsewhere": "",
+		"/a\r\nSet-Cookie: x=1": "", "/\t/elsewhere.example": "", "javascript:alert(1)": "", "": "", "/%zz": "",
+	} {
+		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused&return="+url.QueryEscape(back))
+		if got := response.Header.Get("Location"); got != want || (response.StatusCode != http.StatusSeeOther) != (want == "") {
+			t.Errorf("%q: %s to %q", back, response.Status, got)
+		}
+		if _, notice := get(t, address+pagePath+"notice?return="+url.QueryEscape(back), nil); strings.Contains(notice, `name="return"`) != (want != "") {
+			t.Errorf("%q is in the notice, or is not: %s", back, notice)
+		}
+	}
+
+	// What is exempt, or not this page's to ask, is not asked for.
+	for _, block := range []string{"cookie a {\n purpose p\n category statistics\n exempt\n}", "preset matomo\npreference osano", "preset opendatasoft"} {
+		if _, notice := get(t, "http://"+serve(t, false, "cookie_charter {\n"+block+"\n}")+pagePath+"notice", nil); notice != "" {
+			t.Errorf("%s: %s", block, notice)
+		}
+	}
+}
