@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -546,15 +547,22 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		data.Base = path.Base(p.path) + "/"
 	}
 	data.Style = data.Base + p.styleName
-	kept := "" // of the query, in another language
-	for _, name := range []string{"status", "at"} {
-		if value := query.Get(name); value != "" && !strings.ContainsFunc(value, func(char rune) bool { return char < '0' || char > 'z' }) {
-			kept += "&" + name + "=" + value
+	inOther := url.Values{}
+	switch status := query.Get("status"); status {
+	case statusSaved, statusUnchanged:
+		inOther.Set("status", status)
+		if at := query.Get("at"); status == statusSaved {
+			inOther.Set("at", at)
+			if !f.visitor.isOf(at) {
+				status = statusLost
+			}
 		}
+		data.Status = text.Status[status]
 	}
 	for _, other := range p.texts {
 		tag := other.tag.String()
-		data.Languages = append(data.Languages, PageLink{other.Name, tag, "?flg=" + tag + kept, other == text})
+		inOther.Set("flg", tag)
+		data.Languages = append(data.Languages, PageLink{other.Name, tag, "?" + inOther.Encode(), other == text})
 	}
 	slices.SortFunc(data.Languages, func(a, b PageLink) int { return strings.Compare(a.Language, b.Language) })
 	for _, format := range exportFormats {
@@ -573,15 +581,6 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	}
 	if given, ok := f.visitor.givenAt(time.Now()); ok && p.lifetime.unit != session {
 		data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(given.Add(time.Duration(p.lifetime.seconds())*time.Second)))
-	}
-	switch status := query.Get("status"); status {
-	case statusSaved:
-		if !f.visitor.isOf(query.Get("at")) {
-			status = statusLost
-		}
-		data.Status = text.Status[status]
-	case statusUnchanged:
-		data.Status = text.Status[status]
 	}
 	return data
 }

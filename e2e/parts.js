@@ -11,6 +11,8 @@ import { chromium } from "playwright-core";
 const here = path.dirname(fileURLToPath(import.meta.url));
 export const screenshots = path.join(here, "screenshots");
 export const root = path.dirname(here);
+// Where the pictures in the documentation are written, if that is asked for.
+export const pictures = process.env.PICTURES ? path.join(root, "docs") : screenshots;
 
 export async function freePort() {
   const server = net.createServer().listen(0, "127.0.0.1");
@@ -50,11 +52,13 @@ export async function start() {
   const caddyBinary = path.join(folder, "caddy");
   execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
 
+  const archive = path.join(folder, "archive");
+  mkdirSync(archive);
   const ports = {};
-  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT"]) ports[name] = await freePort();
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT", "PAGE_PORT"]) ports[name] = await freePort();
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
-    env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage") },
+    env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage"), ARCHIVE: archive, HERE: here },
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";
