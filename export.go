@@ -104,7 +104,7 @@ var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", 
 func (p *page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(text.Title))
-	for _, kind := range p.tables[text] {
+	for _, kind := range p.kinds[text] {
 		if len(kind.Rows) == 0 {
 			continue
 		}

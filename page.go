@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	texttemplate "text/template"
 	"time"
 	"unicode/utf8"
@@ -133,6 +134,7 @@ type PageData struct {
 	Languages           []PageLink // the page in the other languages
 	Status              string     // what became of a form post; "" if there was none
 	Kinds               []PageKind
+	Tables              template.HTML  // the part "charter-tables", of Kinds alone: it is made at load, a language each
 	Questions           []PageQuestion // one per consent key
 	CanAnswer           bool           // on this page
 	Banner              bool           // the portal's own banner asks, too
@@ -222,7 +224,8 @@ type page struct {
 	path      string   // without the slash at its end
 	texts     []*texts // the default language first, as in matcher
 	matcher   language.Matcher
-	tables    map[*texts][]PageKind
+	kinds     map[*texts][]PageKind
+	tables    map[*texts]template.HTML
 	template  *template.Template
 	header    template.HTML
 	footer    template.HTML
@@ -273,9 +276,9 @@ func newPage(h *Handler) (*page, error) {
 	if p.texts, p.matcher, err = loadLanguages(h.Language); err != nil {
 		return nil, err
 	}
-	p.tables = map[*texts][]PageKind{}
+	p.kinds = map[*texts][]PageKind{}
 	for _, text := range p.texts {
-		p.tables[text] = p.kinds(text)
+		p.kinds[text] = p.kindsIn(text)
 	}
 	if err := p.loadFiles(h.Preferences); err != nil {
 		return nil, err
@@ -369,6 +372,15 @@ func (p *page) loadFiles(preferences []PreferenceFormat) error {
 		return err
 	}
 
+	p.tables = map[*texts]template.HTML{}
+	for _, text := range p.texts {
+		var tables strings.Builder
+		data := PageData{Language: text.tag.String(), Direction: text.Direction, Text: text, Kinds: p.kinds[text]}
+		if err := p.template.ExecuteTemplate(&tables, "charter-tables", data); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
+		p.tables[text] = template.HTML(tables.String()) //nolint:gosec // the template has escaped it
+	}
 	// Whatever there is to show, the operator's template can show it.
 	if override != "" {
 		if err := p.template.Execute(&bytes.Buffer{}, p.sample(p.texts[0])); err != nil {
@@ -449,6 +461,9 @@ func (p *page) serve(f *filter) error {
 	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", method))
 }
 
+// gzipWriters are used again, as each takes most of a megabyte.
+var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
+
 // write writes a whole answer, compressed if the browser takes that: the page
 // is served before the directive `encode`.
 func (p *page) write(f *filter, contentType string, body []byte) error {
@@ -457,7 +472,9 @@ func (p *page) write(f *filter, contentType string, body []byte) error {
 	header.Add("Vary", "Accept-Encoding")
 	if slices.Contains(encode.AcceptedEncodings(f.request, []string{"gzip"}), "gzip") {
 		var compressed bytes.Buffer
-		writer := gzip.NewWriter(&compressed)
+		writer := gzipWriters.Get().(*gzip.Writer)
+		defer gzipWriters.Put(writer)
+		writer.Reset(&compressed)
 		if _, err := writer.Write(body); err != nil {
 			return err
 		}
@@ -531,7 +548,8 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		Logo:       p.Logo,
 		Header:     p.header,
 		Footer:     p.footer,
-		Kinds:      p.tables[text],
+		Kinds:      p.kinds[text],
+		Tables:     p.tables[text],
 		Questions:  p.questions(text, &f.visitor),
 		CanAnswer:  p.canAnswer,
 		Banner:     p.banner,
@@ -601,8 +619,8 @@ func (p *page) sample(text *texts) *PageData {
 	}
 }
 
-// kinds returns the four kinds with the rows of each.
-func (p *page) kinds(text *texts) []PageKind {
+// kindsIn returns the four kinds with the rows of each.
+func (p *page) kindsIn(text *texts) []PageKind {
 	kinds := make([]PageKind, 0, len(categories))
 	for _, category := range categories {
 		kind := PageKind{Name: text.Kinds[category].Name, Definition: text.Kinds[category].Definition}
