@@ -205,6 +205,19 @@ func TestArchive(t *testing.T) {
 		}
 	}
 
+	// What is there is not replaced, not even by an instance that began before.
+	a, err := openArchive(folder, "000000000000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, _ := a.find(versionOf(exported))
+	if err := a.write(kept, func() ([]byte, error) { return []byte("changed"), nil }); err != nil {
+		t.Error(err)
+	}
+	if content, err := os.ReadFile(old); err != nil || string(content) != exported || len(files()) != 2 {
+		t.Errorf("replaced by %s, %v", content, err)
+	}
+
 	// A folder that is lost does not break the page.
 	address = site("third")
 	if err := os.RemoveAll(folder); err != nil {

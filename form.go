@@ -69,11 +69,11 @@ func lead(f *filter, location string) error {
 }
 
 // isLocal tells whether a reference is a path from the root of the same site, for
-// every browser: these take "\" for "/", and drop control characters.
+// every browser: these take "\" for "/", and drop control characters, which
+// url.Parse refuses.
 func isLocal(reference string) bool {
-	parsed, err := url.Parse(reference)
-	return err == nil && strings.HasPrefix(reference, "/") && !strings.HasPrefix(reference, "//") && !strings.Contains(reference, `\`) &&
-		!hasControls(reference) && !strings.Contains(reference, "\t") && parsed.Scheme == "" && parsed.Host == ""
+	_, err := url.Parse(reference)
+	return err == nil && strings.HasPrefix(reference, "/") && !strings.HasPrefix(reference, "//") && !strings.Contains(reference, `\`)
 }
 
 // readForm returns the answers in a form post, and where to go back to.

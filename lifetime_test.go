@@ -321,3 +321,12 @@ func FuzzParseCookieDate(f *testing.F) {
 		}
 	})
 }
+
+// What is written of a duration is read as the same.
+func TestDurationString(t *testing.T) {
+	for _, want := range []string{"1 day", "2 weeks", "13 months", "1 year", "session"} {
+		if read, err := parseDuration(want); err != nil || read.String() != want {
+			t.Errorf("%s: %s, %v", want, read, err)
+		}
+	}
+}

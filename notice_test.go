@@ -48,7 +48,7 @@ func TestNotice(t *testing.T) {
 
 	for back, want := range map[string]string{
 		"/explore?q=a&b=c#d": "/explore?q=a&b=c#d", "/": "/",
-		"//elsewhere.example": "", `/\elsewhere.example`: "", `\\elsewhere.example`: "", "https://elsewhere.example": "", "elsewhere": "",
+		"//elsewhere.example": "", "///elsewhere.example": "", "/\r/elsewhere.example": "", "/\x7f": "", `/\elsewhere.example`: "", `\\elsewhere.example`: "", "https://elsewhere.example": "", "elsewhere": "",
 		"/a\r\nSet-Cookie: x=1": "", "/\t/elsewhere.example": "", "javascript:alert(1)": "", "": "", "/%zz": "",
 	} {
 		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused&return="+url.QueryEscape(back))

@@ -206,6 +206,9 @@ func TestPage(t *testing.T) {
 			t.Errorf("%s: %v", reference, style.Header)
 		}
 	}
+	if style, _ := get(t, address+pagePath+"style.css?v=old", nil); style.Header.Get("Cache-Control") != "no-cache" {
+		t.Errorf("another version of the style: %v", style.Header)
+	}
 	for path, want := range map[string]string{"/": "portal", "/terms/": "portal", "/terms/cookies-policy/x": "portal", "/terms/cookies-policyx": "portal", "/terms/cookies-policy//": "portal"} {
 		if _, got := get(t, address+path, nil); got != want {
 			t.Errorf("%s: the page took it", path)
