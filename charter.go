@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -93,6 +94,10 @@ type Cookie struct {
 	Secure   bool   `json:"secure,omitempty"`
 	HTTPOnly bool   `json:"http_only,omitempty"`
 	SameSite string `json:"same_site,omitempty"`
+
+	// Whether the cookie is only judged, counted and logged, but not withheld,
+	// shortened or removed. Default: false.
+	Monitor bool `json:"monitor,omitempty"`
 
 	limit duration // the longest lifetime that is let through
 	place string   // where the row was written
@@ -408,8 +413,16 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 // sign computes the version and the fingerprints, the latter over the texts in
 // one language: a translation asks for nothing new.
 func (c *charter) sign(language string) error {
-	sorted := slices.SortedFunc(slices.Values(c.cookies), func(a, b *Cookie) int { return slices.Compare(a.Name, b.Name) })
-	declared, err := json.Marshal(sorted)
+	var rows []Cookie
+	for _, cookie := range c.cookies {
+		row := *cookie
+		if row.Duration != "" {
+			row.Duration = strconv.Itoa(row.limit.seconds()) // whatever unit it is written in
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b Cookie) int { return slices.Compare(a.Name, b.Name) })
+	declared, err := json.Marshal(rows)
 	if err != nil {
 		return err
 	}

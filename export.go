@@ -103,7 +103,7 @@ var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", 
 // exportMarkdown returns the tables of the page, to be pasted into a back office.
 func (p *page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 	var body bytes.Buffer
-	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(text.Title))
+	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(p.title(text).Text))
 	for _, kind := range p.kinds[text] {
 		if len(kind.Rows) == 0 {
 			continue
@@ -166,5 +166,5 @@ func (p *page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 		Author     string      `json:"author"`
 		Category   string      `json:"category"`
 		Knowledges []knowledge `json:"knowledges"`
-	}{{text.Title + " – " + site, site, "cookie", known}}, "", "  ")
+	}{{p.title(text).Text + " – " + site, site, "cookie", known}}, "", "  ")
 }

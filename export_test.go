@@ -100,7 +100,7 @@ func TestExportIsACharterFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := "http://" + serve(t, false, "cookie_charter {\n charter "+path+"\n}")
-	if _, exported := get(t, again+pagePath, http.Header{"Accept": {"application/json"}}); strings.Replace(exported, versionOf(exported), versionOf(body), 1) != body {
+	if _, exported := get(t, again+pagePath, http.Header{"Accept": {"application/json"}}); exported != body {
 		t.Errorf("exported again it is %s", exported)
 	}
 }

@@ -123,7 +123,7 @@ func editHeader(header http.Header, key string, apply func(line string) (edited 
 // kept is kept as it came.
 func (f *filter) dropCookies() {
 	editHeader(f.request.Header, "Cookie", f.dropPairs)
-	if f.handler.RequestCookies != passCookies {
+	if f.handler.RequestCookies != passCookies && f.handler.Monitor != monitorEverything {
 		delete(f.request.Header, "Cookie2")
 	}
 }
@@ -162,19 +162,17 @@ func (f *filter) dropPairs(line string) (string, bool) {
 // keepsPair judges one pair of a Cookie line, and reports it.
 func (f *filter) keepsPair(pair string) bool {
 	name, _, ok := cutPair(pair)
-	judged := undeclared
+	judged, row := undeclared, (*Cookie)(nil)
 	if ok && isToken(name) {
-		judged, _ = f.handler.charter.judge(name, &f.visitor)
+		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
-	if judged == refused {
+	monitored := f.handler.monitors(row)
+	if judged == refused && !monitored {
 		f.refused = true
 	}
-	if f.handler.RequestCookies == passCookies {
-		f.handler.report("judged Cookie, passed", name, judged, nil)
-		return true
-	}
-	f.handler.report("judged Cookie", name, judged, f.handler.fromPortal)
-	return judged == allowed
+	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies
+	f.handler.report(fromBrowser, name, row, judged, keeps)
+	return keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -202,22 +200,31 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	if ok {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
-	if row != nil && row.consentKey() != "" {
+	monitored := f.handler.monitors(row)
+	if row != nil && row.consentKey() != "" && !monitored {
 		makePrivate(f.Header()) // another visitor's answer could differ
 	}
-	if judged == allowed {
-		line = f.amend(line, row)
-	} else if ok {
+	if judged != allowed && ok {
 		// A deletion is not a deposit.
 		if life, certain := readLifetime(line, f.clock); certain && life.deletes() {
-			f.handler.report("passed a deletion", name, allowed, nil)
 			return line, true
 		}
 	}
-	if judged != allowed || !f.sent { // what was kept is seen once more after it was sent
-		f.handler.report("judged Set-Cookie", name, judged, f.handler.fromBrowser)
+	keeps := judged == allowed || monitored
+	if !keeps || !f.sent { // what was kept is seen once more after it was sent
+		f.handler.report(fromPortal, name, row, judged, keeps)
 	}
-	return line, judged == allowed
+	if judged != allowed {
+		return line, keeps
+	}
+	amended := f.amend(line, row)
+	if amended != line && !f.sent {
+		f.handler.reportAmended(name, row)
+	}
+	if monitored {
+		return line, true
+	}
+	return amended, true
 }
 
 // clock returns the time from which the dates in this answer count. Browsers
@@ -252,6 +259,7 @@ func (f *filter) expire() {
 func (f *filter) addExpiries(lines []string) {
 	caddyhttp.SetVar(f.request.Context(), expiredVar, true)
 	if len(lines) > 0 {
+		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
 		makePrivate(header)
@@ -268,7 +276,7 @@ func (f *filter) refusedCookies() []refusedCookie {
 			continue
 		}
 		seen[name] = true
-		if judged, row := f.handler.charter.judge(name, &f.visitor); judged == refused {
+		if judged, row := f.handler.charter.judge(name, &f.visitor); judged == refused && !f.handler.monitors(row) {
 			cookies = append(cookies, refusedCookie{name, row})
 		}
 	}

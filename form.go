@@ -29,10 +29,17 @@ func (p *page) store(f *filter) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	query := url.Values{"status": {statusUnchanged}}
+	now := time.Now()
+	query := url.Values{"status": {statusUnchanged}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 	if len(given) > 0 {
-		now := time.Now()
-		query = url.Values{"status": {statusSaved}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
+		query.Set("status", statusSaved)
+		source := "page"
+		if back != "" {
+			source = noticeFile
+		}
+		for key, value := range given {
+			p.handler.metrics.choices.WithLabelValues(key, value.String(), source).Inc()
+		}
 		for _, cookie := range f.visitor.store(given, now) {
 			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
 		}

@@ -28,6 +28,9 @@ type storedFormat struct {
 	// Whether answers are to consent keys alone: nobody answers to a category.
 	asksEachKey bool
 
+	// Whether the cookies' names say what is in them, so that there are no others.
+	hasNames bool
+
 	// Whether answers are to one revision of the banner's texts.
 	hasRevision bool
 
@@ -59,6 +62,13 @@ type reading struct {
 	at      string            // when, if the format is written by the page
 }
 
+// time returns when the answer was given, if that is a time that can be.
+func (r *reading) time(now time.Time) (at time.Time, ok bool) {
+	milliseconds, err := strconv.ParseInt(r.at, 10, 64)
+	at = time.UnixMilli(milliseconds)
+	return at, err == nil && at.Year() > 2000 && at.Before(now.Add(24*time.Hour))
+}
+
 // A writing is what the charter page stores.
 type writing struct {
 	name    string            // of the cookie
@@ -84,7 +94,7 @@ var storedFormats = map[string]storedFormat{
 	"nhsuk":                 {cookies: []string{"nhsuk-cookie-consent"}, read: provenBy("consented")},
 	"django_cookie_consent": {cookies: []string{"cookie_consent"}, read: readDjangoCookieConsent},
 	"drupal":                {cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, read: readDrupal},
-	"complianz":             {cookies: []string{"cmplz_*"}, read: readComplianz},
+	"complianz":             {cookies: []string{"cmplz_*"}, hasNames: true, read: readComplianz},
 	"cookiebot":             {cookies: []string{"CookieConsent"}, read: readCookiebot},
 	"onetrust":              {cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, read: readOneTrust},
 	"axeptio":               {cookies: []string{"axeptio_cookies"}, read: provenBy("$$completed")},
@@ -92,9 +102,9 @@ var storedFormats = map[string]storedFormat{
 	"c15t":                  {cookies: []string{"c15t"}, read: readC15t},
 	"osano":                 {cookies: []string{"cookieconsent_status"}, read: readOsano},
 	"tcf":                   {cookies: []string{"euconsent-v2"}, read: readTCF},
-	"matomo":                {cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, read: readMatomo},
+	"matomo":                {cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, hasNames: true, read: readMatomo},
 	"cookieyes":             {cookies: []string{"cookieyes-consent"}, read: readCookieYes},
-	"symfony":               {cookies: []string{"Cookie_Category_*"}, proofs: []string{"Cookie_Consent"}, read: readSymfony},
+	"symfony":               {cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, read: readSymfony},
 }
 
 var (

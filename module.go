@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2"
@@ -99,12 +98,16 @@ type Handler struct {
 	// none; the file is not served.
 	GPC string `json:"gpc,omitempty"`
 
-	charter     *charter
-	page        *page
-	fromBrowser withheld
-	fromPortal  withheld
-	unreadable  map[string]prometheus.Counter // preferences, by format
-	logger      *zap.Logger
+	// What is only judged, counted and logged, but not enforced: `everything`,
+	// or `undeclared`, for cookies that no row declares. Of what is monitored,
+	// nothing is withheld, shortened or removed. Rows can be monitored one by
+	// one, too. Default: nothing is.
+	Monitor string `json:"monitor,omitempty"`
+
+	charter *charter
+	page    *page
+	metrics *metrics
+	logger  *zap.Logger
 }
 
 // CaddyModule returns the Caddy module information.
@@ -148,10 +151,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.page, err = newPage(h); err != nil {
 		return err
 	}
-	if h.fromBrowser, h.fromPortal, err = newWithheld(ctx.GetMetricsRegistry()); err != nil {
-		return err
-	}
-	if h.unreadable, err = newUnreadable(ctx.GetMetricsRegistry()); err != nil {
+	if h.metrics, err = newMetrics(ctx.GetMetricsRegistry(), h.charter); err != nil {
 		return err
 	}
 	h.logLoaded(ctx)
@@ -163,6 +163,18 @@ const (
 	passCookies      = "pass"
 	declareDurations = "declare"
 )
+
+// What can be monitored.
+const (
+	monitorEverything = "everything"
+	monitorUndeclared = "undeclared"
+)
+
+// monitors tells whether verdicts of a row, nil for undeclared cookies, are only
+// reported.
+func (h *Handler) monitors(row *Cookie) bool {
+	return h.Monitor == monitorEverything || row == nil && h.Monitor == monitorUndeclared || row != nil && row.Monitor
+}
 
 // validateOptions returns the first option with a value that cannot be used.
 // An option that is not given has none.
@@ -178,6 +190,9 @@ func (h *Handler) validateOptions() error {
 	}
 	if !slices.Contains([]string{"", "enforce", declareDurations}, h.Durations) {
 		return fmt.Errorf("unknown durations %q; use enforce or declare", h.Durations)
+	}
+	if !slices.Contains([]string{"", monitorEverything, monitorUndeclared}, h.Monitor) {
+		return fmt.Errorf("unknown monitor %q; use everything or undeclared", h.Monitor)
 	}
 	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == gpcPath {
 		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
@@ -357,6 +372,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        secure
 //	        http_only
 //	        same_site Strict|Lax|None
+//	        monitor
 //	    }
 //	    updated         <date>
 //	    page [<path>] {
@@ -378,6 +394,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    }
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
+//	    monitor         [everything|undeclared]
 //	    gpc             <date>
 //	}
 //
@@ -426,6 +443,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("%s already specified", subdirective)
 			}
 			if !d.AllArgs(value) {
+				return d.ArgErr()
+			}
+		case "monitor":
+			if h.Monitor != "" {
+				return d.Err("monitor already specified")
+			}
+			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
 				return d.ArgErr()
 			}
 		case "page":

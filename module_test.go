@@ -99,6 +99,8 @@ func TestLoadErrors(t *testing.T) {
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","domain":"example.fr."}]}`:       `unusable domain "example.fr."`,
 		`{"cookies":[{"name":"__Host-a","purpose":"p","category":"necessary","domain":"example.fr"}]}`: `"__Host-a" can have no domain`,
 		`{"cookies":[{"name":"a","purpose":"p","category":"necessary","same_site":"None"}]}`:           "browsers refuse SameSite=None without Secure; add secure",
+		`{"monitor":"rows"}`:                                                                           `unknown monitor "rows"; use everything or undeclared`,
+		`{"preferences":[{"format":"matomo","cookie":"x"}]}`:                                           "the cookies of the preference format matomo have their own names; name none",
 		`{"updated":"yesterday"}`:                                                                      `unreadable date "yesterday"`,
 		`{"page":{"path":"terms"}}`:                                                                    `"terms" is no path for the page`,
 		`{"page":{"path":"/"}}`:                                                                        `"/" is no path for the page`,
@@ -190,8 +192,10 @@ func TestMetricsAndLogs(t *testing.T) {
 		// The request for the metrics withholds four more.
 		_, metrics := get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
 		for _, want := range []string{
-			`caddy_cookie_charter_withheld_cookies_total{from="browser",verdict="refused"} 6`,
-			`caddy_cookie_charter_withheld_cookies_total{from="browser",verdict="undeclared"} 18`,
+			`caddy_cookie_charter_cookies_total{cookie="_pk_id.<site>.<hash>",effect="withheld",from="portal",verdict="refused"} 6`,
+			`caddy_cookie_charter_cookies_total{cookie="none",effect="withheld",from="portal",verdict="undeclared"} 18`,
+			`caddy_cookie_charter_cookies_total{cookie="sessionid",effect="kept",from="portal",verdict="allowed"} 6`,
+			`caddy_cookie_charter_cookies_total{cookie="cookies_preferences",effect="kept",from="browser",verdict="allowed"} 6`,
 		} {
 			if !strings.Contains(metrics, want+"\n") {
 				t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter.*`).FindAllString(metrics, -1))
@@ -206,10 +210,10 @@ func TestMetricsAndLogs(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		`"msg":"judged Set-Cookie","cookie":"sessionid","verdict":"allowed"`,
-		`"msg":"judged Set-Cookie","cookie":"_pk_id.1","verdict":"refused"`,
-		`"msg":"judged Set-Cookie","cookie":"AWSALB","verdict":"undeclared"`,
-		`"msg":"judged Set-Cookie","cookie":"","verdict":"undeclared"`,
+		`"msg":"judged a cookie","from":"portal","cookie":"sessionid","verdict":"allowed","kept":true`,
+		`"msg":"judged a cookie","from":"portal","cookie":"_pk_id.1","verdict":"refused","kept":false`,
+		`"msg":"judged a cookie","from":"portal","cookie":"AWSALB","verdict":"undeclared","kept":false`,
+		`"msg":"judged a cookie","from":"portal","cookie":"","verdict":"undeclared","kept":false`,
 		`"msg":"charter loaded"`,
 	} {
 		if !bytes.Contains(logs, []byte(want)) {

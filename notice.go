@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -20,9 +21,20 @@ type noticeData struct {
 	Return              string
 }
 
-// encodeBraces keeps a reference that a visitor has chosen from being taken for
-// a template's action, where the notice is put into one.
-var encodeBraces = strings.NewReplacer("{", "%7B", "}", "%7D")
+// encodeReference encodes all of a reference but letters, digits and what is
+// common in URLs: where the notice is put into a template, nothing that a
+// visitor has chosen may be taken for the template's own code.
+func encodeReference(reference string) string {
+	var encoded strings.Builder
+	for _, char := range []byte(reference) {
+		if char >= 'a' && char <= 'z' || char >= 'A' && char <= 'Z' || char >= '0' && char <= '9' || strings.IndexByte("/?&=%+:@,;#.-_~", char) >= 0 {
+			encoded.WriteByte(char)
+		} else {
+			fmt.Fprintf(&encoded, "%%%02X", char)
+		}
+	}
+	return encoded.String()
+}
 
 // showNotice writes a fragment of HTML that asks for an answer, for portals to
 // put into their pages; it is empty if there is nothing to ask.
@@ -33,7 +45,7 @@ func (p *page) showNotice(f *filter) error {
 		text := p.language(r)
 		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(originalURL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
 		if back := r.URL.Query().Get(returnField); isLocal(back) {
-			data.Return = encodeBraces.Replace(back)
+			data.Return = encodeReference(back)
 		}
 		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)

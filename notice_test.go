@@ -60,6 +60,22 @@ func TestNotice(t *testing.T) {
 		}
 	}
 
+	// Whatever the template's delimiters are, what a visitor sends is no code.
+	address = "http://" + serve(t, false, `
+		cookie_charter {
+			preset matomo
+		}
+		route {
+			templates {
+				between [[ ]]
+			}
+			header Content-Type text/html
+			respond `+"`"+`[[httpInclude (printf "/terms/cookies-policy/notice?return=%s" (.OriginalReq.URL.RequestURI | urlquery))]]`+"`"+`
+		}`)
+	if _, page := get(t, address+"/?q=[[now|len]]&r=('%3C%ff%C3%A9')%20$|<%x%>", nil); !strings.Contains(page, `value="/?q=%5B%5Bnow%7Clen%5D%5D&amp;r=%28%27%3C%ff%C3%A9%27%29%20%24%7C%3C%x%%3E"`) {
+		t.Errorf("with other delimiters: %s", page)
+	}
+
 	// What is exempt, or not this page's to ask, is not asked for.
 	for _, block := range []string{"cookie a {\n purpose p\n category statistics\n exempt\n}", "preset matomo\npreference osano", "preset opendatasoft"} {
 		if _, notice := get(t, "http://"+serve(t, false, "cookie_charter {\n"+block+"\n}")+pagePath+"notice", nil); notice != "" {

@@ -2,55 +2,85 @@ package cookiecharter
 
 import (
 	"errors"
+	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 )
 
-// withheld counts the cookies that were withheld in one direction, by verdict.
-// The counters are resolved at load, as looking them up takes longer than
-// judging a cookie.
-type withheld map[verdict]prometheus.Counter
+// A direction is where a cookie came from.
+type direction int
 
-func newWithheld(registry *prometheus.Registry) (fromBrowser, fromPortal withheld, err error) {
-	vector, err := register(registry, prometheus.CounterOpts{
-		Name: "withheld_cookies_total",
-		Help: "Cookies that did not go to the browser (Set-Cookie lines) or to the portal (pairs of Cookie), by verdict: undeclared (or unreadable), refused (or unanswered).",
-	}, "from", "verdict")
-	if err != nil {
-		return nil, nil, err
-	}
-	resolve := func(from string) withheld {
-		return withheld{
-			undeclared: vector.WithLabelValues(from, string(undeclared)),
-			refused:    vector.WithLabelValues(from, string(refused)),
-		}
-	}
-	return resolve("browser"), resolve("portal"), nil
+const (
+	fromBrowser direction = iota // in a request, on its way to the portal
+	fromPortal                   // in a Set-Cookie line, on its way to the browser
+)
+
+// What the directions are called in metrics and logs.
+var directions = [...]string{"browser", "portal"}
+
+// Verdicts and effects in the order of the counters.
+var (
+	verdicts = [...]verdict{allowed, undeclared, refused}
+	effects  = [...]string{"withheld", "kept"}
+)
+
+// rowCounters are the counters of one row, by direction, verdict and effect.
+// Looking one up takes longer than judging a cookie, so each is looked up once,
+// and only when it counts something: a charter can have thousands of rows.
+type rowCounters [len(directions)][len(verdicts)][len(effects)]atomic.Pointer[prometheus.Counter]
+
+// metrics are what the handler counts.
+type metrics struct {
+	cookies    *prometheus.CounterVec
+	amended    *prometheus.CounterVec
+	unreadable map[string]prometheus.Counter // by format
+	expiries   prometheus.Counter
+	views      prometheus.Counter
+	choices    *prometheus.CounterVec
+
+	rows       map[*Cookie]*rowCounters
+	undeclared rowCounters
 }
 
-// newUnreadable returns a counter of unreadable preferences for each format.
-func newUnreadable(registry *prometheus.Registry) (map[string]prometheus.Counter, error) {
-	vector, err := register(registry, prometheus.CounterOpts{
-		Name: "unreadable_preferences_total",
-		Help: "Stored preferences that could not be read and so count as unanswered, by format.",
-	}, "format")
-	if err != nil {
+func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
+	m := &metrics{unreadable: map[string]prometheus.Counter{}, rows: map[*Cookie]*rowCounters{}}
+	for _, row := range c.cookies {
+		m.rows[row] = new(rowCounters)
+	}
+	var unreadable, expiries, views *prometheus.CounterVec
+	var failures []error
+	for _, counter := range []struct {
+		vector     **prometheus.CounterVec
+		name, help string
+		labels     []string
+	}{
+		{&m.cookies, "cookies_total", "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}},
+		{&m.amended, "amended_cookies_total", "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}},
+		{&unreadable, "unreadable_preferences_total", "Stored preferences that could not be read and so count as unanswered, by format.", []string{"format"}},
+		{&expiries, "expiries_total", "Set-Cookie lines that were added to remove refused cookies from browsers.", nil},
+		{&views, "page_views_total", "Charter pages that were shown.", nil},
+		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
+	} {
+		var err error
+		*counter.vector, err = register(registry, counter.name, counter.help, counter.labels)
+		failures = append(failures, err)
+	}
+	if err := errors.Join(failures...); err != nil {
 		return nil, err
 	}
-	counters := map[string]prometheus.Counter{}
 	for format := range storedFormats {
-		counters[format] = vector.WithLabelValues(format)
+		m.unreadable[format] = unreadable.WithLabelValues(format)
 	}
-	return counters, nil
+	m.expiries, m.views = expiries.WithLabelValues(), views.WithLabelValues()
+	return m, nil
 }
 
 // register registers a counter, or finds the one that another site's handler
 // has registered.
-func register(registry *prometheus.Registry, options prometheus.CounterOpts, labels ...string) (*prometheus.CounterVec, error) {
-	options.Namespace, options.Subsystem = "caddy", "cookie_charter"
-	vector := prometheus.NewCounterVec(options, labels)
+func register(registry *prometheus.Registry, name, help string, labels []string) (*prometheus.CounterVec, error) {
+	vector := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "caddy", Subsystem: "cookie_charter", Name: name, Help: help}, labels)
 	if err := registry.Register(vector); err != nil {
 		registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
 		if !ok {
@@ -61,12 +91,44 @@ func register(registry *prometheus.Registry, options prometheus.CounterOpts, lab
 	return vector, nil
 }
 
-// report counts a verdict, if there are counters, and logs it; never a value.
-func (h *Handler) report(message, name string, judged verdict, counters withheld) {
-	if judged != allowed && counters != nil {
-		counters[judged].Inc()
+// count counts a verdict.
+func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool) {
+	counters, label := &m.undeclared, "none"
+	if row != nil {
+		counters, label = m.rows[row], row.Name[0]
 	}
-	if c := h.logger.Check(zapcore.DebugLevel, message); c != nil {
-		c.Write(zap.String("cookie", name), zap.String("verdict", string(judged)))
+	verdictIndex, effect := 0, 0
+	for i, known := range verdicts {
+		if known == judged {
+			verdictIndex = i
+		}
+	}
+	if keeps {
+		effect = 1
+	}
+	place := &counters[from][verdictIndex][effect]
+	counter := place.Load()
+	if counter == nil {
+		resolved := m.cookies.WithLabelValues(directions[from], label, string(judged), effects[effect])
+		counter = &resolved
+		place.Store(counter)
+	}
+	(*counter).Inc()
+}
+
+// report counts and logs a verdict; never a value.
+func (h *Handler) report(from direction, name string, row *Cookie, judged verdict, keeps bool) {
+	h.metrics.count(from, row, judged, keeps)
+	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
+		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))
+	}
+}
+
+// reportAmended counts and logs that a kept line leaves otherwise than it came,
+// or would have.
+func (h *Handler) reportAmended(name string, row *Cookie) {
+	h.metrics.amended.WithLabelValues(row.Name[0]).Inc()
+	if c := h.logger.Check(zapcore.DebugLevel, "amended a cookie"); c != nil {
+		c.Write(zap.String("cookie", name), zap.Bool("monitored", h.monitors(row)))
 	}
 }

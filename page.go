@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -16,11 +17,11 @@ import (
 	"strings"
 	"sync"
 	texttemplate "text/template"
+	"text/template/parse"
 	"time"
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
-	"go.uber.org/zap"
 	"golang.org/x/text/language"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -84,6 +85,9 @@ const (
 	noticeStyleFile = "notice.css"
 	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+	// maxStatus is how long what a form post did is told.
+	maxStatus = 10 * time.Minute
+
 	// maxTurns is how many detours a withdrawal takes, for removals that its
 	// answer had no room for.
 	maxTurns = 8
@@ -143,6 +147,7 @@ type PageData struct {
 	Given               string         // when the stored answers were given and until when they hold; "" if there are none
 	Cookies             []PageCookie   // what the browser sent
 	Promises            []string
+	Monitored           string // that it is not enforced yet; "" if it is
 	Version             string
 	Updated             *PageDate
 	Versions            []PageVersion // that were served before
@@ -213,13 +218,14 @@ type asset struct {
 // A page shows the charter and stores the visitor's preference.
 type page struct {
 	Page
+	handler   *Handler
 	charter   *charter
 	canAnswer bool     // with the form; else the preference is a banner's to write
 	banner    bool     // asks, too
 	manage    []string // links to where else a choice can be changed
 	promises  []string // keys of texts.Promises
+	monitored string   // key of texts.Monitored; "" if all is enforced
 	enforces  bool     // the durations
-	passes    bool     // all cookies to the portal
 	lifetime  duration // of the stored preference
 	path      string   // without the slash at its end
 	texts     []*texts // the default language first, as in matcher
@@ -232,7 +238,6 @@ type page struct {
 	styleName string // with its version
 	assets    map[string]asset
 	archive   *archive
-	logger    *zap.Logger
 	origins   *http.CrossOriginProtection
 }
 
@@ -241,9 +246,8 @@ func newPage(h *Handler) (*page, error) {
 		Page:     h.Page,
 		charter:  h.charter,
 		enforces: h.Durations != declareDurations,
-		passes:   h.RequestCookies == passCookies,
+		handler:  h,
 		path:     strings.TrimSuffix(h.Page.Path, "/"),
-		logger:   h.logger,
 		origins:  http.NewCrossOriginProtection(),
 	}
 	for i := range h.Preferences {
@@ -256,18 +260,25 @@ func newPage(h *Handler) (*page, error) {
 			continue
 		}
 		lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0]))
+		preference.lifetime = lifetime
 		if !p.canAnswer || lifetime.seconds() < p.lifetime.seconds() {
 			p.lifetime = lifetime
 		}
 		p.canAnswer = true
 	}
 	p.promises = []string{"set"}
-	if !p.passes {
+	if h.RequestCookies != passCookies {
 		p.promises = append(p.promises, "requests")
 	}
 	p.promises = append(p.promises, "expiries")
 	if p.enforces {
 		p.promises = append(p.promises, "durations")
+	}
+	switch {
+	case h.Monitor == monitorEverything:
+		p.promises, p.monitored = nil, "everything"
+	case h.Monitor != "" || slices.ContainsFunc(h.charter.cookies, func(row *Cookie) bool { return row.Monitor }):
+		p.monitored = "some"
 	}
 	if err := h.checkRoom(); err != nil {
 		return nil, err
@@ -309,7 +320,7 @@ func (h *Handler) checkRoom() error {
 
 // loadFiles reads the files of the page: its own, and the operator's.
 func (p *page) loadFiles(preferences []PreferenceFormat) error {
-	read := func(name string, into *template.HTML) error {
+	read := func(option, name string, into *template.HTML) error {
 		if name == "" {
 			return nil
 		}
@@ -318,24 +329,22 @@ func (p *page) loadFiles(preferences []PreferenceFormat) error {
 			err = errors.New("the file is not in UTF-8; save it in that encoding")
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s for the page: %w", name, err)
+			return fmt.Errorf("the %s of the page: %w; name a file that Caddy can read", option, err)
 		}
 		*into = template.HTML(content) //nolint:gosec // the operator's own, to be put in as it is
 		return nil
 	}
 	var override template.HTML
-	for name, into := range map[string]*template.HTML{p.Header: &p.header, p.Footer: &p.footer, p.Template: &override} {
-		if err := read(name, into); err != nil {
-			return err
-		}
+	err := cmp.Or(read("header", p.Header, &p.header), read("footer", p.Footer, &p.footer), read("template", p.Template, &override))
+	if err != nil {
+		return err
 	}
-	var err error
 	if p.template, err = template.ParseFS(pageFiles, "page/*.html"); err != nil {
 		return err
 	}
 	p.template = p.template.Lookup("page.html")
 	if override != "" {
-		if p.template, err = p.template.Parse(string(override)); err != nil {
+		if err := p.override(string(override)); err != nil {
 			return fmt.Errorf("%w, in %s", err, p.Template)
 		}
 	}
@@ -388,6 +397,35 @@ func (p *page) loadFiles(preferences []PreferenceFormat) error {
 		}
 	}
 	return nil
+}
+
+// override puts the operator's template in the place of the page's own, or of
+// those of its parts that it defines.
+func (p *page) override(text string) error {
+	own, err := template.New("page.html").Parse(text)
+	if err != nil {
+		return err
+	}
+	var parts, known []string
+	for _, part := range p.template.Templates() {
+		if strings.HasPrefix(part.Name(), "charter-") {
+			known = append(known, part.Name())
+		}
+	}
+	for _, part := range own.Templates() {
+		if slices.Contains(known, part.Name()) {
+			parts = append(parts, part.Name())
+		} else if strings.HasPrefix(part.Name(), "charter-") {
+			slices.Sort(known)
+			return fmt.Errorf("the page has no part %q; define some of %s", part.Name(), strings.Join(known, ", "))
+		}
+	}
+	isPage := own.Tree != nil && !parse.IsEmptyTree(own.Tree.Root)
+	if isPage && len(parts) > 0 && !strings.Contains(strings.ToLower(text), "<!doctype") {
+		return fmt.Errorf("the template defines %s, and has text outside of it, which would be the whole page; remove that text, or write a page that begins with <!DOCTYPE html>", strings.Join(parts, ", "))
+	}
+	p.template, err = p.template.Parse(text)
+	return err
 }
 
 // newScript returns the script that copies what banners keep in local storage,
@@ -510,7 +548,7 @@ func (p *page) show(f *filter) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.language(r)
 	if p.archive != nil {
-		p.archive.keep(p.exportJSON, p.logger)
+		p.archive.keep(p.exportJSON, p.handler.logger)
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(f, version)
 		}
@@ -528,6 +566,7 @@ func (p *page) show(f *filter) error {
 	if err := p.template.Execute(&body, data); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
+	p.handler.metrics.views.Inc()
 	header.Set("Content-Language", data.Language)
 	header.Set("Content-Security-Policy", pagePolicy)
 	header.Set("Referrer-Policy", "same-origin")
@@ -542,7 +581,7 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		Language:   text.tag.String(),
 		Direction:  text.Direction,
 		Text:       text,
-		Title:      PageText{Text: text.Title},
+		Title:      p.title(text),
 		Site:       scheme(r) + "://" + r.Host,
 		Stylesheet: p.Stylesheet,
 		Logo:       p.Logo,
@@ -556,10 +595,8 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		Manage:     p.manage,
 		Kept:       text.duration(p.lifetime),
 		Cookies:    p.cookies(text, &f.visitor),
+		Monitored:  text.Monitored[p.monitored],
 		Version:    p.charter.version,
-	}
-	if len(p.Title) > 0 {
-		data.Title = p.in(text, p.Title)
 	}
 	if !strings.HasSuffix(r.URL.Path, "/") {
 		data.Base = path.Base(p.path) + "/"
@@ -568,12 +605,16 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	inOther := url.Values{}
 	switch status := query.Get("status"); status {
 	case statusSaved, statusUnchanged:
+		// Only what was just done is told: the address may come back later.
+		stored := reading{at: query.Get("at")}
+		at, ok := stored.time(time.Now())
+		if !ok || time.Since(at) > maxStatus {
+			break
+		}
 		inOther.Set("status", status)
-		if at := query.Get("at"); status == statusSaved {
-			inOther.Set("at", at)
-			if !f.visitor.isOf(at) {
-				status = statusLost
-			}
+		inOther.Set("at", stored.at)
+		if status == statusSaved && !f.visitor.isSince(at) {
+			status = statusLost
 		}
 		data.Status = text.Status[status]
 	}
@@ -598,7 +639,9 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		}
 	}
 	if given, ok := f.visitor.givenAt(time.Now()); ok && p.lifetime.unit != session {
-		data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(given.Add(time.Duration(p.lifetime.seconds())*time.Second)))
+		if until := given.Add(time.Duration(p.lifetime.seconds()) * time.Second); until.After(time.Now()) {
+			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
+		}
 	}
 	return data
 }
@@ -614,7 +657,7 @@ func (p *page) sample(text *texts) *PageData {
 		Questions: []PageQuestion{{"key", []PageText{word, word}, "kind", Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
 		Cookies:  []PageCookie{{"a", true, word, string(refused), "outcome"}, {}},
-		Promises: []string{"promise"}, Version: "version", Updated: &PageDate{"2026-11-21", "words"},
+		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &PageDate{"2026-11-21", "words"},
 		Versions: []PageVersion{{"version", PageDate{"2026-11-21", "words"}}}, Exports: link,
 	}
 }
@@ -707,7 +750,11 @@ func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
 			judged, row = p.charter.judge(name, visitor)
 		}
 		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: string(judged), Outcome: text.Outcomes[string(judged)]}
-		if p.passes && judged != allowed {
+		monitored := p.handler.monitors(row)
+		switch {
+		case judged == refused && monitored:
+			cookie.Outcome = text.Outcomes["refused_monitored"]
+		case judged != allowed && (monitored || p.handler.RequestCookies == passCookies):
 			cookie.Outcome = text.Outcomes[string(judged)+"_passed"]
 		}
 		if row != nil {
@@ -726,6 +773,14 @@ func (p *page) in(text *texts, t Text) PageText {
 		language = ""
 	}
 	return PageText{found, language}
+}
+
+// title returns the page's title.
+func (p *page) title(text *texts) PageText {
+	if len(p.Title) > 0 {
+		return p.in(text, p.Title)
+	}
+	return PageText{Text: text.Title}
 }
 
 // scheme returns the scheme of the URL as the visitor sees it.

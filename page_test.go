@@ -71,7 +71,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the status %s", name, status)
 			}
 		}
-		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed"} {
+		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed", "refused_monitored"} {
 			if loaded.Outcomes[key] == "" {
 				t.Errorf("%s lacks the outcome %s", name, key)
 			}
@@ -262,10 +262,11 @@ func TestFallbackLanguages(t *testing.T) {
 // The switcher keeps what the visitor was told.
 func TestLanguageSwitcher(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)
-	_, page := get(t, address+pagePath+"?flg=fr&status=saved&at=123&x=%22%3E", nil)
+	at := fmt.Sprint(time.Now().UnixMilli())
+	_, page := get(t, address+pagePath+"?flg=fr&status=saved&at="+at+"&x=%22%3E", nil)
 	for _, want := range []string{
-		`<li><a href="?at=123&amp;flg=de&amp;status=saved" lang="de" hreflang="de">Deutsch</a></li>`,
-		`<li><a href="?at=123&amp;flg=fr&amp;status=saved" lang="fr" hreflang="fr" aria-current="true">Français</a></li>`,
+		`<li><a href="?at=` + at + `&amp;flg=de&amp;status=saved" lang="de" hreflang="de">Deutsch</a></li>`,
+		`<li><a href="?at=` + at + `&amp;flg=fr&amp;status=saved" lang="fr" hreflang="fr" aria-current="true">Français</a></li>`,
 		`<link rel="alternate" hreflang="ar" href="?flg=ar">`,
 	} {
 		if !strings.Contains(page, want) {
@@ -283,7 +284,9 @@ func TestLanguageSwitcher(t *testing.T) {
 // The visitor sees which cookies came with the request, and never a value.
 func TestVisitorsOwnView(t *testing.T) {
 	const secret = "S3cr3t"
-	header := http.Header{"Accept-Language": {"en"}, "Cookie": {"sessionid=" + secret + "; _ga=" + secret + "; _pk_id.1.1=" + secret + "; " + secret + "; =" + secret + "; a b=" + secret + "; <b>=" + secret + "; sessionid=" + secret + "; cookies_preferences={\"matomo\":true,\"timestamp\":1795308590967}; " + strings.Repeat("x", 500) + "=1"}}
+	given := time.Now().UTC()
+	until := given.Add(15778476 * time.Second)
+	header := http.Header{"Accept-Language": {"en"}, "Cookie": {"sessionid=" + secret + "; _ga=" + secret + "; _pk_id.1.1=" + secret + "; " + secret + "; =" + secret + "; a b=" + secret + "; <b>=" + secret + "; sessionid=" + secret + "; cookies_preferences={\"matomo\":true,\"timestamp\":" + fmt.Sprint(given.UnixMilli()) + "}; " + strings.Repeat("x", 500) + "=1"}}
 	for options, want := range map[string]map[string]string{
 		"":                     {"sessionid": "It reaches the portal.", "_pk_id.1.1": "It reaches the portal.", "_ga": "It does not reach the portal, and", "without a name": "It stays in your browser", "a b": "It stays in your browser", "&lt;b&gt;": "It stays in your browser", strings.Repeat("x", maxName): "It stays"},
 		"request_cookies pass": {"sessionid": "It reaches the portal.", "_ga": "It reaches the portal all the same, and", "without a name": "It reaches the portal all the same."},
@@ -300,7 +303,7 @@ func TestVisitorsOwnView(t *testing.T) {
 		if strings.Count(mine, ">sessionid<") != 1 || strings.Contains(page, secret) || strings.Contains(page, strings.Repeat("x", maxName+1)) {
 			t.Error("twice, a value, or a name without end")
 		}
-		if want := "Your answers were given on 22 November 2026 and hold until 23 May 2027."; !strings.Contains(page, want) {
+		if want := "Your answers were given on " + given.Format("2 January 2006") + " and hold until " + until.Format("2 January 2006") + "."; !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}
 	}
@@ -320,12 +323,14 @@ func TestVisitorsOwnView(t *testing.T) {
 func TestPageFiles(t *testing.T) {
 	folder := t.TempDir()
 	files := map[string]string{
-		"header.html": `<header id="top"><a href="/">Portal & more</a></header>`,
-		"part.html":   `{{define "charter-promises"}}<p id="own">{{len .Promises}} {{.Text.PromiseTitle}}</p>{{end}}`,
-		"whole.html":  `<!DOCTYPE html><title>{{.Title.Text}}</title>{{.Header}}{{range .Kinds}}{{range .Rows}}{{range .Names}}<i>{{.}}</i>{{end}}{{end}}{{end}}{{.Footer}}`,
-		"broken.html": `{{range .Kinds}}`,
-		"wrong.html":  `{{range .Kinds}}{{.Rowz}}{{end}}`,
-		"latin1.html": "caf\xe9",
+		"header.html":  `<header id="top"><a href="/">Portal & more</a></header>`,
+		"part.html":    `{{define "charter-promises"}}<p id="own">{{len .Promises}} {{.Text.PromiseTitle}}</p>{{end}}`,
+		"whole.html":   `<!DOCTYPE html><title>{{.Title.Text}}</title>{{.Header}}{{range .Kinds}}{{range .Rows}}{{range .Names}}<i>{{.}}</i>{{end}}{{end}}{{end}}{{.Footer}}`,
+		"comment.html": "<!-- Ours -->\n{{define `charter-promises`}}OK{{end}}",
+		"missing.html": `{{define "charter-promisses"}}OK{{end}}`,
+		"broken.html":  `{{range .Kinds}}`,
+		"wrong.html":   `{{range .Kinds}}{{.Rowz}}{{end}}`,
+		"latin1.html":  "caf\xe9",
 	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
@@ -350,7 +355,8 @@ func TestPageFiles(t *testing.T) {
 		}
 	}
 	for options, want := range map[string]string{
-		"header @none.html": "none.html for the page", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz",
+		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz",
+		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-languages, charter-mine`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)
@@ -360,6 +366,20 @@ func TestPageFiles(t *testing.T) {
 	_, dsfr := get(t, "http://"+serve(t, false, page("theme dsfr"))+pagePath+"style.css", nil)
 	if neutral == dsfr || !strings.Contains(dsfr, "Marianne") || !strings.Contains(dsfr, ".charter-table") {
 		t.Error("the themes are the same")
+	}
+}
+
+// A date is as people write it.
+func TestDates(t *testing.T) {
+	day := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
+	for name, want := range map[string]string{"fr": "1er janvier 2027", "en": "1 January 2027", "de": "1. Januar 2027", "ca": "1 de gener de 2027"} {
+		loaded, err := loadTexts(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := loaded.date(day); got != want {
+			t.Errorf("%s: %s", name, got)
+		}
 	}
 }
 
@@ -525,10 +545,26 @@ func TestForm(t *testing.T) {
 			}
 		}
 	}
-	for _, cookies := range []string{"", stored, `cookies_preferences={"timestamp":2}; ` + stored} {
-		_, page := get(t, address+pagePath+"?flg=en&status=saved&at=2", http.Header{"Cookie": {cookies}})
-		if !strings.Contains(page, "Your choices were not kept") {
-			t.Errorf("claims to have saved what the browser did not keep, with %s", cookies)
+	stamped := func(at time.Time) string {
+		return fmt.Sprintf(`cookies_preferences={"matomo":true,"timestamp":%d}`, at.UnixMilli())
+	}
+	now := time.Now()
+	for cookies, want := range map[string]string{
+		"":     "Your choices were not kept",
+		stored: "Your choices were not kept",
+		stamped(now.Add(-time.Second)) + "; " + stamped(now): "Your choices were not kept",
+		stamped(now): "Your choices have been saved",
+		stamped(now.Add(time.Second)) + "; " + stamped(now): "Your choices have been saved",
+	} {
+		_, page := get(t, address+pagePath+"?flg=en&status=saved&at="+fmt.Sprint(now.UnixMilli()), http.Header{"Cookie": {cookies}})
+		if !strings.Contains(page, want) {
+			t.Errorf("does not say %s with %s", want, cookies)
+		}
+	}
+	// An address that comes back later tells nothing of what was done long ago.
+	for _, at := range []string{"", "x", "2", fmt.Sprint(now.Add(-time.Hour).UnixMilli()), fmt.Sprint(now.Add(48 * time.Hour).UnixMilli())} {
+		if _, page := get(t, address+pagePath+"?flg=en&status=saved&at="+at, nil); strings.Contains(page, "charter-status") {
+			t.Errorf("tells of %q", at)
 		}
 	}
 	_, page := get(t, address+pagePath+"?flg=en&status=%3Cb%3E", nil)

@@ -49,6 +49,8 @@ type PreferenceFormat struct {
 	// the charter page's path, which the portal's pages have to load, copies it
 	// to the cookie. Default: none.
 	LocalStorage string `json:"local_storage,omitempty"`
+
+	lifetime duration // of what the charter page writes
 }
 
 const (
@@ -71,7 +73,7 @@ func (p *PreferenceFormat) validate() error {
 	if p.Cookie == "" && len(format.cookies) == 0 {
 		return fmt.Errorf("the preference format %s has no usual cookie; name it", p.Format)
 	}
-	if p.Cookie != "" && len(format.cookies) > 0 && strings.HasSuffix(format.cookies[0], "*") {
+	if p.Cookie != "" && format.hasNames {
 		return fmt.Errorf("the cookies of the preference format %s have their own names; name none", p.Format)
 	}
 	if p.Format == charterFormat && len(p.Keys) > 0 {
@@ -80,7 +82,7 @@ func (p *PreferenceFormat) validate() error {
 	if p.Revision != 0 && !format.hasRevision {
 		return fmt.Errorf("the preference format %s knows no revision; remove it", p.Format)
 	}
-	if p.LocalStorage != "" && (p.Format == charterFormat || len(p.cookies()) != 1 || strings.HasSuffix(p.cookies()[0], "*")) {
+	if p.LocalStorage != "" && (p.Format == charterFormat || len(p.cookies()) != 1 || format.hasNames) {
 		return fmt.Errorf("nothing is known to keep the preference format %s in local storage as one item; remove local_storage", p.Format)
 	}
 	if manage, err := url.Parse(p.Manage); err != nil || p.Manage != "" && manage.Scheme != "http" && manage.Scheme != "https" && !strings.HasPrefix(p.Manage, "/") {
@@ -263,6 +265,10 @@ func (p *preference) decode() [][]reading {
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
 			}
+			if at, ok := read.time(time.Now()); ok && format.isOver(at) {
+				// A grant ends; a refusal does not need to.
+				maps.DeleteFunc(read.answers, func(_ string, given answer) bool { return given == answerGranted })
+			}
 			p.readings[i] = append(p.readings[i], read)
 		}
 	}
@@ -272,6 +278,12 @@ func (p *preference) decode() [][]reading {
 // isWritten tells whether the charter page writes it.
 func (p *PreferenceFormat) isWritten() bool {
 	return storedFormats[p.Format].write != nil && p.LocalStorage == ""
+}
+
+// isOver tells whether an answer that the page wrote has been kept for as long as
+// the page says; a browser's cookie can be renewed by the portal.
+func (p *PreferenceFormat) isOver(at time.Time) bool {
+	return p.isWritten() && p.lifetime.seconds() > 0 && time.Since(at) > time.Duration(p.lifetime.seconds())*time.Second
 }
 
 // keysOf returns the banner's keys for a consent key.
@@ -335,8 +347,7 @@ func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
 			continue
 		}
 		for _, read := range copies {
-			milliseconds, err := strconv.ParseInt(read.at, 10, 64)
-			if at := time.UnixMilli(milliseconds); err == nil && at.Year() > 2000 && at.Before(now.Add(24*time.Hour)) && at.After(latest) {
+			if at, ok := read.time(now); ok && at.After(latest) {
 				latest = at
 			}
 		}
@@ -344,13 +355,17 @@ func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
 	return latest.UTC(), !latest.IsZero()
 }
 
-// isOf tells whether every copy of what the page wrote is of one time.
-func (p *preference) isOf(at string) bool {
+// isSince tells whether every copy of what the page wrote is of a time, or later.
+func (p *preference) isSince(at time.Time) bool {
 	for i, copies := range p.decode() {
 		if !p.handler.Preferences[i].isWritten() {
 			continue
 		}
-		if len(copies) == 0 || slices.ContainsFunc(copies, func(read reading) bool { return read.at != at }) {
+		isOlder := func(read reading) bool {
+			stored, ok := read.time(time.Now())
+			return !ok || stored.Before(at)
+		}
+		if len(copies) == 0 || slices.ContainsFunc(copies, isOlder) {
 			return false
 		}
 	}
@@ -424,7 +439,7 @@ func writeCharterFormat(w writing) string {
 // reportUnreadable counts and logs that a stored preference could not be read;
 // never its value.
 func (h *Handler) reportUnreadable(format string, reason error) {
-	h.unreadable[format].Inc()
+	h.metrics.unreadable[format].Inc()
 	if c := h.logger.Check(zapcore.DebugLevel, "unreadable preference"); c != nil {
 		c.Write(zap.String("format", format), zap.Error(reason))
 	}

@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"fmt"
 	"maps"
 	"net/http"
 	"net/url"
@@ -197,6 +198,9 @@ func TestCharterVersion(t *testing.T) {
 	version := func(block string) string { return provision(t, "cookie_charter {\n"+block+"\n}").charter.version }
 	const a, b = "cookie a {\n purpose p\n category necessary\n}\n", "cookie b {\n category necessary\n purpose p\n}\n"
 	same := version(a + b)
+	if version("cookie a {\n purpose p\n category necessary\n duration \"1800 s\"\n}") != version("cookie a {\n purpose p\n category necessary\n duration \"30 min\"\n}") {
+		t.Error("the same duration in another unit is another version")
+	}
 	for _, block := range []string{b + a, a + "\n\n" + b + "page /x", "cookie a {\n  category necessary\n purpose p\n}\n" + b} {
 		if got := version(block); got != same {
 			t.Errorf("%q has another version", block)
@@ -272,6 +276,34 @@ func TestStoreEveryPreference(t *testing.T) {
 		_, page := get(t, address+pagePath+response.Header.Get("Location")+"?flg=en&status=saved&at="+regexp.MustCompile(`\d{13}`).FindString(cookie), http.Header{"Cookie": {cookie}})
 		if isWhole := strings.Contains(cookie, "; "); strings.Contains(page, "have been saved") != isWhole {
 			t.Errorf("%s: the page says that all is saved: %v", cookie, !isWhole)
+		}
+	}
+}
+
+// A grant ends when the page says that it does, though the portal renews its
+// cookie; a refusal does not need to end.
+func TestAnswersEnd(t *testing.T) {
+	for _, format := range []string{"opendatasoft p", "json p"} {
+		handler := provision(t, "cookie_charter {\n preset matomo\n preference "+format+"\n cookie p {\n purpose p\n category necessary\n duration \"30 days\"\n}\n}")
+		row := handler.charter.find("_pk_id.1")
+		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "granted"} {
+			at := time.Now().AddDate(0, 0, -days).UnixMilli()
+			visitor := &preference{handler: handler, lines: cookieLines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
+			if got := visitor.answerTo(row).String(); got != want {
+				t.Errorf("%s, granted %d days ago: %s", format, days, got)
+			}
+			visitor = &preference{handler: handler, lines: cookieLines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
+			if got := visitor.answerTo(row); got != answerRefused {
+				t.Errorf("%s, refused %d days ago: %s", format, days, got)
+			}
+		}
+	}
+	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	fingerprint := handler.charter.fingerprints["matomo"]
+	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
+		visitor := &preference{handler: handler, lines: cookieLines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
+		if got := visitor.answerTo(handler.charter.find("_pk_id.1")).String(); got != want {
+			t.Errorf("granted %d days ago: %s", days, got)
 		}
 	}
 }

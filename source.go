@@ -22,7 +22,7 @@ import (
 
 // cookieFields are the fields of a row, as a charter file and a Caddyfile
 // block write them.
-var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration", "domain", "path", "secure", "http_only", "same_site"}
+var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration", "domain", "path", "secure", "http_only", "same_site", "monitor"}
 
 // cookieTexts are those of them that can differ by language.
 var cookieTexts = []string{"provider", "service", "purpose"}
@@ -55,7 +55,7 @@ func (r *row) set(field, language string, values []string, place string) (err er
 	}
 	r.places[key] = place
 
-	isFlag := field == "exempt" || field == "secure" || field == "http_only"
+	isFlag := slices.Contains([]string{"exempt", "secure", "http_only", "monitor"}, field)
 	if isFlag && len(values) == 0 {
 		values = []string{"true"}
 	}
@@ -105,6 +105,8 @@ func (r *row) set(field, language string, values []string, place string) (err er
 		r.HTTPOnly = flag
 	case "same_site":
 		r.SameSite = values[0]
+	case "monitor":
+		r.Monitor = flag
 	}
 	return err
 }

@@ -2,8 +2,10 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -26,6 +28,7 @@ type texts struct {
 	Title      string                       `yaml:"title"`
 	Languages  string                       `yaml:"languages"`
 	Date       string                       `yaml:"date"` // of day, month, year
+	Days       map[int]string               `yaml:"days"` // that are not written as numbers
 	Months     []string                     `yaml:"months"`
 	Updated    string                       `yaml:"updated"` // of a date
 	Back       string                       `yaml:"back"`
@@ -65,7 +68,8 @@ type texts struct {
 
 	PromiseTitle string            `yaml:"promise_title"`
 	Promise      string            `yaml:"promise"`
-	Promises     map[string]string `yaml:"promises"` // by what is kept
+	Promises     map[string]string `yaml:"promises"`  // by what is kept
+	Monitored    map[string]string `yaml:"monitored"` // by how much
 	LimitsTitle  string            `yaml:"limits_title"`
 	Limits       []string          `yaml:"limits"`
 	LimitsAdvice string            `yaml:"limits_advice"`
@@ -165,5 +169,5 @@ func (t *texts) duration(d duration) string {
 
 // date returns a day in words.
 func (t *texts) date(day time.Time) string {
-	return fmt.Sprintf(t.Date, day.Day(), t.Months[day.Month()-1], day.Year())
+	return fmt.Sprintf(t.Date, cmp.Or(t.Days[day.Day()], strconv.Itoa(day.Day())), t.Months[day.Month()-1], day.Year())
 }

@@ -1,0 +1,107 @@
+package cookiecharter
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// What is monitored is judged and counted, but leaves as it came, in both
+// directions; what is not is enforced beside it.
+func TestMonitor(t *testing.T) {
+	set := []string{"sessionid=1; Max-Age=99999999", "_pk_id.1=1; Max-Age=99999999", "unknown=1", "=nameless", "bad\tname=1", "third=1; Max-Age=99999999", "watched=1; Max-Age=99999999"}
+	const sent = "sessionid=1; _pk_id.1=1; unknown=1; nameless; third=1; watched=1"
+	site := func(options string) string {
+		block := "cookie_charter {\n preset opendatasoft matomo\n cookie third {\n purpose p\n category third_party\n exempt\n duration \"1 day\"\n}\n" +
+			"cookie watched {\n purpose p\n category third_party\n duration \"1 day\"\n secure\n http_only\n monitor\n}\n" + options + "\n}\nmetrics /metrics\nroute / {\n header X-Cookie {http.request.header.Cookie}\n header X-Cookie2 {http.request.header.Cookie2}\n"
+		for _, line := range set {
+			block += "header +Set-Cookie \"" + line + "\"\n"
+		}
+		return "http://" + serve(t, false, block+"respond ok\n}")
+	}
+	for options, want := range map[string]struct {
+		set, arrived []string
+		count, page  string
+	}{
+		"": {
+			[]string{"sessionid=1; Max-Age=99999999; Max-Age=1209600", "third=1; Max-Age=99999999; Max-Age=86400", "watched=1; Max-Age=99999999"},
+			[]string{"sessionid", "third", "watched"},
+			`cookie="_pk_id.<site>.<hash>",effect="withheld",from="portal",verdict="refused"} 1`, "only observes some of the cookies",
+		},
+		"monitor undeclared": {
+			[]string{"sessionid=1; Max-Age=99999999; Max-Age=1209600", "unknown=1", "=nameless", "bad\tname=1", "third=1; Max-Age=99999999; Max-Age=86400", "watched=1; Max-Age=99999999"},
+			[]string{"sessionid", "unknown", "nameless", "third", "watched"},
+			`cookie="none",effect="kept",from="portal",verdict="undeclared"} 3`, "only observes some of the cookies",
+		},
+		"monitor": {
+			set,
+			[]string{"sessionid", "_pk_id.1", "unknown", "nameless", "third", "watched"},
+			`cookie="_pk_id.<site>.<hash>",effect="kept",from="browser",verdict="refused"} 1`, "it does not enforce the table of this page yet",
+		},
+	} {
+		address := site(options)
+		response, _ := get(t, address, http.Header{"Cookie": {sent}, "Cookie2": {"x"}})
+		var deposits []string
+		expired := false
+		for _, line := range response.Header["Set-Cookie"] {
+			if strings.Contains(line, "Max-Age=0") {
+				expired = true
+			} else {
+				deposits = append(deposits, line)
+			}
+		}
+		if !slices.Equal(deposits, want.set) {
+			t.Errorf("%q: set\n%s", options, strings.Join(deposits, "\n"))
+		}
+		var arrived []string
+		for name := range strings.SplitSeq(response.Header.Get("X-Cookie"), "; ") {
+			name, _, _ = strings.Cut(name, "=")
+			arrived = append(arrived, name)
+		}
+		if !slices.Equal(arrived, want.arrived) {
+			t.Errorf("%q: %q arrived", options, arrived)
+		}
+		all := options == "monitor"
+		if expired == all || (response.Header.Get("Cache-Control") == "") != all || (response.Header.Get("X-Cookie2") == "x") != all {
+			t.Errorf("%q: removed %v, %v", options, expired, response.Header)
+		}
+		_, metrics := get(t, address+"/metrics", nil)
+		for _, count := range []string{"cookies_total{" + want.count, `amended_cookies_total{cookie="sessionid"} 1`, `cookies_total{cookie="watched",effect="kept",from="portal",verdict="refused"} 1`} {
+			if !strings.Contains(metrics, "caddy_cookie_charter_"+count) {
+				t.Errorf("%q: no %s", options, count)
+			}
+		}
+		_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {sent}})
+		if !strings.Contains(page, want.page) || strings.Contains(page, "This page is made from the table that the server enforces") == all {
+			t.Errorf("%q: the page does not say what is enforced", options)
+		}
+		_, mine, _ := strings.Cut(page, "The cookies of your browser")
+		_, row, _ := strings.Cut(mine, ">watched<")
+		if row, _, _ = strings.Cut(row, "</tr>"); !strings.Contains(row, "You have not accepted it. It reaches the portal all the same.") {
+			t.Errorf("%q: %s", options, row)
+		}
+		response, _ = do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": form["Content-Type"], "Cookie": {sent}}, "all=refused")
+		if removes := strings.Contains(strings.Join(response.Header["Set-Cookie"], "\n"), "_pk_id.1=; Max-Age=0"); removes == all {
+			t.Errorf("%q: a withdrawal sets %q", options, response.Header["Set-Cookie"])
+		}
+	}
+}
+
+// What visitors and the page do is counted.
+func TestCounters(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\nmetrics /metrics\nrespond / ok")
+	do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": form["Content-Type"], "Cookie": {"_ga=1"}}, "answer.ga=refused&answer.matomo=granted")
+	do(t, http.MethodPost, address+pagePath, form, "all=granted&return=/")
+	get(t, address+pagePath, nil)
+	get(t, address, http.Header{"Cookie": {"_ga=1"}})
+	_, metrics := get(t, address+"/metrics", nil)
+	for _, want := range []string{
+		`choices_total{answer="refused",key="ga",source="page"} 1`, `choices_total{answer="granted",key="matomo",source="page"} 1`,
+		`choices_total{answer="granted",key="ga",source="notice"} 1`, "page_views_total 1", "expiries_total 3",
+	} {
+		if !strings.Contains(metrics, "caddy_cookie_charter_"+want+"\n") {
+			t.Errorf("no %s", want)
+		}
+	}
+}
