@@ -413,7 +413,7 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 // sign computes the version and the fingerprints, the latter over the texts in
 // one language: a translation asks for nothing new.
 func (c *charter) sign(language string) error {
-	var rows []Cookie
+	rows := make([]Cookie, 0, len(c.cookies))
 	for _, cookie := range c.cookies {
 		row := *cookie
 		if row.Duration != "" {

@@ -50,7 +50,6 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		m.rows[row] = new(rowCounters)
 	}
 	var unreadable, expiries, views *prometheus.CounterVec
-	var failures []error
 	for _, counter := range []struct {
 		vector     **prometheus.CounterVec
 		name, help string
@@ -64,11 +63,9 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
 	} {
 		var err error
-		*counter.vector, err = register(registry, counter.name, counter.help, counter.labels)
-		failures = append(failures, err)
-	}
-	if err := errors.Join(failures...); err != nil {
-		return nil, err
+		if *counter.vector, err = register(registry, counter.name, counter.help, counter.labels); err != nil {
+			return nil, err
+		}
 	}
 	for format := range storedFormats {
 		m.unreadable[format] = unreadable.WithLabelValues(format)
