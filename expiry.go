@@ -111,12 +111,8 @@ type expirySite struct {
 }
 
 func newExpirySite(r *http.Request) expirySite {
-	host := r.Host
-	if withoutPort, _, err := net.SplitHostPort(host); err == nil {
-		host = withoutPort
-	}
 	site := expirySite{
-		host:    strings.ToLower(strings.TrimSuffix(host, ".")),
+		host:    hostOf(r),
 		secure:  scheme(r) == "https",
 		domains: []string{""},
 		paths:   []string{"/"},
@@ -137,6 +133,15 @@ func newExpirySite(r *http.Request) expirySite {
 		}
 	}
 	return site
+}
+
+// hostOf returns the host that a request is for, without its port.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if withoutPort, _, err := net.SplitHostPort(host); err == nil {
+		host = withoutPort
+	}
+	return strings.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // isHost tells whether a host can stand in a Domain attribute.

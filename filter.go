@@ -81,8 +81,10 @@ type filter struct {
 	request *http.Request
 	visitor preference
 
-	refused bool // the request has declared cookies that the visitor does not allow
-	sent    bool // the final header is on its way
+	site    *inventory // once a cookie was seen
+	noted   int        // there
+	refused bool       // the request has declared cookies that the visitor does not allow
+	sent    bool       // the final header is on its way
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -171,7 +173,7 @@ func (f *filter) keepsPair(pair string) bool {
 		f.refused = true
 	}
 	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies
-	f.handler.report(fromBrowser, name, row, judged, keeps)
+	f.report(fromBrowser, name, "", row, judged, keeps)
 	return keeps
 }
 
@@ -212,7 +214,7 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	}
 	keeps := judged == allowed || monitored
 	if !keeps || !f.sent { // what was kept is seen once more after it was sent
-		f.handler.report(fromPortal, name, row, judged, keeps)
+		f.report(fromPortal, name, line, row, judged, keeps)
 	}
 	if judged != allowed {
 		return line, keeps

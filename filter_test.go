@@ -924,7 +924,7 @@ func TestDropPairs(t *testing.T) {
 		{"cookies_preferences=junk; x=1", "cookies_preferences=junk"},
 		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
 	} {
-		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")}
+		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
 		f.visitor.handler = f.handler
 		got, keep := f.dropPairs(test.line)
 		if got != test.want || keep != (got != "" || test.line == "") {

@@ -297,7 +297,7 @@ func TestDeletionsPass(t *testing.T) {
 		t.Errorf("got %q on %s", got, response.Header.Get("Date"))
 	}
 	for _, line := range deposits {
-		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: &http.Request{}}
+		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
 		f.visitor.handler = f.handler
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
 		if _, keep := f.judgeLine(line); keep {

@@ -113,9 +113,19 @@ func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool)
 	(*counter).Inc()
 }
 
-// report counts and logs a verdict; never a value.
-func (h *Handler) report(from direction, name string, row *Cookie, judged verdict, keeps bool) {
+// report counts and logs a verdict, and notes the cookie in the inventory; never
+// a value.
+func (f *filter) report(from direction, name, line string, row *Cookie, judged verdict, keeps bool) {
+	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
+	if f.site == nil {
+		f.site = inventories.of(hostOf(f.request))
+	}
+	if f.noted++; f.noted <= maxCookies {
+		if cookie := f.site.seen(from, name, f.request.URL.Path, row, judged); cookie != nil {
+			cookie.attributes.Store(readAttributes(line, f.clock))
+		}
+	}
 	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
 		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))
 	}

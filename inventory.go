@@ -1,0 +1,386 @@
+package cookiecharter
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gopkg.in/yaml.v3"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+func init() {
+	caddy.RegisterModule(inventoryAPI{})
+}
+
+const (
+	// maxSites is how many sites' cookies are remembered; where a host can be
+	// anything, it is the visitor's to choose.
+	maxSites = 64
+
+	// maxFromPortal and maxFromBrowser are how many names are remembered of a
+	// site: those that its portal sets, and those that only browsers send.
+	maxFromPortal  = 1024
+	maxFromBrowser = 512
+)
+
+// inventories are what was seen of every site, by host. They outlive a reload.
+var inventories = inventorySet{sites: map[string]*inventory{}}
+
+type inventorySet struct {
+	mutex sync.Mutex
+	sites map[string]*inventory
+}
+
+// of returns the inventory of a site.
+func (s *inventorySet) of(host string) *inventory {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	site := s.sites[host]
+	if site == nil {
+		if len(s.sites) >= maxSites {
+			delete(s.sites, oldest(s.sites, func(site *inventory) int64 { return site.last.Load() }))
+		}
+		site = &inventory{cookies: map[string]*seenCookie{}}
+		s.sites[host] = site
+	}
+	site.last.Store(time.Now().UnixNano())
+	return site
+}
+
+// oldest returns the key of the value that was seen least recently.
+func oldest[T any](values map[string]T, last func(T) int64) string {
+	return slices.MinFunc(slices.Collect(maps.Keys(values)), func(a, b string) int {
+		return int(min(max(last(values[a])-last(values[b]), -1), 1))
+	})
+}
+
+// An inventory is what was seen of a site's cookies.
+type inventory struct {
+	last    atomic.Int64 // Unix time in nanoseconds
+	mutex   sync.RWMutex
+	cookies map[string]*seenCookie
+	portal  int // how many of them the portal sets
+}
+
+// A seenCookie is what was seen of one name; never a value.
+type seenCookie struct {
+	first, last atomic.Int64 // Unix seconds
+	counts      [len(directions)]atomic.Int64
+	verdict     atomic.Int32           // the latest, an index of verdicts
+	row         atomic.Pointer[Cookie] // that declares it, nil if none does
+	attributes  atomic.Pointer[seenAttributes]
+	path        string
+}
+
+// seenAttributes are those of the latest Set-Cookie line that was looked at.
+type seenAttributes struct {
+	Domain   string `json:"domain,omitempty"`
+	Path     string `json:"path,omitempty"`
+	Secure   bool   `json:"secure,omitempty"`
+	HTTPOnly bool   `json:"http_only,omitempty"`
+	SameSite string `json:"same_site,omitempty"`
+	Lifetime string `json:"lifetime"` // "session", or in seconds
+}
+
+// seen notes that a cookie came from one side. It returns the cookie if its
+// attributes are to be looked at: they hardly change, so that those of the first
+// of every thousand lines are.
+func (i *inventory) seen(from direction, name, path string, row *Cookie, judged verdict) *seenCookie {
+	name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
+	now := time.Now().Unix()
+	i.mutex.RLock()
+	cookie := i.cookies[name]
+	i.mutex.RUnlock()
+	if cookie == nil || from == fromPortal && cookie.counts[fromPortal].Load() == 0 {
+		if cookie = i.add(name, path, from, now); cookie == nil {
+			return nil
+		}
+	}
+	cookie.last.Store(now)
+	cookie.verdict.Store(int32(slices.Index(verdicts[:], judged)))
+	cookie.row.Store(row)
+	if cookie.counts[from].Add(1)%1000 == 1 && from == fromPortal {
+		return cookie
+	}
+	return nil
+}
+
+// add makes room for a name. What only browsers send gives way to newer names,
+// and never takes the room of what the portal sets.
+func (i *inventory) add(name, path string, from direction, now int64) *seenCookie {
+	i.mutex.Lock()
+	defer i.mutex.Unlock()
+	cookie := i.cookies[name]
+	if from == fromPortal {
+		if i.portal >= maxFromPortal {
+			return cookie
+		}
+		if cookie == nil || cookie.counts[fromPortal].Load() == 0 {
+			i.portal++
+		}
+	} else if cookie == nil && len(i.cookies)-i.portal >= maxFromBrowser {
+		onlySent := maps.Clone(i.cookies)
+		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[fromPortal].Load() > 0 })
+		// Half of them at once, so that a flood of names costs little for each.
+		names := slices.SortedFunc(maps.Keys(onlySent), func(a, b string) int { return int(onlySent[a].last.Load() - onlySent[b].last.Load()) })
+		for _, name := range names[:(len(names)+1)/2] {
+			delete(i.cookies, name)
+		}
+	}
+	if cookie == nil {
+		cookie = &seenCookie{path: strings.Clone(strings.ToValidUTF8(path[:min(len(path), maxName)], "�"))}
+		cookie.first.Store(now)
+		i.cookies[strings.Clone(name)] = cookie // what it is a part of holds values
+	}
+	return cookie
+}
+
+// readAttributes returns the attributes of a Set-Cookie line.
+func readAttributes(line string, clock func() (time.Time, bool)) *seenAttributes {
+	seen := &seenAttributes{Lifetime: session}
+	clip := func(text string, length int) string { // not a part of the line, which holds a value
+		return strings.Clone(strings.ToValidUTF8(text[:min(len(text), length)], "�"))
+	}
+	for name, value := range attributes(line) {
+		switch strings.ToLower(name) {
+		case "domain":
+			seen.Domain = clip(value, maxHost)
+		case "path":
+			seen.Path = clip(value, maxName)
+		case "secure":
+			seen.Secure = true
+		case "httponly":
+			seen.HTTPOnly = true
+		case "samesite":
+			seen.SameSite = clip(value, len("Strict"))
+		}
+	}
+	if life, _ := readLifetime(line, clock); life.persistent {
+		seen.Lifetime = strconv.FormatInt(life.seconds, 10)
+	}
+	return seen
+}
+
+// An InventoryEntry is what was seen of one cookie of a site, as the admin API
+// tells it. Values are never part of it.
+type InventoryEntry struct {
+	Name    string  `json:"name"`    // "" if it had none
+	Cookie  string  `json:"cookie"`  // the first name of the row that declares it, "" if none does
+	Verdict verdict `json:"verdict"` // the latest: allowed, undeclared or refused
+
+	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines
+	FromBrowser int64 `json:"from_browser"` // cookies in requests
+
+	Attributes *seenAttributes `json:"attributes,omitempty"` // as the portal set them
+	Path       string          `json:"path"`                 // of the first request, without its query
+	FirstSeen  time.Time       `json:"first_seen"`
+	LastSeen   time.Time       `json:"last_seen"`
+}
+
+// list returns the inventory of every site, by host.
+func (s *inventorySet) list() map[string][]InventoryEntry {
+	s.mutex.Lock()
+	sites := maps.Clone(s.sites)
+	s.mutex.Unlock()
+	listed := map[string][]InventoryEntry{}
+	for host, site := range sites {
+		site.mutex.RLock()
+		entries := make([]InventoryEntry, 0, len(site.cookies))
+		for name, cookie := range site.cookies {
+			declared := ""
+			if row := cookie.row.Load(); row != nil {
+				declared = row.Name[0]
+			}
+			entries = append(entries, InventoryEntry{
+				Name: name, Cookie: declared, Verdict: verdicts[cookie.verdict.Load()],
+				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
+				Attributes: cookie.attributes.Load(), Path: cookie.path,
+				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
+			})
+		}
+		site.mutex.RUnlock()
+		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
+		listed[host] = entries
+	}
+	return listed
+}
+
+// inventoryAPI serves the inventory at Caddy's admin endpoint:
+//
+//	GET /cookie_charter/inventory                 what was seen, by host, as JSON
+//	GET /cookie_charter/inventory?format=charter  a charter file, in YAML, that
+//	    declares what is undeclared; what it suggests has to be checked
+//
+// `?host=` chooses one site.
+type inventoryAPI struct{}
+
+// CaddyModule returns the Caddy module information.
+func (inventoryAPI) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "admin.api.cookie_charter",
+		New: func() caddy.Module { return new(inventoryAPI) },
+	}
+}
+
+// Routes returns the routes of the admin endpoint.
+func (inventoryAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{{Pattern: "/cookie_charter/inventory", Handler: caddy.AdminHandlerFunc(serveInventory)}}
+}
+
+func serveInventory(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodGet {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s on the inventory", r.Method)}
+	}
+	listed := inventories.list()
+	if host := r.URL.Query().Get("host"); host != "" {
+		entries, ok := listed[host]
+		if !ok {
+			return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("nothing was seen of the host %q", host)}
+		}
+		listed = map[string][]InventoryEntry{host: entries}
+	}
+	if r.URL.Query().Get("format") == "charter" {
+		draft, err := draftCharter(listed)
+		if err != nil {
+			return err
+		}
+		w.Header().Set("Content-Type", "application/yaml")
+		_, err = w.Write(draft)
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(listed)
+}
+
+// draftCharter returns a charter file with a row for each undeclared cookie.
+// What the presets know of a name is suggested; where they know nothing, the
+// purpose is left empty, so that the file cannot be used before it is said.
+func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
+	known, err := presetCharters()
+	if err != nil {
+		return nil, err
+	}
+	rows := &yaml.Node{Kind: yaml.SequenceNode}
+	drafted := map[string]bool{}
+	for _, host := range slices.Sorted(maps.Keys(listed)) {
+		for _, entry := range listed[host] {
+			if entry.Verdict != undeclared || !isToken(entry.Name) || drafted[entry.Name] {
+				continue
+			}
+			drafted[entry.Name] = true
+			row, err := draftRow(entry, known)
+			if err != nil {
+				return nil, err
+			}
+			// A preset's row can stand for several names.
+			if name := "row " + row.Content[1].Value; !drafted[name] {
+				drafted[name] = true
+				row.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, row.HeadComment)
+				rows.Content = append(rows.Content, row)
+			}
+		}
+	}
+	if len(rows.Content) == 0 {
+		return []byte("# Nothing undeclared was seen.\n"), nil
+	}
+	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "cookies"}, rows}}
+	return yaml.Marshal(document)
+}
+
+// draftRow returns a row for a cookie, as it is known or as it was seen.
+func draftRow(entry InventoryEntry, known map[string]*charter) (*yaml.Node, error) {
+	node := &yaml.Node{Kind: yaml.MappingNode}
+	add := func(key string, value any) error {
+		encoded := new(yaml.Node)
+		if err := encoded.Encode(value); err != nil {
+			return err
+		}
+		node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, encoded)
+		return nil
+	}
+	for _, preset := range slices.Sorted(maps.Keys(known)) {
+		row := known[preset].find(entry.Name)
+		if row == nil {
+			continue
+		}
+		node.HeadComment = fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
+		for _, field := range []struct {
+			key   string
+			value any
+			given bool
+		}{
+			{"name", row.Name[0], true},
+			{"match", []string(row.patterns()), len(row.Match) > 0 || len(row.Name) > 1},
+			{"provider", row.Provider[""], row.Provider[""] != ""},
+			{"service", map[string]string(row.Service), len(row.Service) > 0},
+			{"purpose", map[string]string(row.Purpose), true},
+			{"category", string(row.Category), true},
+			{"consent", row.Consent, row.Consent != ""},
+			{"duration", row.Duration, row.Duration != ""},
+		} {
+			if field.given {
+				if err := add(field.key, field.value); err != nil {
+					return nil, err
+				}
+			}
+		}
+		return node, nil
+	}
+	node.HeadComment = "Nothing is known of it: say what it is for, and of which category it is."
+	lifetime := ""
+	if entry.Attributes != nil {
+		lifetime = entry.Attributes.Lifetime
+		if seconds, err := strconv.Atoi(lifetime); err == nil {
+			lifetime = inWholeUnits(seconds).String()
+		}
+	}
+	for _, field := range []struct{ key, value string }{{"name", entry.Name}, {"purpose", ""}, {"category", ""}, {"duration", lifetime}} {
+		if field.key != "duration" || lifetime != "" {
+			if err := add(field.key, field.value); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return node, nil
+}
+
+// presetCharters returns the charter of every preset.
+var presetCharters = sync.OnceValues(func() (map[string]*charter, error) {
+	charters := map[string]*charter{}
+	for _, name := range presetNames() {
+		preset, err := loadPreset(name)
+		if err != nil {
+			return nil, err
+		}
+		if charters[name], err = newCharter(preset); err != nil {
+			return nil, err
+		}
+	}
+	return charters, nil
+})
+
+// inWholeUnits returns a lifetime in the greatest unit that leaves no rest, or
+// rounded up to days.
+func inWholeUnits(seconds int) duration {
+	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
+		if length := secondsPerUnit[unit]; seconds >= length && seconds%length == 0 && seconds/length < 9999 {
+			return duration{seconds / length, unit}
+		}
+	}
+	if seconds > 86400 {
+		return duration{min((seconds+86399)/86400, 9999), "day"}
+	}
+	return duration{max(seconds, 1), "second"}
+}
+
+// Interface guard
+var _ caddy.AdminRouter = (*inventoryAPI)(nil)

@@ -1,0 +1,180 @@
+package cookiecharter
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+// The admin API tells what was seen of each site, over a reload, without values,
+// and drafts a charter of what is undeclared.
+func TestInventory(t *testing.T) {
+	inventories.sites = map[string]*inventory{}
+	const secret = "S3cr3t"
+	admin := freePort(t)
+	reload := func() int {
+		port := freePort(t)
+		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
+				admin localhost:%d
+				persist_config off
+				grace_period 1ms
+			}
+			http://:%d {
+				bind 127.0.0.1
+				cookie_charter {
+					preset django
+					monitor
+				}
+				header +Set-Cookie "sessionid=%s; Path=/app; HttpOnly; SameSite=Lax; Max-Age=1209600"
+				header +Set-Cookie "_ga=%[3]s; Domain=city.example; Secure; Expires=Wed, 01 Jan 2031 00:00:00 GMT"
+				header +Set-Cookie "strange=%[3]s"
+				header +Set-Cookie "=%[3]s"
+				respond ok
+			}`, admin, port, secret), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := caddy.Load(config, true); err != nil {
+			t.Fatal(err)
+		}
+		return port
+	}
+	for range 2 {
+		address := fmt.Sprintf("http://127.0.0.1:%d", reload())
+		get(t, address+"/first?q="+secret, http.Header{"Host": {"City.Example:80"}, "Cookie": {"sessionid=" + secret + "; sent=" + secret}})
+		get(t, address+"/", http.Header{"Host": {"other.example"}})
+	}
+	api := fmt.Sprintf("http://localhost:%d/cookie_charter/inventory", admin)
+	origin := http.Header{"Host": {fmt.Sprintf("localhost:%d", admin)}}
+	_, body := get(t, api, origin)
+	var sites map[string][]InventoryEntry
+	if err := json.Unmarshal([]byte(body), &sites); err != nil || strings.Contains(body, secret) || len(sites) != 2 {
+		t.Fatal(err, body)
+	}
+	entries := map[string]InventoryEntry{}
+	for _, entry := range sites["city.example"] {
+		if entry.FirstSeen.IsZero() || entry.LastSeen.Before(entry.FirstSeen) || entry.Path != "/first" {
+			t.Errorf("%+v", entry)
+		}
+		entries[entry.Name] = entry
+	}
+	for name, want := range map[string]struct {
+		verdict             verdict
+		cookie              string
+		portal, browser     int64
+		domain, path, sites string
+		secure, httpOnly    bool
+		lifetime            string
+	}{
+		"sessionid": {allowed, "sessionid", 2, 2, "", "/app", "Lax", false, true, "1209600"},
+		"_ga":       {undeclared, "", 2, 0, "city.example", "", "", true, false, "1"},
+		"strange":   {undeclared, "", 2, 0, "", "", "", false, false, "session"},
+		"":          {undeclared, "", 2, 0, "", "", "", false, false, "session"},
+		"sent":      {undeclared, "", 0, 2, "", "", "", false, false, ""},
+	} {
+		got, ok := entries[name]
+		if !ok || got.Verdict != want.verdict || got.Cookie != want.cookie || got.FromPortal != want.portal || got.FromBrowser != want.browser {
+			t.Errorf("%s: %+v", name, got)
+		}
+		if want.lifetime == "" {
+			if got.Attributes != nil {
+				t.Errorf("%s: %+v", name, got.Attributes)
+			}
+			continue
+		}
+		if got.Attributes == nil || got.Attributes.Domain != want.domain || got.Attributes.Path != want.path || got.Attributes.SameSite != want.sites ||
+			got.Attributes.Secure != want.secure || got.Attributes.HTTPOnly != want.httpOnly || !strings.HasPrefix(got.Attributes.Lifetime, want.lifetime) {
+			t.Errorf("%s: %+v", name, got.Attributes)
+		}
+	}
+	if len(entries) != 5 || len(sites["other.example"]) != 4 {
+		t.Errorf("%d and %d cookies", len(entries), len(sites["other.example"]))
+	}
+
+	_, draft := get(t, api+"?format=charter&host=city.example", origin)
+	for _, want := range []string{"Suggested by the preset google_analytics", "- name: _ga\n", "provider: Google", "- name: strange\n      purpose: \"\"\n", "duration: session", "first for \"/first\""} {
+		if !strings.Contains(draft, want) {
+			t.Errorf("no %q in %s", want, draft)
+		}
+	}
+	// The draft cannot be used before it is said what the unknown is for.
+	path := filepath.Join(t.TempDir(), "draft.yaml")
+	for draft, want := range map[string]string{
+		draft: "missing purpose",
+		strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(draft): "",
+	} {
+		if err := os.WriteFile(path, []byte(draft), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := loadFile(path)
+		if parsed, parseErr := loadFile(path); parseErr == nil {
+			_, err = newCharter(parsed)
+		}
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "purpose is empty")) {
+			t.Errorf("%v\n%s", err, draft)
+		}
+	}
+	for query, want := range map[string]int{"?host=nowhere.example": http.StatusNotFound, "?host=other.example": http.StatusOK, "?format=charter": http.StatusOK} {
+		if response, _ := get(t, api+query, origin); response.StatusCode != want {
+			t.Errorf("%s: %s", query, response.Status)
+		}
+	}
+	if response, _ := do(t, http.MethodPost, api, origin, ""); response.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("POST: %s", response.Status)
+	}
+}
+
+// Names that visitors make up do not fill the inventory, nor drive out what the
+// portal sets.
+func TestInventoryHasBounds(t *testing.T) {
+	set := inventorySet{sites: map[string]*inventory{}}
+	site := set.of("city.example")
+	for i := range 5000 {
+		site.seen(fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000), nil, undeclared)
+		if i%10 == 0 {
+			site.seen(fromPortal, fmt.Sprintf("portal_%d", i), "/", nil, undeclared)
+			site.seen(fromBrowser, fmt.Sprintf("portal_%d", i), "/", nil, undeclared)
+		}
+	}
+	portal := 0
+	for name, cookie := range site.cookies {
+		if strings.HasPrefix(name, "portal_") {
+			portal++
+		}
+		if len(name) > maxName || len(cookie.path) > maxName {
+			t.Fatalf("%d bytes of name, %d of path", len(name), len(cookie.path))
+		}
+	}
+	if portal != 500 || site.portal != 500 || len(site.cookies) > 500+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all", portal, len(site.cookies))
+	}
+	for i := range 5000 {
+		site.seen(fromPortal, fmt.Sprintf("more_%d", i), "/", nil, undeclared)
+	}
+	if site.portal != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all", site.portal, len(site.cookies))
+	}
+	for i := range 1000 {
+		set.of(fmt.Sprintf("host%d.example", i))
+		set.of("city.example")
+	}
+	if len(set.sites) != maxSites || set.of("city.example") != site {
+		t.Errorf("%d sites, or the one in use was dropped", len(set.sites))
+	}
+}
+
+// What is known already is noted without allocating.
+func TestInventoryAllocates(t *testing.T) {
+	site := (&inventorySet{sites: map[string]*inventory{}}).of("city.example")
+	site.seen(fromPortal, "a", "/", nil, undeclared)
+	if got := testing.AllocsPerRun(100, func() { site.seen(fromPortal, "a", "/", nil, undeclared) }); got != 0 {
+		t.Errorf("%v allocations", got)
+	}
+}
