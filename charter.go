@@ -399,6 +399,11 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 	if cookie == nil {
 		return undeclared, nil
 	}
+	return c.judgeRow(cookie, visitor)
+}
+
+// judgeRow returns the verdict of the cookies of a row, and the row.
+func (c *charter) judgeRow(cookie *Cookie, visitor *preference) (verdict, *Cookie) {
 	if cookie.Category == Necessary {
 		return allowed, cookie
 	}

@@ -37,8 +37,8 @@ func (p *page) store(f *filter) error {
 		if back != "" {
 			source = noticeFile
 		}
-		for key, value := range given {
-			p.handler.metrics.choices.WithLabelValues(key, value.String(), source).Inc()
+		if reference := p.handler.recordChoice(given, source, p.language(r).tag.String(), f.visitor.opposed); reference != "" {
+			query.Set("reference", reference)
 		}
 		for _, cookie := range f.visitor.store(given, now) {
 			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))

@@ -5,6 +5,7 @@
 package cookiecharter
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"reflect"
@@ -17,6 +18,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -104,10 +106,21 @@ type Handler struct {
 	// one, too. Default: nothing is.
 	Monitor string `json:"monitor,omitempty"`
 
+	// Whether a record of every choice that is made by form is written to the
+	// logger `http.handlers.cookie_charter.choices`, at level info, before it is
+	// answered: its time, a random reference that the visitor sees, the charter's
+	// version, the answers, where it was made (page or notice), in which language,
+	// and whether the browser opposes (Global Privacy Control). There is no
+	// personal data in it. Default: false.
+	RecordChoices bool `json:"record_choices,omitempty"`
+
 	charter *charter
 	page    *page
 	metrics *metrics
 	logger  *zap.Logger
+	choices *zap.Logger
+	ctx     caddy.Context
+	events  *caddyevents.App // nil if nobody subscribes
 }
 
 // CaddyModule returns the Caddy module information.
@@ -121,6 +134,13 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.choices = h.logger.Named("choices")
+	h.ctx = ctx
+	if app, err := ctx.AppIfConfigured("events"); err == nil {
+		h.events = app.(*caddyevents.App)
+	} else if !errors.Is(err, caddy.ErrNotConfigured) {
+		return err
+	}
 
 	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
 		h.Presets = []string{"opendatasoft"}
@@ -324,6 +344,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}
+	f.share()
 	f.dropCookies()
 
 	var err error
@@ -395,6 +416,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
 //	    monitor         [everything|undeclared]
+//	    record_choices
 //	    gpc             <date>
 //	}
 //
@@ -450,6 +472,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Err("monitor already specified")
 			}
 			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
+				return d.ArgErr()
+			}
+		case "record_choices":
+			if h.RecordChoices {
+				return d.Err("record_choices already specified")
+			}
+			if h.RecordChoices = true; d.NextArg() {
 				return d.ArgErr()
 			}
 		case "page":

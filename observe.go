@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"crypto/rand"
 	"errors"
 	"sync/atomic"
 
@@ -129,6 +130,26 @@ func (f *filter) report(from direction, name, line string, row *Cookie, judged v
 	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
 		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))
 	}
+}
+
+// recordChoice counts the answers of a form post, tells those who subscribe to
+// the event `cookie_choice`, and records the choice; it returns the record's
+// reference, "" if there is none.
+func (h *Handler) recordChoice(given map[string]answer, source, language string, opposed bool) (reference string) {
+	answers := make(map[string]string, len(given))
+	for key, value := range given {
+		answers[key] = value.String()
+		h.metrics.choices.WithLabelValues(key, value.String(), source).Inc()
+	}
+	if h.events != nil {
+		h.events.Emit(h.ctx, "cookie_choice", map[string]any{"version": h.charter.version, "answers": answers, "source": source, "language": language})
+	}
+	if h.RecordChoices {
+		reference = rand.Text()
+		h.choices.Info("choice", zap.String("reference", reference), zap.String("version", h.charter.version), zap.Any("answers", answers),
+			zap.String("source", source), zap.String("language", language), zap.Bool("global_privacy_control", opposed))
+	}
+	return reference
 }
 
 // reportAmended counts and logs that a kept line leaves otherwise than it came,

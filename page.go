@@ -137,6 +137,7 @@ type PageData struct {
 	Header, Footer      template.HTML
 	Languages           []PageLink // the page in the other languages
 	Status              string     // what became of a form post; "" if there was none
+	Reference           string     // of its record; "" if there is none
 	Kinds               []PageKind
 	Tables              template.HTML  // the part "charter-tables", of Kinds alone: it is made at load, a language each
 	Questions           []PageQuestion // one per consent key
@@ -613,6 +614,10 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		}
 		inOther.Set("status", status)
 		inOther.Set("at", stored.at)
+		if reference := query.Get("reference"); isReference(reference) {
+			inOther.Set("reference", reference)
+			data.Reference = fmt.Sprintf(text.Reference, reference)
+		}
 		if status == statusSaved && !f.visitor.isSince(at) {
 			status = statusLost
 		}
@@ -646,13 +651,19 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	return data
 }
 
+// isReference tells whether a text can be the reference of a record, as
+// crypto/rand.Text writes it.
+func isReference(text string) bool {
+	return len(text) == 26 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
+}
+
 // sample returns data of which every part shows.
 func (p *page) sample(text *texts) *PageData {
 	link := []PageLink{{"name", "fr", "/", false}, {"name", "en", "/", true}}
 	word := PageText{"text", "fr"}
 	return &PageData{
 		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
-		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status",
+		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Kinds:     []PageKind{{"name", "definition", []PageRow{{Names{"a", "b"}, word, word, word, "1 day", true}, {Names: Names{"c"}}}, true}, {Name: "name"}},
 		Questions: []PageQuestion{{"key", []PageText{word, word}, "kind", Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",

@@ -1,0 +1,121 @@
+package cookiecharter
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+func init() {
+	caddy.RegisterModule(MatchConsent{})
+}
+
+// filterVar holds the filter of a request, for what comes after the handler.
+const filterVar = "cookie_charter.filter"
+
+// MatchConsent matches requests of visitors who allow all cookies of some consent
+// keys: who have granted them, or not refused them where rows are exempt. It
+// stands after the handler `cookie_charter`; without that, or with a key that no
+// row has, nothing matches.
+//
+//	@measured cookie_consent matomo
+//
+// In JSON it is a list of keys. No field takes placeholders.
+type MatchConsent []string
+
+// CaddyModule returns the Caddy module information.
+func (MatchConsent) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.matchers.cookie_consent",
+		New: func() caddy.Module { return new(MatchConsent) },
+	}
+}
+
+// UnmarshalCaddyfile sets up the matcher from Caddyfile tokens. Syntax:
+//
+//	cookie_consent <consent keys...>
+func (m *MatchConsent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	for d.Next() {
+		keys := d.RemainingArgs()
+		if len(keys) == 0 {
+			return d.ArgErr()
+		}
+		for _, key := range keys {
+			if !isConsentKey(key) {
+				return d.Errf("%q is no consent key", key)
+			}
+		}
+		*m = append(*m, keys...)
+		if d.NextBlock(0) {
+			return d.Err("cookie_consent has no block")
+		}
+	}
+	return nil
+}
+
+// MatchWithError returns true if the visitor allows all keys.
+func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
+	f, ok := caddyhttp.GetVar(r.Context(), filterVar).(*filter)
+	for _, key := range m {
+		if !ok || !f.allows(key) {
+			return false, nil
+		}
+	}
+	return ok, nil
+}
+
+// allows tells whether all cookies of a consent key are allowed, and there are
+// some.
+func (f *filter) allows(key string) bool {
+	found := false
+	for _, row := range f.handler.charter.cookies {
+		if row.consentKey() == key {
+			found = true
+			if judged, _ := f.handler.charter.judgeRow(row, &f.visitor); judged != allowed {
+				return false
+			}
+		}
+	}
+	return found
+}
+
+// placeholder returns the values of `{http.cookie_charter.version}` and
+// `{http.cookie_charter.consent.<key>}`, which is granted, refused or none.
+func (f *filter) placeholder(name string) (any, bool) {
+	name, ok := strings.CutPrefix(name, "http.cookie_charter.")
+	if !ok {
+		return nil, false
+	}
+	if name == "version" {
+		return f.handler.charter.version, true
+	}
+	key, ok := strings.CutPrefix(name, "consent.")
+	if !ok {
+		return nil, false
+	}
+	given, found := answerNone, false
+	for _, row := range f.handler.charter.cookies {
+		if row.consentKey() == key {
+			given, found = max(given, f.visitor.answerTo(row)), true
+		}
+	}
+	return given.String(), found
+}
+
+// share makes the filter known to what comes after the handler.
+func (f *filter) share() {
+	ctx := f.request.Context()
+	caddyhttp.SetVar(ctx, filterVar, f)
+	if replacer, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+		replacer.Map(f.placeholder)
+	}
+}
+
+// Interface guards
+var (
+	_ caddyhttp.RequestMatcherWithError = (*MatchConsent)(nil)
+	_ caddyfile.Unmarshaler             = (*MatchConsent)(nil)
+)
