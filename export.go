@@ -14,20 +14,21 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// exportFormats are the formats other than HTML in which the page has the
-// charter.
-var exportFormats = []struct {
+// An exportFormat is one other than HTML in which the page has the charter.
+type exportFormat struct {
 	key, name, contentType string
 	write                  func(*page, *http.Request, *texts) ([]byte, error)
-}{
+}
+
+var exportFormats = []exportFormat{
 	{"json", "JSON", "application/json", func(p *page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON() }},
 	{"markdown", "Markdown", "text/markdown; charset=utf-8", (*page).exportMarkdown},
 	{"edpb", "EDPB Website Auditing Tool", "application/json", (*page).exportKnowledge},
 }
 
-// exportFormat returns the format that a request asks for, "" for HTML: by
+// requestedFormat returns the format that a request asks for, "" for HTML: by
 // `?format=`, else by what it accepts.
-func exportFormat(r *http.Request) string {
+func requestedFormat(r *http.Request) string {
 	if format := r.URL.Query().Get("format"); format != "" {
 		return format
 	}

@@ -135,6 +135,9 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.choices = h.logger.Named("choices")
+	if err := h.prepare(); err != nil {
+		return err
+	}
 	h.ctx = ctx
 	if app, err := ctx.AppIfConfigured("events"); err == nil {
 		h.events = app.(*caddyevents.App)
@@ -142,6 +145,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 
+	var err error
+	if h.metrics, err = newMetrics(ctx.GetMetricsRegistry(), h.charter); err != nil {
+		return err
+	}
+	h.logLoaded(ctx)
+	return nil
+}
+
+// prepare builds the charter and the page, by which alone they can be checked.
+func (h *Handler) prepare() error {
 	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
 		h.Presets = []string{"opendatasoft"}
 	}
@@ -171,10 +184,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.page, err = newPage(h); err != nil {
 		return err
 	}
-	if h.metrics, err = newMetrics(ctx.GetMetricsRegistry(), h.charter); err != nil {
-		return err
-	}
-	h.logLoaded(ctx)
 	return nil
 }
 

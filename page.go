@@ -554,7 +554,7 @@ func (p *page) show(f *filter) error {
 			return p.showVersion(f, version)
 		}
 	}
-	if format := exportFormat(r); format != "" {
+	if format := requestedFormat(r); format != "" {
 		return p.export(f, format, text)
 	}
 	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)

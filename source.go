@@ -162,7 +162,7 @@ func loadPreferenceRow(cookie string) (source, error) {
 }
 
 func loadFile(path string) (source, error) {
-	data, err := os.ReadFile(path)
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
 		absolute, _ := filepath.Abs(path)
 		return source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)

@@ -1,0 +1,434 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "cookie-charter",
+		Usage: "check|export|diff|inventory",
+		Short: "Works with cookie charters",
+		Long: `
+Works with the charters of the module cookie_charter: checks and exports them,
+compares them with each other or with what a running Caddy has seen, and shows
+that. A charter is a charter file (YAML or JSON), or a Caddy config, of which all
+charters are taken.
+
+Exit codes: 0 all is well, 1 there are mistakes, or something cannot be read, 2
+there are differences.`,
+		CobraFunc: addCommands,
+	})
+}
+
+// exitDifferences is the exit code of a comparison that found some.
+const exitDifferences = 2
+
+func addCommands(root *cobra.Command) {
+	check := &cobra.Command{
+		Use:   "check <charter file or Caddy config...>",
+		Short: "Checks charters, and prints their tables",
+		Example: `  caddy cookie-charter check charter.yaml
+  caddy cookie-charter check Caddyfile --format json`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	format := check.Flags().String("format", "table", "table, json or markdown; none prints nothing")
+	language := check.Flags().String("language", "en", "of the texts")
+	check.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runCheck(check.OutOrStdout(), check.Flags().Args(), *format, *language)
+	})
+
+	export := &cobra.Command{
+		Use:   "export <charter file or Caddy config>",
+		Short: "Writes a charter in another format",
+		Args:  cobra.ExactArgs(1),
+	}
+	exportAs := export.Flags().String("format", "json", "json, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
+	exportIn := export.Flags().String("language", "en", "of the texts")
+	site := export.Flags().String("site", "https://localhost", "the address of the site")
+	export.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runExport(export.OutOrStdout(), export.Flags().Args()[0], *exportAs, *exportIn, *site)
+	})
+
+	diff := &cobra.Command{
+		Use:   "diff <charter file or Caddy config> [<another>]",
+		Short: "Compares two charters, or one with what a running Caddy has seen",
+		Example: `  caddy cookie-charter diff old.yaml new.yaml
+  caddy cookie-charter diff charter.yaml --host opendata.example.fr`,
+		Args: cobra.RangeArgs(1, 2),
+	}
+	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
+	diffHost := diff.Flags().String("host", "", "the site of the inventory")
+	diff.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runDiff(diff.OutOrStdout(), diff.Flags().Args(), *diffAddress, *diffHost)
+	})
+
+	show := &cobra.Command{
+		Use:   "inventory",
+		Short: "Shows the cookies that a running Caddy has seen",
+		Args:  cobra.NoArgs,
+	}
+	showAddress := show.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
+	showHost := show.Flags().String("host", "", "of one site; default: all")
+	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
+	show.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runInventory(show.OutOrStdout(), *showAddress, *showHost, *showAs)
+	})
+	diff.SilenceErrors = true // the exit code tells that there are differences
+	root.AddCommand(check, export, diff, show)
+}
+
+// loadHandlers returns the handlers that a charter file or a Caddy config makes,
+// ready to be asked for their charters.
+func loadHandlers(path string) ([]*Handler, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	extension := strings.ToLower(filepath.Ext(path))
+	isCaddyfile := extension == ".caddyfile" || strings.HasPrefix(strings.ToLower(filepath.Base(path)), "caddyfile")
+	var config struct {
+		Apps json.RawMessage `json:"apps"`
+	}
+	isConfig := isCaddyfile || extension == ".json" && json.Unmarshal(content, &config) == nil && config.Apps != nil
+	handlers := []*Handler{{Charters: []string{path}}}
+	if isConfig {
+		if isCaddyfile {
+			if content, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(content, map[string]any{"filename": path}); err != nil {
+				return nil, err
+			}
+		}
+		if handlers, err = findHandlers(content); err != nil {
+			return nil, err
+		}
+		if len(handlers) == 0 {
+			return nil, fmt.Errorf("%s has no cookie_charter", path)
+		}
+	}
+	for _, handler := range handlers {
+		if err := handler.prepare(); err != nil {
+			return nil, err
+		}
+	}
+	return handlers, nil
+}
+
+// findHandlers returns the handlers in a Caddy config, wherever they stand.
+func findHandlers(config []byte) ([]*Handler, error) {
+	var found []*Handler
+	var find func(raw json.RawMessage) error
+	find = func(raw json.RawMessage) error {
+		var object map[string]json.RawMessage
+		var list []json.RawMessage
+		switch {
+		case json.Unmarshal(raw, &object) == nil:
+			if string(object["handler"]) == `"cookie_charter"` {
+				delete(object, "handler")
+				inner, err := json.Marshal(object)
+				if err != nil {
+					return err
+				}
+				handler := new(Handler)
+				if err := caddy.StrictUnmarshalJSON(inner, handler); err != nil {
+					return err
+				}
+				found = append(found, handler)
+				return nil
+			}
+			for _, key := range slices.Sorted(maps.Keys(object)) {
+				if err := find(object[key]); err != nil {
+					return err
+				}
+			}
+		case json.Unmarshal(raw, &list) == nil:
+			for _, element := range list {
+				if err := find(element); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+	return found, find(config)
+}
+
+func runCheck(out io.Writer, paths []string, format, language string) (int, error) {
+	if !slices.Contains([]string{"table", "json", "markdown", "none"}, format) {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, markdown or none", format)
+	}
+	var mistakes []error
+	for _, path := range paths {
+		handlers, err := loadHandlers(path)
+		if err != nil {
+			mistakes = append(mistakes, err)
+			continue
+		}
+		for _, handler := range handlers {
+			if format == "none" {
+				continue
+			}
+			if format != "table" {
+				if code, err := writeExport(out, handler, format, language, "https://localhost"); err != nil {
+					return code, err
+				}
+				continue
+			}
+			fmt.Fprintf(out, "%s: version %s, %d cookies\n", path, handler.charter.version, len(handler.charter.cookies))
+			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
+			for _, cookie := range handler.charter.cookies {
+				lifetime := "-"
+				if published, ok := handler.page.published(cookie); ok {
+					lifetime = published.String()
+				}
+				consent := cookie.consentKey()
+				if cookie.Exempt {
+					consent += " (exempt)"
+				}
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(cookie.Name, " "), cookie.Category, consent, lifetime, cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en"))
+			}
+			if err := table.Flush(); err != nil {
+				return caddy.ExitCodeFailedStartup, err
+			}
+		}
+	}
+	if len(mistakes) > 0 {
+		return caddy.ExitCodeFailedStartup, errors.Join(mistakes...)
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+func runExport(out io.Writer, path, format, language, site string) (int, error) {
+	handlers, err := loadHandlers(path)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if len(handlers) > 1 {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has %d charters; export one charter file", path, len(handlers))
+	}
+	return writeExport(out, handlers[0], format, language, site)
+}
+
+// writeExport writes what the page gives to who asks for a format.
+func writeExport(out io.Writer, handler *Handler, format, language, site string) (int, error) {
+	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(site, "/")+handler.page.path+"/", nil)
+	if err != nil || request.Host == "" {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", site)
+	}
+	request.Header.Set("Accept-Language", language)
+	if request.URL.Scheme == "https" {
+		request.TLS = &tls.ConnectionState{}
+	}
+	text := handler.page.language(request)
+	var body []byte
+	if format == "html" {
+		f := &filter{handler: handler, request: request, visitor: preference{handler: handler}}
+		var html bytes.Buffer
+		err = handler.page.template.Execute(&html, handler.page.data(f, text))
+		body = html.Bytes()
+	} else {
+		i := slices.IndexFunc(exportFormats, func(known exportFormat) bool { return known.key == format })
+		if i < 0 {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use json, markdown, edpb or html", format)
+		}
+		body, err = exportFormats[i].write(handler.page, request, text)
+	}
+	if err == nil {
+		_, err = out.Write(body)
+	}
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
+	var charters []*charter
+	for _, path := range paths {
+		handlers, err := loadHandlers(path)
+		if err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+		if len(handlers) > 1 {
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has %d charters; compare charter files", path, len(handlers))
+		}
+		charters = append(charters, handlers[0].charter)
+	}
+	var findings []string
+	if len(charters) == 2 {
+		findings = diffCharters(charters[0], charters[1])
+	} else {
+		listed, err := fetchInventory(address, host)
+		if err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+		for _, site := range slices.Sorted(maps.Keys(listed)) {
+			for _, finding := range diffInventory(charters[0], listed[site]) {
+				findings = append(findings, site+": "+finding)
+			}
+		}
+	}
+	for _, finding := range findings {
+		fmt.Fprintln(out, finding)
+	}
+	if len(findings) > 0 {
+		return exitDifferences, nil
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// diffCharters tells which rows were added, removed or changed.
+func diffCharters(before, after *charter) []string {
+	rows := func(c *charter) map[string]map[string]any {
+		byName := map[string]map[string]any{}
+		for _, cookie := range c.cookies {
+			var fields map[string]any
+			encoded, err := json.Marshal(cookie)
+			if err != nil || json.Unmarshal(encoded, &fields) != nil {
+				continue // a row always marshals
+			}
+			byName[strings.Join(cookie.Name, " ")] = fields
+		}
+		return byName
+	}
+	old, new := rows(before), rows(after)
+	names := slices.Sorted(maps.Keys(old))
+	for name := range new {
+		if old[name] == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	var findings []string
+	for _, name := range names {
+		switch {
+		case old[name] == nil:
+			findings = append(findings, "+ "+name)
+		case new[name] == nil:
+			findings = append(findings, "- "+name)
+		default:
+			for _, field := range cookieFields {
+				from, to := fmt.Sprint(old[name][field]), fmt.Sprint(new[name][field])
+				if from != to {
+					findings = append(findings, fmt.Sprintf("~ %s: %s was %s, is %s", name, field, strings.Replace(from, "<nil>", "not there", 1), strings.Replace(to, "<nil>", "not there", 1)))
+				}
+			}
+		}
+	}
+	return findings
+}
+
+// diffInventory tells what was seen and is not declared, what is declared and was
+// not seen, and what asks to live longer than it is declared to.
+func diffInventory(c *charter, entries []InventoryEntry) []string {
+	var findings []string
+	seen := map[*Cookie]bool{}
+	for _, entry := range entries {
+		row := c.find(entry.Name)
+		if row == nil || !isToken(entry.Name) {
+			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
+			continue
+		}
+		seen[row] = true
+		if entry.Attributes == nil {
+			continue
+		}
+		if seconds, err := strconv.Atoi(entry.Attributes.Lifetime); err == nil && seconds > row.limit.seconds() && row.Duration != "" {
+			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, inWholeUnits(seconds), row.Duration))
+		}
+	}
+	for _, row := range c.cookies {
+		if !seen[row] {
+			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
+		}
+	}
+	return findings
+}
+
+// fetchInventory reads the inventory from an admin endpoint or a file.
+func fetchInventory(address, host string) (map[string][]InventoryEntry, error) {
+	content, err := os.ReadFile(address)
+	if err != nil {
+		response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/cookie_charter/inventory", http.Header{}, nil)
+		if err != nil {
+			return nil, err
+		}
+		defer response.Body.Close()
+		if content, err = io.ReadAll(response.Body); err != nil {
+			return nil, err
+		}
+	}
+	var listed map[string][]InventoryEntry
+	if err := json.Unmarshal(content, &listed); err != nil {
+		return nil, fmt.Errorf("reading the inventory: %w", err)
+	}
+	if host != "" {
+		entries, ok := listed[host]
+		if !ok {
+			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(listed)))
+		}
+		listed = map[string][]InventoryEntry{host: entries}
+	}
+	return listed, nil
+}
+
+func runInventory(out io.Writer, address, host, format string) (int, error) {
+	listed, err := fetchInventory(address, host)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	switch format {
+	case "json":
+		encoder := json.NewEncoder(out)
+		encoder.SetIndent("", "  ")
+		err = encoder.Encode(listed)
+	case "charter":
+		var draft []byte
+		if draft, err = draftCharter(listed); err == nil {
+			_, err = out.Write(draft)
+		}
+	case "table":
+		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(table, "SITE\tNAME\tVERDICT\tDECLARED AS\tFROM PORTAL\tFROM BROWSERS\tLIFETIME\tLAST SEEN")
+		for _, site := range slices.Sorted(maps.Keys(listed)) {
+			for _, entry := range listed[site] {
+				lifetime := "-"
+				if entry.Attributes != nil {
+					lifetime = entry.Attributes.Lifetime
+					if seconds, err := strconv.Atoi(lifetime); err == nil {
+						lifetime = inWholeUnits(seconds).String()
+					}
+				}
+				fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", site, entry.Name, entry.Verdict, entry.Cookie, entry.FromPortal, entry.FromBrowser, lifetime, entry.LastSeen.Format(time.DateTime))
+			}
+		}
+		err = table.Flush()
+	default:
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json or charter", format)
+	}
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	return caddy.ExitCodeSuccess, nil
+}

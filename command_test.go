@@ -1,0 +1,201 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// writeFiles writes files into a new folder, and returns it with a slash.
+func writeFiles(t *testing.T, files map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder + "/"
+}
+
+const commandCharter = `updated: 2026-11-21
+cookies:
+  - name: sessionid
+    provider: Portal
+    purpose: {en: Stays signed in, fr: Reste connecté}
+    category: necessary
+    duration: 2 weeks
+  - name: [_ga, _gid]
+    provider: Google
+    purpose: Counts visits
+    category: statistics
+    consent: ga
+    exempt: true
+    duration: 2 years
+`
+
+func TestCheckCommand(t *testing.T) {
+	folder := writeFiles(t, map[string]string{
+		"charter.yaml": commandCharter,
+		"broken.yaml":  "cookies:\n  - name: a\n    category: necessary\n",
+		"Caddyfile":    "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
+		"none.json":    `{"apps":{"http":{"servers":{}}}}`,
+		"config.json":  `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"]}]}]}}}}}`,
+	})
+	for _, test := range []struct {
+		files, format string
+		wants         []string
+		mistakes      string
+	}{
+		{"charter.yaml", "table", []string{"charter.yaml: version ", ", 3 cookies\n", "NAME", "_ga _gid", "ga (exempt)", "13 months", "Stays signed in"}, ""},
+		{"charter.yaml", "json", []string{`"duration": "13 months"`, `"$schema"`}, ""},
+		{"charter.yaml", "markdown", []string{"| Google | \\_ga, \\_gid | Counts visits"}, ""},
+		{"charter.yaml", "none", nil, ""},
+		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language"}, ""},
+		{"config.json", "table", []string{"ckan"}, ""},
+		{"broken.yaml charter.yaml", "table", []string{"_ga _gid"}, "broken.yaml:2"},
+		{"none.json", "table", nil, "none.json has no cookie_charter"},
+		{"missing.yaml", "table", nil, "no such file"},
+		{"charter.yaml", "xml", nil, `unknown format "xml"`},
+	} {
+		var paths []string
+		for name := range strings.FieldsSeq(test.files) {
+			paths = append(paths, folder+name)
+		}
+		var out bytes.Buffer
+		code, err := runCheck(&out, paths, test.format, "en")
+		if (code == caddy.ExitCodeSuccess) != (test.mistakes == "") || (err == nil) != (test.mistakes == "") || err != nil && !strings.Contains(err.Error(), test.mistakes) {
+			t.Errorf("%s: %d, %v", test.files, code, err)
+		}
+		for _, want := range test.wants {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s as %s: no %q in\n%s", test.files, test.format, want, &out)
+			}
+		}
+		if test.format == "none" && out.Len() > 0 {
+			t.Errorf("prints %q", &out)
+		}
+	}
+}
+
+func TestExportCommand(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter, "Caddyfile": "a.example {\n cookie_charter\n}\nb.example {\n cookie_charter\n}\n"})
+	for format, want := range map[string]string{
+		"json": `"version": "`, "markdown": "# Politique relative aux cookies", "edpb": `"policy": "https://data.example/terms/cookies-policy/"`, "html": "<h2>Cookies utilisés par https://data.example</h2>",
+	} {
+		var out bytes.Buffer
+		if code, err := runExport(&out, folder+"charter.yaml", format, "fr", "https://data.example/"); code != 0 || err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %d, %v, no %s in %.300s", format, code, err, want, &out)
+		}
+	}
+	for _, test := range [][3]string{
+		{"charter.yaml", "xml", "https://data.example"}, {"charter.yaml", "json", "data.example"}, {"Caddyfile", "json", "https://data.example"}, {"missing", "json", "https://data.example"},
+	} {
+		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "fr", test[2]); code == 0 || err == nil {
+			t.Errorf("%v: %d, %v", test, code, err)
+		}
+	}
+}
+
+func TestDiffCommand(t *testing.T) {
+	changed := strings.NewReplacer("2 weeks", "3 weeks", "provider: Portal", "# nobody", "[_ga, _gid]", "other").Replace(commandCharter)
+	inventory, err := json.Marshal(map[string][]InventoryEntry{
+		"a.example": {
+			{Name: "sessionid", FromPortal: 3, Attributes: &seenAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
+			{Name: "_gid", FromBrowser: 2},
+			{Name: "_fbp", FromBrowser: 7},
+			{Name: "", FromPortal: 1},
+		},
+		"b.example": {},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory)})
+	for _, test := range []struct {
+		files []string
+		host  string
+		want  []string
+	}{
+		{[]string{"old.yaml", "old.yaml"}, "", nil},
+		{[]string{"old.yaml", "new.yaml"}, "", []string{"- _ga _gid", "+ other", "~ sessionid: provider was Portal, is not there", "~ sessionid: duration was 2 weeks, is 3 weeks"}},
+		{[]string{"old.yaml"}, "a.example", []string{
+			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times`,
+			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`, "a.example: unseen: charter_preference",
+		}},
+	} {
+		paths := slices.Clone(test.files)
+		for i := range paths {
+			paths[i] = folder + paths[i]
+		}
+		var out bytes.Buffer
+		code, err := runDiff(&out, paths, folder+"inventory.json", test.host)
+		if got := len(strings.Split(out.String(), "\n")) - 1; err != nil || (code == exitDifferences) != (len(test.want) > 0) || got != len(test.want) {
+			t.Errorf("%v: %d, %v\n%s", test.files, code, err, &out)
+		}
+		for _, want := range test.want {
+			if !strings.Contains(out.String(), want+"\n") {
+				t.Errorf("%v: no %q in\n%s", test.files, want, &out)
+			}
+		}
+	}
+	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, folder+"inventory.json", "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example]") {
+		t.Errorf("%v", err)
+	}
+
+	for format, wants := range map[string][]string{"table": {"SITE", `"_fbp"`, "1 year"}, "json": {`"from_browser": 7`}, "charter": {"# Nothing undeclared was seen."}} {
+		var out bytes.Buffer
+		if code, err := runInventory(&out, folder+"inventory.json", "", format); code != 0 || err != nil {
+			t.Errorf("%s: %d, %v", format, code, err)
+		}
+		for _, want := range wants {
+			if !strings.Contains(out.String(), want) {
+				t.Errorf("%s: no %s in\n%s", format, want, &out)
+			}
+		}
+	}
+	for _, test := range [][2]string{{"inventory.json", "xml"}, {"old.yaml", "json"}, {"127.0.0.1:1", "json"}} {
+		address := test[0]
+		if !strings.Contains(address, ":") {
+			address = folder + address
+		}
+		if code, err := runInventory(new(bytes.Buffer), address, "", test[1]); code == 0 || err == nil {
+			t.Errorf("%v: %d, %v", test, code, err)
+		}
+	}
+}
+
+// The commands are part of Caddy, and scripts can use their exit codes.
+func TestCommandsOfCaddy(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": strings.Replace(commandCharter, "2 weeks", "3 weeks", 1), "broken.yaml": "cookies: []"})
+	binary := folder + "caddy"
+	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	for arguments, want := range map[string]struct {
+		code int
+		out  string
+	}{
+		"check @old.yaml":                 {0, "_ga _gid"},
+		"check @broken.yaml":              {1, "declares no cookie"},
+		"diff @old.yaml @old.yaml":        {0, ""},
+		"diff @old.yaml @new.yaml":        {2, "~ sessionid: duration was 2 weeks, is 3 weeks"},
+		"export @old.yaml":                {0, `"cookies": [`},
+		"inventory --address 127.0.0.1:1": {1, "connection refused"},
+		"check --help":                    {0, "caddy cookie-charter check charter.yaml"},
+	} {
+		command := exec.Command(binary, append([]string{"cookie-charter"}, strings.Fields(strings.ReplaceAll(arguments, "@", folder))...)...)
+		out, _ := command.CombinedOutput()
+		if code := command.ProcessState.ExitCode(); code != want.code || !strings.Contains(string(out), want.out) {
+			t.Errorf("%s: %d\n%s", arguments, code, out)
+		}
+	}
+}
