@@ -83,8 +83,9 @@ type filter struct {
 
 	site    *inventory // once a cookie was seen
 	noted   int        // there
-	refused bool       // the request has declared cookies that the visitor does not allow
-	sent    bool       // the final header is on its way
+	told    strings.Builder
+	refused bool // the request has declared cookies that the visitor does not allow
+	sent    bool // the final header is on its way
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -181,6 +182,9 @@ func (f *filter) keepsPair(pair string) bool {
 func (f *filter) finish() {
 	f.withhold()
 	f.expire()
+	if f.told.Len() > 0 {
+		f.Header().Set("Cookie-Charter-Verdicts", f.told.String())
+	}
 }
 
 // withhold drops from the header map every Set-Cookie line that is not allowed.

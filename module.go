@@ -106,6 +106,13 @@ type Handler struct {
 	// one, too. Default: nothing is.
 	Monitor string `json:"monitor,omitempty"`
 
+	// Whether answers tell in a field `Cookie-Charter-Verdicts` what became of the
+	// cookies of their request and of their own: a list of names, each with
+	// where it came from, its verdict and the effect (RFC 9651), of at most about
+	// 2 KiB; never a value. Scripts of the page can read it, so it is for looking
+	// into a matter, not for good. Default: false.
+	DebugHeader bool `json:"debug_header,omitempty"`
+
 	// Whether a record of every choice that is made by form is written to the
 	// logger `http.handlers.cookie_charter.choices`, at level info, before it is
 	// answered: its time, a random reference that the visitor sees, the charter's
@@ -425,6 +432,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
 //	    monitor         [everything|undeclared]
+//	    debug_header
 //	    record_choices
 //	    gpc             <date>
 //	}
@@ -483,11 +491,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
 				return d.ArgErr()
 			}
-		case "record_choices":
-			if h.RecordChoices {
-				return d.Err("record_choices already specified")
+		case "debug_header", "record_choices":
+			flag := map[string]*bool{"debug_header": &h.DebugHeader, "record_choices": &h.RecordChoices}[subdirective]
+			if *flag {
+				return d.Errf("%s already specified", subdirective)
 			}
-			if h.RecordChoices = true; d.NextArg() {
+			if *flag = true; d.NextArg() {
 				return d.ArgErr()
 			}
 		case "page":

@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -114,6 +115,16 @@ func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool)
 	(*counter).Inc()
 }
 
+// maxTold is the length from which nothing is added to Cookie-Charter-Verdicts.
+const maxTold = 2 << 10
+
+func effectOf(keeps bool) string {
+	if keeps {
+		return effects[1]
+	}
+	return effects[0]
+}
+
 // report counts and logs a verdict, and notes the cookie in the inventory; never
 // a value.
 func (f *filter) report(from direction, name, line string, row *Cookie, judged verdict, keeps bool) {
@@ -126,6 +137,16 @@ func (f *filter) report(from direction, name, line string, row *Cookie, judged v
 		if cookie := f.site.seen(from, name, f.request.URL.Path, row, judged); cookie != nil {
 			cookie.attributes.Store(readAttributes(line, f.clock))
 		}
+	}
+	if h.DebugHeader && f.told.Len() < maxTold {
+		if f.told.Len() > 0 {
+			f.told.WriteString(", ")
+		}
+		shown := ""
+		if isToken(name) {
+			shown = name[:min(len(name), maxName)]
+		}
+		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[from], judged, effectOf(keeps))
 	}
 	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
 		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))

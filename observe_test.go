@@ -88,6 +88,29 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
+// A field of the answer tells the verdicts, where that is asked for.
+func TestDebugHeader(t *testing.T) {
+	site := func(options string) string {
+		return "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n"+options+"\n}\nheader +Set-Cookie \"sessionid=V4lue\"\nheader +Set-Cookie \"x=V4lue\"\nheader +Set-Cookie \"_pk_id.1=V4lue\"\nheader +Set-Cookie \"V4lue\"\nrespond ok")
+	}
+	header := http.Header{"Cookie": {"csrftoken=V4lue; _pk_id.1=V4lue; V4lue; a\"b=V4lue"}}
+	response, _ := get(t, site("debug_header"), header)
+	want := `"csrftoken";from=browser;verdict=allowed;effect=kept, "_pk_id.1";from=browser;verdict=refused;effect=withheld, ` +
+		`"";from=browser;verdict=undeclared;effect=withheld, "";from=browser;verdict=undeclared;effect=withheld, ` +
+		`"sessionid";from=portal;verdict=allowed;effect=kept, "x";from=portal;verdict=undeclared;effect=withheld, ` +
+		`"_pk_id.1";from=portal;verdict=refused;effect=withheld, "";from=portal;verdict=undeclared;effect=withheld`
+	if got := response.Header["Cookie-Charter-Verdicts"]; len(got) != 1 || got[0] != want {
+		t.Errorf("got %q", got)
+	}
+	if response, _ := get(t, site(""), header); response.Header["Cookie-Charter-Verdicts"] != nil {
+		t.Error("tells without being asked to")
+	}
+	header.Set("Cookie", strings.Repeat("x=1; ", 5000))
+	if response, _ := get(t, site("debug_header"), header); len(response.Header.Get("Cookie-Charter-Verdicts")) > maxTold+maxName+100 {
+		t.Error("tells without end")
+	}
+}
+
 // What visitors and the page do is counted.
 func TestCounters(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\nmetrics /metrics\nrespond / ok")
