@@ -36,23 +36,28 @@ const (
 var inventories = inventorySet{sites: map[string]*inventory{}}
 
 type inventorySet struct {
-	mutex sync.Mutex
+	mutex sync.RWMutex
 	sites map[string]*inventory
 }
 
 // of returns the inventory of a site.
 func (s *inventorySet) of(host string) *inventory {
-	s.mutex.Lock()
-	defer s.mutex.Unlock()
+	now := time.Now().UnixNano()
+	s.mutex.RLock()
 	site := s.sites[host]
+	s.mutex.RUnlock()
 	if site == nil {
-		if len(s.sites) >= maxSites {
-			delete(s.sites, oldest(s.sites, func(site *inventory) int64 { return site.last.Load() }))
+		s.mutex.Lock()
+		defer s.mutex.Unlock()
+		if site = s.sites[host]; site == nil {
+			if len(s.sites) >= maxSites {
+				delete(s.sites, oldest(s.sites, func(site *inventory) int64 { return site.last.Load() }))
+			}
+			site = &inventory{cookies: map[string]*seenCookie{}}
+			s.sites[strings.Clone(host)] = site
 		}
-		site = &inventory{cookies: map[string]*seenCookie{}}
-		s.sites[host] = site
 	}
-	site.last.Store(time.Now().UnixNano())
+	site.last.Store(now)
 	return site
 }
 
@@ -188,9 +193,9 @@ type InventoryEntry struct {
 
 // list returns the inventory of every site, by host.
 func (s *inventorySet) list() map[string][]InventoryEntry {
-	s.mutex.Lock()
+	s.mutex.RLock()
 	sites := maps.Clone(s.sites)
-	s.mutex.Unlock()
+	s.mutex.RUnlock()
 	listed := map[string][]InventoryEntry{}
 	for host, site := range sites {
 		site.mutex.RLock()
