@@ -1,10 +1,15 @@
 package cookiecharter
 
 import (
+	"encoding/json"
 	"net/http"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // What is monitored is judged and counted, but leaves as it came, in both
@@ -84,6 +89,47 @@ func TestMonitor(t *testing.T) {
 		response, _ = do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": form["Content-Type"], "Cookie": {sent}}, "all=refused")
 		if removes := strings.Contains(strings.Join(response.Header["Set-Cookie"], "\n"), "_pk_id.1=; Max-Age=0"); removes == all {
 			t.Errorf("%q: a withdrawal sets %q", options, response.Header["Set-Cookie"])
+		}
+	}
+}
+
+// The dashboard and the README name the metrics that there are, with their labels.
+func TestDocumentedMetrics(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	m, err := newMetrics(registry, &charter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.count(fromPortal, nil, undeclared, false)
+	m.amended.WithLabelValues("a")
+	m.choices.WithLabelValues("a", "b", "c")
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dashboard, err := os.ReadFile("docs/grafana.json")
+	if err != nil || !json.Valid(dashboard) {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, family := range families {
+		known[family.GetName()] = true
+		_, row, ok := strings.Cut(string(readme), "| `"+strings.TrimPrefix(family.GetName(), "caddy_cookie_charter_")+"` |")
+		row, _, _ = strings.Cut(row, "\n")
+		for _, label := range family.GetMetric()[0].GetLabel() {
+			ok = ok && strings.Contains(row, "`"+label.GetName()+"`")
+		}
+		if !ok || !strings.Contains(string(dashboard), family.GetName()) {
+			t.Errorf("%s is not documented with its labels, or not in the dashboard", family.GetName())
+		}
+	}
+	for _, name := range regexp.MustCompile(`caddy_cookie_charter_\w+`).FindAllString(string(dashboard), -1) {
+		if !known[name] {
+			t.Errorf("the dashboard shows %s, which is not there", name)
 		}
 	}
 }
