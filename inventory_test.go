@@ -16,7 +16,9 @@ import (
 // The admin API tells what was seen of each site, over a reload, without values,
 // and drafts a charter of what is undeclared.
 func TestInventory(t *testing.T) {
+	inventories.mutex.Lock()
 	inventories.sites = map[string]*inventory{}
+	inventories.mutex.Unlock()
 	const secret = "S3cr3t"
 	admin := freePort(t)
 	reload := func() int {
