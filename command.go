@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"gopkg.in/yaml.v3"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
@@ -53,7 +54,7 @@ func addCommands(root *cobra.Command) {
   caddy cookie-charter check Caddyfile --format json`,
 		Args: cobra.MinimumNArgs(1),
 	}
-	format := check.Flags().String("format", "table", "table, json or markdown; none prints nothing")
+	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
 	language := check.Flags().String("language", "en", "of the texts")
 	check.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
 		return runCheck(check.OutOrStdout(), check.Flags().Args(), *format, *language)
@@ -64,7 +65,7 @@ func addCommands(root *cobra.Command) {
 		Short: "Writes a charter in another format",
 		Args:  cobra.ExactArgs(1),
 	}
-	exportAs := export.Flags().String("format", "json", "json, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
+	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
 	exportIn := export.Flags().String("language", "en", "of the texts")
 	site := export.Flags().String("site", "https://localhost", "the address of the site")
 	export.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
@@ -174,8 +175,8 @@ func findHandlers(config []byte) ([]*Handler, error) {
 }
 
 func runCheck(out io.Writer, paths []string, format, language string) (int, error) {
-	if !slices.Contains([]string{"table", "json", "markdown", "none"}, format) {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, markdown or none", format)
+	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
 	var mistakes []error
 	for _, path := range paths {
@@ -242,15 +243,18 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	}
 	text := handler.page.language(request)
 	var body []byte
-	if format == "html" {
+	switch format {
+	case "html":
 		f := &filter{handler: handler, request: request, visitor: preference{handler: handler}}
 		var html bytes.Buffer
 		err = handler.page.template.Execute(&html, handler.page.data(f, text))
 		body = html.Bytes()
-	} else {
+	case "yaml":
+		body, err = exportYAML(handler.page)
+	default:
 		i := slices.IndexFunc(exportFormats, func(known exportFormat) bool { return known.key == format })
 		if i < 0 {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use json, markdown, edpb or html", format)
+			return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb or html", format)
 		}
 		body, err = exportFormats[i].write(handler.page, request, text)
 	}
@@ -261,6 +265,27 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 		return caddy.ExitCodeFailedStartup, err
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// exportYAML returns the exported charter in YAML.
+func exportYAML(p *page) ([]byte, error) {
+	exported, err := p.exportJSON()
+	if err != nil {
+		return nil, err
+	}
+	var document yaml.Node // JSON is written in a style of YAML
+	if err := yaml.Unmarshal(exported, &document); err != nil {
+		return nil, err
+	}
+	var plain func(*yaml.Node)
+	plain = func(node *yaml.Node) {
+		node.Style = 0
+		for _, child := range node.Content {
+			plain(child)
+		}
+	}
+	plain(&document)
+	return yaml.Marshal(&document)
 }
 
 func runDiff(out io.Writer, paths []string, address, host string) (int, error) {

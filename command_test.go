@@ -57,6 +57,7 @@ func TestCheckCommand(t *testing.T) {
 	}{
 		{"charter.yaml", "table", []string{"charter.yaml: version ", ", 3 cookies\n", "NAME", "_ga _gid", "ga (exempt)", "13 months", "Stays signed in"}, ""},
 		{"charter.yaml", "json", []string{`"duration": "13 months"`, `"$schema"`}, ""},
+		{"charter.yaml", "yaml", []string{"    - name: sessionid\n", "duration: 13 months", "fr: Reste connecté"}, ""},
 		{"charter.yaml", "markdown", []string{"| Google | \\_ga, \\_gid | Counts visits"}, ""},
 		{"charter.yaml", "none", nil, ""},
 		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language"}, ""},
@@ -102,6 +103,19 @@ func TestExportCommand(t *testing.T) {
 		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "fr", test[2]); code == 0 || err == nil {
 			t.Errorf("%v: %d, %v", test, code, err)
 		}
+	}
+}
+
+// What is exported as YAML is a charter file with the same version.
+func TestExportYAML(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter})
+	var first, again bytes.Buffer
+	if _, err := runExport(&first, folder+"charter.yaml", "yaml", "fr", "https://data.example"); err != nil {
+		t.Fatal(err)
+	}
+	exported := writeFiles(t, map[string]string{"exported.yaml": first.String()})
+	if _, err := runExport(&again, exported+"exported.yaml", "yaml", "fr", "https://data.example"); err != nil || again.String() != first.String() {
+		t.Errorf("%v\n%s\n%s", err, &first, &again)
 	}
 }
 
