@@ -29,12 +29,12 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-charter",
-		Usage: "check|export|diff|inventory",
+		Usage: "check|export|diff|import|inventory",
 		Short: "Works with cookie charters",
 		Long: `
-Works with the charters of the module cookie_charter: checks and exports them,
-compares them with each other or with what a running Caddy has seen, and shows
-that. A charter is a charter file (YAML or JSON), or a Caddy config, of which all
+Works with the charters of the module cookie_charter: drafts, checks and
+exports them, compares them with each other or with what a running Caddy has seen,
+and shows that. A charter is a charter file (YAML or JSON), or a Caddy config, of which all
 charters are taken.
 
 Exit codes: 0 all is well, 1 there are mistakes, or something cannot be read, 2
@@ -97,7 +97,22 @@ func addCommands(root *cobra.Command) {
 		return runInventory(show.OutOrStdout(), *showAddress, *showHost, *showAs)
 	})
 	diff.SilenceErrors = true // the exit code tells that there are differences
-	root.AddCommand(check, export, diff, show)
+	imports := &cobra.Command{
+		Use:   "import <file or URL>",
+		Short: "Drafts a charter file from an existing charter page",
+		Long: `
+Drafts a charter file from the tables of an existing charter page: HTML, Markdown,
+or text with tabs. The draft goes to the standard output; what is unsure is marked
+in it by a comment, and listed on the standard error. What a table does not tell
+is left empty, so that the draft cannot be used before somebody has said it.`,
+		Example: `  caddy cookie-charter import https://opendata.example.fr/terms/cookies-policy/ --language fr > charter.yaml`,
+		Args:    cobra.ExactArgs(1),
+	}
+	importIn := imports.Flags().String("language", "fr", "of the page")
+	imports.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runImport(imports.OutOrStdout(), imports.ErrOrStderr(), imports.Flags().Args()[0], *importIn)
+	})
+	root.AddCommand(check, export, diff, imports, show)
 }
 
 // loadHandlers returns the handlers that a charter file or a Caddy config makes,

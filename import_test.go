@@ -1,0 +1,118 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Charter pages as they are written: the older shape with service and location,
+// the newer with durations, in HTML, Markdown and from a spreadsheet.
+var importPages = map[string]string{
+	"older.html": `<h1>Politique</h1><h2>Les cookies strictement nécessaires</h2><table>
+		<tr><th>Fournisseur</th><th>Service et emplacement</th><th>Nom du cookie</th><th>Finalité</th></tr>
+		<tr><td>Opendatasoft</td><td>Authentification<br>(front et back office)</td><td><code>sessionid</code></td><td>Retient l&#39;utilisateur</td></tr>
+		<tr><td>Incapsula</td><td>Pare-feu</td><td>incap_ses_*; visid_incap_&lt;ID&gt;</td><td>Protège : tout</td></tr>
+		<tr><td>Inconnu</td><td></td><td></td><td>Sert à quelque chose</td></tr></table>
+		<h2>Cookies de mesure d'audience</h2><table>
+		<tr><th>Fournisseur</th><th>Service</th><th>Cookie</th><th>Finalité</th></tr>
+		<tr><td>Matomo</td><td>Statistiques</td><td>_pk_id#, _pk_ses.*</td><td>Compte les visites</td></tr></table>`,
+	"newer.html": `<table><caption>Cookies</caption><thead><tr><th>Émetteur</th><th>Nom</th><th>Durée de conservation</th><th>Fonction</th><th>Catégorie</th></tr></thead>
+		<tbody><tr><td>Portail</td><td>csrftoken</td><td>12 mois</td><td>Protège</td><td>Nécessaire</td></tr>
+		<tr><td>Portail</td><td>messages</td><td>Session</td><td>Messages</td><td>Nécessaire</td></tr>
+		<tr><td>Google</td><td>_ga</td><td>6 mois, puis 13 mois si vous acceptez</td><td>Mesure</td><td>Statistiques</td></tr>
+		<tr><td>YouTube</td><td>VISITOR_INFO1_LIVE et YSC</td><td>variable</td><td>Vidéos</td><td>Tiers</td></tr>
+		<tr><td>X</td><td>odd</td><td>-</td><td></td><td>?</td></tr></tbody></table>`,
+	"page.md":   "# Cookies\n\n## Strictly necessary cookies\n\n| Provider | Name | Purpose | Duration |\n|---|---|---|---|\n| Portal | `session\\_id` | Stays \\| signed in | 2 weeks |\n\n## Third-party cookies\n\n| Provider | Name | Purpose | Duration |\n|---|---|---|---|\n| Map | map | Shows maps | until the browser is closed |\n",
+	"sheet.txt": "Cookies internes\nNom\tFinalité\tDurée\r\nlang\tRetient la langue\t1 an\r\nCookies tiers\nNom\tFinalité\tDurée\nvid\tVidéos\t90 jours\n",
+}
+
+func TestImport(t *testing.T) {
+	folder := writeFiles(t, importPages)
+	for name, want := range map[string]struct {
+		draft, doubts, unwanted []string
+	}{
+		"older.html": {
+			[]string{
+				"    - name: sessionid\n      provider: {fr: \"Opendatasoft\"}\n      service: {fr: \"Authentification; (front et back office)\"}\n      purpose: {fr: \"Retient l'utilisateur\"}\n      category: necessary\n",
+				"name: [incap_ses_*, visid_incap_<ID>]", "match: [incap_ses_*, visid_incap_*]", "# unsure: the table names no cookie\n      name: \"\"",
+				"match: [_pk_id*, _pk_ses.*]", "category: statistics",
+			},
+			[]string{"Sert à quelque chose: the table names no cookie", `_pk_id#, _pk_ses.*: read from "_pk_id#, _pk_ses.*"`, "4 rows, 3 doubts"},
+			[]string{"duration"},
+		},
+		"newer.html": {
+			[]string{"name: csrftoken", "duration: 12 mois", "duration: session", "# unsure: read from \"6 mois, puis 13 mois si vous acceptez\"\n      duration: 13 mois", "name: [VISITOR_INFO1_LIVE, YSC]", "category: third_party", "purpose: \"\"", "category: \"\""},
+			[]string{`VISITOR_INFO1_LIVE et YSC: cannot be read: "variable"`, "odd: the table gives no purpose", "odd: the table tells no category", "5 rows, 4 doubts"},
+			nil,
+		},
+		"page.md": {
+			[]string{"name: session_id", "purpose: {fr: \"Stays | signed in\"}", "duration: 2 weeks", "category: third_party", "duration: session"},
+			[]string{`map: read from "until the browser is closed"`, "2 rows, 1 doubts"},
+			nil,
+		},
+		"sheet.txt": {[]string{"name: lang", "duration: 1 an", "category: first_party", "name: vid", "duration: 90 jours", "category: third_party"}, []string{"2 rows, 0 doubts"}, []string{"unsure"}},
+	} {
+		var draft, report bytes.Buffer
+		if code, err := runImport(&draft, &report, folder+name, "fr"); code != 0 || err != nil {
+			t.Errorf("%s: %d, %v", name, code, err)
+		}
+		for _, want := range want.draft {
+			if !strings.Contains(draft.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, &draft)
+			}
+		}
+		for _, want := range want.doubts {
+			if !strings.Contains(report.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, &report)
+			}
+		}
+		for _, unwanted := range want.unwanted {
+			if strings.Contains(draft.String(), unwanted) {
+				t.Errorf("%s: %q in\n%s", name, unwanted, &draft)
+			}
+		}
+		// Without doubts it can be used; with what is left empty it cannot.
+		path := filepath.Join(t.TempDir(), "draft.yaml")
+		if err := os.WriteFile(path, draft.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := runCheck(new(bytes.Buffer), []string{path}, "none", "fr")
+		if isUsable := name == "sheet.txt" || name == "page.md"; isUsable != (err == nil) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for _, source := range []string{folder + "none.html", "http://127.0.0.1:1/"} {
+		if code, err := runImport(new(bytes.Buffer), new(bytes.Buffer), source, "fr"); code == 0 || err == nil {
+			t.Errorf("%s: %d, %v", source, code, err)
+		}
+	}
+}
+
+// What the page exports can be imported: its own HTML, and its Markdown.
+func TestImportOwnPage(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}")
+	for _, query := range []string{"?flg=fr", "?flg=fr&format=markdown"} {
+		var draft, report bytes.Buffer
+		if code, err := runImport(&draft, &report, address+pagePath+query, "fr"); code != 0 || err != nil {
+			t.Fatal(code, err)
+		}
+		for _, want := range []string{"name: sessionid", "name: _pk_id.<site>.<hash>", "match: _pk_id.*", "duration: 13 mois", "duration: 24 heures", "category: statistics", "Reconnaît un visiteur"} {
+			if !strings.Contains(draft.String(), want) {
+				t.Errorf("%s: no %q in\n%.3000s", query, want, &draft)
+			}
+		}
+	}
+	if _, err := runImport(new(bytes.Buffer), new(bytes.Buffer), address+pagePath+"?format=xml", "fr"); err == nil || !strings.Contains(err.Error(), "answers 400") {
+		t.Errorf("%v", err)
+	}
+	empty := httptest.NewServer(http.NotFoundHandler())
+	defer empty.Close()
+	if _, err := runImport(new(bytes.Buffer), new(bytes.Buffer), empty.URL, "fr"); err == nil {
+		t.Error("imports what is not there")
+	}
+}
