@@ -124,6 +124,7 @@ func TestDiffCommand(t *testing.T) {
 	inventory, err := json.Marshal(map[string][]InventoryEntry{
 		"a.example": {
 			{Name: "sessionid", FromPortal: 3, Attributes: &seenAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
+			{Name: "charter_preference", Attributes: &seenAttributes{Lifetime: "60"}},
 			{Name: "_gid", FromBrowser: 2},
 			{Name: "_fbp", FromBrowser: 7},
 			{Name: "", FromPortal: 1},
@@ -143,7 +144,7 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"old.yaml", "new.yaml"}, "", []string{"- _ga _gid", "+ other", "~ sessionid: provider was Portal, is not there", "~ sessionid: duration was 2 weeks, is 3 weeks"}},
 		{[]string{"old.yaml"}, "a.example", []string{
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times`,
-			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`, "a.example: unseen: charter_preference",
+			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`,
 		}},
 	} {
 		paths := slices.Clone(test.files)

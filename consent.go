@@ -64,7 +64,7 @@ func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
 			return false, nil
 		}
 	}
-	return ok, nil
+	return true, nil
 }
 
 // allows tells whether all cookies of a consent key are allowed, and there are

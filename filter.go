@@ -170,7 +170,7 @@ func (f *filter) keepsPair(pair string) bool {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
-	if judged == refused && !monitored {
+	if judged == refused {
 		f.refused = true
 	}
 	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies

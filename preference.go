@@ -283,7 +283,7 @@ func (p *PreferenceFormat) isWritten() bool {
 // isOver tells whether an answer that the page wrote has been kept for as long as
 // the page says; a browser's cookie can be renewed by the portal.
 func (p *PreferenceFormat) isOver(at time.Time) bool {
-	return p.isWritten() && p.lifetime.seconds() > 0 && time.Since(at) > time.Duration(p.lifetime.seconds())*time.Second
+	return p.lifetime.seconds() > 0 && time.Since(at) > time.Duration(p.lifetime.seconds())*time.Second
 }
 
 // keysOf returns the banner's keys for a consent key.
