@@ -47,6 +47,9 @@ there are differences.`,
 const exitDifferences = 2
 
 func addCommands(root *cobra.Command) {
+	root.Args = cobra.NoArgs // a command that there is not is a mistake
+	root.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+
 	check := &cobra.Command{
 		Use:   "check <charter file or Caddy config...>",
 		Short: "Checks charters, and prints their tables",
@@ -82,6 +85,9 @@ func addCommands(root *cobra.Command) {
 	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
 	diffHost := diff.Flags().String("host", "", "the site of the inventory")
 	diff.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		if diff.Flags().NArg() == 2 && (diff.Flags().Changed("host") || diff.Flags().Changed("address")) {
+			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --host and --address")
+		}
 		return runDiff(diff.OutOrStdout(), diff.Flags().Args(), *diffAddress, *diffHost)
 	})
 

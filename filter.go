@@ -7,6 +7,9 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
@@ -213,6 +216,9 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	if judged != allowed && ok {
 		// A deletion is not a deposit.
 		if life, certain := readLifetime(line, f.clock); certain && life.deletes() {
+			if c := f.handler.logger.Check(zapcore.DebugLevel, "passed a deletion"); c != nil {
+				c.Write(zap.String("cookie", name))
+			}
 			return line, true
 		}
 	}

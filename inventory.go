@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -51,7 +52,14 @@ func (s *inventorySet) of(host string) *inventory {
 		defer s.mutex.Unlock()
 		if site = s.sites[host]; site == nil {
 			if len(s.sites) >= maxSites {
-				delete(s.sites, oldest(s.sites, func(site *inventory) int64 { return site.last.Load() }))
+				// Hosts for which the portal sets nothing go first: anybody can
+				// make them up.
+				madeUp := maps.Clone(s.sites)
+				maps.DeleteFunc(madeUp, func(_ string, site *inventory) bool { return site.portal.Load() > 0 })
+				if len(madeUp) == 0 {
+					madeUp = s.sites
+				}
+				delete(s.sites, oldest(madeUp))
 			}
 			site = &inventory{cookies: map[string]*seenCookie{}}
 			s.sites[strings.Clone(host)] = site
@@ -61,10 +69,10 @@ func (s *inventorySet) of(host string) *inventory {
 	return site
 }
 
-// oldest returns the key of the value that was seen least recently.
-func oldest[T any](values map[string]T, last func(T) int64) string {
-	return slices.MinFunc(slices.Collect(maps.Keys(values)), func(a, b string) int {
-		return int(min(max(last(values[a])-last(values[b]), -1), 1))
+// oldest returns the host of the site that was seen least recently.
+func oldest(sites map[string]*inventory) string {
+	return slices.MinFunc(slices.Collect(maps.Keys(sites)), func(a, b string) int {
+		return cmp.Compare(sites[a].last.Load(), sites[b].last.Load())
 	})
 }
 
@@ -73,7 +81,7 @@ type inventory struct {
 	last    atomic.Int64 // Unix time in nanoseconds
 	mutex   sync.RWMutex
 	cookies map[string]*seenCookie
-	portal  int // how many of them the portal sets
+	portal  atomic.Int64 // how many of them the portal sets
 }
 
 // A seenCookie is what was seen of one name; never a value.
@@ -83,6 +91,7 @@ type seenCookie struct {
 	verdict     atomic.Int32           // the latest, an index of verdicts
 	row         atomic.Pointer[Cookie] // that declares it, nil if none does
 	attributes  atomic.Pointer[seenAttributes]
+	written     atomic.Pointer[string] // the attributes as they were written
 	path        string
 }
 
@@ -96,10 +105,9 @@ type seenAttributes struct {
 	Lifetime string `json:"lifetime"` // "session", or in seconds
 }
 
-// seen notes that a cookie came from one side. It returns the cookie if its
-// attributes are to be looked at: they hardly change, so that those of the first
-// of every thousand lines are.
-func (i *inventory) seen(from direction, name, path string, row *Cookie, judged verdict) *seenCookie {
+// seen notes that a cookie came from one side. It returns the cookie if the
+// attributes of its line are not those of the one before.
+func (i *inventory) seen(from direction, name, path, line string, row *Cookie, judged verdict) *seenCookie {
 	name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
 	now := time.Now().Unix()
 	i.mutex.RLock()
@@ -113,7 +121,13 @@ func (i *inventory) seen(from direction, name, path string, row *Cookie, judged 
 	cookie.last.Store(now)
 	cookie.verdict.Store(int32(slices.Index(verdicts[:], judged)))
 	cookie.row.Store(row)
-	if cookie.counts[from].Add(1)%1000 == 1 && from == fromPortal {
+	cookie.counts[from].Add(1)
+	_, written, _ := strings.Cut(line, ";")
+	if last := cookie.written.Load(); from == fromPortal && (last == nil || *last != written) {
+		if len(written) <= maxPreference {
+			kept := strings.Clone(written) // the line holds a value
+			cookie.written.Store(&kept)
+		}
 		return cookie
 	}
 	return nil
@@ -126,13 +140,13 @@ func (i *inventory) add(name, path string, from direction, now int64) *seenCooki
 	defer i.mutex.Unlock()
 	cookie := i.cookies[name]
 	if from == fromPortal {
-		if i.portal >= maxFromPortal {
+		if i.portal.Load() >= maxFromPortal {
 			return cookie
 		}
 		if cookie == nil || cookie.counts[fromPortal].Load() == 0 {
-			i.portal++
+			i.portal.Add(1)
 		}
-	} else if cookie == nil && len(i.cookies)-i.portal >= maxFromBrowser {
+	} else if cookie == nil && len(i.cookies)-int(i.portal.Load()) >= maxFromBrowser {
 		onlySent := maps.Clone(i.cookies)
 		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[fromPortal].Load() > 0 })
 		// Half of them at once, so that a flood of names costs little for each.
@@ -278,7 +292,7 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 	drafted := map[string]bool{}
 	for _, host := range slices.Sorted(maps.Keys(listed)) {
 		for _, entry := range listed[host] {
-			if entry.Verdict != undeclared || !isToken(entry.Name) || drafted[entry.Name] {
+			if entry.Verdict != undeclared || !isToken(entry.Name) || strings.Contains(entry.Name, "*") || drafted[entry.Name] {
 				continue
 			}
 			drafted[entry.Name] = true

@@ -100,7 +100,23 @@ func TestInventory(t *testing.T) {
 		t.Errorf("%d and %d cookies", len(entries), len(sites["other.example"]))
 	}
 
+	// What the portal says differently from one answer to the next is seen.
+	site := inventories.of("city.example")
+	for _, attributes := range []string{"", "; Max-Age=60", "; Max-Age=90; Secure"} {
+		if cookie := site.seen(fromPortal, "changes", "/", "changes="+secret+attributes, nil, undeclared); cookie == nil {
+			t.Errorf("%q: not looked at", attributes)
+		}
+		if cookie := site.seen(fromPortal, "changes", "/", "changes=other"+attributes, nil, undeclared); cookie != nil {
+			t.Errorf("%q: looked at again", attributes)
+		}
+	}
+	for _, name := range []string{"*", "s*"} { // a draft must not make prefixes of them
+		site.seen(fromBrowser, name, "/", "", nil, undeclared)
+	}
 	_, draft := get(t, api+"?format=charter&host=city.example", origin)
+	if strings.Contains(draft, "*") {
+		t.Errorf("a prefix in %s", draft)
+	}
 	for _, want := range []string{"Suggested by the preset google_analytics", "- name: _ga\n", "provider: Google", "- name: strange\n      purpose: \"\"\n", "duration: session", "first for \"/first\""} {
 		if !strings.Contains(draft, want) {
 			t.Errorf("no %q in %s", want, draft)
@@ -139,10 +155,10 @@ func TestInventoryHasBounds(t *testing.T) {
 	set := inventorySet{sites: map[string]*inventory{}}
 	site := set.of("city.example")
 	for i := range 5000 {
-		site.seen(fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000), nil, undeclared)
+		site.seen(fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000), "", nil, undeclared)
 		if i%10 == 0 {
-			site.seen(fromPortal, fmt.Sprintf("portal_%d", i), "/", nil, undeclared)
-			site.seen(fromBrowser, fmt.Sprintf("portal_%d", i), "/", nil, undeclared)
+			site.seen(fromPortal, fmt.Sprintf("portal_%d", i), "/", "", nil, undeclared)
+			site.seen(fromBrowser, fmt.Sprintf("portal_%d", i), "/", "", nil, undeclared)
 		}
 	}
 	portal := 0
@@ -154,18 +170,17 @@ func TestInventoryHasBounds(t *testing.T) {
 			t.Fatalf("%d bytes of name, %d of path", len(name), len(cookie.path))
 		}
 	}
-	if portal != 500 || site.portal != 500 || len(site.cookies) > 500+maxFromBrowser {
+	if portal != 500 || site.portal.Load() != 500 || len(site.cookies) > 500+maxFromBrowser {
 		t.Errorf("%d of the portal, %d in all", portal, len(site.cookies))
 	}
 	for i := range 5000 {
-		site.seen(fromPortal, fmt.Sprintf("more_%d", i), "/", nil, undeclared)
+		site.seen(fromPortal, fmt.Sprintf("more_%d", i), "/", "", nil, undeclared)
 	}
-	if site.portal != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
-		t.Errorf("%d of the portal, %d in all", site.portal, len(site.cookies))
+	if site.portal.Load() != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all", site.portal.Load(), len(site.cookies))
 	}
 	for i := range 1000 {
-		set.of(fmt.Sprintf("host%d.example", i))
-		set.of("city.example")
+		set.of(fmt.Sprintf("host%d.example", i)).seen(fromBrowser, "x", "/", "", nil, undeclared)
 	}
 	if len(set.sites) != maxSites || set.of("city.example") != site {
 		t.Errorf("%d sites, or the one in use was dropped", len(set.sites))
@@ -175,8 +190,8 @@ func TestInventoryHasBounds(t *testing.T) {
 // What is known already is noted without allocating.
 func TestInventoryAllocates(t *testing.T) {
 	site := (&inventorySet{sites: map[string]*inventory{}}).of("city.example")
-	site.seen(fromPortal, "a", "/", nil, undeclared)
-	if got := testing.AllocsPerRun(100, func() { site.seen(fromPortal, "a", "/", nil, undeclared) }); got != 0 {
+	site.seen(fromPortal, "a", "/", "", nil, undeclared)
+	if got := testing.AllocsPerRun(100, func() { site.seen(fromPortal, "a", "/", "", nil, undeclared) }); got != 0 {
 		t.Errorf("%v allocations", got)
 	}
 }

@@ -130,14 +130,7 @@ func effectOf(keeps bool) string {
 func (f *filter) report(from direction, name, line string, row *Cookie, judged verdict, keeps bool) {
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
-	if f.site == nil {
-		f.site = inventories.of(hostOf(f.request))
-	}
-	if f.noted++; f.noted <= maxCookies {
-		if cookie := f.site.seen(from, name, f.request.URL.Path, row, judged); cookie != nil {
-			cookie.attributes.Store(readAttributes(line, f.clock))
-		}
-	}
+	f.note(from, name, line, row, judged)
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
 			f.told.WriteString(", ")
@@ -147,9 +140,24 @@ func (f *filter) report(from direction, name, line string, row *Cookie, judged v
 			shown = name[:min(len(name), maxName)]
 		}
 		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[from], judged, effectOf(keeps))
+		if f.told.Len() >= maxTold {
+			f.told.WriteString(`, "";truncated`)
+		}
 	}
 	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
 		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))
+	}
+}
+
+// note notes a cookie in the inventory.
+func (f *filter) note(from direction, name, line string, row *Cookie, judged verdict) {
+	if f.site == nil {
+		f.site = inventories.of(hostOf(f.request))
+	}
+	if f.noted++; f.noted <= maxCookies {
+		if cookie := f.site.seen(from, name, f.request.URL.Path, line, row, judged); cookie != nil {
+			cookie.attributes.Store(readAttributes(line, f.clock))
+		}
 	}
 }
 
