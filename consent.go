@@ -1,6 +1,8 @@
 package cookiecharter
 
 import (
+	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -43,14 +45,26 @@ func (m *MatchConsent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if len(keys) == 0 {
 			return d.ArgErr()
 		}
-		for _, key := range keys {
-			if !isConsentKey(key) {
-				return d.Errf("%q is no consent key", key)
-			}
-		}
 		*m = append(*m, keys...)
+		if err := m.Validate(); err != nil {
+			return d.WrapErr(err)
+		}
 		if d.NextBlock(0) {
 			return d.Err("cookie_consent has no block")
+		}
+	}
+	return nil
+}
+
+// Validate returns an error if there is no key, as that would match everybody,
+// or one that no row can have.
+func (m *MatchConsent) Validate() error {
+	if len(*m) == 0 {
+		return errors.New("cookie_consent needs a consent key, such as matomo")
+	}
+	for _, key := range *m {
+		if !isConsentKey(key) {
+			return fmt.Errorf("%q is no consent key; use 1 to 64 letters, digits, '_', '-' or '.'", key)
 		}
 	}
 	return nil
@@ -118,4 +132,5 @@ func (f *filter) share() {
 var (
 	_ caddyhttp.RequestMatcherWithError = (*MatchConsent)(nil)
 	_ caddyfile.Unmarshaler             = (*MatchConsent)(nil)
+	_ caddy.Validator                   = (*MatchConsent)(nil)
 )

@@ -77,6 +77,16 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 	}
 }
 
+// A matcher without a key would match everybody.
+func TestConsentMatcherNeedsKeys(t *testing.T) {
+	for _, keys := range []string{"[]", `["a b"]`} {
+		err := caddy.Load(fmt.Appendf(nil, `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"match":[{"cookie_consent":%s}]}]}}}}}`, keys), true)
+		if err == nil || !strings.Contains(err.Error(), "consent key") {
+			t.Errorf("%s: %v", keys, err)
+		}
+	}
+}
+
 // A choice is recorded before it is answered, without anything that tells whose
 // it is, and the visitor sees the record's reference.
 func TestRecordChoices(t *testing.T) {

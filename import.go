@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,7 +57,7 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 			}
 			imported := importRow(cell, category, language)
 			if imported == nil {
-				category = cmpCategory(findCategory(strings.Join(cells, " ")), category)
+				category = cmp.Or(findCategory(strings.Join(cells, " ")), category)
 				continue
 			}
 			rows.Content = append(rows.Content, imported.node)
@@ -79,13 +80,6 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 	}
 	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure)
 	return caddy.ExitCodeSuccess, nil
-}
-
-func cmpCategory(found, otherwise Category) Category {
-	if found != "" {
-		return found
-	}
-	return otherwise
 }
 
 // readSource reads a file, or the page at a URL.
