@@ -407,11 +407,16 @@ func (c *charter) judgeRow(cookie *Cookie, visitor *preference) (verdict, *Cooki
 	if cookie.Category == Necessary {
 		return allowed, cookie
 	}
-	switch answer := visitor.answerTo(cookie); {
-	case answer == answerGranted, answer == answerNone && cookie.Exempt:
-		return allowed, cookie
+	return cookie.verdict(visitor.answerTo(cookie)), cookie
+}
+
+// verdict returns the verdict of the cookies of a row after an answer.
+func (c *Cookie) verdict(given answer) verdict {
+	switch {
+	case c.Category == Necessary, given == answerGranted, given == answerNone && c.Exempt:
+		return allowed
 	default:
-		return refused, cookie
+		return refused
 	}
 }
 

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -29,21 +31,21 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-charter",
-		Usage: "check|export|diff|import|inventory",
+		Usage: "check|export|diff|import|inventory|audit",
 		Short: "Works with cookie charters",
 		Long: `
 Works with the charters of the module cookie_charter: drafts, checks and
 exports them, compares them with each other or with what a running Caddy has seen,
-and shows that. A charter is a charter file (YAML or JSON), or a Caddy config, of which all
-charters are taken.
+shows that, and tests whether a site keeps its charter. A charter is a charter file
+(YAML or JSON), or a Caddy config.
 
 Exit codes: 0 all is well, 1 there are mistakes, or something cannot be read, 2
-there are differences.`,
+there are differences or violations.`,
 		CobraFunc: addCommands,
 	})
 }
 
-// exitDifferences is the exit code of a comparison that found some.
+// exitDifferences is the exit code of a comparison, or an audit, that found some.
 const exitDifferences = 2
 
 func addCommands(root *cobra.Command) {
@@ -83,10 +85,10 @@ func addCommands(root *cobra.Command) {
 		Args: cobra.RangeArgs(1, 2),
 	}
 	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
-	diffHost := diff.Flags().String("host", "", "the site of the inventory")
+	diffHost := diff.Flags().String("host", "", "the site, of the inventory and of a Caddy config with several")
 	diff.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		if diff.Flags().NArg() == 2 && (diff.Flags().Changed("host") || diff.Flags().Changed("address")) {
-			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --host and --address")
+		if diff.Flags().NArg() == 2 && diff.Flags().Changed("address") {
+			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --address")
 		}
 		return runDiff(diff.OutOrStdout(), diff.Flags().Args(), *diffAddress, *diffHost)
 	})
@@ -118,12 +120,83 @@ is left empty, so that the draft cannot be used before somebody has said it.`,
 	imports.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
 		return runImport(imports.OutOrStdout(), imports.ErrOrStderr(), imports.Flags().Args()[0], *importIn)
 	})
-	root.AddCommand(check, export, diff, imports, show)
+	audits := &cobra.Command{
+		Use:   "audit <URL...>",
+		Short: "Tests whether a site keeps its charter, as an inspector would",
+		Long: `
+Visits pages of a site four times: without an answer, after refusing, after
+accepting, and after withdrawing, by the form of its charter page. It tells which
+cookies were set, kept and sent each time, and which of them violate the charter:
+those that are undeclared, those that were not allowed, and those that were set to
+live longer than published. It visits the pages to which the links of one URL lead, on the same
+host, each path once, or the URLs that are given, if they are several.
+
+The charter is the one that the site publishes, unless another is named. Without
+--browser no scripts run. --accept, --refuse and --withdraw are for sites whose
+banner gives the answer: what to click on the first page, CSS selectors, each
+repeated for one click after the other.
+
+It is not signed in, and sees no other domain than browsers do on these pages.`,
+		Example: `  caddy cookie-charter audit https://opendata.example.fr --browser
+  caddy cookie-charter audit https://opendata.example.fr --charter charter.yaml --format html > audit.html
+  caddy cookie-charter audit https://opendata.example.fr --browser --accept '#accept' --refuse '#refuse' --withdraw '#manage' --withdraw '#refuse'`,
+		Args: cobra.MinimumNArgs(1),
+	}
+	var options auditOptions
+	flags := audits.Flags()
+	flags.StringVar(&options.charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
+	flags.StringVar(&options.page, "page", "", "the path of the charter page; default: as in the Caddy config, else "+defaultPagePath)
+	flags.IntVar(&options.pages, "pages", 20, "how many pages to visit at most, where links are followed")
+	flags.StringVar(&options.browser, "browser", "", "look with a local Chromium, found by itself or at this path")
+	flags.Lookup("browser").NoOptDefVal = findBrowser
+	flags.StringArrayVar(&options.accept, "accept", nil, "what to click to accept")
+	flags.StringArrayVar(&options.refuse, "refuse", nil, "what to click to refuse")
+	flags.StringArrayVar(&options.withdraw, "withdraw", nil, "what to click to withdraw")
+	flags.StringVar(&options.format, "format", "text", "text, json or html")
+	audits.SilenceErrors = true // as above
+	audits.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		return runAudit(audits.OutOrStdout(), audits.ErrOrStderr(), flags.Args(), options)
+	})
+	root.AddCommand(check, export, diff, imports, show, audits)
+}
+
+// A siteHandler is a handler with the hosts that lead to it, none for all.
+type siteHandler struct {
+	*Handler
+	hosts []string
+}
+
+// loadHandler returns the only handler of a charter file or a Caddy config, or
+// that of a host.
+func loadHandler(path, host string) (*Handler, error) {
+	handlers, err := loadHandlers(path)
+	if err != nil {
+		return nil, err
+	}
+	if len(handlers) == 1 {
+		return handlers[0].Handler, nil
+	}
+	name, _, err := net.SplitHostPort(host)
+	if err != nil {
+		name = host
+	}
+	var found []*Handler
+	var hosts []string
+	for _, handler := range handlers {
+		if slices.Contains(handler.hosts, name) {
+			found = append(found, handler.Handler)
+		}
+		hosts = append(hosts, handler.hosts...)
+	}
+	if len(found) != 1 {
+		return nil, fmt.Errorf("%s has %d charters, of the hosts %v, and %d of them for the host %q; name a host that has one, or a charter file", path, len(handlers), hosts, len(found), name)
+	}
+	return found[0], nil
 }
 
 // loadHandlers returns the handlers that a charter file or a Caddy config makes,
 // ready to be asked for their charters.
-func loadHandlers(path string) ([]*Handler, error) {
+func loadHandlers(path string) ([]siteHandler, error) {
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -134,7 +207,7 @@ func loadHandlers(path string) ([]*Handler, error) {
 		Apps json.RawMessage `json:"apps"`
 	}
 	isConfig := isCaddyfile || extension == ".json" && json.Unmarshal(content, &config) == nil && config.Apps != nil
-	handlers := []*Handler{{Charters: []string{path}}}
+	handlers := []siteHandler{{Handler: &Handler{Charters: []string{path}}}}
 	if isConfig {
 		if isCaddyfile {
 			if content, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(content, map[string]any{"filename": path}); err != nil {
@@ -157,10 +230,10 @@ func loadHandlers(path string) ([]*Handler, error) {
 }
 
 // findHandlers returns the handlers in a Caddy config, wherever they stand.
-func findHandlers(config []byte) ([]*Handler, error) {
-	var found []*Handler
-	var find func(raw json.RawMessage) error
-	find = func(raw json.RawMessage) error {
+func findHandlers(config []byte) ([]siteHandler, error) {
+	var found []siteHandler
+	var find func(raw json.RawMessage, hosts []string) error
+	find = func(raw json.RawMessage, hosts []string) error {
 		var object map[string]json.RawMessage
 		var list []json.RawMessage
 		switch {
@@ -175,24 +248,32 @@ func findHandlers(config []byte) ([]*Handler, error) {
 				if err := caddy.StrictUnmarshalJSON(inner, handler); err != nil {
 					return err
 				}
-				found = append(found, handler)
+				found = append(found, siteHandler{handler, hosts})
 				return nil
 			}
+			var match []struct {
+				Host []string `json:"host"`
+			}
+			if json.Unmarshal(object["match"], &match) == nil {
+				for _, matcher := range match {
+					hosts = slices.Concat(hosts, matcher.Host)
+				}
+			}
 			for _, key := range slices.Sorted(maps.Keys(object)) {
-				if err := find(object[key]); err != nil {
+				if err := find(object[key], hosts); err != nil {
 					return err
 				}
 			}
 		case json.Unmarshal(raw, &list) == nil:
 			for _, element := range list {
-				if err := find(element); err != nil {
+				if err := find(element, hosts); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	}
-	return found, find(config)
+	return found, find(config, nil)
 }
 
 func runCheck(out io.Writer, paths []string, format, language string) (int, error) {
@@ -211,7 +292,7 @@ func runCheck(out io.Writer, paths []string, format, language string) (int, erro
 				continue
 			}
 			if format != "table" {
-				if code, err := writeExport(out, handler, format, language, "https://localhost"); err != nil {
+				if code, err := writeExport(out, handler.Handler, format, language, "https://localhost"); err != nil {
 					return code, err
 				}
 				continue
@@ -242,14 +323,15 @@ func runCheck(out io.Writer, paths []string, format, language string) (int, erro
 }
 
 func runExport(out io.Writer, path, format, language, site string) (int, error) {
-	handlers, err := loadHandlers(path)
+	address, err := url.Parse(site)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	if len(handlers) > 1 {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has %d charters; export one charter file", path, len(handlers))
+	handler, err := loadHandler(path, address.Host)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
 	}
-	return writeExport(out, handlers[0], format, language, site)
+	return writeExport(out, handler, format, language, site)
 }
 
 // writeExport writes what the page gives to who asks for a format.
@@ -312,14 +394,11 @@ func exportYAML(p *page) ([]byte, error) {
 func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 	var charters []*charter
 	for _, path := range paths {
-		handlers, err := loadHandlers(path)
+		handler, err := loadHandler(path, host)
 		if err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
-		if len(handlers) > 1 {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has %d charters; compare charter files", path, len(handlers))
-		}
-		charters = append(charters, handlers[0].charter)
+		charters = append(charters, handler.charter)
 	}
 	var findings []string
 	if len(charters) == 2 {

@@ -199,15 +199,15 @@ func TestCommandsOfCaddy(t *testing.T) {
 		code int
 		out  string
 	}{
-		"chekc @old.yaml":                   {1, "unknown command"},
-		"diff @old.yaml @old.yaml --host x": {1, "leave out one of them"},
-		"check @old.yaml":                   {0, "_ga _gid"},
-		"check @broken.yaml":                {1, "declares no cookie"},
-		"diff @old.yaml @old.yaml":          {0, ""},
-		"diff @old.yaml @new.yaml":          {2, "~ sessionid: duration was 2 weeks, is 3 weeks"},
-		"export @old.yaml":                  {0, `"cookies": [`},
-		"inventory --address 127.0.0.1:1":   {1, "connection refused"},
-		"check --help":                      {0, "caddy cookie-charter check charter.yaml"},
+		"chekc @old.yaml":                      {1, "unknown command"},
+		"diff @old.yaml @old.yaml --address x": {1, "leave out one of them"},
+		"check @old.yaml":                      {0, "_ga _gid"},
+		"check @broken.yaml":                   {1, "declares no cookie"},
+		"diff @old.yaml @old.yaml":             {0, ""},
+		"diff @old.yaml @new.yaml":             {2, "~ sessionid: duration was 2 weeks, is 3 weeks"},
+		"export @old.yaml":                     {0, `"cookies": [`},
+		"inventory --address 127.0.0.1:1":      {1, "connection refused"},
+		"check --help":                         {0, "caddy cookie-charter check charter.yaml"},
 	} {
 		command := exec.Command(binary, append([]string{"cookie-charter"}, strings.Fields(strings.ReplaceAll(arguments, "@", folder))...)...)
 		out, _ := command.CombinedOutput()

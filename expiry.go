@@ -117,7 +117,7 @@ func newExpirySite(r *http.Request) expirySite {
 		domains: []string{""},
 		paths:   []string{"/"},
 	}
-	if path := defaultPath(r); path != "/" {
+	if path := defaultPath(originalURL(r)); path != "/" {
 		site.paths = append(site.paths, path)
 	}
 	if _, err := netip.ParseAddr(strings.Trim(site.host, "[]")); err == nil {
@@ -149,11 +149,10 @@ func isHost(host string) bool {
 	return host != "" && len(host) <= maxHost && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
 }
 
-// defaultPath returns the path that a cookie has which says none, for the URL
-// as the client sent it (RFC 6265bis, section 5.1.4), or "/" if it cannot stand
-// in a Path attribute.
-func defaultPath(r *http.Request) string {
-	path := originalURL(r).EscapedPath()
+// defaultPath returns the path that a cookie has which says none (RFC 6265bis,
+// section 5.1.4), or "/" if it cannot stand in a Path attribute.
+func defaultPath(url *url.URL) string {
+	path := url.EscapedPath()
 	end := strings.LastIndexByte(path, '/')
 	if end <= 0 || path[0] != '/' || !isPath(path) {
 		return "/"

@@ -84,7 +84,7 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 
 // readSource reads a file, or the page at a URL.
 func readSource(source string) ([]byte, error) {
-	if !strings.HasPrefix(source, "https://") && !strings.HasPrefix(source, "http://") {
+	if !isURL(source) {
 		return os.ReadFile(source) //nolint:gosec // the operator names it
 	}
 	client := &http.Client{Timeout: importTimeout}
@@ -97,6 +97,10 @@ func readSource(source string) ([]byte, error) {
 		return nil, fmt.Errorf("%s answers %s", source, response.Status)
 	}
 	return io.ReadAll(io.LimitReader(response.Body, maxImport))
+}
+
+func isURL(source string) bool {
+	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
 }
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.

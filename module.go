@@ -285,6 +285,9 @@ func (h *Handler) loadCharter() (*charter, error) {
 			if err != nil {
 				return nil, err
 			}
+			if !preference.isWritten() && preference.LocalStorage == "" {
+				row.rows[0].Duration = "" // which only the banner knows
+			}
 			sources, kept = slices.Insert(sources, len(kept), row), append(kept, name)
 		}
 	}

@@ -322,3 +322,20 @@ func FuzzReadMap(f *testing.F) {
 		}
 	})
 }
+
+// How long a banner keeps its own cookie is not known, so no duration of it is
+// published.
+func TestDurationOfPreferenceCookie(t *testing.T) {
+	for cookie, want := range map[string]PreferenceFormat{
+		"tarteaucitron": {Format: "tarteaucitron"}, "klaro 6 months": {Format: "klaro", LocalStorage: "klaro"}, "charter_preference 6 months": {Format: charterFormat},
+	} {
+		name, duration, _ := strings.Cut(cookie, " ")
+		h := &Handler{Presets: []string{"matomo"}, Preferences: []PreferenceFormat{want}}
+		if err := h.prepare(); err != nil {
+			t.Fatal(err)
+		}
+		if row := h.charter.find(name); row.Duration != duration {
+			t.Errorf("%s: %q", name, row.Duration)
+		}
+	}
+}

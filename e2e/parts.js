@@ -55,10 +55,11 @@ export async function start() {
   const archive = path.join(folder, "archive");
   mkdirSync(archive);
   const ports = {};
-  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT", "PAGE_PORT"]) ports[name] = await freePort();
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT", "PAGE_PORT", "PLANTED_PORT", "ENFORCED_PORT"]) ports[name] = await freePort();
+  const environment = { ...process.env, ...ports, STORAGE: path.join(folder, "storage"), ARCHIVE: archive, HERE: here };
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
-    env: { ...process.env, ...ports, STORAGE: path.join(folder, "storage"), ARCHIVE: archive, HERE: here },
+    env: environment,
     stdio: ["ignore", "ignore", "pipe"],
   });
   let log = "";
@@ -90,5 +91,13 @@ export async function start() {
     await stop();
     throw new Error(log, { cause: error });
   }
-  return { browser, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, stop };
+  // command runs a command of Caddy, and returns its exit code and what it prints.
+  const command = async (...words) => {
+    const child = spawn(caddyBinary, ["cookie-charter", ...words], { env: environment, stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });
+    const printed = { stdout: "", stderr: "" };
+    for (const stream of ["stdout", "stderr"]) child[stream].on("data", (data) => (printed[stream] += data));
+    const status = await new Promise((resolve) => child.once("close", resolve));
+    return { status, ...printed };
+  };
+  return { browser, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, command, stop };
 }

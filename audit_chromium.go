@@ -1,0 +1,452 @@
+package cookiecharter
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Where Chromium is looked for.
+var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
+
+const (
+	// settling is how long scripts go on after a page was loaded.
+	settling = time.Second
+
+	// appearance is how long a banner takes to appear.
+	appearance = 10 * time.Second
+)
+
+// A chromium is a local Chromium without a window, spoken to in the Chrome
+// DevTools Protocol over two pipes. A client library would make every Caddy with
+// this module larger for this one command.
+type chromium struct {
+	product string
+	page    string              // where the form for answers is
+	clicks  map[string][]string // what to click instead, by visit
+
+	process *exec.Cmd
+	folder  string
+	input   io.WriteCloser
+	replies chan reply
+	events  []event
+	last    int    // message
+	profile string // the browser context, which has cookies of its own
+	target  string
+	session string
+	first   string // the first page that was opened
+}
+
+// A reply is a message of the browser: an answer to a call, or an event.
+type reply struct {
+	ID     int             `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+	event
+}
+
+type event struct {
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+}
+
+// findChromium returns the path of a local Chromium.
+func findChromium() (string, error) {
+	for _, name := range chromiumNames {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no browser found; install one of %s, or name its path: --browser=/usr/bin/chromium", strings.Join(chromiumNames, ", "))
+}
+
+// startChromium starts a browser. It ends with the context.
+func startChromium(ctx context.Context, path, page string, clicks map[string][]string) (*chromium, error) {
+	folder, err := os.MkdirTemp("", "cookie_charter-")
+	if err != nil {
+		return nil, err
+	}
+	c := &chromium{page: page, clicks: clicks, folder: folder, replies: make(chan reply, 64)}
+	arguments := []string{
+		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
+	}
+	if os.Geteuid() == 0 {
+		arguments = append(arguments, "--no-sandbox") // it refuses to run otherwise
+	}
+	commands, input, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	output, answers, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, commands.Close(), input.Close(), os.RemoveAll(folder))
+	}
+	c.input = input
+	c.process = exec.CommandContext(ctx, path, append(arguments, "about:blank")...) //nolint:gosec // the operator names it
+	c.process.ExtraFiles = []*os.File{commands, answers}
+	err = c.process.Start()
+	err = errors.Join(err, commands.Close(), answers.Close())
+	if err != nil {
+		return nil, errors.Join(err, input.Close(), output.Close(), os.RemoveAll(folder))
+	}
+	go c.listen(output)
+	var version struct{ Product string }
+	if err := c.call(ctx, "", "Browser.getVersion", nil, &version); err != nil {
+		return nil, errors.Join(fmt.Errorf("starting %s: %w", path, err), c.close())
+	}
+	c.product = version.Product
+	return c, nil
+}
+
+// listen reads messages, each of which ends with a zero byte.
+func (c *chromium) listen(output io.ReadCloser) {
+	defer close(c.replies)
+	defer output.Close()
+	messages := bufio.NewReader(output)
+	for {
+		message, err := messages.ReadBytes(0)
+		if err != nil {
+			return
+		}
+		var received reply
+		if json.Unmarshal(message[:len(message)-1], &received) == nil {
+			c.replies <- received
+		}
+	}
+}
+
+// receive waits for a message; events are kept.
+func (c *chromium) receive(ctx context.Context) (reply, error) {
+	select {
+	case received, ok := <-c.replies:
+		if !ok {
+			return reply{}, errors.New("the browser has ended")
+		}
+		if received.Method != "" {
+			c.events = append(c.events, received.event)
+		}
+		return received, nil
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+}
+
+// call calls a method and waits for its answer.
+func (c *chromium) call(ctx context.Context, session, method string, parameters map[string]any, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+	defer cancel()
+	c.last++
+	message := map[string]any{"id": c.last, "method": method, "params": parameters}
+	if parameters == nil {
+		delete(message, "params")
+	}
+	if session != "" {
+		message["sessionId"] = session
+	}
+	encoded, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	if _, err := c.input.Write(append(encoded, 0)); err != nil {
+		return err
+	}
+	for {
+		received, err := c.receive(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", method, err)
+		case received.ID != c.last:
+		case received.Error != nil:
+			return fmt.Errorf("%s: %s", method, received.Error.Message)
+		case result != nil:
+			return json.Unmarshal(received.Result, result)
+		default:
+			return nil
+		}
+	}
+}
+
+// waitFor waits until an event has come, be it before.
+func (c *chromium) waitFor(ctx context.Context, method string) error {
+	for {
+		if slices.ContainsFunc(c.events, func(e event) bool { return e.Method == method }) {
+			return nil
+		}
+		if _, err := c.receive(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// settle lets the scripts of a page go on.
+func (c *chromium) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, settling)
+	defer cancel()
+	for {
+		if _, err := c.receive(ctx); errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *chromium) name() string { return c.product }
+
+func (c *chromium) close() error {
+	err := c.input.Close() // it ends with its pipe
+	late := time.AfterFunc(appearance, func() { _ = c.process.Process.Kill() })
+	defer late.Stop()
+	for range c.replies { // until then
+		continue
+	}
+	_ = c.process.Wait() // how it ends is its own matter
+	return errors.Join(err, os.RemoveAll(c.folder))
+}
+
+// begin opens an empty page with cookies of its own.
+func (c *chromium) begin(ctx context.Context) error {
+	if c.profile != "" {
+		if err := c.call(ctx, "", "Target.disposeBrowserContext", map[string]any{"browserContextId": c.profile}, nil); err != nil {
+			return err
+		}
+	}
+	var created struct{ BrowserContextID, TargetID, SessionID string }
+	for _, step := range []struct {
+		method     string
+		parameters func() map[string]any
+	}{
+		{"Target.createBrowserContext", func() map[string]any { return map[string]any{} }},
+		{"Target.createTarget", func() map[string]any {
+			return map[string]any{"url": "about:blank", "browserContextId": created.BrowserContextID}
+		}},
+		{"Target.attachToTarget", func() map[string]any { return map[string]any{"targetId": created.TargetID, "flatten": true} }},
+	} {
+		if err := c.call(ctx, "", step.method, step.parameters(), &created); err != nil {
+			return err
+		}
+	}
+	c.profile, c.target, c.session = created.BrowserContextID, created.TargetID, created.SessionID
+	for _, domain := range []string{"Network.enable", "Page.enable"} {
+		if err := c.call(ctx, c.session, domain, nil, nil); err != nil {
+			return err
+		}
+	}
+	return c.call(ctx, "", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": c.profile}, nil)
+}
+
+// open visits a page with all that it loads.
+func (c *chromium) open(ctx context.Context, address string) ([]string, error) {
+	if c.first == "" {
+		c.first = address
+	}
+	if err := c.load(ctx, address); err != nil {
+		return nil, err
+	}
+	var links []string
+	err := c.evaluate(ctx, `Array.from(document.links, (link) => link.href)`, &links)
+	return links, err
+}
+
+// load loads a page, and waits until it has settled.
+func (c *chromium) load(ctx context.Context, address string) error {
+	c.events = slices.DeleteFunc(c.events, func(e event) bool { return e.Method == "Page.loadEventFired" })
+	var loaded struct{ ErrorText string }
+	if err := c.call(ctx, c.session, "Page.navigate", map[string]any{"url": address}, &loaded); err != nil {
+		return err
+	}
+	switch loaded.ErrorText {
+	case "":
+	case "net::ERR_ABORTED": // no page, but a download
+		return c.settle(ctx)
+	default:
+		return errors.New(loaded.ErrorText)
+	}
+	limited, cancel := context.WithTimeout(ctx, auditTimeout)
+	defer cancel()
+	// A page that never ends to load is as good as loaded.
+	if err := c.waitFor(limited, "Page.loadEventFired"); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
+		return err
+	}
+	return c.settle(ctx)
+}
+
+// evaluate evaluates an expression in the page.
+func (c *chromium) evaluate(ctx context.Context, expression string, result any) error {
+	var evaluated struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Text string }
+	}
+	parameters := map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true}
+	if err := c.call(ctx, c.session, "Runtime.evaluate", parameters, &evaluated); err != nil {
+		return err
+	}
+	if evaluated.ExceptionDetails != nil {
+		return errors.New(evaluated.ExceptionDetails.Text)
+	}
+	return json.Unmarshal(evaluated.Result.Value, result)
+}
+
+// answer clicks the button of the charter page, or what it was told to click on
+// the first page.
+func (c *chromium) answer(ctx context.Context, given answer, withdraws bool) error {
+	visit := "accept"
+	switch {
+	case withdraws:
+		visit = "withdraw"
+	case given == answerRefused:
+		visit = "refuse"
+	}
+	if len(c.clicks) == 0 {
+		if err := c.load(ctx, c.page); err != nil {
+			return err
+		}
+		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", given))
+		if err == nil && !clicked {
+			return fmt.Errorf("%w at %s", errNoQuestions, c.page)
+		}
+		return err
+	}
+	if err := c.load(ctx, c.first); err != nil {
+		return err
+	}
+	for _, selector := range c.clicks[visit] {
+		for until := time.Now().Add(appearance); ; {
+			clicked, err := c.click(ctx, selector)
+			if err != nil {
+				return err
+			}
+			if clicked {
+				break
+			}
+			if time.Now().After(until) {
+				return fmt.Errorf("%s has nothing for --%s %s to click", c.first, visit, selector)
+			}
+		}
+	}
+	return nil
+}
+
+// click clicks an element that can be seen, if there is one, and waits for what
+// comes of it.
+func (c *chromium) click(ctx context.Context, selector string) (clicked bool, err error) {
+	quoted, err := json.Marshal(selector)
+	if err != nil {
+		return false, err
+	}
+	c.events = slices.DeleteFunc(c.events, func(e event) bool { return e.Method == "Page.frameStoppedLoading" })
+	err = c.evaluate(ctx, fmt.Sprintf(`(() => {
+		const found = Array.from(document.querySelectorAll(%s)).find((element) => element.checkVisibility());
+		found?.click();
+		return found !== undefined;
+	})()`, quoted), &clicked)
+	if err != nil {
+		return clicked, err
+	}
+	return clicked, c.settle(ctx)
+}
+
+// held returns the cookies that the browser holds.
+func (c *chromium) held(ctx context.Context) ([]heldCookie, error) {
+	var stored struct{ Cookies []chromiumCookie }
+	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &stored); err != nil {
+		return nil, err
+	}
+	held := make([]heldCookie, 0, len(stored.Cookies))
+	for _, cookie := range stored.Cookies {
+		held = append(held, cookie.held())
+	}
+	return held, nil
+}
+
+// A chromiumCookie is a cookie as the browser tells it.
+type chromiumCookie struct {
+	Name, Domain, Path string
+	Expires            float64 // Unix seconds, negative for a session
+}
+
+func (c chromiumCookie) held() heldCookie {
+	held := heldCookie{name: c.Name, domain: c.Domain, path: c.Path}
+	if c.Expires >= 0 {
+		held.life = lifetime{int64(c.Expires) - time.Now().Unix(), true}
+	}
+	return held
+}
+
+// observed returns what the events since the last time tell.
+func (c *chromium) observed() []observation {
+	var seen []observation
+	addresses := map[string][]string{} // of a request with its redirections
+	for _, e := range c.events {
+		var sent struct {
+			RequestID string
+			Request   struct{ URL string }
+		}
+		if e.Method == "Network.requestWillBeSent" && json.Unmarshal(e.Params, &sent) == nil {
+			addresses[sent.RequestID] = append(addresses[sent.RequestID], sent.Request.URL)
+		}
+	}
+	for _, e := range c.events {
+		var extra struct {
+			RequestID         string
+			AssociatedCookies []struct {
+				Cookie         chromiumCookie
+				BlockedReasons []string
+			}
+			Headers        map[string]string
+			BlockedCookies []struct{ CookieLine string }
+		}
+		if !strings.HasSuffix(e.Method, "ExtraInfo") || json.Unmarshal(e.Params, &extra) != nil {
+			continue
+		}
+		if e.Method == "Network.requestWillBeSentExtraInfo" {
+			for _, associated := range extra.AssociatedCookies {
+				if len(associated.BlockedReasons) == 0 {
+					seen = append(seen, observation{cookie: associated.Cookie.held(), sent: true})
+				}
+			}
+			continue
+		}
+		if len(addresses[extra.RequestID]) == 0 {
+			continue
+		}
+		at, err := url.Parse(addresses[extra.RequestID][0])
+		addresses[extra.RequestID] = addresses[extra.RequestID][1:]
+		if err != nil {
+			continue
+		}
+		header := map[string]string{}
+		for name, value := range extra.Headers {
+			header[strings.ToLower(name)] = value
+		}
+		clock := func() (time.Time, bool) {
+			if date, ok := parseCookieDate(header["date"]); ok && date.Before(time.Now()) {
+				return date, true
+			}
+			return time.Now(), true
+		}
+		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
+			isBlocked := false
+			for _, blocked := range extra.BlockedCookies {
+				isBlocked = isBlocked || blocked.CookieLine == line
+			}
+			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked && !cookie.life.deletes() {
+				seen = append(seen, observation{cookie: cookie.heldCookie})
+			}
+		}
+	}
+	c.events = nil
+	return seen
+}

@@ -1,0 +1,274 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// findings returns what a report accuses of, as lines.
+func findings(report *AuditReport) []string {
+	var found []string
+	for _, visit := range report.Visits {
+		for _, cookie := range visit.Cookies {
+			for _, violation := range cookie.Violations {
+				found = append(found, fmt.Sprintf("%s: %s %s", visit.Visit, cookie.Name, violation))
+			}
+		}
+	}
+	return found
+}
+
+// An audit finds every planted violation, and none besides.
+func TestAudit(t *testing.T) {
+	planted, enforced := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
+	t.Setenv("PLANTED_PORT", planted)
+	t.Setenv("ENFORCED_PORT", enforced)
+	sites, err := os.ReadFile("testdata/audit.caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	load(t, string(sites))
+
+	expected, err := os.ReadFile("testdata/audit.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split(strings.TrimSpace(string(expected)), "\n")
+	report, err := makeAudit(new(bytes.Buffer), []string{"http://127.0.0.1:" + planted}, auditOptions{format: "json", pages: 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := findings(report); !slices.Equal(got, want) || report.Violations != len(want) {
+		t.Errorf("%d: got\n%s\nnot\n%s", report.Violations, strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+	var paths []string
+	for _, page := range report.Pages {
+		paths = append(paths, strings.TrimPrefix(page, "http://127.0.0.1:"+planted))
+	}
+	if want := []string{"", "/eager?x=1", "/hop", "/script"}; !slices.Equal(paths, want) {
+		t.Errorf("visits %q, not %q", paths, want)
+	}
+	withdrawn := report.Visits[3].Cookies
+	stays := withdrawn[slices.IndexFunc(withdrawn, func(cookie AuditCookie) bool { return cookie.Name == "_pk_ses.1" })]
+	if !stays.Kept || !stays.Sent || stays.SetBy != "" || stays.Lifetime != "" || stays.Declared != "30 minutes" || stays.Cookie != "_pk_ses.<site>.<hash>" || stays.Category != Statistics || stays.Verdict != refused || stays.Domain != "127.0.0.1" || stays.Path != "/" {
+		t.Errorf("%+v", stays)
+	}
+
+	for pages, want := range map[string]int{"/": 3, "/ /eager": 2} {
+		var addresses []string
+		for path := range strings.FieldsSeq(pages) {
+			addresses = append(addresses, "http://127.0.0.1:"+planted+path)
+		}
+		if report, err := makeAudit(new(bytes.Buffer), addresses, auditOptions{format: "json", pages: 3}); err != nil || len(report.Pages) != want {
+			t.Errorf("%s: %v, %q", pages, err, report.Pages)
+		}
+	}
+
+	report, err = makeAudit(new(bytes.Buffer), []string{"http://127.0.0.1:" + enforced}, auditOptions{format: "json", pages: 20})
+	if err != nil || report.Violations != 0 || len(findings(report)) != 0 || len(report.Visits) != 4 {
+		t.Errorf("%v, %+v", err, report)
+	}
+}
+
+// Without a form, or without questions, there is one visit only, and the report
+// says so.
+func TestAuditOfOtherSites(t *testing.T) {
+	charter := writeFiles(t, map[string]string{"charter.yaml": commandCharter + "  - {name: prefs, match: prefs*, purpose: sorts, category: necessary}\n", "necessary.yaml": "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"})
+	fails := false
+	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/fails":
+			w.WriteHeader(http.StatusInternalServerError)
+		case "/loops":
+			http.Redirect(w, r, "/loops", http.StatusFound)
+		case "/away":
+			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		case "/form":
+			if r.Method == http.MethodPost {
+				w.WriteHeader(http.StatusForbidden)
+			}
+			fmt.Fprint(w, `<form method=post><button name=all value=granted></button><button name=all value=refused></button></form>`)
+		case "/":
+			if fails {
+				panic(http.ErrAbortHandler)
+			}
+			w.Header().Add("Set-Cookie", "_ga=1; Max-Age=99999999")
+			w.Header().Add("Set-Cookie", "prefs[a]=1")
+			// By the clock of this answer, that is too long.
+			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
+			w.Header().Add("Set-Cookie", "_gid=1; Expires="+time.Now().Add(time.Duration(maxExempt.seconds())*time.Second-time.Minute).UTC().Format(http.TimeFormat))
+			fmt.Fprint(w, `<a href=/fails></a><a href=/loops></a><a href=/away></a><a href="/::"></a>`)
+		}
+	}))
+	defer portal.Close()
+
+	var out bytes.Buffer
+	options := auditOptions{format: "text", pages: 20, charter: charter + "charter.yaml"}
+	code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL}, options)
+	for _, want := range []string{
+		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
+		portal.URL + `/fails, on the visit "first": ` + portal.URL + "/fails answers 500", "leads from one address to the next",
+		"set for 1158 days, published is 13 months", "undeclared", "\n3 violations\n", "5 pages, without scripts",
+	} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	if code != exitDifferences || err != nil || strings.Contains(out.String(), "\x1b") || strings.Contains(out.String(), "elsewhere") || strings.Count(out.String(), "Visit:") != 1 {
+		t.Errorf("%d, %v\n%s", code, err, &out)
+	}
+
+	options.charter, options.format = charter+"necessary.yaml", "html"
+	out.Reset()
+	if code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != 0 || err != nil {
+		t.Errorf("%d, %v", code, err)
+	}
+	for _, want := range []string{"No violations of the charter", "The charter asks nothing", "No cookies", portal.URL + "/away"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+
+	fails = true
+	for _, test := range []struct {
+		pages   []string
+		options auditOptions
+		mistake string
+	}{
+		{[]string{portal.URL}, options, "EOF"},
+		{[]string{"opendata.example.fr"}, options, "unusable address"},
+		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
+		{[]string{portal.URL}, auditOptions{format: "pdf"}, "unknown format"},
+		{[]string{portal.URL}, auditOptions{format: "text", accept: []string{"a"}, browser: "x"}, "go together"},
+		{[]string{portal.URL}, auditOptions{format: "text", accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
+		{[]string{portal.URL}, auditOptions{format: "text", page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
+		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
+		{[]string{portal.URL}, auditOptions{format: "text"}, "publishes no charter of this module"},
+		{[]string{portal.URL}, auditOptions{format: "text", charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
+		{[]string{portal.URL}, auditOptions{format: "text", charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
+	} {
+		if code, err := runAudit(new(bytes.Buffer), new(bytes.Buffer), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+			t.Errorf("%q: %d, %v", test.mistake, code, err)
+		}
+	}
+}
+
+// The cookies of an audit without a browser are kept and sent as browsers do it.
+func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
+	for _, test := range []struct {
+		at, line   string
+		domain     string // "" if it is not stored
+		sent, kept []string
+	}{
+		{"https://a.city.fr/x/y", "n=1", "a.city.fr", []string{"https://a.city.fr/x/", "https://a.city.fr/x", "http://a.city.fr/x/z"}, []string{"https://b.a.city.fr/x/", "https://a.city.fr/xx", "https://a.city.fr/"}},
+		{"https://a.city.fr/", "n=1; Domain=city.fr", ".city.fr", []string{"https://b.city.fr/"}, []string{"https://acity.fr/"}},
+		{"https://a.city.fr/", "n=1; domain=.A.city.fr; path=x", ".a.city.fr", []string{"https://b.a.city.fr/x"}, nil},
+		{"https://a.city.fr/", "n=1; Domain=city.fr; Domain=", "a.city.fr", nil, []string{"https://city.fr/"}},
+		{"https://a.city.fr/", "n=1; Domain=fr", "", nil, nil},
+		{"https://a.city.fr/", "n=1; Domain=b.city.fr", "", nil, nil},
+		{"https://a.city.fr/", "n=1; Domain=a.city.fr; Path=/x; Path=/z", ".a.city.fr", []string{"https://a.city.fr/z"}, []string{"https://a.city.fr/x"}},
+		{"http://127.0.0.1:8080/", "n=1; Domain=127.0.0.1", "127.0.0.1", []string{"http://127.0.0.1/"}, nil},
+		{"http://127.0.0.1:8080/", "n=1; Domain=0.0.1", "", nil, nil},
+		{"http://localhost/", "n=1; Domain=localhost; Secure", "localhost", []string{"http://localhost:81/"}, nil},
+		{"http://a.city.fr/", "n=1; Secure", "", nil, nil},
+		{"https://a.city.fr/", "n=1; Secure", "a.city.fr", nil, []string{"http://a.city.fr/"}},
+		{"https://a.city.fr/", "__Secure-n=1", "", nil, nil},
+		{"https://a.city.fr/", "__host-n=1; Secure; Path=/x", "", nil, nil},
+		{"https://a.city.fr/", "__Host-n=1; Secure; Domain=a.city.fr", "", nil, nil},
+		{"https://a.city.fr/", "__Host-n=1; Secure; Path=/", "a.city.fr", nil, nil},
+		{"https://a.city.fr/", "n=1; Max-Age=0", "", nil, nil},
+		{"https://a.city.fr/", "n\x01=1", "", nil, nil},
+		{"https://a.city.fr/", " = ", "", nil, nil},
+		{"https://a.city.fr/", "value", "a.city.fr", []string{"https://a.city.fr/"}, nil},
+		{"https://a.city.fr/", "n=" + strings.Repeat("x", 4096), "", nil, nil},
+	} {
+		b := newHTTPBrowser("")
+		_ = b.begin(t.Context())
+		at, err := url.Parse(test.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.store(test.line, at, func() (time.Time, bool) { return time.Now(), true })
+		held, _ := b.held(t.Context())
+		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.observed()) != len(held) {
+			t.Errorf("%s from %s: %+v", test.line, test.at, held)
+		}
+		for _, address := range slices.Concat(test.sent, test.kept) {
+			to, err := url.Parse(address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sent := b.send(to); (sent != "") != slices.Contains(test.sent, address) {
+				t.Errorf("%s from %s to %s: %q", test.line, test.at, address, sent)
+			}
+		}
+	}
+
+	// The longest path comes first; what is removed or over is not sent.
+	b := newHTTPBrowser("")
+	_ = b.begin(t.Context())
+	at := &url.URL{Scheme: "https", Host: "a.city.fr", Path: "/x/"}
+	for _, line := range []string{"a=1; Path=/", "b=1; Path=/", "c=1", "a=2; Path=/; Max-Age=9", "d=1", "d=; Max-Age=-1", "e=1; Max-Age=9"} {
+		b.store(line, at, func() (time.Time, bool) { return time.Now(), true })
+	}
+	for _, cookie := range b.jar {
+		if cookie.name == "e" {
+			cookie.expires = time.Now().Add(-time.Second)
+		}
+	}
+	if got := b.send(at); got != "c=1; a=2; b=1" {
+		t.Errorf("sends %q", got)
+	}
+	if held, _ := b.held(t.Context()); len(held) != 3 {
+		t.Errorf("%+v", held)
+	}
+}
+
+// A charter of a Caddy config with several is chosen by its host.
+func TestLoadHandlerByHost(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"Caddyfile": "a.example, b.example:8443 {\n cookie_charter {\n  preset matomo\n }\n}\nc.example {\n handle /x/* {\n  cookie_charter\n }\n}\n"})
+	for host, want := range map[string]string{"a.example": "matomo", "b.example:8443": "matomo", "c.example": "opendatasoft", "d.example": "", "": ""} {
+		handler, err := loadHandler(folder+"Caddyfile", host)
+		if want == "" {
+			if err == nil || !strings.Contains(err.Error(), "has 3 charters, of the hosts [") {
+				t.Errorf("%s: %v", host, err)
+			}
+		} else if err != nil || handler.Presets[0] != want {
+			t.Errorf("%s: %v, %v", host, handler, err)
+		}
+	}
+}
+
+// What is written for machines can be read by them.
+func TestAuditAsJSON(t *testing.T) {
+	report := &AuditReport{Violations: 1, Visits: []AuditVisit{{Visit: "first", Cookies: []AuditCookie{{Name: "<a>", Violations: []string{"undeclared"}}}}}}
+	var out bytes.Buffer
+	if err := report.write(&out, "json", true); err != nil {
+		t.Fatal(err)
+	}
+	var again AuditReport
+	if err := json.Unmarshal(out.Bytes(), &again); err != nil || again.Visits[0].Cookies[0].Name != "<a>" || strings.Contains(out.String(), "\x1b") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := report.write(&out, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violations\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
+		t.Errorf("%v\n%q", err, &out)
+	}
+	out.Reset()
+	if err := report.write(&out, "html", true); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}
