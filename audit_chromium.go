@@ -27,8 +27,8 @@ const (
 )
 
 // A chromium is a local Chromium without a window, spoken to in the Chrome
-// DevTools Protocol over two pipes. A client library would make every Caddy with
-// this module larger for this one command.
+// DevTools Protocol over two pipes. A client library would be a part of every
+// Caddy with this module, for this one command.
 type chromium struct {
 	product string
 	page    string              // where the form for answers is

@@ -283,7 +283,7 @@ func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *j
 	pair, _, _ := strings.Cut(line, ";")
 	name, value, _ := cutPair(pair)
 	if !strings.Contains(pair, "=") {
-		value = strings.Trim(pair, " \t") // of a cookie without a name
+		value = trim(pair) // of a cookie without a name
 	}
 	if name == "" && value == "" {
 		return nil

@@ -87,3 +87,15 @@ func TestCacheRule(t *testing.T) {
 		}
 	}
 }
+
+// What a handler says of caching after an early answer is judged anew.
+func TestPrivateAfterEarlyHints(t *testing.T) {
+	f := benchmarkFilter(t, benchmarkHandler(t, 5))
+	f.Header()["Set-Cookie"] = []string{"_pk_id.1=1"}
+	f.WriteHeader(http.StatusEarlyHints)
+	f.Header()["Cache-Control"] = []string{"public, max-age=60"}
+	f.WriteHeader(http.StatusOK)
+	if got := f.Header()["Cache-Control"]; !slices.Equal(got, []string{"public, max-age=60, private"}) {
+		t.Errorf("%q", got)
+	}
+}

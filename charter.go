@@ -384,13 +384,31 @@ func (c *charter) find(name string) *Cookie {
 }
 
 // A verdict is what the charter and the visitor's preference say of a name.
-type verdict string
+type verdict int
 
 const (
-	undeclared verdict = "undeclared"
-	refused    verdict = "refused" // or unanswered, and not exempt
-	allowed    verdict = "allowed"
+	undeclared verdict = iota
+	refused            // or unanswered, and not exempt
+	allowed
 )
+
+var verdicts = [...]string{"undeclared", "refused", "allowed"}
+
+// String returns the word for the verdict.
+func (v verdict) String() string { return verdicts[v] }
+
+// MarshalText returns the word for the verdict.
+func (v verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the word for a verdict.
+func (v *verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown verdict %q", text)
+	}
+	*v = verdict(i)
+	return nil
+}
 
 // judge returns the verdict of a name, and the row that declares it. It asks
 // the preference only where the row needs it.

@@ -323,7 +323,7 @@ func TestVerdict(t *testing.T) {
 		var got string
 		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
 			judged, _ := charter.judge(name, visitor)
-			got += string(judged)[:1]
+			got += judged.String()[:1]
 		}
 		if got != test.want {
 			t.Errorf("%v: got %s", test.answers, got)

@@ -123,11 +123,11 @@ func TestDiffCommand(t *testing.T) {
 	changed := strings.NewReplacer("2 weeks", "3 weeks", "provider: Portal", "# nobody", "[_ga, _gid]", "other").Replace(commandCharter)
 	inventory, err := json.Marshal(map[string][]InventoryEntry{
 		"a.example": {
-			{Name: "sessionid", FromPortal: 3, Attributes: &seenAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
-			{Name: "charter_preference", Attributes: &seenAttributes{Lifetime: "60"}},
-			{Name: "_gid", FromBrowser: 2},
-			{Name: "_fbp", FromBrowser: 7},
-			{Name: "", FromPortal: 1},
+			{Name: "sessionid", Verdict: allowed, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
+			{Name: "charter_preference", Verdict: allowed, Attributes: &seenAttributes{Lifetime: "60"}},
+			{Name: "_gid", Verdict: refused, FromBrowser: 2},
+			{Name: "_fbp", Verdict: refused, FromBrowser: 7},
+			{Name: "", Verdict: undeclared, FromPortal: 1},
 		},
 		"b.example": {},
 	})

@@ -15,9 +15,6 @@ func init() {
 	caddy.RegisterModule(MatchConsent{})
 }
 
-// filterVar holds the filter of a request, for what comes after the handler.
-const filterVar = "cookie_charter.filter"
-
 // MatchConsent matches requests of visitors who allow all cookies of some consent
 // keys: who have granted them, or not refused them where rows are exempt. It
 // stands after the handler `cookie_charter`; without that, or with a key that no
@@ -72,9 +69,12 @@ func (m *MatchConsent) Validate() error {
 
 // MatchWithError returns true if the visitor allows all keys.
 func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
-	f, ok := caddyhttp.GetVar(r.Context(), filterVar).(*filter)
+	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
 	for _, key := range m {
-		if !ok || !f.allows(key) {
+		if !ok {
+			return false, nil
+		}
+		if allows, found := replacer.Get(placeholderPrefix + allowedPlaceholder + key); !found || allows != true {
 			return false, nil
 		}
 	}
@@ -96,15 +96,24 @@ func (f *filter) allows(key string) bool {
 	return found
 }
 
-// placeholder returns the values of `{http.cookie_charter.version}` and
+const (
+	placeholderPrefix  = "http.cookie_charter."
+	allowedPlaceholder = "allowed."
+)
+
+// placeholder returns the values of `{http.cookie_charter.version}`,
+// `{http.cookie_charter.allowed.<key>}`, which is true or false, and
 // `{http.cookie_charter.consent.<key>}`, which is granted, refused or none.
 func (f *filter) placeholder(name string) (any, bool) {
-	name, ok := strings.CutPrefix(name, "http.cookie_charter.")
+	name, ok := strings.CutPrefix(name, placeholderPrefix)
 	if !ok {
 		return nil, false
 	}
 	if name == "version" {
 		return f.handler.charter.version, true
+	}
+	if key, ok := strings.CutPrefix(name, allowedPlaceholder); ok {
+		return f.allows(key), true
 	}
 	key, ok := strings.CutPrefix(name, "consent.")
 	if !ok {
@@ -121,9 +130,7 @@ func (f *filter) placeholder(name string) (any, bool) {
 
 // share makes the filter known to what comes after the handler.
 func (f *filter) share() {
-	ctx := f.request.Context()
-	caddyhttp.SetVar(ctx, filterVar, f)
-	if replacer, ok := ctx.Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
+	if replacer, ok := f.request.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer); ok {
 		replacer.Map(f.placeholder)
 	}
 }

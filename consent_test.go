@@ -38,6 +38,7 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 		header @exempt X-Exempt yes
 		header @unknown X-Unknown yes
 		header X-Consent "{http.cookie_charter.consent.matomo}/{http.cookie_charter.consent.ga}/{http.cookie_charter.consent.statistics} {http.cookie_charter.consent.unknown} {http.cookie_charter.version} {http.cookie_charter.x}"
+		header X-Allowed "{http.cookie_charter.allowed.matomo} {http.cookie_charter.allowed.unknown}"
 		respond ok`)
 	for _, test := range []struct{ cookie, gpc, matched, consent string }{
 		{"", "", "Exempt", "none/none/none"},
@@ -60,6 +61,9 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 		}
 		if got := strings.Join(matched, " "); got != test.matched {
 			t.Errorf("%+v: matched %s", test, got)
+		}
+		if got, want := response.Header.Get("X-Allowed"), fmt.Sprintf("%t false", strings.Contains(test.matched, "Matomo")); got != want {
+			t.Errorf("%+v: allowed %q", test, got)
 		}
 		if got := response.Header.Get("X-Consent"); !regexp.MustCompile("^" + test.consent + ` \{http.cookie_charter.consent.unknown\} [0-9a-f]{12} \{http.cookie_charter.x\}$`).MatchString(got) {
 			t.Errorf("%+v: %q", test, got)

@@ -23,7 +23,7 @@ const maxNameAndValue = 4096
 // what Chromium, Firefox and Safari agree on). The name is returned in any
 // case as far as there is one, for the log.
 func setCookieName(line string) (name string, ok bool) {
-	pair, _, _ := strings.Cut(line, ";")
+	pair, _, _ := cutByte(line, ';')
 	name, value, hasName := cutPair(pair)
 	return name, hasName && isToken(name) && len(name)+len(value) <= maxNameAndValue && !hasControls(line)
 }
@@ -31,12 +31,31 @@ func setCookieName(line string) (name string, ok bool) {
 // cutPair splits `name=value` as browsers do, at the first "=", and trims both.
 // Without a "=" or a name it is not ok, and there is no name.
 func cutPair(pair string) (name, value string, ok bool) {
-	name, value, ok = strings.Cut(pair, "=")
-	name, value = strings.Trim(name, " \t"), strings.Trim(value, " \t")
+	name, value, ok = cutByte(pair, '=')
+	name, value = trim(name), trim(value)
 	if !ok || name == "" {
 		return "", value, false
 	}
 	return name, value, true
+}
+
+// cutByte is strings.Cut for one byte, which takes half as long.
+func cutByte(text string, separator byte) (before, after string, found bool) {
+	if i := strings.IndexByte(text, separator); i >= 0 {
+		return text[:i], text[i+1:], true
+	}
+	return text, "", false
+}
+
+// trim removes spaces and tabs from both ends.
+func trim(text string) string {
+	for text != "" && (text[0] == ' ' || text[0] == '\t') {
+		text = text[1:]
+	}
+	for text != "" && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
+		text = text[:len(text)-1]
+	}
+	return text
 }
 
 // isToken tells whether name is a token (RFC 9110, section 5.6.2).
@@ -88,7 +107,10 @@ type filter struct {
 	noted   int        // there
 	told    strings.Builder
 	refused bool // the request has declared cookies that the visitor does not allow
+	private bool // the header is marked so
 	sent    bool // the final header is on its way
+
+	hasTrailers bool // the header announces some
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -143,7 +165,7 @@ func (f *filter) dropPairs(line string) (string, bool) {
 		if length := strings.IndexByte(line[start:], ';'); length >= 0 {
 			end = start + length
 		}
-		pair := strings.Trim(line[start:end], " \t")
+		pair := trim(line[start:end])
 		switch {
 		case pair == "":
 		case !f.keepsPair(pair):
@@ -195,8 +217,22 @@ func (f *filter) finish() {
 // long is shortened, and one that lacks a declared attribute gets it.
 func (f *filter) withhold() {
 	header := f.Header()
+	f.private = false
 	for key := range header {
-		if isSetCookie(key) {
+		switch {
+		case isSetCookie(key):
+			editHeader(header, key, f.judgeLine)
+		case strings.EqualFold(key, "Trailer"):
+			f.hasTrailers = true
+		}
+	}
+}
+
+// withholdTrailers does the same for what can still leave after the header.
+func (f *filter) withholdTrailers() {
+	header := f.Header()
+	for key := range header {
+		if isSetCookie(key) && (f.hasTrailers || strings.HasPrefix(key, http.TrailerPrefix)) {
 			editHeader(header, key, f.judgeLine)
 		}
 	}
@@ -210,7 +246,8 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
-	if row != nil && row.consentKey() != "" && !monitored {
+	if row != nil && !f.private && row.consentKey() != "" && !monitored {
+		f.private = true
 		makePrivate(f.Header()) // another visitor's answer could differ
 	}
 	if judged != allowed && ok {

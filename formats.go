@@ -204,7 +204,8 @@ func readObject(text string) (reading, error) {
 
 // parseObject returns the members of a JSON object as they stand there.
 func parseObject(text string) ([]member, error) {
-	if !utf8.ValidString(text) {
+	// What is still percent-encoded is the usual case, and seen at its beginning.
+	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") || !utf8.ValidString(text) {
 		return nil, errUnreadable
 	}
 	decoder := json.NewDecoder(strings.NewReader(text))

@@ -88,7 +88,7 @@ type inventory struct {
 type seenCookie struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [len(directions)]atomic.Int64
-	verdict     atomic.Int32           // the latest, an index of verdicts
+	verdict     atomic.Int32           // the latest
 	row         atomic.Pointer[Cookie] // that declares it, nil if none does
 	attributes  atomic.Pointer[seenAttributes]
 	written     atomic.Pointer[string] // the attributes as they were written
@@ -109,7 +109,7 @@ type seenAttributes struct {
 // attributes of its line are not those of the one before.
 func (i *inventory) seen(from direction, name, path, line string, row *Cookie, judged verdict) *seenCookie {
 	name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
-	now := time.Now().Unix()
+	now := i.last.Load() / int64(time.Second) // when this request came
 	i.mutex.RLock()
 	cookie := i.cookies[name]
 	i.mutex.RUnlock()
@@ -119,7 +119,7 @@ func (i *inventory) seen(from direction, name, path, line string, row *Cookie, j
 		}
 	}
 	cookie.last.Store(now)
-	cookie.verdict.Store(int32(slices.Index(verdicts[:], judged)))
+	cookie.verdict.Store(int32(judged))
 	cookie.row.Store(row)
 	cookie.counts[from].Add(1)
 	_, written, _ := strings.Cut(line, ";")
@@ -220,7 +220,7 @@ func (s *inventorySet) list() map[string][]InventoryEntry {
 				declared = row.Name[0]
 			}
 			entries = append(entries, InventoryEntry{
-				Name: name, Cookie: declared, Verdict: verdicts[cookie.verdict.Load()],
+				Name: name, Cookie: declared, Verdict: verdict(cookie.verdict.Load()),
 				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
 				Attributes: cookie.attributes.Load(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),

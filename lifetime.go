@@ -109,6 +109,7 @@ func readLifetime(line string, clock func() (time.Time, bool)) (life lifetime, c
 	var hasDate, datesPlain bool
 	for name, value := range attributes(line) {
 		switch {
+		case len(name) != len("Max-Age"), len(name) != len("Expires"): // by far the most
 		case strings.EqualFold(name, "Max-Age"):
 			seconds, ok := parseMaxAge(value)
 			if !ok {
@@ -165,7 +166,7 @@ func shorten(line string, limit duration, clock func() (time.Time, bool)) string
 		var attribute string
 		attribute, rest, more = strings.Cut(rest, ";")
 		name, _, _ := strings.Cut(attribute, "=")
-		if name = strings.Trim(name, " \t"); !strings.EqualFold(name, "Max-Age") && !strings.EqualFold(name, "Expires") {
+		if name = trim(name); !strings.EqualFold(name, "Max-Age") && !strings.EqualFold(name, "Expires") {
 			pair += ";" + attribute
 		}
 	}
@@ -196,12 +197,12 @@ func hasAttribute(line, name string) bool {
 // attributes yields the attributes of a Set-Cookie line, trimmed.
 func attributes(line string) func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
-		_, rest, more := strings.Cut(line, ";")
+		_, rest, more := cutByte(line, ';')
 		for more {
 			var attribute string
-			attribute, rest, more = strings.Cut(rest, ";")
-			name, value, _ := strings.Cut(attribute, "=")
-			if !yield(strings.Trim(name, " \t"), strings.Trim(value, " \t")) {
+			attribute, rest, more = cutByte(rest, ';')
+			name, value, _ := cutByte(attribute, '=')
+			if !yield(trim(name), trim(value)) {
 				return
 			}
 		}
@@ -211,8 +212,13 @@ func attributes(line string) func(yield func(name, value string) bool) {
 // parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2).
 func parseMaxAge(value string) (seconds int64, ok bool) {
 	digits := strings.TrimPrefix(value, "-")
-	if digits == "" || len(value) > maxAttribute || strings.Trim(digits, "0123456789") != "" {
+	if digits == "" || len(value) > maxAttribute {
 		return 0, false
+	}
+	for i := range len(digits) {
+		if digits[i] < '0' || digits[i] > '9' {
+			return 0, false
+		}
 	}
 	seconds, _ = strconv.ParseInt(value, 10, 64) // out of range, it is the nearest in range
 	return seconds, true

@@ -280,7 +280,11 @@ func (h *Handler) loadCharter() (*charter, error) {
 	var kept []string // the cookies that hold the preference
 	for i := range h.Preferences {
 		preference := &h.Preferences[i]
-		for _, name := range slices.Concat(preference.cookies(), storedFormats[preference.Format].proofs) {
+		format := storedFormats[preference.Format]
+		if len(format.proofs) == 0 && !format.hasNames {
+			preference.recent = new(recentValues)
+		}
+		for _, name := range slices.Concat(preference.cookies(), format.proofs) {
 			row, err := loadPreferenceRow(name)
 			if err != nil {
 				return nil, err
@@ -381,7 +385,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// What was written is filtered by now. What is still to leave are trailers,
 	// or an error's answer, or the header of an answer that nobody wrote.
 	if f.sent {
-		f.withhold()
+		f.withholdTrailers()
 	} else {
 		f.finish()
 	}

@@ -22,11 +22,8 @@ const (
 // What the directions are called in metrics and logs.
 var directions = [...]string{"browser", "portal"}
 
-// Verdicts and effects in the order of the counters.
-var (
-	verdicts = [...]verdict{allowed, undeclared, refused}
-	effects  = [...]string{"withheld", "kept"}
-)
+// What becomes of cookies, in the order of the counters.
+var effects = [...]string{"withheld", "kept"}
 
 // rowCounters are the counters of one row, by direction, verdict and effect.
 // Looking one up takes longer than judging a cookie, so each is looked up once,
@@ -96,19 +93,14 @@ func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool)
 	if row != nil {
 		counters, label = m.rows[row], row.Name[0]
 	}
-	verdictIndex, effect := 0, 0
-	for i, known := range verdicts {
-		if known == judged {
-			verdictIndex = i
-		}
-	}
+	effect := 0
 	if keeps {
 		effect = 1
 	}
-	place := &counters[from][verdictIndex][effect]
+	place := &counters[from][judged][effect]
 	counter := place.Load()
 	if counter == nil {
-		resolved := m.cookies.WithLabelValues(directions[from], label, string(judged), effects[effect])
+		resolved := m.cookies.WithLabelValues(directions[from], label, judged.String(), effects[effect])
 		counter = &resolved
 		place.Store(counter)
 	}
@@ -145,7 +137,7 @@ func (f *filter) report(from direction, name, line string, row *Cookie, judged v
 		}
 	}
 	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
-		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.String("verdict", string(judged)), zap.Bool("kept", keeps))
+		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.Stringer("verdict", judged), zap.Bool("kept", keeps))
 	}
 }
 

@@ -667,7 +667,7 @@ func (p *page) sample(text *texts) *PageData {
 		Kinds:     []PageKind{{"name", "definition", []PageRow{{Names{"a", "b"}, word, word, word, "1 day", true}, {Names: Names{"c"}}}, true}, {Name: "name"}},
 		Questions: []PageQuestion{{"key", []PageText{word, word}, "kind", Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
-		Cookies:  []PageCookie{{"a", true, word, string(refused), "outcome"}, {}},
+		Cookies:  []PageCookie{{"a", true, word, refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &PageDate{"2026-11-21", "words"},
 		Versions: []PageVersion{{"version", PageDate{"2026-11-21", "words"}}}, Exports: link,
 	}
@@ -760,13 +760,13 @@ func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
 		if isToken(name) {
 			judged, row = p.charter.judge(name, visitor)
 		}
-		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: string(judged), Outcome: text.Outcomes[string(judged)]}
+		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: judged.String(), Outcome: text.Outcomes[judged.String()]}
 		monitored := p.handler.monitors(row)
 		switch {
 		case judged == refused && monitored:
 			cookie.Outcome = text.Outcomes["refused_monitored"]
 		case judged != allowed && (monitored || p.handler.RequestCookies == passCookies):
-			cookie.Outcome = text.Outcomes[string(judged)+"_passed"]
+			cookie.Outcome = text.Outcomes[judged.String()+"_passed"]
 		}
 		if row != nil {
 			cookie.Purpose = p.in(text, row.Purpose)

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -50,7 +51,8 @@ type PreferenceFormat struct {
 	// to the cookie. Default: none.
 	LocalStorage string `json:"local_storage,omitempty"`
 
-	lifetime duration // of what the charter page writes
+	lifetime duration      // of what the charter page writes
+	recent   *recentValues // nil if what a cookie says depends on others
 }
 
 const (
@@ -102,10 +104,15 @@ func (p *PreferenceFormat) cookies() []string {
 
 // holds tells whether a cookie of this name holds answers.
 func (p *PreferenceFormat) holds(name string) bool {
-	return slices.ContainsFunc(p.cookies(), func(pattern string) bool {
-		prefix, isPrefix := strings.CutSuffix(pattern, "*")
-		return name == pattern || isPrefix && strings.HasPrefix(name, prefix)
-	})
+	if p.Cookie != "" {
+		return name == p.Cookie
+	}
+	for _, pattern := range storedFormats[p.Format].cookies {
+		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); name == pattern || isPrefix && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // An answer is what the visitor said to one consent key. Silence is not
@@ -144,7 +151,7 @@ func (lines cookieLines) names() func(yield func(name string) bool) {
 	return func(yield func(name string) bool) {
 		for _, line := range lines {
 			for pair := range strings.SplitSeq(line, ";") {
-				if strings.Trim(pair, " \t") == "" {
+				if trim(pair) == "" {
 					continue
 				}
 				if name, _, _ := cutPair(pair); !yield(name) {
@@ -258,21 +265,67 @@ func (p *preference) decode() [][]reading {
 			if !format.holds(name) {
 				continue
 			}
-			read, err := reading{}, errOversized
-			if len(value) <= maxPreference {
-				read, err = storedFormats[format.Format].read(storedCookie{name, value, p.lines, format, p.handler.charter})
-			}
+			read, err := format.recent.read(storedCookie{name, value, p.lines, format, p.handler.charter})
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
 			}
 			if at, ok := read.time(time.Now()); ok && format.isOver(at) {
 				// A grant ends; a refusal does not need to.
+				read.answers = maps.Clone(read.answers)
 				maps.DeleteFunc(read.answers, func(_ string, given answer) bool { return given == answerGranted })
 			}
 			p.readings[i] = append(p.readings[i], read)
 		}
 	}
 	return p.readings
+}
+
+const (
+	// maxRecent is how many values are remembered, twice, and maxRecentValue how
+	// long they may be, in bytes.
+	maxRecent      = 256
+	maxRecentValue = 1024
+)
+
+// recentValues remember what the latest stored values of a format said: a page
+// takes dozens of requests, all with the same value, and decoding it would cost
+// more than all else. Nothing changes a reading once it is there.
+type recentValues struct {
+	mutex         sync.RWMutex
+	newer, former map[string]recentReading
+}
+
+type recentReading struct {
+	reading
+	err error
+}
+
+// read reads a cookie, or remembers what it says.
+func (v *recentValues) read(cookie storedCookie) (reading, error) {
+	switch {
+	case len(cookie.value) > maxPreference:
+		return reading{}, errOversized
+	case v == nil || len(cookie.value) > maxRecentValue:
+		return storedFormats[cookie.format.Format].read(cookie)
+	}
+	v.mutex.RLock()
+	recent, ok := v.newer[cookie.value]
+	if !ok {
+		recent, ok = v.former[cookie.value]
+	}
+	v.mutex.RUnlock()
+	if !ok {
+		// A copy, as the value is a part of a header with other cookies.
+		cookie.value = strings.Clone(cookie.value)
+		recent.reading, recent.err = storedFormats[cookie.format.Format].read(cookie)
+		v.mutex.Lock()
+		if len(v.newer) >= maxRecent || v.newer == nil {
+			v.newer, v.former = make(map[string]recentReading, maxRecent), v.newer
+		}
+		v.newer[cookie.value] = recent
+		v.mutex.Unlock()
+	}
+	return recent.reading, recent.err
 }
 
 // isWritten tells whether the charter page writes it.

@@ -339,3 +339,55 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 		}
 	}
 }
+
+// What a stored value says is remembered, in bounds, and as it was read.
+func TestRecentValues(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	format := &handler.Preferences[0]
+	row := handler.charter.find("_pk_id.1")
+	answerTo := func(value string) answer {
+		visitor := preference{handler: handler, lines: cookieLines{"cookies_preferences=" + value}}
+		return visitor.answerTo(row)
+	}
+	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
+	for range 2 {
+		for value, want := range map[string]answer{`{"matomo":true}`: answerGranted, `{"matomo":false}`: answerRefused, old: answerNone, "x": answerNone, "": answerNone} {
+			if got := answerTo(value); got != want {
+				t.Errorf("%s: %v, not %v", value, got, want)
+			}
+		}
+	}
+	if got := format.recent.newer[old].answers["matomo"]; got != answerGranted {
+		t.Errorf("the reading was changed to %v", got)
+	}
+	if format.recent.newer["x"].err == nil {
+		t.Error("an unreadable value is not remembered as such")
+	}
+
+	long := `{"matomo":true,"x":"` + strings.Repeat("x", maxRecentValue) + `"}`
+	if got := answerTo(long); got != answerGranted {
+		t.Errorf("a long value: %v", got)
+	}
+	if _, ok := format.recent.newer[long]; ok {
+		t.Error("a long value is remembered")
+	}
+	for i := range 3*maxRecent + 7 {
+		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, 4102444800000+i)); got != answerGranted {
+			t.Fatalf("value %d: %v", i, got)
+		}
+		if i == maxRecent {
+			if _, ok := format.recent.former[`{"matomo":true}`]; !ok {
+				t.Error("what was there before is forgotten at once")
+			}
+		}
+	}
+	if len(format.recent.newer) > maxRecent || len(format.recent.former) > maxRecent {
+		t.Errorf("remembers %d and %d values", len(format.recent.newer), len(format.recent.former))
+	}
+
+	// What depends on other cookies is read anew.
+	handler = provision(t, "cookie_charter {\n preset matomo\n preference onetrust\n}")
+	if handler.Preferences[0].recent != nil {
+		t.Error("remembers a value that says nothing alone")
+	}
+}

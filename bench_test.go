@@ -1,0 +1,189 @@
+package cookiecharter
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// rowCounts are the sizes of the charters in the benchmarks: as a portal has it,
+// and far beyond.
+var rowCounts = []int{5, 10_000}
+
+// benchmarkHandler returns a handler with the presets of a portal, and as many
+// rows more as it takes.
+func benchmarkHandler(b testing.TB, rows int) *Handler {
+	b.Helper()
+	var block strings.Builder
+	block.WriteString("cookie_charter {\n preset opendatasoft matomo\n")
+	for i := range rows - 5 {
+		fmt.Fprintf(&block, " cookie row%d {\n  match row%d row%d_*\n  purpose x\n  category necessary\n }\n", i, i, i)
+	}
+	block.WriteString("}")
+	handler := provision(b, block.String())
+	handler.logger = zap.NewNop()
+	return handler
+}
+
+// The cookies of one page of an Opendatasoft portal with Matomo, of which an
+// unanswered visitor gets four and a portal sees four.
+var benchmarkLines = []string{
+	"sessionid=u8k3j0c2l1o9w7q5; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600",
+	"csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; Path=/; SameSite=Lax; Max-Age=31449600",
+	"django_language=fr; Path=/; SameSite=Lax; Max-Age=31536000",
+	"_pk_id.1.1fff=4b1c0a7d5e; Path=/; SameSite=Lax; Max-Age=33955200",
+	"AWSALB=gR8pQ0xk; Path=/; Max-Age=604800",
+}
+
+const benchmarkCookies = "sessionid=u8k3j0c2l1o9w7q5; csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; django_language=fr; " +
+	"cookies_preferences=%7B%22matomo%22%3Atrue%2C%22timestamp%22%3A1795308590967%7D; _pk_id.1.1fff=4b1c0a7d5e"
+
+// benchmarkFilter returns a filter of a request with the cookies of the
+// benchmarks.
+func benchmarkFilter(b testing.TB, handler *Handler) *filter {
+	b.Helper()
+	r, err := http.NewRequestWithContext(prepare(), http.MethodGet, "http://opendata.example.fr/explore/", http.NoBody)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.Header["Cookie"] = []string{benchmarkCookies}
+	w := caddyhttp.ResponseWriterWrapper{ResponseWriter: discard{make(http.Header, 4)}}
+	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: preference{handler: handler, lines: r.Header["Cookie"]}}
+}
+
+// BenchmarkVerdict measures the verdict of one name: of a literal, of a prefix,
+// of a row that asks for the preference (decoded already), and of none.
+func BenchmarkVerdict(b *testing.B) {
+	for _, rows := range rowCounts {
+		handler := benchmarkHandler(b, rows)
+		f := benchmarkFilter(b, handler)
+		for _, name := range []string{"sessionid", "_pk_id.1.1fff", "undeclared"} {
+			b.Run(fmt.Sprintf("%s/rows=%d", name, rows), func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					handler.charter.judge(name, &f.visitor)
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkSetCookie measures the judging of five Set-Cookie lines with all that
+// belongs to it, BenchmarkCookie that of five cookies in a request.
+func BenchmarkSetCookie(b *testing.B) {
+	f := benchmarkFilter(b, benchmarkHandler(b, 5))
+	header := f.Header()
+	b.ReportAllocs()
+	for b.Loop() {
+		header["Set-Cookie"] = benchmarkLines
+		f.noted = 0
+		f.withhold()
+	}
+}
+
+func BenchmarkCookie(b *testing.B) {
+	f := benchmarkFilter(b, benchmarkHandler(b, 5))
+	lines := f.request.Header["Cookie"]
+	b.ReportAllocs()
+	for b.Loop() {
+		f.request.Header["Cookie"] = lines
+		f.noted = 0
+		f.dropCookies()
+	}
+}
+
+// BenchmarkPreference measures the decoding of a preference: of one that was
+// seen lately, and of one that was not.
+func BenchmarkPreference(b *testing.B) {
+	handler := benchmarkHandler(b, 5)
+	for _, recent := range []*recentValues{{}, nil} {
+		b.Run(fmt.Sprintf("recent=%t", recent != nil), func(b *testing.B) {
+			handler.Preferences[0].recent = recent
+			b.ReportAllocs()
+			for b.Loop() {
+				visitor := preference{handler: handler, lines: cookieLines{benchmarkCookies}}
+				visitor.decode()
+			}
+		})
+	}
+}
+
+// A writer that keeps nothing, as none of the answers is looked at.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header          { return d.header }
+func (discard) Write(body []byte) (int, error) { return len(body), nil }
+func (discard) WriteHeader(int)                {}
+
+// prepare returns the context of a request as Caddy's server makes it, without
+// what is of no use here.
+func prepare() context.Context {
+	ctx := context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewEmptyReplacer())
+	ctx = context.WithValue(ctx, caddyhttp.ServerCtxKey, new(caddyhttp.Server))
+	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: false, caddyhttp.ClientIPVarKey: "127.0.0.1"})
+	ctx = context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, http.Request{})
+	return context.WithValue(ctx, caddyhttp.ExtraLogFieldsCtxKey, new(caddyhttp.ExtraLogFields))
+}
+
+// BenchmarkHandler measures the whole handler and, as "plain", the same without
+// it: what lies between is what a request costs more.
+func BenchmarkHandler(b *testing.B) {
+	address := &url.URL{Scheme: "http", Host: "opendata.example.fr", Path: "/explore/"}
+	type load struct {
+		name    string
+		lines   []string
+		cookies string
+	}
+	loads := []load{{name: "none"}, {"5", benchmarkLines, benchmarkCookies}, {name: "50", cookies: benchmarkCookies}}
+	for i := range 10 {
+		for _, line := range benchmarkLines {
+			name, rest, _ := strings.Cut(line, "=")
+			loads[2].lines = append(loads[2].lines, fmt.Sprintf("%s%s=%s", name, strings.Repeat("x", min(i, 1)), rest))
+		}
+		if i > 0 {
+			loads[2].cookies += strings.ReplaceAll("; "+benchmarkCookies, "; ", fmt.Sprintf("; x%d", i))
+		}
+	}
+	for _, load := range loads {
+		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			header := w.Header()
+			header["Content-Type"] = []string{"text/html"}
+			if load.lines != nil {
+				header["Set-Cookie"] = load.lines
+			}
+			w.WriteHeader(http.StatusOK)
+			_, err := io.WriteString(w, "<!DOCTYPE html>")
+			return err
+		})
+		run := func(b *testing.B, serve func(http.ResponseWriter, *http.Request) error) {
+			b.ReportAllocs()
+			for b.Loop() {
+				w := discard{make(http.Header, 4)}
+				r := &http.Request{Method: http.MethodGet, Host: "opendata.example.fr", URL: address, Header: make(http.Header, 4)}
+				if load.cookies != "" {
+					r.Header["Cookie"] = []string{load.cookies}
+				}
+				r = r.WithContext(prepare())
+				if err := serve(w, r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.Run("cookies="+load.name+"/plain", func(b *testing.B) { run(b, next.ServeHTTP) })
+		for _, rows := range rowCounts {
+			b.Run(fmt.Sprintf("cookies=%s/rows=%d", load.name, rows), func(b *testing.B) {
+				handler := benchmarkHandler(b, rows)
+				run(b, func(w http.ResponseWriter, r *http.Request) error { return handler.ServeHTTP(w, r, next) })
+			})
+		}
+	}
+}
