@@ -1,0 +1,397 @@
+// Command bench measures what the module costs, as ratios to the same Caddy
+// without it, and writes docs/benchmark.md and docs/benchmark.svg. It runs on
+// Linux, from the root of the repository:
+//
+//	apt-get install nginx-light libnginx-mod-http-lua wrk nghttp2-client haproxy varnish varnish-modules
+//	go run ./bench
+//
+// The servers run side by side and are loaded in turns, a second each: plain
+// Caddy, the same once more, Caddy with the module, and so on, round after round.
+// Of each turn, the processes' own CPU time per request counts. Ratios are taken
+// within a round, so that what changes slowly on the machine does not matter; how
+// far two identical servers are apart is printed beside, and tells what of the
+// rest is noise. All traffic stays on the loopback interface.
+package main
+
+import (
+	"cmp"
+	"context"
+	"flag"
+	"fmt"
+	"log"
+	"net"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A server is one of those that are compared.
+type server struct {
+	name    string
+	command []string
+	address string // of the site
+	admin   string // of Caddy's admin endpoint
+	process *exec.Cmd
+}
+
+// A scenario is one kind of load.
+type scenario struct {
+	name, path string
+	cookies    string
+	encrypted  bool   // HTTP/2 over TLS, loaded by h2load
+	benchmark  string // the same in process: what BenchmarkHandler calls it
+	servers    []string
+}
+
+// A measure is one server's turn.
+type measure struct {
+	cpu      float64 // microseconds per request
+	requests float64 // per second
+	p99      float64 // milliseconds
+}
+
+// A result is what the rounds of a scenario say of one server, beside the first.
+type result struct {
+	scenario, server string
+	cpu              float64    // microseconds per request, the median
+	ratio            [3]float64 // of CPU time to plain: lower quartile, median, upper quartile
+	p99              float64    // milliseconds, the median
+	requests         float64    // per second, the median
+}
+
+var errorLog = log.New(os.Stderr, "", 0)
+
+func main() {
+	rounds := flag.Int("rounds", 15, "of each scenario")
+	only := flag.String("only", "", "a regular expression of the scenarios to run; nothing is written then")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	if err := run(ctx, *rounds, *only); err != nil {
+		errorLog.Fatal(err)
+	}
+}
+
+func run(ctx context.Context, rounds int, only string) (err error) {
+	for _, tool := range []string{"nginx", "wrk", "h2load"} {
+		if _, err := exec.LookPath(tool); err != nil {
+			return fmt.Errorf("%w; see the head of bench/main.go for what to install", err)
+		}
+	}
+	chosen, err := regexp.Compile(only)
+	if err != nil {
+		return err
+	}
+	folder, err := os.MkdirTemp("", "cookie_charter-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chmod(folder, 0o755); err != nil { //nolint:gosec // Varnish and nginx work as other users
+		return err
+	}
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", filepath.Join(folder, "caddy"), "./cmd/caddy").CombinedOutput(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out)
+	}
+	servers, missing, err := configure(folder)
+	if err != nil {
+		return err
+	}
+	for _, started := range servers {
+		if err := started.start(ctx); err != nil {
+			return err
+		}
+		defer started.stop()
+	}
+	var results []result
+	for _, scenario := range scenarios {
+		if !chosen.MatchString(scenario.name) {
+			continue
+		}
+		measured, err := measureScenario(ctx, scenario, servers, rounds)
+		if err != nil {
+			return err
+		}
+		results = append(results, measured...)
+	}
+	if only != "" {
+		return nil
+	}
+	memory, err := measureMemory(ctx, servers)
+	if err != nil {
+		return err
+	}
+	inProcess, err := measureInProcess(ctx)
+	if err != nil {
+		return err
+	}
+	return write(results, inProcess, memory, missing, rounds)
+}
+
+// start starts a server and waits until it listens.
+func (s *server) start(ctx context.Context) error {
+	s.process = exec.CommandContext(ctx, s.command[0], s.command[1:]...) //nolint:gosec // our own commands
+	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}          // so that its children can be found
+	var said strings.Builder
+	s.process.Stderr = &said
+	if err := s.process.Start(); err != nil {
+		return err
+	}
+	host := regexp.MustCompile(`//([^/]+)`).FindStringSubmatch(s.address)[1]
+	for range 300 {
+		if connection, err := net.DialTimeout("tcp", host, time.Second); err == nil {
+			return connection.Close()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	s.stop()
+	return fmt.Errorf("%s does not listen: %s", s.name, said.String())
+}
+
+func (s *server) stop() {
+	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGTERM)
+	late := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL) })
+	defer late.Stop()
+	_ = s.process.Wait()
+}
+
+// cpu returns the CPU time that a server's processes have used, in nanoseconds.
+func (s *server) cpu() (total float64) {
+	processes, _ := filepath.Glob("/proc/[0-9]*/stat")
+	for _, stat := range processes {
+		content, err := os.ReadFile(stat)
+		if err != nil {
+			continue // it has ended
+		}
+		_, fields, _ := strings.Cut(string(content), ") ")
+		if group := strings.Fields(fields)[2]; group != strconv.Itoa(s.process.Process.Pid) {
+			continue
+		}
+		threads, _ := filepath.Glob(filepath.Dir(stat) + "/task/*/schedstat")
+		for _, thread := range threads {
+			if content, err := os.ReadFile(thread); err == nil {
+				ran, _ := strconv.ParseFloat(strings.Fields(string(content))[0], 64)
+				total += ran
+			}
+		}
+	}
+	return total
+}
+
+var (
+	wrkRequests = regexp.MustCompile(`(\d+) requests in ([\d.]+)(ms|s)`)
+	wrkLatency  = regexp.MustCompile(`99%\s+([\d.]+)(us|ms|s)`)
+	wrkFailures = regexp.MustCompile(`(?m)(Socket errors|Non-2xx).*$`)
+	h2Requests  = regexp.MustCompile(`requests: (\d+) total.* (\d+) succeeded, (\d+) failed`)
+	h2Rate      = regexp.MustCompile(`finished in .*, ([\d.]+) req/s`)
+)
+
+// load gives a server its turn.
+func (s *server) load(ctx context.Context, what scenario) (measure, error) {
+	command := []string{"wrk", "--latency", "-t1", "-c8", "-d1s"}
+	if what.encrypted {
+		command = []string{"h2load", "-t1", "-c4", "-m2", "-D1"}
+	}
+	if what.cookies != "" {
+		command = append(command, "-H", "Cookie: "+what.cookies)
+	}
+	command = append(command, s.address+what.path)
+	before := s.cpu()
+	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput() //nolint:gosec // our own commands
+	used := s.cpu() - before
+	if err != nil {
+		return measure{}, fmt.Errorf("%s: %w\n%s", s.name, err, out)
+	}
+	text := string(out)
+	if what.encrypted {
+		counts, rate := h2Requests.FindStringSubmatch(text), h2Rate.FindStringSubmatch(text)
+		if counts == nil || rate == nil || counts[3] != "0" || counts[2] == "0" {
+			return measure{}, fmt.Errorf("%s: %s", s.name, text)
+		}
+		return measure{cpu: used / 1000 / number(counts[2]), requests: number(rate[1])}, nil
+	}
+	counts, latency := wrkRequests.FindStringSubmatch(text), wrkLatency.FindStringSubmatch(text)
+	if counts == nil || latency == nil || wrkFailures.MatchString(text) {
+		return measure{}, fmt.Errorf("%s: %s", s.name, text)
+	}
+	unit := map[string]float64{"us": 0.001, "ms": 1, "s": 1000}
+	return measure{used / 1000 / number(counts[1]), number(counts[1]) / number(counts[2]) / unit[counts[3]] * 1000, number(latency[1]) * unit[latency[2]]}, nil
+}
+
+func number(text string) float64 {
+	parsed, _ := strconv.ParseFloat(text, 64)
+	return parsed
+}
+
+// measureScenario runs a scenario's rounds.
+func measureScenario(ctx context.Context, what scenario, all []*server, rounds int) ([]result, error) {
+	var servers []*server
+	for _, name := range what.servers {
+		if i := slices.IndexFunc(all, func(s *server) bool { return s.name == name }); i >= 0 {
+			servers = append(servers, all[i])
+		}
+	}
+	measures := make([][]measure, len(servers))
+	for round := -1; round < rounds; round++ { // the first warms up
+		for turn := range servers {
+			i := (turn + max(round, 0)) % len(servers) // nobody always follows the same
+			measured, err := servers[i].load(ctx, what)
+			if err != nil {
+				return nil, err
+			}
+			if round >= 0 {
+				measures[i] = append(measures[i], measured)
+			}
+		}
+	}
+	var results []result
+	for i, loaded := range servers {
+		base := measures[slices.IndexFunc(servers, func(s *server) bool { return s.name == plainOf(loaded.name) })]
+		column := func(value func(round int) float64) []float64 {
+			values := make([]float64, rounds)
+			for round := range values {
+				values[round] = value(round)
+			}
+			slices.Sort(values)
+			return values
+		}
+		ratios := column(func(round int) float64 { return measures[i][round].cpu / base[round].cpu })
+		measured := result{
+			scenario: what.name, server: loaded.name,
+			cpu:      median(column(func(round int) float64 { return measures[i][round].cpu })),
+			ratio:    [3]float64{ratios[len(ratios)/4], median(ratios), ratios[len(ratios)*3/4]},
+			p99:      median(column(func(round int) float64 { return measures[i][round].p99 })),
+			requests: median(column(func(round int) float64 { return measures[i][round].requests })),
+		}
+		fmt.Printf("%-34s %-22s %8.1f us/request  %.3f (%.3f to %.3f)  p99 %.2f ms  %.0f/s\n", what.name, loaded.name, measured.cpu, measured.ratio[1], measured.ratio[0], measured.ratio[2], measured.p99, measured.requests)
+		results = append(results, measured)
+	}
+	return results, nil
+}
+
+// plainOf returns the server with which another is compared: the same product
+// without its filter.
+func plainOf(name string) string {
+	product, _, _ := strings.Cut(name, ":")
+	return product + ": plain"
+}
+
+func median(sorted []float64) float64 {
+	middle := len(sorted) / 2
+	if len(sorted)%2 == 0 {
+		return (sorted[middle-1] + sorted[middle]) / 2
+	}
+	return sorted[middle]
+}
+
+var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op\s+\d+ B/op\s+(\d+) allocs/op`)
+
+// An inProcess is a Go benchmark's median.
+type inProcess struct {
+	name          string
+	ns, allocated float64
+}
+
+// measureInProcess runs the Go benchmarks.
+func measureInProcess(ctx context.Context) ([]inProcess, error) {
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "0.3s", "-count", "7", ".").CombinedOutput()
+	if err != nil {
+		return nil, fmt.Errorf("%w\n%s", err, out)
+	}
+	times, allocations, order := map[string][]float64{}, map[string]float64{}, []string{}
+	for _, line := range benchmarkLine.FindAllStringSubmatch(string(out), -1) {
+		if times[line[1]] == nil {
+			order = append(order, line[1])
+		}
+		times[line[1]] = append(times[line[1]], number(line[2]))
+		allocations[line[1]] = number(line[3])
+	}
+	measured := make([]inProcess, 0, len(order))
+	for _, name := range order {
+		slices.Sort(times[name])
+		measured = append(measured, inProcess{name, median(times[name]), allocations[name]})
+		fmt.Printf("%-46s %10.1f ns %4.0f allocations\n", name, median(times[name]), allocations[name])
+	}
+	return measured, nil
+}
+
+// connections is how many are held open to measure memory.
+const connections = 1000
+
+var heapInUse = regexp.MustCompile(`# (HeapInuse|StackInuse) = (\d+)`)
+
+// measureMemory returns how many bytes Caddy holds for an idle connection, by
+// server: the heap and the stacks in use, before and after there are many.
+func measureMemory(ctx context.Context, servers []*server) (map[string]float64, error) {
+	inUse := func(s *server) (total float64, err error) {
+		out, err := exec.CommandContext(ctx, "curl", "-s", "http://"+s.admin+"/debug/pprof/heap?gc=1&debug=1").Output() //nolint:gosec // our own
+		for _, found := range heapInUse.FindAllStringSubmatch(string(out), -1) {
+			total += number(found[2])
+		}
+		return total, err
+	}
+	measured := map[string]float64{}
+	for _, s := range servers {
+		if s.admin == "" {
+			continue
+		}
+		before, err := inUse(s)
+		if err != nil {
+			return nil, err
+		}
+		host := strings.TrimPrefix(s.address, "http://")
+		var open []net.Conn
+		for range connections {
+			connection, err := net.Dial("tcp", host)
+			if err != nil {
+				return nil, err
+			}
+			open = append(open, connection)
+			if _, err := fmt.Fprintf(connection, "GET /five HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", host, fiveCookies); err != nil {
+				return nil, err
+			}
+			if _, err := connection.Read(make([]byte, 64<<10)); err != nil {
+				return nil, err
+			}
+		}
+		time.Sleep(time.Second)
+		after, err := inUse(s)
+		if err != nil {
+			return nil, err
+		}
+		for _, connection := range open {
+			if err := connection.Close(); err != nil {
+				return nil, err
+			}
+		}
+		measured[s.name] = (after - before) / connections
+		fmt.Printf("%-34s %8.0f bytes a connection\n", s.name, measured[s.name])
+	}
+	return measured, nil
+}
+
+// machine tells what the figures were measured on.
+func machine() string {
+	first := func(pattern, path string) string {
+		content, _ := os.ReadFile(path)
+		if found := regexp.MustCompile(pattern).FindStringSubmatch(string(content)); found != nil {
+			return strings.TrimSpace(found[1])
+		}
+		return "?"
+	}
+	version := func(command ...string) string {
+		out, _ := exec.Command(command[0], command[1:]...).CombinedOutput() //nolint:gosec,noctx // our own commands
+		return cmp.Or(regexp.MustCompile(`\d+\.\d+(\.\d+)?(-\d+)?`).FindString(string(out)), "?")
+	}
+	cores, _ := filepath.Glob("/sys/devices/system/cpu/cpu[0-9]*")
+	return fmt.Sprintf("%s, %d cores, Linux %s; Caddy %s, Go %s, nginx %s, HAProxy %s, Varnish %s, wrk %s, h2load %s",
+		first(`model name\s*: (.*)`, "/proc/cpuinfo"), len(cores), first(`^(\S+)`, "/proc/sys/kernel/osrelease"),
+		version("go", "list", "-m", "github.com/caddyserver/caddy/v2"), version("go", "version"), version("nginx", "-v"), version("haproxy", "-v"), version("varnishd", "-V"), version("wrk", "-v"), version("h2load", "--version"))
+}

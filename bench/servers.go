@@ -1,0 +1,215 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+// What a portal sets and gets: four cookies of Opendatasoft and one of Matomo,
+// the visitor having granted that. AWSALB is not declared.
+const (
+	fiveCookies = "sessionid=u8k3j0c2l1o9w7q5; csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; django_language=fr; " +
+		"cookies_preferences=%7B%22matomo%22%3Atrue%2C%22timestamp%22%3A1795308590967%7D; _pk_id.1.1fff=4b1c0a7d5e"
+)
+
+var fiveLines = []string{
+	"sessionid=u8k3j0c2l1o9w7q5; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600",
+	"csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; Path=/; SameSite=Lax; Max-Age=31449600",
+	"django_language=fr; Path=/; SameSite=Lax; Max-Age=31536000",
+	"_pk_id.1.1fff=4b1c0a7d5e; Path=/; SameSite=Lax; Max-Age=33955200",
+	"AWSALB=gR8pQ0xk; Path=/; Max-Age=604800",
+}
+
+// fiftyLines and fiftyCookies are ten times as many, nine tenths of them under
+// other names, which are not declared.
+var fiftyLines, fiftyCookies = func() (lines []string, cookies string) {
+	lines, cookies = fiveLines, fiveCookies
+	for i := 1; i < 10; i++ {
+		for _, line := range fiveLines {
+			lines = append(lines, fmt.Sprintf("x%d%s", i, line))
+		}
+		for cookie := range strings.SplitSeq(fiveCookies, "; ") {
+			cookies += fmt.Sprintf("; x%d%s", i, cookie)
+		}
+	}
+	return lines, cookies
+}()
+
+const (
+	plain      = "Caddy: plain"
+	plainAgain = "Caddy: plain, once more"
+	module     = "Caddy: cookie_charter"
+	oneRow     = "Caddy: 1 row"
+	manyRows   = "Caddy: 10,000 rows"
+	headerDown = "Caddy: header_down"
+)
+
+var (
+	caddies   = []string{plain, plainAgain, module}
+	scenarios = []scenario{
+		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, oneRow, manyRows)},
+		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, oneRow, manyRows, headerDown)},
+		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", servers: append(caddies, oneRow, manyRows, headerDown)},
+		{name: "a body of 1 MB", path: "/large", servers: caddies},
+		{name: "5 and 5, HTTP/2 over TLS", path: "/five", cookies: fiveCookies, encrypted: true, servers: []string{"Caddy, TLS: plain", "Caddy, TLS: plain, once more", "Caddy, TLS: cookie_charter"}},
+		{name: "the charter page", path: "/terms/cookies-policy/", servers: []string{plain, module}},
+		{name: "peers: 5 Set-Cookie lines", path: "/five", servers: []string{
+			"nginx: plain", "nginx: Lua", "HAProxy: plain", "HAProxy: Lua", "Varnish: plain", "Varnish: vmod header", plain, module, headerDown,
+		}},
+	}
+)
+
+// configure writes the configurations of all servers that are installed, the
+// portal first, and returns those that are not.
+func configure(folder string) (servers []*server, missing []string, err error) {
+	files := map[string]string{}
+	write := func(name, content string) string {
+		files[name] = content
+		return filepath.Join(folder, name)
+	}
+	port := func() string {
+		if err != nil {
+			return ""
+		}
+		var listener net.Listener
+		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			return ""
+		}
+		defer listener.Close()
+		_, free, _ := net.SplitHostPort(listener.Addr().String())
+		return free
+	}
+	nginx := func(name, top, site string) {
+		at, slug := port(), strings.NewReplacer(":", "", " ", "_").Replace(name)
+		if err == nil {
+			err = os.Mkdir(filepath.Join(folder, slug), 0o755) //nolint:gosec // nginx uses it as another user
+		}
+		servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{"nginx", "-p", folder, "-c", write(slug+".conf", fmt.Sprintf(`
+			%s
+			daemon off; worker_processes 1; pid "%s/%s.pid"; error_log stderr error;
+			events { worker_connections 4096; }
+			http {
+				access_log off; keepalive_requests 1000000000; sendfile on; default_type text/html; root %s;
+				client_body_temp_path %[3]s/body; proxy_temp_path %[3]s/proxy; fastcgi_temp_path %[3]s/fastcgi; uwsgi_temp_path %[3]s/uwsgi; scgi_temp_path %[3]s/scgi;
+				%[5]s
+			}`, top, folder, slug, folder, strings.ReplaceAll(site, "PORT", at)))}})
+	}
+	setCookies := func(lines []string) string {
+		var text strings.Builder
+		for _, line := range lines {
+			fmt.Fprintf(&text, "add_header Set-Cookie %q;\n", line)
+		}
+		return text.String()
+	}
+	nginx("portal", "", fmt.Sprintf(`server {
+		listen 127.0.0.1:PORT backlog=4096;
+		location / { try_files /page.html =404; }
+		location = /five { %s try_files /page.html =404; }
+		location = /fifty { %s try_files /page.html =404; }
+		location = /large { try_files /large.html =404; }
+	}`, setCookies(fiveLines), setCookies(fiftyLines)))
+	portal := strings.TrimPrefix(servers[0].address, "http://")
+
+	caddy := func(name, directives, proxy string, encrypted bool) {
+		at, admin := port(), port()
+		options, address := "protocols h1", "http://:"+at
+		site := &server{name: name, admin: "127.0.0.1:" + admin, address: "http://127.0.0.1:" + at}
+		if encrypted {
+			options, address = "protocols h1 h2", "https://localhost:"+at
+			site.address, site.admin = "https://localhost:"+at, ""
+			directives += "\n\ttls internal"
+		}
+		config := write(name+".caddyfile", fmt.Sprintf("{\n\tadmin 127.0.0.1:%s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\t%s\n\t}\n}\n%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s {\n\t\t%s\n\t}\n}\n",
+			admin, filepath.Join(folder, "storage "+name), port(), options, address, directives, portal, proxy))
+		site.command = []string{filepath.Join(folder, "caddy"), "run", "--config", config, "--adapter", "caddyfile"}
+		servers = append(servers, site)
+	}
+	const charter = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t}"
+	rows := func(count int) string {
+		text := "cookies:\n"
+		for i := range count {
+			text += fmt.Sprintf("  - {name: row%d, match: [row%d, row%d_*], purpose: x, category: necessary}\n", i, i, i)
+		}
+		return text
+	}
+	caddy(plain, "", "", false)
+	caddy(plainAgain, "", "", false)
+	caddy(module, charter, "", false)
+	caddy(oneRow, "cookie_charter {\n\t\tcharter "+fmt.Sprintf("%q", write("one.yaml", rows(1)))+"\n\t}", "", false)
+	caddy(manyRows, "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t\tcharter "+fmt.Sprintf("%q", write("many.yaml", rows(10_000)))+"\n\t}", "", false)
+	// As near as Caddy's own directive comes: a list of what is not to pass, of
+	// which empty lines stay.
+	caddy(headerDown, "", "header_down Set-Cookie \"^(?:AWSALB|x[0-9][^=]*)=.*$\" \"\"", false)
+	caddy("Caddy, TLS: plain", "", "", true)
+	caddy("Caddy, TLS: plain, once more", "", "", true)
+	caddy("Caddy, TLS: cookie_charter", charter, "", true)
+
+	const upstream = "upstream portal { server %s; keepalive 16; }\n"
+	const proxied = "server { listen 127.0.0.1:PORT backlog=4096; location / { proxy_pass http://portal; proxy_http_version 1.1; proxy_set_header Connection \"\"; %s } }"
+	nginx("nginx: plain", "", fmt.Sprintf(upstream+proxied, portal, ""))
+	luaModule, _ := filepath.Glob("/usr/lib/nginx/modules/ngx_http_lua_module.so")
+	if luaModule != nil {
+		nginx("nginx: Lua", "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;", fmt.Sprintf(upstream+proxied, portal, `header_filter_by_lua_block {
+			local allowed = { sessionid = true, csrftoken = true, django_language = true, ["_pk_id.1.1fff"] = true }
+			local lines = ngx.header["Set-Cookie"]
+			if not lines then return end
+			if type(lines) == "string" then lines = { lines } end
+			local kept = {}
+			for _, line in ipairs(lines) do
+				if allowed[line:match("^%s*([^=;]-)%s*=")] then kept[#kept + 1] = line end
+			end
+			ngx.header["Set-Cookie"] = kept
+		}`))
+	} else {
+		missing = append(missing, "nginx: Lua")
+	}
+
+	if _, absent := exec.LookPath("haproxy"); absent == nil {
+		haproxy := func(name, global, filter string) {
+			at := port()
+			config := write(name+".cfg", fmt.Sprintf("global\n\tnbthread 1\n\t%s\ndefaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 30s\n\ttimeout server 30s\nfrontend site\n\tbind 127.0.0.1:%s\n\tdefault_backend portal\nbackend portal\n\thttp-reuse always\n\t%s\n\tserver portal %s\n", global, at, filter, portal))
+			servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{"haproxy", "-db", "-f", config}})
+		}
+		haproxy("HAProxy: plain", "", "")
+		script := write("filter.lua", `local allowed = { sessionid = true, csrftoken = true, django_language = true, ["_pk_id.1.1fff"] = true }
+			core.register_action("cookies", { "http-res" }, function(txn)
+				local lines = txn.http:res_get_headers()["set-cookie"]
+				if not lines then return end
+				txn.http:res_del_header("set-cookie")
+				for i = 0, #lines do
+					if allowed[lines[i]:match("^%s*([^=;]-)%s*=")] then txn.http:res_add_header("set-cookie", lines[i]) end
+				end
+			end)`)
+		haproxy("HAProxy: Lua", "lua-load \""+script+"\"", "http-response lua.cookies")
+	} else {
+		missing = append(missing, "HAProxy")
+	}
+
+	if _, absent := exec.LookPath("varnishd"); absent == nil {
+		varnish := func(name, top, filter string) {
+			at := port()
+			host, backendPort, _ := net.SplitHostPort(portal)
+			config := write(strings.ReplaceAll(name, " ", "_")+".vcl", fmt.Sprintf("vcl 4.1;\n%s\nbackend portal { .host = %q; .port = %q; }\nsub vcl_recv { return (pass); }\nsub vcl_deliver { %s }\n", top, host, backendPort, filter))
+			servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{
+				"varnishd", "-F", "-a", "127.0.0.1:" + at, "-f", config, "-n", filepath.Join(folder, strings.ReplaceAll(name, " ", "_")), "-s", "malloc,64m", "-p", "thread_pools=1",
+			}})
+		}
+		varnish("Varnish: plain", "", "")
+		varnish("Varnish: vmod header", "import header;", `header.regsub(resp, "^Set-Cookie:\s*(?!sessionid=|csrftoken=|django_language=|_pk_id\.1\.1fff=).*$", "X-Withheld: 1"); unset resp.http.X-Withheld;`)
+	} else {
+		missing = append(missing, "Varnish")
+	}
+
+	files["page.html"] = "<!DOCTYPE html><title>Portal</title>" + strings.Repeat("<p>A dataset of the city, updated daily.</p>\n", 230)
+	files["large.html"] = strings.Repeat("x", 1<<20)
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil { //nolint:gosec // nginx reads it as another user
+			return nil, nil, err
+		}
+	}
+	return servers, missing, err
+}
