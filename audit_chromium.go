@@ -61,6 +61,8 @@ type event struct {
 	Params json.RawMessage `json:"params"`
 }
 
+var errEnded = errors.New("the browser has ended")
+
 // findChromium returns the path of a local Chromium.
 func findChromium() (string, error) {
 	for _, name := range chromiumNames {
@@ -132,7 +134,7 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 	select {
 	case received, ok := <-c.replies:
 		if !ok {
-			return reply{}, errors.New("the browser has ended")
+			return reply{}, errEnded
 		}
 		if received.Method != "" {
 			c.events = append(c.events, received.event)
@@ -160,7 +162,7 @@ func (c *chromium) call(ctx context.Context, session, method string, parameters 
 		return err
 	}
 	if _, err := c.input.Write(append(encoded, 0)); err != nil {
-		return err
+		return errEnded
 	}
 	for {
 		received, err := c.receive(ctx)

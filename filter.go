@@ -106,9 +106,10 @@ type filter struct {
 	site    *inventory // once a cookie was seen
 	noted   int        // there
 	told    strings.Builder
-	refused bool // the request has declared cookies that the visitor does not allow
-	private bool // the header is marked so
-	sent    bool // the final header is on its way
+	refused bool  // the request has declared cookies that the visitor does not allow
+	expired *bool // their expiries are in the header; nil if there are none
+	private bool  // the header is marked so
+	sent    bool  // the final header is on its way
 
 	hasTrailers bool // the header announces some
 }
@@ -153,6 +154,9 @@ func (f *filter) dropCookies() {
 	editHeader(f.request.Header, "Cookie", f.dropPairs)
 	if f.handler.RequestCookies != passCookies && f.handler.Monitor != monitorEverything {
 		delete(f.request.Header, "Cookie2")
+	}
+	if f.refused {
+		f.shareExpired()
 	}
 }
 
@@ -294,19 +298,33 @@ func (f *filter) clock() (now time.Time, ok bool) {
 	return now, true
 }
 
-// expiredVar tells, of a request, that its expiries are in the header: error
-// routes share it.
+// expiredVar holds, for a request with refused cookies, whether its expiries are
+// in the header: error routes share it.
 const expiredVar = "cookie_charter.expired"
+
+// shareExpired makes that known before the next handlers begin. Later, nobody may
+// write the variables: Caddy's transport reads them while it still dials for a
+// request that another connection has served.
+func (f *filter) shareExpired() {
+	if earlier, ok := caddyhttp.GetVar(f.request.Context(), expiredVar).(*bool); ok {
+		f.expired = earlier
+		return
+	}
+	f.expired = new(bool)
+	caddyhttp.SetVar(f.request.Context(), expiredVar, f.expired)
+}
 
 // expire adds the lines that remove refused cookies from the browser.
 func (f *filter) expire() {
-	if f.refused && caddyhttp.GetVar(f.request.Context(), expiredVar) == nil && !isShared(f.Header()) {
+	if f.refused && !*f.expired && !isShared(f.Header()) {
 		f.addExpiries(expiries(f.refusedCookies(), f.request))
 	}
 }
 
 func (f *filter) addExpiries(lines []string) {
-	caddyhttp.SetVar(f.request.Context(), expiredVar, true)
+	if f.expired != nil {
+		*f.expired = true
+	}
 	if len(lines) > 0 {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()

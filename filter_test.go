@@ -750,6 +750,12 @@ func load(t *testing.T, sites string) {
 
 func tryLoad(t *testing.T, sites string) error {
 	t.Helper()
+	return tryLoadWith(t, "", sites)
+}
+
+// tryLoadWith is tryLoad with global options more.
+func tryLoadWith(t *testing.T, options, sites string) error {
+	t.Helper()
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
 		admin off
 		persist_config off
@@ -763,8 +769,9 @@ func tryLoad(t *testing.T, sites string) error {
 			}
 			level DEBUG
 		}
+		%s
 	}
-	%s`, storage(), storage(), sites), nil)
+	%s`, storage(), storage(), options, sites), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
