@@ -9,14 +9,19 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/signal"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
+	"unicode"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/term"
 	"gopkg.in/yaml.v3"
 
@@ -37,7 +42,8 @@ type AuditReport struct {
 	Notes    []string     `json:"notes,omitempty"`    // what was not tested, and why
 	Visits   []AuditVisit `json:"visits"`
 
-	Violations int `json:"violations"` // how many there are in all visits
+	Violations int  `json:"violations"` // how many there are in all visits
+	Incomplete bool `json:"incomplete"` // pages or visits are missing: that there are no violations says nothing
 }
 
 // An AuditVisit is one visit of all pages.
@@ -55,7 +61,7 @@ type AuditCookie struct {
 	Category Category `json:"category"` // of that row
 	Verdict  verdict  `json:"verdict"`  // allowed, undeclared or refused
 
-	SetBy    string `json:"set_by"`              // header, script (or whatever else), "" if it was only there from before
+	SetBy    string `json:"set_by"`              // header, script (or whatever else), answer (while that was given), "" if it was there from the visit before
 	Kept     bool   `json:"kept"`                // whether the browser holds it after the last page
 	Sent     bool   `json:"sent"`                // whether the browser sent it to a page
 	Page     string `json:"page"`                // the first page with it
@@ -71,6 +77,7 @@ type auditCharter struct {
 	source    string
 	version   string // as published
 	path      string // of the page
+	hosts     []string // of a Caddy config, none for all
 	published func(*Cookie) (duration, bool)
 }
 
@@ -82,8 +89,9 @@ type browser interface {
 	// begin forgets all cookies.
 	begin(ctx context.Context) error
 
-	// open visits a page with all that it loads, and returns where its links lead.
-	open(ctx context.Context, address string) (links []string, err error)
+	// open visits a page with all that it loads, and returns at which address it
+	// ended, and where its links lead.
+	open(ctx context.Context, address string) (at string, links []string, err error)
 
 	// answer gives an answer, the same to all questions. It returns
 	// errNoQuestions where it finds none.
@@ -98,7 +106,21 @@ type browser interface {
 	close() error
 }
 
-var errNoQuestions = errors.New("no form for answers")
+var (
+	errNoQuestions = errors.New("no form for answers")
+	errNotFound    = errors.New("there is no such page")
+)
+
+// statusError returns what is wrong with the status of a page, nil if nothing is.
+func statusError(address string, status int) error {
+	switch {
+	case status == http.StatusNotFound || status == http.StatusGone:
+		return fmt.Errorf("%w: %s", errNotFound, address)
+	case status >= 400:
+		return fmt.Errorf("%s answers %d %s", address, status, http.StatusText(status))
+	}
+	return nil
+}
 
 // A heldCookie is a cookie in a browser.
 type heldCookie struct {
@@ -157,6 +179,10 @@ func (a *audit) run(ctx context.Context) error {
 				return err
 			}
 		}
+		earlier, err := a.browser.held(ctx)
+		if err != nil {
+			return err
+		}
 		if visit.given != answerNone {
 			if len(a.charter.consentKeys()) == 0 {
 				a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
@@ -165,19 +191,21 @@ func (a *audit) run(ctx context.Context) error {
 			err := a.browser.answer(ctx, visit.given, !visit.fresh)
 			if errors.Is(err, errNoQuestions) {
 				a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
+				a.report.Incomplete = true
 				break
 			} else if err != nil {
 				return fmt.Errorf("answering for the visit %q: %w", visit.name, err)
 			}
 		}
 		a.browser.observed() // what came before and with the answer
-		cookies, err := a.visit(ctx, i)
+		cookies, err := a.visit(ctx, i, earlier)
 		if err != nil {
 			return err
 		}
 		a.report.Visits = append(a.report.Visits, AuditVisit{Visit: visit.name, Cookies: cookies})
 	}
 	a.report.Pages = a.pages
+	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
 	for _, visit := range a.report.Visits {
 		for _, cookie := range visit.Cookies {
 			a.report.Violations += len(cookie.Violations)
@@ -187,7 +215,8 @@ func (a *audit) run(ctx context.Context) error {
 }
 
 // visit makes one visit of all pages, and returns the cookies that were seen.
-func (a *audit) visit(ctx context.Context, number int) ([]AuditCookie, error) {
+// Earlier are those that were there before the answer.
+func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]AuditCookie, error) {
 	seen := map[heldCookie]*AuditCookie{}
 	look := func(cookie heldCookie, page string) *AuditCookie {
 		known := seen[cookie.key()]
@@ -198,26 +227,36 @@ func (a *audit) visit(ctx context.Context, number int) ([]AuditCookie, error) {
 		}
 		return known
 	}
-	before := map[heldCookie]bool{} // cookies that an earlier visit has left
 	held, err := a.browser.held(ctx)
 	if err != nil {
 		return nil, err
 	}
+	before := map[heldCookie]bool{} // cookies that were there before the pages
 	for _, cookie := range held {
 		before[cookie.key()] = true
+		if !slices.ContainsFunc(earlier, func(other heldCookie) bool { return other.key() == cookie.key() }) {
+			known := look(cookie, a.pages[0])
+			known.SetBy = "answer"
+			a.measure(known, cookie.life)
+		}
 	}
 	for i := 0; i < len(a.pages); i++ {
 		page := a.pages[i]
 		a.progress(fmt.Sprintf("visit %q: page %d of %d", auditVisits[number].name, i+1, len(a.pages)))
-		links, err := a.browser.open(ctx, page)
+		at, links, err := a.browser.open(ctx, page)
+		if i == 0 && err == nil && !sameSite(at, page) {
+			err = fmt.Errorf("it leads to another site, %s; audit that", at)
+		}
 		if err != nil {
 			if i == 0 {
 				return nil, fmt.Errorf("visiting %s: %w", page, err)
 			}
-			a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", page, auditVisits[number].name, err))
+			if !errors.Is(err, errNotFound) { // a broken link is a page, too
+				a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", page, auditVisits[number].name, err))
+			}
 		}
 		if number == 0 {
-			a.follow(page, links)
+			a.follow(cmp.Or(at, page), links)
 		}
 		for _, happened := range a.browser.observed() {
 			known := look(happened.cookie, page)
@@ -237,11 +276,14 @@ func (a *audit) visit(ctx context.Context, number int) ([]AuditCookie, error) {
 			return nil, err
 		}
 		for _, cookie := range held {
-			// What no header has set since then, a script has.
-			if known := look(cookie, page); known.SetBy == "" && !before[cookie.key()] {
-				known.SetBy = "script"
-				a.measure(known, cookie.life)
+			known := look(cookie, page)
+			if before[cookie.key()] && known.SetBy != "header" {
+				continue
 			}
+			if known.SetBy == "" {
+				known.SetBy = "script" // as no header has set it
+			}
+			a.measure(known, cookie.life) // a script can have set it anew
 		}
 	}
 	for _, cookie := range held {
@@ -272,7 +314,7 @@ func (a *audit) follow(page string, links []string) {
 	}
 	for _, link := range links {
 		address, err := base.Parse(link)
-		if err != nil || address.Scheme != base.Scheme || address.Host != base.Host || len(a.pages) >= a.most {
+		if err != nil || !sameSite(address.String(), page) || len(a.pages) >= a.most {
 			continue
 		}
 		if path := cmp.Or(address.Path, "/"); !known[path] {
@@ -281,6 +323,38 @@ func (a *audit) follow(page string, links []string) {
 			a.pages = append(a.pages, address.String())
 		}
 	}
+}
+
+// sameSite tells whether two addresses have the same scheme, host and port.
+func sameSite(one, other string) bool {
+	origins := [2]string{}
+	for i, address := range []string{one, other} {
+		site, err := parseSite(address)
+		if err != nil {
+			return false
+		}
+		origins[i] = site.Scheme + "://" + site.Host
+	}
+	return origins[0] == origins[1]
+}
+
+// parseSite reads the address of a page, and writes its host as browsers do.
+func parseSite(address string) (*url.URL, error) {
+	site, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	host, err := idna.Lookup.ToASCII(site.Hostname())
+	if err != nil {
+		host = strings.ToLower(site.Hostname()) // an address, or a name with "_"
+	}
+	if port := site.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[site.Scheme] {
+		host = net.JoinHostPort(host, port)
+	} else if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	site.Host, site.Fragment, site.RawFragment = host, "", ""
+	return site, nil
 }
 
 // judge returns what the charter says of a cookie on a visit.
@@ -309,7 +383,7 @@ func (a *audit) measure(cookie *AuditCookie, life lifetime) {
 	}
 	row := a.charter.find(cookie.Name)
 	if row == nil || len(cookie.Violations) > 0 {
-		return
+		return // one is enough
 	}
 	published, ok := a.charter.published(row)
 	if ok && life.persistent && life.seconds > int64(published.seconds())+tolerance {
@@ -324,9 +398,9 @@ func (a *audit) accuse(cookie *AuditCookie, number int) {
 	case cookie.SetBy == "" && !cookie.Kept: // removed, or only sent
 	case cookie.Verdict == undeclared:
 		cookie.Violations = append(cookie.Violations, "undeclared")
-	case cookie.Verdict == refused && cookie.SetBy != "":
+	case cookie.Verdict == refused && cookie.SetBy != "" && cookie.SetBy != "answer":
 		cookie.Violations = append(cookie.Violations, "set "+reason)
-	case cookie.Verdict == refused:
+	case cookie.Verdict == refused && cookie.Kept:
 		cookie.Violations = append(cookie.Violations, "kept "+reason)
 	}
 }
@@ -347,27 +421,30 @@ func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
 	case "html":
 		return auditTemplate.Execute(out, r)
 	}
-	fmt.Fprintf(out, "%s on %s, held against version %s of the charter, from %s\n", r.Site, r.Time.Format(time.DateTime), r.Version, r.Charter)
-	fmt.Fprintf(out, "%d pages, %s\n", len(r.Pages), cmp.Or(r.Browser, "without scripts"))
+	fmt.Fprintf(out, "%s on %s UTC, held against version %s of the charter, from %s\n", r.Site, r.Time.Format(time.DateTime), printable(r.Version), r.Charter)
+	fmt.Fprintf(out, "%s, %s\n", counted(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts"))
 	for _, note := range slices.Concat(r.Notes, r.Failures) {
 		fmt.Fprintln(out, note)
 	}
 	for _, visit := range r.Visits {
 		fmt.Fprintf(out, "\nVisit: %s\n", visit.Visit)
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tDOMAIN\tPATH\tDECLARED AS\tVERDICT\tSET BY\tKEPT\tSENT\tLIFETIME\tVIOLATIONS")
+		fmt.Fprintln(table, "NAME\tDOMAIN\tPATH\tDECLARED AS\tVERDICT\tSET BY\tKEPT\tSENT\tLIFETIME\tFIRST ON\tVIOLATIONS")
 		for _, cookie := range visit.Cookies {
 			violations := colour(strings.Join(cookie.Violations, ", "), red, coloured)
-			fmt.Fprintf(table, "%q\t%s\t%q\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cookie.Name, cookie.Domain, cookie.Path, cmp.Or(cookie.Cookie, "-"), cookie.Verdict,
-				cmp.Or(cookie.SetBy, "-"), yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), violations)
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(printable(cookie.Name), "(no name)"), printable(cookie.Domain), printable(cookie.Path), cmp.Or(printable(cookie.Cookie), "-"),
+				cookie.Verdict, cmp.Or(cookie.SetBy, "-"), yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), printable(strings.TrimPrefix(cookie.Page, r.Site)), violations)
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
 	}
 	verdict := colour("no violations", green, coloured)
+	if r.Incomplete {
+		verdict = colour("no violations were seen, but pages or visits are missing", red, coloured)
+	}
 	if r.Violations > 0 {
-		verdict = colour(fmt.Sprintf("%d violations", r.Violations), red, coloured)
+		verdict = colour(counted(r.Violations, "violation"), red, coloured)
 	}
 	_, err := fmt.Fprintf(out, "\n%s\n", verdict)
 	return err
@@ -394,6 +471,28 @@ func isTerminal(out io.Writer) bool {
 	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
 }
 
+// printable returns a text of somebody else's as a terminal can show it, of a
+// length that leaves room for others.
+func printable(text string) string {
+	text = strings.Map(func(char rune) rune {
+		if unicode.IsPrint(char) {
+			return char
+		}
+		return unicode.ReplacementChar
+	}, text)
+	if characters := []rune(text); len(characters) > 48 {
+		return string(characters[:47]) + "…"
+	}
+	return text
+}
+
+func counted(count int, word string) string {
+	if count != 1 {
+		word += "s"
+	}
+	return fmt.Sprintf("%d %s", count, word)
+}
+
 func yes(is bool) string {
 	if is {
 		return "yes"
@@ -408,6 +507,7 @@ const findBrowser = "found"
 type auditOptions struct {
 	charter, page, browser, format string
 	pages                          int
+	wait                           time.Duration
 	accept, refuse, withdraw       []string
 }
 
@@ -422,6 +522,8 @@ func runAudit(out, progress io.Writer, pages []string, options auditOptions) (in
 		return caddy.ExitCodeFailedStartup, err
 	case report.Violations > 0:
 		return exitDifferences, nil
+	case report.Incomplete:
+		return caddy.ExitCodeFailedStartup, nil
 	}
 	return caddy.ExitCodeSuccess, nil
 }
@@ -441,14 +543,26 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 	case given < len(clicks), options.browser == "":
 		return nil, errors.New("--accept, --refuse and --withdraw go together, and with --browser")
 	}
-	site, err := url.Parse(pages[0])
+	if options.pages < 1 {
+		return nil, errors.New("--pages is at least 1")
+	}
+	site, err := parseSite(pages[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
 		return nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", pages[0])
 	}
-	for _, page := range pages[1:] {
-		if other, err := url.Parse(page); err != nil || other.Scheme != site.Scheme || other.Host != site.Host {
-			return nil, fmt.Errorf("%q is not of the site %s://%s; audit one site at a time", page, site.Scheme, site.Host)
+	if site.User != nil {
+		return nil, errors.New("leave user and password out of the address; they would stand in the report")
+	}
+	pages = slices.Clone(pages)
+	for i, page := range pages {
+		if !sameSite(page, site.String()) {
+			return nil, fmt.Errorf("%q is not of the site %s://%s; audit one site at a time (the path of a browser is written --browser=/path)", page, site.Scheme, site.Host)
 		}
+		address, err := parseSite(page)
+		if err != nil {
+			return nil, err
+		}
+		pages[i] = address.String()
 	}
 	most := options.pages
 	if len(pages) > 1 {
@@ -460,12 +574,15 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 	}
 	page := site.ResolveReference(&url.URL{Path: charter.path}).String()
 
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	a := &audit{charter: charter, pages: slices.Clone(pages), most: most, progress: func(string) {}}
+	a := &audit{charter: charter, pages: pages, most: most, progress: func(string) {}}
 	if isTerminal(progress) {
 		a.progress = func(text string) { fmt.Fprintf(progress, "\r\x1b[K%s", text) }
 		defer a.progress("")
+	}
+	if len(charter.hosts) > 0 && !slices.Contains(charter.hosts, site.Hostname()) {
+		a.report.Notes = append(a.report.Notes, fmt.Sprintf("The charter is that of other hosts: %s.", strings.Join(charter.hosts, ", ")))
 	}
 	a.browser = newHTTPBrowser(page)
 	if options.browser != "" {
@@ -475,7 +592,7 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 				return nil, err
 			}
 		}
-		if a.browser, err = startChromium(ctx, path, page, clicks); err != nil {
+		if a.browser, err = startChromium(ctx, path, page, clicks, options.wait); err != nil {
 			return nil, err
 		}
 	}
@@ -494,7 +611,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 		if err != nil {
 			return auditCharter{}, err
 		}
-		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.page.published}, nil
+		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.hosts, handler.page.published}, nil
 	}
 	content, err := readSource(source)
 	if err != nil {
@@ -513,7 +630,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 	}
 	var told struct{ Version string }
 	_ = yaml.Unmarshal(content, &told) // as parseCharter has done
-	return auditCharter{published, source, cmp.Or(told.Version, published.version), path, func(row *Cookie) (duration, bool) {
+	return auditCharter{published, source, cmp.Or(told.Version, published.version), path, nil, func(row *Cookie) (duration, bool) {
 		declared, err := parseDuration(row.Duration)
 		return declared, err == nil
 	}}, nil

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -19,9 +20,6 @@ import (
 var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
 
 const (
-	// settling is how long scripts go on after a page was loaded.
-	settling = time.Second
-
 	// appearance is how long a banner takes to appear.
 	appearance = 10 * time.Second
 )
@@ -33,6 +31,7 @@ type chromium struct {
 	product string
 	page    string              // where the form for answers is
 	clicks  map[string][]string // what to click instead, by visit
+	wait    time.Duration       // how long scripts go on after a page was loaded
 
 	process *exec.Cmd
 	folder  string
@@ -57,8 +56,9 @@ type reply struct {
 }
 
 type event struct {
-	Method string          `json:"method"`
-	Params json.RawMessage `json:"params"`
+	Method    string          `json:"method"`
+	Params    json.RawMessage `json:"params"`
+	SessionID string          `json:"sessionId"`
 }
 
 var errEnded = errors.New("the browser has ended")
@@ -74,18 +74,23 @@ func findChromium() (string, error) {
 }
 
 // startChromium starts a browser. It ends with the context.
-func startChromium(ctx context.Context, path, page string, clicks map[string][]string) (*chromium, error) {
+func startChromium(ctx context.Context, path, page string, clicks map[string][]string, wait time.Duration) (*chromium, error) {
 	folder, err := os.MkdirTemp("", "cookie_charter-")
 	if err != nil {
 		return nil, err
 	}
-	c := &chromium{page: page, clicks: clicks, folder: folder, replies: make(chan reply, 64)}
+	c := &chromium{page: page, clicks: clicks, wait: wait, folder: folder, replies: make(chan reply, 64)}
 	arguments := []string{
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
 	}
 	if os.Geteuid() == 0 {
 		arguments = append(arguments, "--no-sandbox") // it refuses to run otherwise
+	}
+	// Otherwise, Debian's refuses the cookies of other sites.
+	preferences := filepath.Join(folder, "Default", "Preferences")
+	if err := errors.Join(os.Mkdir(filepath.Dir(preferences), 0o700), os.WriteFile(preferences, []byte(`{"profile":{"cookie_controls_mode":0,"block_third_party_cookies":false}}`), 0o600)); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
 	}
 	commands, input, err := os.Pipe()
 	if err != nil {
@@ -136,7 +141,13 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 		if !ok {
 			return reply{}, errEnded
 		}
-		if received.Method != "" {
+		switch received.Method {
+		case "":
+		case "Page.javascriptDialogOpening": // which would stop the page
+			return received, c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
+		case "Target.attachedToTarget": // a frame of another site, or a worker
+			return received, c.attach(received.Params)
+		default:
 			c.events = append(c.events, received.event)
 		}
 		return received, nil
@@ -149,6 +160,27 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 func (c *chromium) call(ctx context.Context, session, method string, parameters map[string]any, result any) error {
 	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
 	defer cancel()
+	if err := c.send(session, method, parameters); err != nil {
+		return err
+	}
+	for number := c.last; ; {
+		received, err := c.receive(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", method, err)
+		case received.ID != number:
+		case received.Error != nil:
+			return fmt.Errorf("%s: %s", method, received.Error.Message)
+		case result != nil:
+			return json.Unmarshal(received.Result, result)
+		default:
+			return nil
+		}
+	}
+}
+
+// send calls a method and does not wait.
+func (c *chromium) send(session, method string, parameters map[string]any) error {
 	c.last++
 	message := map[string]any{"id": c.last, "method": method, "params": parameters}
 	if parameters == nil {
@@ -164,21 +196,23 @@ func (c *chromium) call(ctx context.Context, session, method string, parameters 
 	if _, err := c.input.Write(append(encoded, 0)); err != nil {
 		return errEnded
 	}
-	for {
-		received, err := c.receive(ctx)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s: %w", method, err)
-		case received.ID != c.last:
-		case received.Error != nil:
-			return fmt.Errorf("%s: %s", method, received.Error.Message)
-		case result != nil:
-			return json.Unmarshal(received.Result, result)
-		default:
-			return nil
-		}
-	}
+	return nil
 }
+
+// attach has another target of the page tell of its requests.
+func (c *chromium) attach(parameters json.RawMessage) error {
+	var attached struct{ SessionID string }
+	if err := json.Unmarshal(parameters, &attached); err != nil || attached.SessionID == c.session {
+		return err
+	}
+	return errors.Join(
+		c.send(attached.SessionID, "Network.enable", nil),
+		c.send(attached.SessionID, "Target.setAutoAttach", autoAttach),
+		c.send(attached.SessionID, "Runtime.runIfWaitingForDebugger", nil),
+	)
+}
+
+var autoAttach = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true}
 
 // waitFor waits until an event has come, be it before.
 func (c *chromium) waitFor(ctx context.Context, method string) error {
@@ -194,7 +228,7 @@ func (c *chromium) waitFor(ctx context.Context, method string) error {
 
 // settle lets the scripts of a page go on.
 func (c *chromium) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, settling)
+	ctx, cancel := context.WithTimeout(ctx, max(c.wait, 100*time.Millisecond))
 	defer cancel()
 	for {
 		if _, err := c.receive(ctx); errors.Is(err, context.DeadlineExceeded) {
@@ -214,8 +248,13 @@ func (c *chromium) close() error {
 	for range c.replies { // until then
 		continue
 	}
-	_ = c.process.Wait() // how it ends is its own matter
-	return errors.Join(err, os.RemoveAll(c.folder))
+	_ = c.process.Wait()        // how it ends is its own matter
+	for tries := 0; ; tries++ { // its helpers end a little later
+		if removed := os.RemoveAll(c.folder); removed == nil || tries == 20 {
+			return errors.Join(err, removed)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
 }
 
 // begin opens an empty page with cookies of its own.
@@ -225,41 +264,64 @@ func (c *chromium) begin(ctx context.Context) error {
 			return err
 		}
 	}
-	var created struct{ BrowserContextID, TargetID, SessionID string }
-	for _, step := range []struct {
-		method     string
-		parameters func() map[string]any
-	}{
-		{"Target.createBrowserContext", func() map[string]any { return map[string]any{} }},
-		{"Target.createTarget", func() map[string]any {
-			return map[string]any{"url": "about:blank", "browserContextId": created.BrowserContextID}
-		}},
-		{"Target.attachToTarget", func() map[string]any { return map[string]any{"targetId": created.TargetID, "flatten": true} }},
-	} {
-		if err := c.call(ctx, "", step.method, step.parameters(), &created); err != nil {
+	var created struct{ BrowserContextID string }
+	if err := c.call(ctx, "", "Target.createBrowserContext", map[string]any{}, &created); err != nil {
+		return err
+	}
+	c.profile, c.target = created.BrowserContextID, ""
+	if err := c.call(ctx, "", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": c.profile}, nil); err != nil {
+		return err
+	}
+	return c.newPage(ctx)
+}
+
+// newPage opens an empty page, in the place of one that hangs.
+func (c *chromium) newPage(ctx context.Context) error {
+	if c.target != "" {
+		if err := c.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": c.target}, nil); err != nil {
 			return err
 		}
 	}
-	c.profile, c.target, c.session = created.BrowserContextID, created.TargetID, created.SessionID
-	for _, domain := range []string{"Network.enable", "Page.enable"} {
-		if err := c.call(ctx, c.session, domain, nil, nil); err != nil {
-			return err
-		}
+	var created struct{ TargetID, SessionID string }
+	if err := c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": c.profile}, &created); err != nil {
+		return err
 	}
-	return c.call(ctx, "", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": c.profile}, nil)
+	if err := c.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": created.TargetID, "flatten": true}, &created); err != nil {
+		return err
+	}
+	c.target, c.session = created.TargetID, created.SessionID
+	return errors.Join(
+		c.call(ctx, c.session, "Network.enable", nil, nil),
+		c.call(ctx, c.session, "Page.enable", nil, nil),
+		c.call(ctx, c.session, "Target.setAutoAttach", autoAttach, nil),
+	)
 }
 
 // open visits a page with all that it loads.
-func (c *chromium) open(ctx context.Context, address string) ([]string, error) {
+func (c *chromium) open(ctx context.Context, address string) (string, []string, error) {
 	if c.first == "" {
 		c.first = address
 	}
-	if err := c.load(ctx, address); err != nil {
-		return nil, err
+	var page struct {
+		Address string
+		Links   []string
+		Status  int
 	}
-	var links []string
-	err := c.evaluate(ctx, `Array.from(document.links, (link) => link.href)`, &links)
-	return links, err
+	err := c.load(ctx, address)
+	if err == nil {
+		err = c.evaluate(ctx, `({
+		address: location.href,
+		links: Array.from(document.links, (link) => link.href),
+		status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+	})`, &page)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a script that does not end
+		return "", nil, errors.Join(err, c.newPage(ctx))
+	}
+	if err == nil {
+		err = statusError(address, page.Status)
+	}
+	return page.Address, page.Links, err
 }
 
 // load loads a page, and waits until it has settled.
@@ -296,7 +358,7 @@ func (c *chromium) evaluate(ctx context.Context, expression string, result any) 
 		return err
 	}
 	if evaluated.ExceptionDetails != nil {
-		return errors.New(evaluated.ExceptionDetails.Text)
+		return fmt.Errorf("a script of the audit failed: %s", evaluated.ExceptionDetails.Text)
 	}
 	return json.Unmarshal(evaluated.Result.Value, result)
 }
@@ -317,11 +379,18 @@ func (c *chromium) answer(ctx context.Context, given answer, withdraws bool) err
 		}
 		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", given))
 		if err == nil && !clicked {
-			return fmt.Errorf("%w at %s", errNoQuestions, c.page)
+			err = fmt.Errorf("%w at %s", errNoQuestions, c.page)
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		return c.until(ctx, auditTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, statusSaved), "the form has not stored the answer")
 	}
 	if err := c.load(ctx, c.first); err != nil {
+		return err
+	}
+	before, err := c.stored(ctx)
+	if err != nil {
 		return err
 	}
 	for _, selector := range c.clicks[visit] {
@@ -338,7 +407,47 @@ func (c *chromium) answer(ctx context.Context, given answer, withdraws bool) err
 			}
 		}
 	}
-	return nil
+	for until := time.Now().Add(appearance); ; {
+		after, err := c.stored(ctx)
+		switch {
+		case err != nil:
+			return err
+		case after != before:
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("clicking for --%s has stored nothing", visit)
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// until waits until a condition holds in the page.
+func (c *chromium) until(ctx context.Context, limit time.Duration, condition, otherwise string) error {
+	for end := time.Now().Add(limit); ; {
+		holds := false
+		if err := c.evaluate(ctx, condition, &holds); err == nil && holds {
+			return nil
+		}
+		if time.Now().After(end) {
+			return errors.New(otherwise)
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// stored returns all that the browser has stored for the page, to be compared.
+func (c *chromium) stored(ctx context.Context) (string, error) {
+	var cookies json.RawMessage
+	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &cookies); err != nil {
+		return "", err
+	}
+	var items string
+	err := c.evaluate(ctx, `JSON.stringify(Object.entries(localStorage).sort())`, &items)
+	return string(cookies) + items, err
 }
 
 // click clicks an element that can be seen, if there is one, and waits for what
@@ -348,7 +457,6 @@ func (c *chromium) click(ctx context.Context, selector string) (clicked bool, er
 	if err != nil {
 		return false, err
 	}
-	c.events = slices.DeleteFunc(c.events, func(e event) bool { return e.Method == "Page.frameStoppedLoading" })
 	err = c.evaluate(ctx, fmt.Sprintf(`(() => {
 		const found = Array.from(document.querySelectorAll(%s)).find((element) => element.checkVisibility());
 		found?.click();
@@ -431,7 +539,7 @@ func (c *chromium) observed() []observation {
 		}
 		header := map[string]string{}
 		for name, value := range extra.Headers {
-			header[strings.ToLower(name)] = value
+			header[strings.ToLower(name)] = bytesOf(value)
 		}
 		clock := func() (time.Time, bool) {
 			if date, ok := parseCookieDate(header["date"]); ok && date.Before(time.Now()) {
@@ -442,7 +550,7 @@ func (c *chromium) observed() []observation {
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
 			isBlocked := false
 			for _, blocked := range extra.BlockedCookies {
-				isBlocked = isBlocked || blocked.CookieLine == line
+				isBlocked = isBlocked || bytesOf(blocked.CookieLine) == line
 			}
 			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked && !cookie.life.deletes() {
 				seen = append(seen, observation{cookie: cookie.heldCookie})
@@ -451,4 +559,17 @@ func (c *chromium) observed() []observation {
 	}
 	c.events = nil
 	return seen
+}
+
+// bytesOf returns the bytes of a header field, which the protocol tells as
+// characters.
+func bytesOf(text string) string {
+	var bytes strings.Builder
+	for _, char := range text {
+		if char > 0xff {
+			return text
+		}
+		bytes.WriteByte(byte(char))
+	}
+	return bytes.String()
 }

@@ -87,11 +87,15 @@ func (b *httpBrowser) held(context.Context) ([]heldCookie, error) {
 func (c *jarCookie) isOver() bool { return !c.expires.IsZero() && time.Now().After(c.expires) }
 
 // open visits a page and loads its parts of the same host.
-func (b *httpBrowser) open(ctx context.Context, address string) ([]string, error) {
+func (b *httpBrowser) open(ctx context.Context, address string) (string, []string, error) {
 	document, at, err := b.load(ctx, http.MethodGet, address, nil)
-	if err != nil || document == nil {
-		return nil, err
+	if err != nil {
+		return "", nil, err
 	}
+	if document == nil {
+		return at.String(), nil, nil
+	}
+	base := at
 	var links, parts []string
 	for node := range document.Descendants() {
 		if node.Type != html.ElementNode {
@@ -99,12 +103,25 @@ func (b *httpBrowser) open(ctx context.Context, address string) ([]string, error
 		}
 		rel := strings.ToLower(attributeOf(node, "rel"))
 		switch {
+		case node.DataAtom == atom.Base && base == at:
+			if given, err := at.Parse(attributeOf(node, "href")); err == nil {
+				base = given
+			}
 		case node.DataAtom == atom.A || node.DataAtom == atom.Area:
-			links = append(links, resolve(at, attributeOf(node, "href")))
-		case node.DataAtom == atom.Link && (strings.Contains(rel, "stylesheet") || strings.Contains(rel, "icon")):
-			parts = append(parts, resolve(at, attributeOf(node, "href")))
+			links = append(links, resolve(base, attributeOf(node, "href")))
+		case node.DataAtom == atom.Meta && strings.EqualFold(attributeOf(node, "http-equiv"), "refresh"):
+			_, address, _ := strings.Cut(attributeOf(node, "content"), "=")
+			links = append(links, resolve(base, strings.Trim(address, ` '"`)))
+		case node.DataAtom == atom.Link && (strings.Contains(rel, "stylesheet") || strings.Contains(rel, "icon") || strings.Contains(rel, "preload")):
+			parts = append(parts, resolve(base, attributeOf(node, "href")))
 		default:
-			parts = append(parts, resolve(at, attributeOf(node, "src")))
+			for _, attribute := range []string{"src", "poster", "data"} {
+				parts = append(parts, resolve(base, attributeOf(node, attribute)))
+			}
+			for candidate := range strings.SplitSeq(attributeOf(node, "srcset"), ",") {
+				address, _, _ := strings.Cut(strings.TrimSpace(candidate), " ")
+				parts = append(parts, resolve(base, address))
+			}
 		}
 	}
 	for _, part := range parts {
@@ -114,10 +131,10 @@ func (b *httpBrowser) open(ctx context.Context, address string) ([]string, error
 		}
 		b.parts[part] = true
 		if _, _, err := b.load(ctx, http.MethodGet, part, nil); err != nil && ctx.Err() != nil {
-			return nil, err // a part that fails is the page's own matter
+			return "", nil, err // a part that fails is the page's own matter
 		}
 	}
-	return links, nil
+	return at.String(), links, nil
 }
 
 // resolve returns where a reference in a page leads, "" if it cannot be told.
@@ -152,7 +169,10 @@ func (b *httpBrowser) answer(ctx context.Context, given answer, _ bool) error {
 	if document != nil {
 		for node := range document.Descendants() {
 			if node.DataAtom == atom.Button && attributeOf(node, "name") == "all" && attributeOf(node, "value") == given.String() {
-				_, _, err := b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}})
+				_, at, err := b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}})
+				if err == nil && at.Query().Get("status") != statusSaved {
+					err = fmt.Errorf("the form at %s has not stored the answer", b.page)
+				}
 				return err
 			}
 		}
@@ -191,15 +211,12 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		}
 		next, err := response.Location()
 		if errors.Is(err, http.ErrNoLocation) || response.StatusCode < 300 || response.StatusCode > 399 {
-			if response.StatusCode >= 500 || method == http.MethodPost && response.StatusCode >= 400 {
-				return nil, nil, fmt.Errorf("%s answers %s", at, response.Status)
-			}
-			return document, at, nil
+			return document, at, statusError(at.String(), response.StatusCode)
 		} else if err != nil {
 			return nil, nil, err
 		}
 		if next.Host != at.Host {
-			return nil, at, nil
+			return nil, next, nil
 		}
 		if response.StatusCode != http.StatusTemporaryRedirect && response.StatusCode != http.StatusPermanentRedirect {
 			method, form = http.MethodGet, nil
@@ -222,8 +239,8 @@ func (b *httpBrowser) receive(response *http.Response) (*html.Node, error) {
 		b.store(line, response.Request.URL, clock)
 	}
 	body := io.LimitReader(response.Body, maxImport)
-	if mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil && mediaType == "text/html" {
-		return html.Parse(body)
+	if mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil && (mediaType == "text/html" || mediaType == "application/xhtml+xml") {
+		return html.ParseWithOptions(body, html.ParseOptionEnableScripting(false)) // so that <noscript> counts
 	}
 	_, err := io.Copy(io.Discard, body)
 	return nil, err

@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"os"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -96,6 +97,15 @@ func TestAuditOfOtherSites(t *testing.T) {
 			http.Redirect(w, r, "/loops", http.StatusFound)
 		case "/away":
 			http.Redirect(w, r, "http://elsewhere.example/", http.StatusFound)
+		case "/missing":
+			w.WriteHeader(http.StatusNotFound)
+		case "/deaf":
+			fmt.Fprint(w, `<form method=post><button name=all value=granted></button><button name=all value=refused></button></form>`)
+		case "/parts/":
+			fmt.Fprint(w, `<base href=/parts/of/><noscript><img src=noscript></noscript><img srcset="small 1x, large 2x"><video poster=poster></video>
+				<object data=object></object><link rel=preload href=preload><meta http-equiv=refresh content="9; url='later'"><a href=/missing></a>`)
+		case "/parts/of/later", "/parts/of/noscript", "/parts/of/small", "/parts/of/large", "/parts/of/poster", "/parts/of/object", "/parts/of/preload":
+			w.Header().Add("Set-Cookie", path.Base(r.URL.Path)+"=1")
 		case "/form":
 			if r.Method == http.MethodPost {
 				w.WriteHeader(http.StatusForbidden)
@@ -131,6 +141,26 @@ func TestAuditOfOtherSites(t *testing.T) {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
+	// What scripts are not needed for is loaded; a broken link is a page, too.
+	report, err := makeAudit(new(bytes.Buffer), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{format: "json", pages: 9, charter: charter + "necessary.yaml"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, cookie := range report.Visits[0].Cookies {
+		names = append(names, cookie.Name)
+	}
+	if want := []string{"large", "later", "noscript", "object", "poster", "preload", "small"}; !slices.Equal(names, want) || report.Incomplete || !strings.HasSuffix(report.Site, "/parts/") || strings.ToLower(report.Site) != report.Site {
+		t.Errorf("%s, %q, incomplete %t", report.Site, names, report.Incomplete)
+	}
+
+	// What was not seen is not clean.
+	options.charter = charter + "charter.yaml"
+	out.Reset()
+	if code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
+		t.Errorf("%d, %v\n%s", code, err, &out)
+	}
+
 	options.charter, options.format = charter+"necessary.yaml", "html"
 	out.Reset()
 	if code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != 0 || err != nil {
@@ -150,15 +180,20 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}{
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
+		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
+		{[]string{portal.URL}, auditOptions{format: "text"}, "--pages is at least 1"},
+		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example/"},
+		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
+		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", page: "/deaf"}, "has not stored the answer"},
 		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
 		{[]string{portal.URL}, auditOptions{format: "pdf"}, "unknown format"},
-		{[]string{portal.URL}, auditOptions{format: "text", accept: []string{"a"}, browser: "x"}, "go together"},
-		{[]string{portal.URL}, auditOptions{format: "text", accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
-		{[]string{portal.URL}, auditOptions{format: "text", page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
-		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
-		{[]string{portal.URL}, auditOptions{format: "text"}, "publishes no charter of this module"},
-		{[]string{portal.URL}, auditOptions{format: "text", charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
-		{[]string{portal.URL}, auditOptions{format: "text", charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, accept: []string{"a"}, browser: "x"}, "go together"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
+		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1}, "publishes no charter of this module"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
+		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
 	} {
 		if code, err := runAudit(new(bytes.Buffer), new(bytes.Buffer), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)
@@ -264,7 +299,7 @@ func TestAuditAsJSON(t *testing.T) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := report.write(&out, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violations\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
+	if err := report.write(&out, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
 		t.Errorf("%v\n%q", err, &out)
 	}
 	out.Reset()

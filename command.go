@@ -152,6 +152,7 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 	flags.StringArrayVar(&options.accept, "accept", nil, "what to click to accept")
 	flags.StringArrayVar(&options.refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.withdraw, "withdraw", nil, "what to click to withdraw")
+	flags.DurationVar(&options.wait, "wait", time.Second, "how long scripts go on after a page was loaded")
 	flags.StringVar(&options.format, "format", "text", "text, json or html")
 	audits.SilenceErrors = true // as above
 	audits.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
@@ -168,28 +169,28 @@ type siteHandler struct {
 
 // loadHandler returns the only handler of a charter file or a Caddy config, or
 // that of a host.
-func loadHandler(path, host string) (*Handler, error) {
+func loadHandler(path, host string) (siteHandler, error) {
 	handlers, err := loadHandlers(path)
 	if err != nil {
-		return nil, err
+		return siteHandler{}, err
 	}
 	if len(handlers) == 1 {
-		return handlers[0].Handler, nil
+		return handlers[0], nil
 	}
 	name, _, err := net.SplitHostPort(host)
 	if err != nil {
 		name = host
 	}
-	var found []*Handler
+	var found []siteHandler
 	var hosts []string
 	for _, handler := range handlers {
 		if slices.Contains(handler.hosts, name) {
-			found = append(found, handler.Handler)
+			found = append(found, handler)
 		}
 		hosts = append(hosts, handler.hosts...)
 	}
 	if len(found) != 1 {
-		return nil, fmt.Errorf("%s has %d charters, of the hosts %v, and %d of them for the host %q; name a host that has one, or a charter file", path, len(handlers), hosts, len(found), name)
+		return siteHandler{}, fmt.Errorf("%s has %d charters, of the hosts %v, and %d of them for the host %q; name a host that has one, or a charter file", path, len(handlers), hosts, len(found), name)
 	}
 	return found[0], nil
 }
@@ -331,7 +332,7 @@ func runExport(out io.Writer, path, format, language, site string) (int, error) 
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	return writeExport(out, handler, format, language, site)
+	return writeExport(out, handler.Handler, format, language, site)
 }
 
 // writeExport writes what the page gives to who asks for a format.

@@ -130,11 +130,12 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	}
 	const charter = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t}"
 	rows := func(count int) string {
-		text := "cookies:\n"
+		var text strings.Builder
+		text.WriteString("cookies:\n")
 		for i := range count {
-			text += fmt.Sprintf("  - {name: row%d, match: [row%d, row%d_*], purpose: x, category: necessary}\n", i, i, i)
+			fmt.Fprintf(&text, "  - {name: row%d, match: [row%d, row%d_*], purpose: x, category: necessary}\n", i, i, i)
 		}
-		return text
+		return text.String()
 	}
 	caddy(plain, "", "", false)
 	caddy(plainAgain, "", "", false)
@@ -151,6 +152,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	const upstream = "upstream portal { server %s; keepalive 16; }\n"
 	const proxied = "server { listen 127.0.0.1:PORT backlog=4096; location / { proxy_pass http://portal; proxy_http_version 1.1; proxy_set_header Connection \"\"; %s } }"
 	nginx("nginx: plain", "", fmt.Sprintf(upstream+proxied, portal, ""))
+
 	luaModule, _ := filepath.Glob("/usr/lib/nginx/modules/ngx_http_lua_module.so")
 	if luaModule != nil {
 		nginx("nginx: Lua", "load_module /usr/lib/nginx/modules/ndk_http_module.so; load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;", fmt.Sprintf(upstream+proxied, portal, `header_filter_by_lua_block {
@@ -160,7 +162,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 			if type(lines) == "string" then lines = { lines } end
 			local kept = {}
 			for _, line in ipairs(lines) do
-				if allowed[line:match("^%s*([^=;]-)%s*=")] then kept[#kept + 1] = line end
+				if allowed[line:match("^%s*([^=;]-)%s*=")] then kept[#kept + 1] = line end;
 			end
 			ngx.header["Set-Cookie"] = kept
 		}`))
@@ -181,8 +183,8 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 				if not lines then return end
 				txn.http:res_del_header("set-cookie")
 				for i = 0, #lines do
-					if allowed[lines[i]:match("^%s*([^=;]-)%s*=")] then txn.http:res_add_header("set-cookie", lines[i]) end
-				end
+					if allowed[lines[i]:match("^%s*([^=;]-)%s*=")] then txn.http:res_add_header("set-cookie", lines[i]) end;
+				end;
 			end)`)
 		haproxy("HAProxy: Lua", "lua-load \""+script+"\"", "http-response lua.cookies")
 	} else {

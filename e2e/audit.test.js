@@ -20,6 +20,13 @@ describe("audit", () => {
     origin = http.createServer((request, response) => {
       if (request.url === "/measure") {
         response.writeHead(200, { "Set-Cookie": `${tracker}=1; Path=/; HttpOnly` }).end();
+      } else if (request.url === "/third") {
+        response.writeHead(200, { "Set-Cookie": "third=1; SameSite=None; Secure" }).end();
+      } else if (request.url === "/busy") {
+        response.writeHead(200, { "Content-Type": "text/html" }).end("<script>for (;;);</script>");
+      } else if (request.url === "/frames") {
+        response.writeHead(200, { "Content-Type": "text/html" })
+          .end(`<a href="/busy">busy</a><iframe src="http://127.0.0.1:${parts.ports.ORIGIN_PORT}/third"></iframe><script>alert("stop")</script>`);
       } else if (request.url.startsWith("/lib/") && !request.url.includes("..")) {
         const content = readFileSync(path.join(root, "e2e/node_modules", request.url.slice("/lib".length).split("?")[0]));
         response.writeHead(200, { "Content-Type": request.url.includes(".css") ? "text/css" : "text/javascript" }).end(content);
@@ -78,6 +85,24 @@ describe("audit", () => {
     assert.equal(status, 0);
     const held = report.visits.map(({ visit, cookies }) => [visit, cookies.some(({ name, kept }) => name === tracker && kept)]);
     assert.deepEqual(held, [["first", false], ["refused", false], ["accepted", true], ["withdrawn", false]]);
+  });
+
+  test("frames of other sites, and pages that hang", async () => {
+    const { status, report } = await audit(`http://localhost:${parts.ports.ORIGIN_PORT}/frames`, "--charter", path.join(root, "testdata/charter.yaml"));
+    assert.deepEqual(findings(report), ["first: third undeclared"]);
+    const { set_by, domain } = report.visits[0].cookies.find(({ name }) => name === "third");
+    assert.deepEqual([set_by, domain, report.incomplete, status], ["header", "127.0.0.1", true, 2]);
+    assert.match(report.failures.join(), /busy/);
+  });
+
+  test("a click that answers nothing", async () => {
+    const site = `http://tarteaucitron.localhost:${parts.ports.BANNERS_PORT}`;
+    const { status, stderr } = await parts.command(
+      ...["audit", `${site}/`, `${site}/measure`, "--charter", path.join(root, "e2e/Caddyfile"), "--browser"],
+      ...["--accept", "h1", "--refuse", "h1", "--withdraw", "h1"],
+    );
+    assert.equal(status, 1);
+    assert.match(stderr, /clicking for --refuse has stored nothing/);
   });
 
   test("nothing to click", async () => {
