@@ -75,8 +75,8 @@ type AuditCookie struct {
 type auditCharter struct {
 	*charter
 	source    string
-	version   string // as published
-	path      string // of the page
+	version   string   // as published
+	path      string   // of the page
 	hosts     []string // of a Caddy config, none for all
 	published func(*Cookie) (duration, bool)
 }

@@ -99,8 +99,9 @@ type Cookie struct {
 	// shortened or removed. Default: false.
 	Monitor bool `json:"monitor,omitempty"`
 
-	limit duration // the longest lifetime that is let through
-	place string   // where the row was written
+	limit    duration     // the longest lifetime that is let through
+	counters *rowCounters // of the handler whose row it is
+	place    string       // where the row was written
 }
 
 // patterns returns what the filter matches.

@@ -138,8 +138,10 @@ func newExpirySite(r *http.Request) expirySite {
 // hostOf returns the host that a request is for, without its port.
 func hostOf(r *http.Request) string {
 	host := r.Host
-	if withoutPort, _, err := net.SplitHostPort(host); err == nil {
-		host = withoutPort
+	if strings.Contains(host, ":") {
+		if withoutPort, _, err := net.SplitHostPort(host); err == nil {
+			host = withoutPort
+		}
 	}
 	return strings.ToLower(strings.TrimSuffix(host, "."))
 }

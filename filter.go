@@ -75,8 +75,18 @@ var tokenBytes = func() (table [256]bool) {
 	return table
 }()
 
-// hasControls tells whether line has a control byte other than a tab.
+// hasControls tells whether line has a control byte other than a tab. It looks at
+// eight bytes at once, as it has to look at all of a line.
 func hasControls(line string) bool {
+	const ones, tops = 0x0101010101010101, 0x8080808080808080
+	for ; len(line) >= 8; line = line[8:] {
+		word := uint64(line[0]) | uint64(line[1])<<8 | uint64(line[2])<<16 | uint64(line[3])<<24 |
+			uint64(line[4])<<32 | uint64(line[5])<<40 | uint64(line[6])<<48 | uint64(line[7])<<56
+		isDelete := word ^ 0x7f*ones
+		if ((word-' '*ones)&^word|(isDelete-ones)&^isDelete)&tops != 0 { // one is below ' ', or is 0x7f
+			break
+		}
+	}
 	for i := range len(line) {
 		if char := line[i]; char < ' ' && char != '\t' || char == 0x7f {
 			return true

@@ -1011,3 +1011,19 @@ type fixedHeader struct {
 }
 
 func (f fixedHeader) Header() http.Header { return f.header }
+
+// A control byte is seen wherever it stands.
+func TestHasControls(t *testing.T) {
+	for length := 1; length < 20; length++ {
+		for at := range length {
+			for char := range 256 {
+				line := []byte(strings.Repeat("~", length))
+				line[at] = byte(char)
+				want := char < ' ' && char != '\t' || char == 0x7f
+				if got := hasControls(string(line)); got != want {
+					t.Fatalf("%q: %t", line, got)
+				}
+			}
+		}
+	}
+}

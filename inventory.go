@@ -118,11 +118,18 @@ func (i *inventory) seen(from direction, name, path, line string, row *Cookie, j
 			return nil
 		}
 	}
-	cookie.last.Store(now)
-	cookie.verdict.Store(int32(judged))
-	cookie.row.Store(row)
+	// Writing what is there already would only slow other requests down.
+	if cookie.last.Load() != now {
+		cookie.last.Store(now)
+	}
+	if cookie.verdict.Load() != int32(judged) {
+		cookie.verdict.Store(int32(judged))
+	}
+	if cookie.row.Load() != row {
+		cookie.row.Store(row)
+	}
 	cookie.counts[from].Add(1)
-	_, written, _ := strings.Cut(line, ";")
+	_, written, _ := cutByte(line, ';')
 	if last := cookie.written.Load(); from == fromPortal && (last == nil || *last != written) {
 		if len(written) <= maxPreference {
 			kept := strings.Clone(written) // the line holds a value

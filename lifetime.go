@@ -216,11 +216,15 @@ func parseMaxAge(value string) (seconds int64, ok bool) {
 		return 0, false
 	}
 	for i := range len(digits) {
-		if digits[i] < '0' || digits[i] > '9' {
+		digit := int64(digits[i]) - '0'
+		if digit < 0 || digit > 9 {
 			return 0, false
 		}
+		seconds = min(seconds, math.MaxInt64/10-1)*10 + digit // so that it stays in range
 	}
-	seconds, _ = strconv.ParseInt(value, 10, 64) // out of range, it is the nearest in range
+	if digits != value {
+		seconds = -seconds
+	}
 	return seconds, true
 }
 

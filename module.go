@@ -280,6 +280,7 @@ func (h *Handler) loadCharter() (*charter, error) {
 	var kept []string // the cookies that hold the preference
 	for i := range h.Preferences {
 		preference := &h.Preferences[i]
+		preference.names = preference.cookies()
 		format := storedFormats[preference.Format]
 		if len(format.proofs) == 0 && !format.hasNames {
 			preference.recent = new(recentValues)

@@ -39,14 +39,13 @@ type metrics struct {
 	views      prometheus.Counter
 	choices    *prometheus.CounterVec
 
-	rows       map[*Cookie]*rowCounters
 	undeclared rowCounters
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
-	m := &metrics{unreadable: map[string]prometheus.Counter{}, rows: map[*Cookie]*rowCounters{}}
+	m := &metrics{unreadable: map[string]prometheus.Counter{}}
 	for _, row := range c.cookies {
-		m.rows[row] = new(rowCounters)
+		row.counters = new(rowCounters)
 	}
 	var unreadable, expiries, views *prometheus.CounterVec
 	for _, counter := range []struct {
@@ -91,7 +90,7 @@ func register(registry *prometheus.Registry, name, help string, labels []string)
 func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool) {
 	counters, label := &m.undeclared, "none"
 	if row != nil {
-		counters, label = m.rows[row], row.Name[0]
+		counters, label = row.counters, row.Name[0]
 	}
 	effect := 0
 	if keeps {

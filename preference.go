@@ -51,6 +51,7 @@ type PreferenceFormat struct {
 	// to the cookie. Default: none.
 	LocalStorage string `json:"local_storage,omitempty"`
 
+	names    []string      // what cookies returns
 	lifetime duration      // of what the charter page writes
 	recent   *recentValues // nil if what a cookie says depends on others
 }
@@ -102,12 +103,10 @@ func (p *PreferenceFormat) cookies() []string {
 	return storedFormats[p.Format].cookies
 }
 
-// holds tells whether a cookie of this name holds answers.
-func (p *PreferenceFormat) holds(name string) bool {
-	if p.Cookie != "" {
-		return name == p.Cookie
-	}
-	for _, pattern := range storedFormats[p.Format].cookies {
+// holdsAnswers tells whether a cookie of this name is one of some, by their names
+// or prefixes.
+func holdsAnswers(patterns []string, name string) bool {
+	for _, pattern := range patterns {
 		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); name == pattern || isPrefix && strings.HasPrefix(name, prefix) {
 			return true
 		}
@@ -137,7 +136,9 @@ type cookieLines []string
 func (lines cookieLines) pairs() func(yield func(name, value string) bool) {
 	return func(yield func(name, value string) bool) {
 		for _, line := range lines {
-			for pair := range strings.SplitSeq(line, ";") {
+			for more := true; more; {
+				var pair string
+				pair, line, more = cutByte(line, ';')
 				if name, value, ok := cutPair(pair); ok && !yield(name, value) {
 					return
 				}
@@ -259,17 +260,18 @@ func (p *preference) decode() [][]reading {
 		return p.readings
 	}
 	p.readings = make([][]reading, len(p.handler.Preferences))
+	now := time.Now()
 	for name, value := range p.lines.pairs() {
 		for i := range p.handler.Preferences {
 			format := &p.handler.Preferences[i]
-			if !format.holds(name) {
+			if !holdsAnswers(format.names, name) {
 				continue
 			}
 			read, err := format.recent.read(storedCookie{name, value, p.lines, format, p.handler.charter})
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
 			}
-			if at, ok := read.time(time.Now()); ok && format.isOver(at) {
+			if at, ok := read.time(now); ok && format.isOver(at, now) {
 				// A grant ends; a refusal does not need to.
 				read.answers = maps.Clone(read.answers)
 				maps.DeleteFunc(read.answers, func(_ string, given answer) bool { return given == answerGranted })
@@ -335,8 +337,9 @@ func (p *PreferenceFormat) isWritten() bool {
 
 // isOver tells whether an answer that the page wrote has been kept for as long as
 // the page says; a browser's cookie can be renewed by the portal.
-func (p *PreferenceFormat) isOver(at time.Time) bool {
-	return p.lifetime.seconds() > 0 && time.Since(at) > time.Duration(p.lifetime.seconds())*time.Second
+func (p *PreferenceFormat) isOver(at, now time.Time) bool {
+	seconds := p.lifetime.seconds()
+	return seconds > 0 && now.Sub(at) > time.Duration(seconds)*time.Second
 }
 
 // keysOf returns the banner's keys for a consent key.
@@ -506,7 +509,7 @@ func (h *Handler) validatePreferences() error {
 			return err
 		}
 		for _, earlier := range h.Preferences[:i] {
-			if name := preference.cookies()[0]; earlier.holds(name) && (preference.isWritten() || earlier.isWritten()) {
+			if name := preference.cookies()[0]; holdsAnswers(earlier.cookies(), name) && (preference.isWritten() || earlier.isWritten()) {
 				return fmt.Errorf("two preferences, %s and %s, are written into the cookie %q; keep one", earlier.Format, preference.Format, name)
 			}
 		}

@@ -301,7 +301,7 @@ type inProcess struct {
 
 // measureInProcess runs the Go benchmarks.
 func measureInProcess(ctx context.Context) ([]inProcess, error) {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "0.3s", "-count", "7", ".").CombinedOutput()
+	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "0.3s", "-count", "7", ".").Output()
 	if err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}

@@ -183,8 +183,9 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 				if not lines then return end
 				txn.http:res_del_header("set-cookie")
 				for i = 0, #lines do
-					if allowed[lines[i]:match("^%s*([^=;]-)%s*=")] then txn.http:res_add_header("set-cookie", lines[i]) end;
-				end;
+					local keep = allowed[lines[i]:match("^%s*([^=;]-)%s*=")]
+					if keep then txn.http:res_add_header("set-cookie", lines[i]) end -- else dropped
+				end -- of the lines
 			end)`)
 		haproxy("HAProxy: Lua", "lua-load \""+script+"\"", "http-response lua.cookies")
 	} else {
