@@ -1017,7 +1017,7 @@ func TestHasControls(t *testing.T) {
 	for length := 1; length < 20; length++ {
 		for at := range length {
 			for char := range 256 {
-				line := []byte(strings.Repeat("~", length))
+				line := []byte(strings.Repeat("x", length))
 				line[at] = byte(char)
 				want := char < ' ' && char != '\t' || char == 0x7f
 				if got := hasControls(string(line)); got != want {

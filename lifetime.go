@@ -107,9 +107,15 @@ func (l lifetime) deletes() bool {
 func readLifetime(line string, clock func() (time.Time, bool)) (life lifetime, certain bool) {
 	var date string
 	var hasDate, datesPlain bool
-	for name, value := range attributes(line) {
+	_, rest, more := cutByte(line, ';')
+	for more {
+		var attribute string
+		attribute, rest, more = cutByte(rest, ';')
+		if start := trim(attribute); start == "" || start[0]|0x20 != 'm' && start[0]|0x20 != 'e' {
+			continue // by far the most
+		}
+		name, value := cutAttribute(attribute)
 		switch {
-		case len(name) != len("Max-Age"), len(name) != len("Expires"): // by far the most
 		case strings.EqualFold(name, "Max-Age"):
 			seconds, ok := parseMaxAge(value)
 			if !ok {
@@ -201,12 +207,16 @@ func attributes(line string) func(yield func(name, value string) bool) {
 		for more {
 			var attribute string
 			attribute, rest, more = cutByte(rest, ';')
-			name, value, _ := cutByte(attribute, '=')
-			if !yield(trim(name), trim(value)) {
+			if !yield(cutAttribute(attribute)) {
 				return
 			}
 		}
 	}
+}
+
+func cutAttribute(attribute string) (name, value string) {
+	name, value, _ = cutByte(attribute, '=')
+	return trim(name), trim(value)
 }
 
 // parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2).

@@ -64,6 +64,7 @@ type result struct {
 	ratio            [3]float64 // of CPU time to plain: lower quartile, median, upper quartile
 	p99              float64    // milliseconds, the median
 	requests         float64    // per second, the median
+	lines            int        // Set-Cookie lines in an answer
 }
 
 var errorLog = log.New(os.Stderr, "", 0)
@@ -185,6 +186,12 @@ func (s *server) cpu() (total float64) {
 	return total
 }
 
+// lines returns how many Set-Cookie lines are in an answer.
+func (s *server) lines(ctx context.Context, what scenario) (int, error) {
+	out, err := exec.CommandContext(ctx, "curl", "-sk", "-o", "/dev/null", "-D", "-", "-H", "Cookie: "+what.cookies, s.address+what.path).Output() //nolint:gosec // our own commands
+	return strings.Count(strings.ToLower(string(out)), "\nset-cookie:"), err
+}
+
 var (
 	wrkRequests = regexp.MustCompile(`(\d+) requests in ([\d.]+)(ms|s)`)
 	wrkLatency  = regexp.MustCompile(`99%\s+([\d.]+)(us|ms|s)`)
@@ -263,14 +270,18 @@ func measureScenario(ctx context.Context, what scenario, all []*server, rounds i
 			return values
 		}
 		ratios := column(func(round int) float64 { return measures[i][round].cpu / base[round].cpu })
+		lines, err := loaded.lines(ctx, what)
+		if err != nil {
+			return nil, err
+		}
 		measured := result{
-			scenario: what.name, server: loaded.name,
+			lines: lines, scenario: what.name, server: loaded.name,
 			cpu:      median(column(func(round int) float64 { return measures[i][round].cpu })),
 			ratio:    [3]float64{ratios[len(ratios)/4], median(ratios), ratios[len(ratios)*3/4]},
 			p99:      median(column(func(round int) float64 { return measures[i][round].p99 })),
 			requests: median(column(func(round int) float64 { return measures[i][round].requests })),
 		}
-		fmt.Printf("%-34s %-22s %8.1f us/request  %.3f (%.3f to %.3f)  p99 %.2f ms  %.0f/s\n", what.name, loaded.name, measured.cpu, measured.ratio[1], measured.ratio[0], measured.ratio[2], measured.p99, measured.requests)
+		fmt.Printf("%-34s %-28s %2d lines %8.1f us/request  %.3f (%.3f to %.3f)  p99 %.2f ms  %.0f/s\n", what.name, loaded.name, measured.lines, measured.cpu, measured.ratio[1], measured.ratio[0], measured.ratio[2], measured.p99, measured.requests)
 		results = append(results, measured)
 	}
 	return results, nil

@@ -17,13 +17,13 @@ func write(results []result, inProcess []inProcess, memory map[string]float64, m
 	for _, measured := range results {
 		if measured.scenario != scenarioName {
 			scenarioName = measured.scenario
-			fmt.Fprintf(&text, "\n## %s\n\n| server | CPU per request | over plain | quartiles | p99 | requests per second |\n|---|---|---|---|---|---|\n", scenarioName)
+			fmt.Fprintf(&text, "\n## %s\n\n| server | `Set-Cookie` lines | CPU per request | over plain | quartiles | p99 | requests per second |\n|---|---|---|---|---|---|---|\n", scenarioName)
 		}
 		p99 := "–"
 		if measured.p99 > 0 {
 			p99 = fmt.Sprintf("%.2f ms", measured.p99)
 		}
-		fmt.Fprintf(&text, "| %s | %.1f µs | %.3f | %.3f to %.3f | %s | %.0f |\n", measured.server, measured.cpu, measured.ratio[1], measured.ratio[0], measured.ratio[2], p99, measured.requests)
+		fmt.Fprintf(&text, "| %s | %d | %.1f µs | %.3f | %.3f to %.3f | %s | %.0f |\n", measured.server, measured.lines, measured.cpu, measured.ratio[1], measured.ratio[0], measured.ratio[2], p99, measured.requests)
 	}
 	if len(missing) > 0 {
 		fmt.Fprintf(&text, "\nNot installed, so not measured: %s.\n", strings.Join(missing, ", "))

@@ -202,7 +202,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 			}})
 		}
 		varnish("Varnish: plain", "", "")
-		varnish("Varnish: vmod header", "import header;", `header.regsub(resp, "^Set-Cookie:\s*(?!sessionid=|csrftoken=|django_language=|_pk_id\.1\.1fff=).*$", "X-Withheld: 1"); unset resp.http.X-Withheld;`)
+		varnish("Varnish: vmod header", "import header;", `header.regsub(resp, "^Set-Cookie:\s*+(?!sessionid=|csrftoken=|django_language=|_pk_id\.1\.1fff=).*$", "X-Withheld: 1"); unset resp.http.X-Withheld;`)
 	} else {
 		missing = append(missing, "Varnish")
 	}
