@@ -146,6 +146,10 @@ func TestReloadWithFaultyCharter(t *testing.T) {
 	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	served := func() string {
 		response, err := client.Get("http://127.0.0.1:" + port + pagePath + "?format=json")
+		for tries := 0; err != nil && tries < 10; tries++ { // a reload resets what comes at that moment
+			time.Sleep(100 * time.Millisecond)
+			response, err = client.Get("http://127.0.0.1:" + port + pagePath + "?format=json")
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -232,7 +236,7 @@ func TestAdminFlood(t *testing.T) {
 	}
 	address := "http://" + serve(t, false, "cookie_charter\nheader Set-Cookie \"sessionid=1\"\nrespond ok")
 	var flood sync.WaitGroup
-	for range 50 {
+	for range 20 {
 		flood.Go(func() {
 			for _, query := range []string{"", "?format=charter", "?host=flood.example", "?host=nobody"} {
 				w := httptest.NewRecorder()

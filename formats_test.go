@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"math"
 	"net/http"
 	"os"
 	"runtime"
@@ -218,13 +219,16 @@ func TestReadersAllocateLittle(t *testing.T) {
 		for _, value := range values {
 			stored := storedCookie{"x", value, cookieLines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}, &PreferenceFormat{Format: name}, &charter{}}
 			const runs = 5
-			var before, after runtime.MemStats
-			runtime.ReadMemStats(&before)
-			for range runs {
-				_, _ = format.read(stored)
+			multiple := uint64(math.MaxUint64)
+			for range 3 { // what earlier tests have left running allocates, too
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range runs {
+					_, _ = format.read(stored)
+				}
+				runtime.ReadMemStats(&after)
+				multiple = min(multiple, (after.TotalAlloc-before.TotalAlloc)/runs/maxPreference)
 			}
-			runtime.ReadMemStats(&after)
-			multiple := (after.TotalAlloc - before.TotalAlloc) / runs / maxPreference
 			if multiple > 64 {
 				t.Errorf("%s: %d times %.40q", name, multiple, value)
 			}
