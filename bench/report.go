@@ -12,7 +12,7 @@ import (
 func write(results []result, inProcess []inProcess, memory map[string]float64, missing []string, rounds int) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# What it costs\n\nMade by `go run ./bench` (see the head of [`bench/main.go`](../bench/main.go)) on %s: %s. %d rounds of one second each.\n", time.Now().Format(time.DateOnly), machine(), rounds)
-	text.WriteString("\nThe figure that counts is CPU time per request over the same of the plain server, within a round: median, and quartiles. Plain Caddy stands against itself in the same rounds: what lies within that is noise. A process with many rows has a larger heap, so that Go's collector runs less often there: that is why it can take less time than plain Caddy.\n\n![](benchmark.svg)\n")
+	text.WriteString("\nThe figure that counts is CPU time per request over the same of the plain server, within a round: median, and quartiles. Plain Caddy stands against itself in the same rounds: what lies within that is noise. A process with many rows has a larger heap, so that Go's collector runs less often there; that is probably why it takes less time than plain Caddy.\n\n![](benchmark.svg)\n")
 	scenarioName := ""
 	for _, measured := range results {
 		if measured.scenario != scenarioName {
