@@ -19,10 +19,8 @@ import (
 // Where Chromium is looked for.
 var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
 
-const (
-	// appearance is how long a banner takes to appear.
-	appearance = 10 * time.Second
-)
+// appearance is how long a banner takes to appear, or the browser to end.
+const appearance = 10 * time.Second
 
 // A chromium is a local Chromium without a window, spoken to in the Chrome
 // DevTools Protocol over two pipes. A client library would be a part of every
@@ -310,10 +308,10 @@ func (c *chromium) open(ctx context.Context, address string) (string, []string, 
 	err := c.load(ctx, address)
 	if err == nil {
 		err = c.evaluate(ctx, `({
-		address: location.href,
-		links: Array.from(document.links, (link) => link.href),
-		status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
-	})`, &page)
+			address: location.href,
+			links: Array.from(document.links, (link) => link.href),
+			status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+		})`, &page)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a script that does not end
 		return "", nil, errors.Join(err, c.newPage(ctx))
@@ -541,12 +539,7 @@ func (c *chromium) observed() []observation {
 		for name, value := range extra.Headers {
 			header[strings.ToLower(name)] = bytesOf(value)
 		}
-		clock := func() (time.Time, bool) {
-			if date, ok := parseCookieDate(header["date"]); ok && date.Before(time.Now()) {
-				return date, true
-			}
-			return time.Now(), true
-		}
+		clock := func() (time.Time, bool) { return clockOf(header["date"]) }
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
 			isBlocked := false
 			for _, blocked := range extra.BlockedCookies {

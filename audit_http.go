@@ -229,12 +229,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 // receive stores the cookies of an answer, and reads it if it is HTML.
 func (b *httpBrowser) receive(response *http.Response) (*html.Node, error) {
 	defer response.Body.Close()
-	clock := func() (time.Time, bool) { // browsers correct their clock by the answer's
-		if date, ok := parseCookieDate(response.Header.Get("Date")); ok && date.Before(time.Now()) {
-			return date, true
-		}
-		return time.Now(), true
-	}
+	clock := func() (time.Time, bool) { return clockOf(response.Header.Get("Date")) }
 	for _, line := range response.Header["Set-Cookie"] {
 		b.store(line, response.Request.URL, clock)
 	}

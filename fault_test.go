@@ -1,11 +1,9 @@
 package cookiecharter
 
 import (
-	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -17,37 +15,6 @@ import (
 	"time"
 )
 
-// faultyUpstream answers each request with the bytes for its path, and closes.
-func faultyUpstream(t *testing.T, answers map[string]string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer connection.Close()
-				request, err := http.ReadRequest(bufio.NewReader(connection))
-				if err != nil {
-					return
-				}
-				answer, ok := answers[request.URL.Path]
-				if !ok {
-					time.Sleep(2 * time.Second) // longer than anybody waits
-				}
-				io.WriteString(connection, answer)
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
 // Whatever goes wrong upstream, the module does with it what Caddy does without
 // it, and no cookie escapes.
 func TestUpstreamFaults(t *testing.T) {
@@ -56,7 +23,7 @@ func TestUpstreamFaults(t *testing.T) {
 	for i := range 10_000 {
 		fmt.Fprintf(&many, "Set-Cookie: x%d=1\r\n", i)
 	}
-	upstream := faultyUpstream(t, map[string]string{
+	answers := map[string]string{
 		"/":               "HTTP/1.1 200 OK\r\n" + cookies + "Content-Length: 2\r\n\r\nok",
 		"/dies":           "HTTP/1.1 200 OK\r\n" + cookies + "Content-Length: 100000\r\n\r\n" + strings.Repeat("x", 50_000),
 		"/dies-chunked":   "HTTP/1.1 200 OK\r\n" + cookies + "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
@@ -68,6 +35,13 @@ func TestUpstreamFaults(t *testing.T) {
 		"/malformed-1xx":  "HTTP/1.1 1x3 Early\r\n" + cookies + "\r\nHTTP/1.1 200 OK\r\n" + cookies + "Content-Length: 2\r\n\r\nok",
 		"/malformed-line": "HTTP/1.1 200 OK\r\n" + cookies + "Set-Cookie\r\nContent-Length: 2\r\n\r\nok",
 		"/many-1xx":       strings.Repeat("HTTP/1.1 103 Early Hints\r\n"+cookies+"\r\n", 100) + "HTTP/1.1 200 OK\r\n" + cookies + "Content-Length: 2\r\n\r\nok",
+	}
+	upstream := rawUpstream(t, func(path string) string {
+		answer, ok := answers[path]
+		if !ok {
+			time.Sleep(2 * time.Second) // longer than anybody waits
+		}
+		return answer
 	})
 	proxy := "reverse_proxy " + upstream + " {\n transport http {\n  response_header_timeout 300ms\n }\n}"
 	ports := []string{strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))}

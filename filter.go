@@ -294,9 +294,12 @@ func (f *filter) judgeLine(line string) (string, bool) {
 // correct their clock by the answer's own Date; the earlier of the two lets a
 // cookie live longer, so it is the safe one. It is not ok if browsers may read
 // another Date than we do.
-func (f *filter) clock() (now time.Time, ok bool) {
+func (f *filter) clock() (now time.Time, ok bool) { return clockOf(f.Header().Get("Date")) }
+
+// clockOf is clock for an answer with this Date, "" if it has none.
+func clockOf(text string) (now time.Time, ok bool) {
 	now = time.Now()
-	if text := f.Header().Get("Date"); text != "" {
+	if text != "" {
 		date, plain := parseCookieDate(text)
 		if !plain {
 			return now, false

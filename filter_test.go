@@ -882,9 +882,9 @@ func do(t *testing.T, method, url string, header http.Header, body string) (*htt
 	return response, string(content)
 }
 
-// rawUpstream answers every connection with the same bytes, and returns its
-// address.
-func rawUpstream(t *testing.T, answer string) string {
+// rawUpstream answers every request with the bytes for its path, and closes; it
+// returns its address.
+func rawUpstream(t *testing.T, answer func(path string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -899,8 +899,8 @@ func rawUpstream(t *testing.T, answer string) string {
 			}
 			go func() {
 				defer connection.Close()
-				if _, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
-					io.WriteString(connection, answer)
+				if request, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
+					io.WriteString(connection, answer(request.URL.Path))
 				}
 			}()
 		}

@@ -269,7 +269,8 @@ func TestDeletionsPass(t *testing.T) {
 		"un known=x; Max-Age=0",
 	}
 	upstreamOf := func(date string, lines []string) string {
-		return rawUpstream(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n"+date+"Set-Cookie: "+strings.Join(lines, "\r\nSet-Cookie: ")+"\r\n\r\n")
+		answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + date + "Set-Cookie: " + strings.Join(lines, "\r\nSet-Cookie: ") + "\r\n\r\n"
+		return rawUpstream(t, func(string) string { return answer })
 	}
 	site := func(upstream string) string {
 		return "cookie_charter {\n preset opendatasoft matomo\n}\nreverse_proxy " + upstream

@@ -2,7 +2,7 @@
 // without it, and writes docs/benchmark.md and docs/benchmark.svg. It runs on
 // Linux, from the root of the repository:
 //
-//	apt-get install nginx-light libnginx-mod-http-lua wrk nghttp2-client haproxy varnish varnish-modules
+//	apt-get install curl nginx-light libnginx-mod-http-lua wrk nghttp2-client haproxy varnish varnish-modules
 //	go run ./bench
 //
 // The servers run side by side and are loaded in turns, a second each: plain
@@ -81,7 +81,7 @@ func main() {
 }
 
 func run(ctx context.Context, rounds int, only string) (err error) {
-	for _, tool := range []string{"nginx", "wrk", "h2load"} {
+	for _, tool := range []string{"nginx", "wrk", "h2load", "curl"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			return fmt.Errorf("%w; see the head of bench/main.go for what to install", err)
 		}
