@@ -67,6 +67,11 @@ func TestAudit(t *testing.T) {
 		t.Errorf("%+v", stays)
 	}
 
+	refusal := report.Visits[1].Cookies
+	stored := refusal[slices.IndexFunc(refusal, func(cookie AuditCookie) bool { return cookie.Name == "cookies_preferences" })]
+	if stored.SetBy != "answer" || stored.Lifetime != "6 months" || stored.Declared != "6 months" || !stored.Kept {
+		t.Errorf("%+v", stored)
+	}
 	for pages, want := range map[string]int{"/": 3, "/ /eager": 2} {
 		var addresses []string
 		for path := range strings.FieldsSeq(pages) {
@@ -305,5 +310,22 @@ func TestAuditAsJSON(t *testing.T) {
 	out.Reset()
 	if err := report.write(&out, "html", true); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
 		t.Errorf("%v\n%s", err, &out)
+	}
+	out.Reset()
+	if err := (&AuditReport{Incomplete: true}).write(&out, "html", true); err != nil || !strings.Contains(out.String(), "No violations of the charter were seen") || !strings.Contains(out.String(), "Pages or visits are missing.") {
+		t.Errorf("%v\n%s", err, &out)
+	}
+}
+
+// One site is one, however its host is written.
+func TestSameSite(t *testing.T) {
+	for addresses, want := range map[string]bool{
+		"http://É.localhost/a HTTP://xn--9ca.localhost:80": true, "https://a.example:443/#x https://A.example": true, "http://[::1]:80/ http://[::1]/": true,
+		"http://a.example https://a.example": false, "http://a.example http://a.example:81": false, "http://a.example http://b.a.example": false, "http://a.example ::": false,
+	} {
+		one, other, _ := strings.Cut(addresses, " ")
+		if got := sameSite(one, other); got != want {
+			t.Errorf("%s: %t", addresses, got)
+		}
 	}
 }

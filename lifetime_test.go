@@ -331,3 +331,17 @@ func TestDurationString(t *testing.T) {
 		}
 	}
 }
+
+// Dates count from the answer's own, if that is past and all browsers read it.
+func TestClockOf(t *testing.T) {
+	now := time.Now()
+	past := now.Add(-time.Hour).Truncate(time.Second)
+	for text, want := range map[string]time.Time{"": now, past.UTC().Format(http.TimeFormat): past, now.Add(time.Hour).UTC().Format(http.TimeFormat): now} {
+		if got, ok := clockOf(text); !ok || got.Sub(want).Abs() > time.Minute {
+			t.Errorf("%q: %v, %t", text, got, ok)
+		}
+	}
+	if _, ok := clockOf("yesterday, 1 Jan 2020 0:0:0"); ok {
+		t.Error("a Date that browsers read differently is certain")
+	}
+}
