@@ -1,10 +1,10 @@
 package cookiecharter
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"strings"
 	"testing"
@@ -51,12 +51,10 @@ const benchmarkCookies = "sessionid=u8k3j0c2l1o9w7q5; csrftoken=Zk2mJ8s0Qq1cXb4v
 // benchmarks.
 func benchmarkFilter(b testing.TB, handler *Handler) *filter {
 	b.Helper()
-	r, err := http.NewRequestWithContext(prepare(), http.MethodGet, "http://opendata.example.fr/explore/", http.NoBody)
-	if err != nil {
-		b.Fatal(err)
-	}
+	r := httptest.NewRequest(http.MethodGet, "http://opendata.example.fr/explore/", http.NoBody)
 	r.Header["Cookie"] = []string{benchmarkCookies}
 	w := caddyhttp.ResponseWriterWrapper{ResponseWriter: discard{make(http.Header, 4)}}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: preference{handler: handler, lines: r.Header["Cookie"]}}
 }
 
@@ -124,16 +122,6 @@ func (d discard) Header() http.Header          { return d.header }
 func (discard) Write(body []byte) (int, error) { return len(body), nil }
 func (discard) WriteHeader(int)                {}
 
-// prepare returns the context of a request as Caddy's server makes it, without
-// what is of no use here.
-func prepare() context.Context {
-	ctx := context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewEmptyReplacer())
-	ctx = context.WithValue(ctx, caddyhttp.ServerCtxKey, new(caddyhttp.Server))
-	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, map[string]any{caddyhttp.TrustedProxyVarKey: false, caddyhttp.ClientIPVarKey: "127.0.0.1"})
-	ctx = context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, http.Request{})
-	return context.WithValue(ctx, caddyhttp.ExtraLogFieldsCtxKey, new(caddyhttp.ExtraLogFields))
-}
-
 // BenchmarkHandler measures the whole handler and, as "plain", the same without
 // it: what lies between is what a request costs more.
 func BenchmarkHandler(b *testing.B) {
@@ -172,7 +160,7 @@ func BenchmarkHandler(b *testing.B) {
 				if load.cookies != "" {
 					r.Header["Cookie"] = []string{load.cookies}
 				}
-				r = r.WithContext(prepare())
+				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
 				if err := serve(w, r); err != nil {
 					b.Fatal(err)
 				}

@@ -314,14 +314,12 @@ type charter struct {
 	// what.
 	fingerprints map[string]string
 
-	literals      map[string]*Cookie
-	prefixes      map[string]*Cookie // without the "*"
-	prefixLengths []int              // of prefixes, longest first
+	names nameTree
 }
 
 // newCharter joins the sources, in their order, into one table.
 func newCharter(sources ...source) (*charter, error) {
-	c := &charter{literals: map[string]*Cookie{}, prefixes: map[string]*Cookie{}}
+	c := new(charter)
 	type claim struct {
 		*row
 		preset bool
@@ -356,32 +354,74 @@ func newCharter(sources ...source) (*charter, error) {
 		cookie.limit = cookie.longest()
 		for _, pattern := range cookie.patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.prefixes[prefix] = cookie
-				c.prefixLengths = append(c.prefixLengths, len(prefix))
+				c.names.at(prefix).prefix = cookie
 			} else {
-				c.literals[pattern] = cookie
+				c.names.at(pattern).literal = cookie
 			}
 		}
 	}
-	slices.Sort(c.prefixLengths)
-	c.prefixLengths = slices.Compact(c.prefixLengths)
-	slices.Reverse(c.prefixLengths)
 	return c, nil
 }
 
 // find returns the row that declares a name, nil if none does.
-func (c *charter) find(name string) *Cookie {
-	if cookie := c.literals[name]; cookie != nil {
-		return cookie
+func (c *charter) find(name string) *Cookie { return c.names.find(name) }
+
+// A nameTree is a radix tree over names and prefixes: finding a name takes no
+// longer with more rows than with few, and undeclared names end at once.
+type nameTree struct {
+	label           string // what leads here from the node above
+	literal, prefix *Cookie
+	firsts          string // the first bytes of the labels below
+	below           []*nameTree
+}
+
+// at returns the node of a name or a prefix, made if there is none.
+func (t *nameTree) at(name string) *nameTree {
+	if name == "" {
+		return t
 	}
-	for _, length := range c.prefixLengths {
-		if length <= len(name) {
-			if cookie := c.prefixes[name[:length]]; cookie != nil {
-				return cookie
-			}
+	i := strings.IndexByte(t.firsts, name[0])
+	if i < 0 {
+		added := &nameTree{label: name}
+		t.firsts += name[:1]
+		t.below = append(t.below, added)
+		return added
+	}
+	next := t.below[i]
+	common := 0
+	for common < len(name) && common < len(next.label) && name[common] == next.label[common] {
+		common++
+	}
+	if common < len(next.label) {
+		fork := &nameTree{label: next.label[:common], firsts: next.label[common : common+1], below: []*nameTree{next}}
+		next.label = next.label[common:]
+		t.below[i] = fork
+		next = fork
+	}
+	return next.at(name[common:])
+}
+
+// find returns the row of a name: that of the literal, else of the longest
+// prefix, nil if there is none.
+func (t *nameTree) find(name string) (longest *Cookie) {
+	for {
+		if t.prefix != nil {
+			longest = t.prefix
 		}
+		if name == "" {
+			break
+		}
+		i := strings.IndexByte(t.firsts, name[0])
+		if i < 0 || !strings.HasPrefix(name, t.below[i].label) {
+			return longest
+		}
+		t = t.below[i]
+		name = name[len(t.label):]
 	}
-	return nil
+	if t.literal != nil {
+		return t.literal
+	}
+	return longest
 }
 
 // A verdict is what the charter and the visitor's preference say of a name.

@@ -308,7 +308,7 @@ func TestPresetsGiveWay(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	handler := provision(t, "cookie_charter")
 	charter := charterOf(t, "name: asked", "name: own, consent: key", "name: exempt, exempt: true", "name: other, consent: key, exempt: true")
-	charter.literals["needed"] = &Cookie{Category: Necessary}
+	charter.names.at("needed").literal = &Cookie{Category: Necessary}
 	for _, test := range []struct {
 		answers map[string]answer
 		want    string // of asked, own, exempt, other, needed, unknown: their initials
@@ -319,7 +319,7 @@ func TestVerdict(t *testing.T) {
 		{map[string]answer{"key": answerGranted, "necessary": answerRefused, "": answerRefused}, "raaaau"},
 		{map[string]answer{"key": answerRefused, "unknown": answerGranted}, "rrarau"},
 	} {
-		visitor := &preference{handler: handler, readings: [][]reading{{{answers: test.answers}}}}
+		visitor := &preference{handler: handler, decoded: true, readings: []reading{{format: &handler.Preferences[0], answers: test.answers}}}
 		var got string
 		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
 			judged, _ := charter.judge(name, visitor)

@@ -55,19 +55,41 @@ type storedCookie struct {
 	charter     *charter
 }
 
-// A reading is what a stored value says.
-type reading struct {
-	answers map[string]answer // by the banner's keys
-	rest    answer            // to the keys that it does not name
-	at      string            // when, if the format is written by the page
+// read returns what the cookie says.
+func (c storedCookie) read() (reading, error) {
+	if len(c.value) > maxPreference {
+		return reading{format: c.format}, errOversized
+	}
+	read, err := storedFormats[c.format.Format].read(c)
+	read.format = c.format
+	return read, err
 }
 
-// time returns when the answer was given, if that is a time that can be.
-func (r *reading) time(now time.Time) (at time.Time, ok bool) {
-	milliseconds, err := strconv.ParseInt(r.at, 10, 64)
-	at = time.UnixMilli(milliseconds)
-	return at, err == nil && at.Year() > 2000 && at.Before(now.Add(24*time.Hour))
+// A reading is what a stored value says.
+type reading struct {
+	format  *PreferenceFormat
+	answers map[string]answer // by the banner's keys
+	rest    answer            // to the keys that it does not name
+	at      timestamp         // if the format is written by the page
 }
+
+// A timestamp is a time in Unix milliseconds, 0 if there is none.
+type timestamp int64
+
+// parseTimestamp reads a timestamp as it is stored; what is none is 0.
+func parseTimestamp(text string) timestamp {
+	milliseconds, _ := strconv.ParseInt(text, 10, 64)
+	return timestamp(milliseconds)
+}
+
+// time returns the time, if it is one at which an answer can have been given.
+func (t timestamp) time(now time.Time) (at time.Time, ok bool) {
+	at = time.UnixMilli(int64(t))
+	return at, t > earliest && at.Before(now.Add(24*time.Hour))
+}
+
+// earliest is a time before there were answers: the year 2001.
+const earliest timestamp = 978_307_200_000
 
 // A writing is what the charter page stores.
 type writing struct {
@@ -193,7 +215,7 @@ func readObject(text string) (reading, error) {
 	read := reading{answers: map[string]answer{}}
 	for _, m := range members {
 		if m.key == timestampKey {
-			read.at = m.value
+			read.at = parseTimestamp(m.value)
 		} else if m.isBoolean() {
 			// encoding/json would let the last of two equal keys win.
 			read.answers[m.key] = max(read.answers[m.key], answerOf(m.value == "true"))

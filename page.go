@@ -607,13 +607,12 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	switch status := query.Get("status"); status {
 	case statusSaved, statusUnchanged:
 		// Only what was just done is told: the address may come back later.
-		stored := reading{at: query.Get("at")}
-		at, ok := stored.time(time.Now())
+		at, ok := parseTimestamp(query.Get("at")).time(time.Now())
 		if !ok || time.Since(at) > maxStatus {
 			break
 		}
 		inOther.Set("status", status)
-		inOther.Set("at", stored.at)
+		inOther.Set("at", query.Get("at"))
 		if reference := query.Get("reference"); isReference(reference) {
 			inOther.Set("reference", reference)
 			data.Reference = fmt.Sprintf(text.Reference, reference)

@@ -529,7 +529,7 @@ func TestForm(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(read.answers, test.want) {
 			t.Errorf("%s: stored %v, want %v", test.body, read.answers, test.want)
 		}
-		if read.at < fmt.Sprint(before.UnixMilli()) {
+		if int64(read.at) < before.UnixMilli() {
 			t.Errorf("%s: timestamp in %q", test.body, pair)
 		}
 

@@ -192,8 +192,9 @@ func (lines cookieLines) all(name string, satisfies func(value string) bool) boo
 type preference struct {
 	handler  *Handler
 	lines    cookieLines
-	opposed  bool        // Global Privacy Control: what is unanswered is refused
-	readings [][]reading // by format and copy, once decoded
+	opposed  bool // Global Privacy Control: what is unanswered is refused
+	decoded  bool
+	readings []reading // of every copy of every cookie that holds answers, once decoded
 }
 
 // answerTo returns the answer that decides about a row. One that was given
@@ -210,44 +211,42 @@ func (p *preference) answerTo(row *Cookie) answer {
 // format counts; of several, the stricter.
 func (p *preference) givenTo(row *Cookie) answer {
 	given := answerNone
-	for i, copies := range p.decode() {
-		format := &p.handler.Preferences[i]
-		for _, read := range copies {
-			found := format.find(read, row)
-			if found == answerGranted && row.Exempt && storedFormats[format.Format].grantsUnasked {
-				continue
-			}
-			given = max(given, found)
+	for i := range p.decode() {
+		read := &p.readings[i]
+		found := read.find(row)
+		if found == answerGranted && row.Exempt && storedFormats[read.format.Format].grantsUnasked {
+			continue
 		}
+		given = max(given, found)
 	}
 	return given
 }
 
-// find returns what a reading answers to a row: by its consent key, else by its
-// category, else as to all keys that it does not name.
-func (p *PreferenceFormat) find(read reading, row *Cookie) answer {
-	if given := p.findKey(read, row.consentKey()); given != answerNone {
+// find returns what is answered to a row: by its consent key, else by its
+// category, else as to all keys that the reading does not name.
+func (r *reading) find(row *Cookie) answer {
+	if given := r.findKey(row.consentKey()); given != answerNone {
 		return given
 	}
-	if !storedFormats[p.Format].asksEachKey {
-		if given := p.findKey(read, string(row.Category)); given != answerNone {
+	if !storedFormats[r.format.Format].asksEachKey {
+		if given := r.findKey(string(row.Category)); given != answerNone {
 			return given
 		}
 	}
-	return read.rest
+	return r.rest
 }
 
-func (p *PreferenceFormat) findKey(read reading, key string) answer {
-	keys, ok := p.Keys[key]
+func (r *reading) findKey(key string) answer {
+	keys, ok := r.format.Keys[key]
 	if !ok {
-		return read.answers[key]
+		return r.answers[key]
 	}
 	given := answerGranted
 	for _, key := range keys {
-		switch named, ok := read.answers[key]; {
-		case !ok && read.rest == answerRefused, named == answerRefused:
+		switch named, ok := r.answers[key]; {
+		case !ok && r.rest == answerRefused, named == answerRefused:
 			return answerRefused
-		case named == answerNone && read.rest != answerGranted:
+		case named == answerNone && r.rest != answerGranted:
 			given = answerNone
 		}
 	}
@@ -255,12 +254,11 @@ func (p *PreferenceFormat) findKey(read reading, key string) answer {
 }
 
 // decode reads every copy of every cookie that holds answers.
-func (p *preference) decode() [][]reading {
-	if p.readings != nil {
+func (p *preference) decode() []reading {
+	if p.decoded {
 		return p.readings
 	}
-	p.readings = make([][]reading, len(p.handler.Preferences))
-	now := time.Now()
+	p.decoded = true
 	for name, value := range p.lines.pairs() {
 		for i := range p.handler.Preferences {
 			format := &p.handler.Preferences[i]
@@ -271,12 +269,17 @@ func (p *preference) decode() [][]reading {
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
 			}
-			if at, ok := read.time(now); ok && format.isOver(at, now) {
+			if format.isOver(read[0].at, time.Now()) {
 				// A grant ends; a refusal does not need to.
-				read.answers = maps.Clone(read.answers)
-				maps.DeleteFunc(read.answers, func(_ string, given answer) bool { return given == answerGranted })
+				read = slices.Clone(read)
+				read[0].answers = maps.Clone(read[0].answers)
+				maps.DeleteFunc(read[0].answers, func(_ string, given answer) bool { return given == answerGranted })
 			}
-			p.readings[i] = append(p.readings[i], read)
+			if p.readings == nil {
+				p.readings = read // not copied: nearly always, it is the only one
+			} else {
+				p.readings = slices.Concat(p.readings, read)
+			}
 		}
 	}
 	return p.readings
@@ -298,17 +301,16 @@ type recentValues struct {
 }
 
 type recentReading struct {
-	reading
-	err error
+	reading []reading // one, to be shared
+	err     error
 }
 
-// read reads a cookie, or remembers what it says.
-func (v *recentValues) read(cookie storedCookie) (reading, error) {
-	switch {
-	case len(cookie.value) > maxPreference:
-		return reading{}, errOversized
-	case v == nil || len(cookie.value) > maxRecentValue:
-		return storedFormats[cookie.format.Format].read(cookie)
+// read reads a cookie, or remembers what it says: one reading, even with an
+// error.
+func (v *recentValues) read(cookie storedCookie) ([]reading, error) {
+	if v == nil || len(cookie.value) > maxRecentValue {
+		read, err := cookie.read()
+		return []reading{read}, err
 	}
 	v.mutex.RLock()
 	recent, ok := v.newer[cookie.value]
@@ -319,7 +321,8 @@ func (v *recentValues) read(cookie storedCookie) (reading, error) {
 	if !ok {
 		// A copy, as the value is a part of a header with other cookies.
 		cookie.value = strings.Clone(cookie.value)
-		recent.reading, recent.err = storedFormats[cookie.format.Format].read(cookie)
+		read, err := cookie.read()
+		recent = recentReading{[]reading{read}, err}
 		v.mutex.Lock()
 		if len(v.newer) >= maxRecent || v.newer == nil {
 			v.newer, v.former = make(map[string]recentReading, maxRecent), v.newer
@@ -337,9 +340,10 @@ func (p *PreferenceFormat) isWritten() bool {
 
 // isOver tells whether an answer that the page wrote has been kept for as long as
 // the page says; a browser's cookie can be renewed by the portal.
-func (p *PreferenceFormat) isOver(at, now time.Time) bool {
+func (p *PreferenceFormat) isOver(given timestamp, now time.Time) bool {
+	at, ok := given.time(now)
 	seconds := p.lifetime.seconds()
-	return seconds > 0 && now.Sub(at) > time.Duration(seconds)*time.Second
+	return ok && seconds > 0 && now.Sub(at) > time.Duration(seconds)*time.Second
 }
 
 // keysOf returns the banner's keys for a consent key.
@@ -353,11 +357,9 @@ func (p *PreferenceFormat) keysOf(key string) []string {
 // writtenTo returns the answer to a consent key in what the page writes.
 func (p *preference) writtenTo(key string) answer {
 	given := answerNone
-	for i, copies := range p.decode() {
-		if format := &p.handler.Preferences[i]; format.isWritten() {
-			for _, read := range copies {
-				given = max(given, format.findKey(read, key))
-			}
+	for _, read := range p.decode() {
+		if read.format.isWritten() {
+			given = max(given, read.findKey(key))
 		}
 	}
 	return given
@@ -367,7 +369,8 @@ func (p *preference) writtenTo(key string) answer {
 // were given before. From now on they are the visitor's.
 func (p *preference) store(given map[string]answer, at time.Time) []storedCookie {
 	var cookies []storedCookie
-	for i := range p.decode() {
+	var readings []reading
+	for i := range p.handler.Preferences {
 		format := &p.handler.Preferences[i]
 		if !format.isWritten() {
 			continue
@@ -388,24 +391,25 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 			}
 		}
 		cookie := storedCookie{name, storedFormats[format.Format].write(w), nil, format, p.handler.charter}
-		read, _ := storedFormats[format.Format].read(cookie) // what was just written can be read
-		p.readings[i] = []reading{read}
+		read, _ := cookie.read() // what was just written can be read
+		readings = append(readings, read)
 		cookies = append(cookies, cookie)
 	}
+	for _, read := range p.decode() {
+		if !read.format.isWritten() {
+			readings = append(readings, read)
+		}
+	}
+	p.readings = readings
 	return cookies
 }
 
 // givenAt returns when what the page wrote was given, the latest of all copies,
 // if they tell a time that can be.
 func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
-	for i, copies := range p.decode() {
-		if !p.handler.Preferences[i].isWritten() {
-			continue
-		}
-		for _, read := range copies {
-			if at, ok := read.time(now); ok && at.After(latest) {
-				latest = at
-			}
+	for _, read := range p.decode() {
+		if at, ok := read.at.time(now); ok && at.After(latest) && read.format.isWritten() {
+			latest = at
 		}
 	}
 	return latest.UTC(), !latest.IsZero()
@@ -413,15 +417,17 @@ func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
 
 // isSince tells whether every copy of what the page wrote is of a time, or later.
 func (p *preference) isSince(at time.Time) bool {
-	for i, copies := range p.decode() {
-		if !p.handler.Preferences[i].isWritten() {
-			continue
+	written := map[*PreferenceFormat]bool{}
+	for _, read := range p.decode() {
+		if read.format.isWritten() {
+			written[read.format] = true
+			if stored, ok := read.at.time(time.Now()); !ok || stored.Before(at) {
+				return false
+			}
 		}
-		isOlder := func(read reading) bool {
-			stored, ok := read.time(time.Now())
-			return !ok || stored.Before(at)
-		}
-		if len(copies) == 0 || slices.ContainsFunc(copies, isOlder) {
+	}
+	for i := range p.handler.Preferences {
+		if format := &p.handler.Preferences[i]; format.isWritten() && !written[format] {
 			return false
 		}
 	}
@@ -452,7 +458,7 @@ func readCharterFormat(cookie storedCookie) (reading, error) {
 	if _, err := strconv.ParseUint(fields[1], 10, 64); err != nil {
 		return reading{}, errUnreadable
 	}
-	read := reading{answers: map[string]answer{}, at: fields[1]}
+	read := reading{answers: map[string]answer{}, at: parseTimestamp(fields[1])}
 	for _, field := range fields[3:] {
 		end := max(strings.LastIndexByte(field, '-'), 0)
 		escaped, word := field[:end], field[end:]

@@ -101,8 +101,8 @@ func TestWriteMap(t *testing.T) {
 		t.Errorf("got %s", got)
 	}
 	back, err := readMap(storedCookie{value: got})
-	if err != nil || back.at != "1719830000000" {
-		t.Errorf("%v, time %s", err, back.at)
+	if err != nil || back.at != 1719830000000 {
+		t.Errorf("%v, time %d", err, back.at)
 	}
 	if !maps.Equal(back.answers, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}) {
 		t.Errorf("read back as %v", back.answers)
@@ -357,7 +357,7 @@ func TestRecentValues(t *testing.T) {
 			}
 		}
 	}
-	if got := format.recent.newer[old].answers["matomo"]; got != answerGranted {
+	if got := format.recent.newer[old].reading[0].answers["matomo"]; got != answerGranted {
 		t.Errorf("the reading was changed to %v", got)
 	}
 	if format.recent.newer["x"].err == nil {
