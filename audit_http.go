@@ -292,7 +292,7 @@ func (b *httpBrowser) send(at *url.URL) string {
 // parseSetCookie returns the cookie of a Set-Cookie line with the place where it
 // is stored, nil if no browser stores it there.
 func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *jarCookie {
-	pair, _, _ := strings.Cut(line, ";")
+	pair, written, _ := strings.Cut(line, ";")
 	name, value, _ := cutPair(pair)
 	if !strings.Contains(pair, "=") {
 		value = trim(pair) // of a cookie without a name
@@ -302,20 +302,13 @@ func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *j
 	}
 	host := strings.ToLower(at.Hostname())
 	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: defaultPath(at)}, value: value}
-	for name, value := range attributes(line) {
-		switch strings.ToLower(name) {
-		case "domain":
-			cookie.domain = host
-			if domain := strings.ToLower(strings.TrimPrefix(value, ".")); domain != "" {
-				cookie.domain = "." + domain
-			}
-		case "path":
-			if cookie.path = value; !strings.HasPrefix(value, "/") {
-				cookie.path = defaultPath(at)
-			}
-		case "secure":
-			cookie.secure = true
-		}
+	read := readAttributes(written)
+	cookie.secure = read.secure
+	if domain := strings.ToLower(strings.TrimPrefix(read.domain, ".")); domain != "" {
+		cookie.domain = "." + domain
+	}
+	if strings.HasPrefix(read.path, "/") {
+		cookie.path = read.path
 	}
 	if domain, ok := strings.CutPrefix(cookie.domain, "."); ok {
 		_, notAddress := netip.ParseAddr(host)
@@ -327,7 +320,7 @@ func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *j
 			return nil
 		}
 	}
-	if cookie.life, _ = readLifetime(line, clock); cookie.life.persistent {
+	if cookie.life, _ = read.lifetime(clock); cookie.life.persistent {
 		cookie.expires = time.Now().Add(time.Duration(min(cookie.life.seconds, int64(maxLifetime.seconds()))) * time.Second)
 	}
 	return cookie

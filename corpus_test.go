@@ -132,7 +132,7 @@ func FuzzSetCookie(f *testing.F) {
 			t.Errorf("%q: the name became %q", line, leftName)
 		}
 		_, row := judge.handler.charter.judge(name, &judge.visitor)
-		life, certain := readLifetime(left, judge.clock)
+		life, certain := attributesOf(left).lifetime(judge.clock)
 		if !certain || row != nil && life.persistent && !life.deletes() && life.seconds > int64(row.limit.seconds()) {
 			t.Errorf("%q: lives %v, %v", left, life, certain)
 		}

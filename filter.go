@@ -80,8 +80,9 @@ var tokenBytes = func() (table [256]bool) {
 func hasControls(line string) bool {
 	const ones, tops = 0x0101010101010101, 0x8080808080808080
 	for ; len(line) >= 8; line = line[8:] {
-		word := uint64(line[0]) | uint64(line[1])<<8 | uint64(line[2])<<16 | uint64(line[3])<<24 |
-			uint64(line[4])<<32 | uint64(line[5])<<40 | uint64(line[6])<<48 | uint64(line[7])<<56
+		eight := line[:8]
+		word := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
+			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
 		isDelete := word ^ 0x7f*ones
 		if ((word-' '*ones)&^word|(isDelete-ones)&^isDelete)&tops != 0 { // one is below ' ', or is 0x7f
 			break
@@ -213,7 +214,7 @@ func (f *filter) keepsPair(pair string) bool {
 		f.refused = true
 	}
 	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies
-	f.report(fromBrowser, name, "", row, judged, keeps)
+	f.report(fromBrowser, name, f.inventory().find(name), nil, row, judged, keeps)
 	return keeps
 }
 
@@ -264,9 +265,10 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		f.private = true
 		makePrivate(f.Header()) // another visitor's answer could differ
 	}
+	seen, read := f.remember(name, line)
 	if judged != allowed && ok {
 		// A deletion is not a deposit.
-		if life, certain := readLifetime(line, f.clock); certain && life.deletes() {
+		if life, certain := read.lifetime(f.clock); certain && life.deletes() {
 			if c := f.handler.logger.Check(zapcore.DebugLevel, "passed a deletion"); c != nil {
 				c.Write(zap.String("cookie", name))
 			}
@@ -275,12 +277,12 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	}
 	keeps := judged == allowed || monitored
 	if !keeps || !f.sent { // what was kept is seen once more after it was sent
-		f.report(fromPortal, name, line, row, judged, keeps)
+		f.report(fromPortal, name, seen, read, row, judged, keeps)
 	}
 	if judged != allowed {
 		return line, keeps
 	}
-	amended := f.amend(line, row)
+	amended := f.amend(line, read, row)
 	if amended != line && !f.sent {
 		f.handler.reportAmended(name, row)
 	}

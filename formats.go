@@ -76,20 +76,22 @@ type reading struct {
 // A timestamp is a time in Unix milliseconds, 0 if there is none.
 type timestamp int64
 
+func timestampNow() timestamp { return timestamp(time.Now().UnixMilli()) }
+
 // parseTimestamp reads a timestamp as it is stored; what is none is 0.
 func parseTimestamp(text string) timestamp {
 	milliseconds, _ := strconv.ParseInt(text, 10, 64)
 	return timestamp(milliseconds)
 }
 
-// time returns the time, if it is one at which an answer can have been given.
-func (t timestamp) time(now time.Time) (at time.Time, ok bool) {
-	at = time.UnixMilli(int64(t))
-	return at, t > earliest && at.Before(now.Add(24*time.Hour))
-}
+func (t timestamp) time() time.Time { return time.UnixMilli(int64(t)) }
 
-// earliest is a time before there were answers: the year 2001.
-const earliest timestamp = 978_307_200_000
+// isPossible tells whether an answer can have been given then: since 2001, and not
+// more than a day after now, as clocks differ.
+func (t timestamp) isPossible(now timestamp) bool {
+	const earliest, day timestamp = 978_307_200_000, 86_400_000
+	return t >= earliest && t < now+day
+}
 
 // A writing is what the charter page stores.
 type writing struct {

@@ -41,9 +41,8 @@ type inventorySet struct {
 	sites map[string]*inventory
 }
 
-// of returns the inventory of a site.
-func (s *inventorySet) of(host string) *inventory {
-	now := time.Now().UnixNano()
+// of returns the inventory of a site, to which a request came now.
+func (s *inventorySet) of(host string, now timestamp) *inventory {
 	s.mutex.RLock()
 	site := s.sites[host]
 	s.mutex.RUnlock()
@@ -65,7 +64,7 @@ func (s *inventorySet) of(host string) *inventory {
 			s.sites[strings.Clone(host)] = site
 		}
 	}
-	site.last.Store(now)
+	site.last.Store(int64(now))
 	return site
 }
 
@@ -78,7 +77,7 @@ func oldest(sites map[string]*inventory) string {
 
 // An inventory is what was seen of a site's cookies.
 type inventory struct {
-	last    atomic.Int64 // Unix time in nanoseconds
+	last    atomic.Int64 // Unix time in milliseconds
 	mutex   sync.RWMutex
 	cookies map[string]*seenCookie
 	portal  atomic.Int64 // how many of them the portal sets
@@ -88,10 +87,10 @@ type inventory struct {
 type seenCookie struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [len(directions)]atomic.Int64
-	verdict     atomic.Int32           // the latest
-	row         atomic.Pointer[Cookie] // that declares it, nil if none does
+	verdict     atomic.Int32               // the latest
+	row         atomic.Pointer[Cookie]     // that declares it, nil if none does
+	read        atomic.Pointer[attributes] // of the latest line of the portal
 	attributes  atomic.Pointer[seenAttributes]
-	written     atomic.Pointer[string] // the attributes as they were written
 	path        string
 }
 
@@ -105,17 +104,21 @@ type seenAttributes struct {
 	Lifetime string `json:"lifetime"` // "session", or in seconds
 }
 
-// seen notes that a cookie came from one side. It returns the cookie if the
-// attributes of its line are not those of the one before.
-func (i *inventory) seen(from direction, name, path, line string, row *Cookie, judged verdict) *seenCookie {
-	name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
-	now := i.last.Load() / int64(time.Second) // when this request came
+// find returns what was seen of a name, nil if nothing was.
+func (i *inventory) find(name string) *seenCookie {
 	i.mutex.RLock()
-	cookie := i.cookies[name]
-	i.mutex.RUnlock()
+	defer i.mutex.RUnlock()
+	return i.cookies[name[:min(len(name), maxName)]]
+}
+
+// note notes that a cookie, nil if it is a new one, came from one side, from the
+// portal with attributes.
+func (i *inventory) note(cookie *seenCookie, from direction, name, path string, row *Cookie, judged verdict, read *attributes, clock func() (time.Time, bool)) {
+	now := i.last.Load() / 1000 // when this request came
 	if cookie == nil || from == fromPortal && cookie.counts[fromPortal].Load() == 0 {
+		name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
 		if cookie = i.add(name, path, from, now); cookie == nil {
-			return nil
+			return
 		}
 	}
 	// Writing what is there already would only slow other requests down.
@@ -129,15 +132,12 @@ func (i *inventory) seen(from direction, name, path, line string, row *Cookie, j
 		cookie.row.Store(row)
 	}
 	cookie.counts[from].Add(1)
-	_, written, _ := cutByte(line, ';')
-	if last := cookie.written.Load(); from == fromPortal && (last == nil || *last != written) {
-		if len(written) <= maxPreference {
-			kept := strings.Clone(written) // the line holds a value
-			cookie.written.Store(&kept)
+	if from == fromPortal && cookie.read.Load() != read {
+		if len(read.written) <= maxPreference {
+			cookie.read.Store(read)
 		}
-		return cookie
+		cookie.attributes.Store(newSeenAttributes(read, clock))
 	}
-	return nil
 }
 
 // add makes room for a name. What only browsers send gives way to newer names,
@@ -170,27 +170,19 @@ func (i *inventory) add(name, path string, from direction, now int64) *seenCooki
 	return cookie
 }
 
-// readAttributes returns the attributes of a Set-Cookie line.
-func readAttributes(line string, clock func() (time.Time, bool)) *seenAttributes {
-	seen := &seenAttributes{Lifetime: session}
-	clip := func(text string, length int) string { // not a part of the line, which holds a value
+func newSeenAttributes(read *attributes, clock func() (time.Time, bool)) *seenAttributes {
+	clip := func(text string, length int) string { // not a part of what was read, which can be long
 		return strings.Clone(strings.ToValidUTF8(text[:min(len(text), length)], "�"))
 	}
-	for name, value := range attributes(line) {
-		switch strings.ToLower(name) {
-		case "domain":
-			seen.Domain = clip(value, maxHost)
-		case "path":
-			seen.Path = clip(value, maxName)
-		case "secure":
-			seen.Secure = true
-		case "httponly":
-			seen.HTTPOnly = true
-		case "samesite":
-			seen.SameSite = clip(value, len("Strict"))
-		}
+	seen := &seenAttributes{
+		Domain:   clip(read.domain, maxHost),
+		Path:     clip(read.path, maxName),
+		Secure:   read.secure,
+		HTTPOnly: read.httpOnly,
+		SameSite: clip(read.sameSite, len("Strict")),
+		Lifetime: session,
 	}
-	if life, _ := readLifetime(line, clock); life.persistent {
+	if life, _ := read.lifetime(clock); life.persistent {
 		seen.Lifetime = strconv.FormatInt(life.seconds, 10)
 	}
 	return seen

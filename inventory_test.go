@@ -101,17 +101,20 @@ func TestInventory(t *testing.T) {
 	}
 
 	// What the portal says differently from one answer to the next is seen.
-	site := inventories.of("city.example")
-	for _, attributes := range []string{"", "; Max-Age=60", "; Max-Age=90; Secure"} {
-		if cookie := site.seen(fromPortal, "changes", "/", "changes="+secret+attributes, nil, undeclared); cookie == nil {
-			t.Errorf("%q: not looked at", attributes)
+	site := inventories.of("city.example", timestampNow())
+	judge := corpusFilter(t, "")
+	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
+		judge.judgeLine("changes=" + secret + attributes)
+		seen := site.find("changes").attributes.Load()
+		if seen.Lifetime != lifetime {
+			t.Errorf("%q: %+v", attributes, seen)
 		}
-		if cookie := site.seen(fromPortal, "changes", "/", "changes=other"+attributes, nil, undeclared); cookie != nil {
+		if judge.judgeLine("changes=other" + attributes); site.find("changes").attributes.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	for _, name := range []string{"*", "s*"} { // a draft must not make prefixes of them
-		site.seen(fromBrowser, name, "/", "", nil, undeclared)
+		noteIn(site, fromBrowser, name, "/")
 	}
 	_, draft := get(t, api+"?format=charter&host=city.example", origin)
 	if strings.Contains(draft, "*") {
@@ -149,16 +152,21 @@ func TestInventory(t *testing.T) {
 	}
 }
 
+// noteIn notes a cookie in a site's inventory.
+func noteIn(site *inventory, from direction, name, path string) {
+	site.note(site.find(name), from, name, path, nil, undeclared, new(attributes), nil)
+}
+
 // Names that visitors make up do not fill the inventory, nor drive out what the
 // portal sets.
 func TestInventoryHasBounds(t *testing.T) {
 	set := inventorySet{sites: map[string]*inventory{}}
-	site := set.of("city.example")
+	site := set.of("city.example", 1)
 	for i := range 5000 {
-		site.seen(fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000), "", nil, undeclared)
+		noteIn(site, fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000))
 		if i%10 == 0 {
-			site.seen(fromPortal, fmt.Sprintf("portal_%d", i), "/", "", nil, undeclared)
-			site.seen(fromBrowser, fmt.Sprintf("portal_%d", i), "/", "", nil, undeclared)
+			noteIn(site, fromPortal, fmt.Sprintf("portal_%d", i), "/")
+			noteIn(site, fromBrowser, fmt.Sprintf("portal_%d", i), "/")
 		}
 	}
 	portal := 0
@@ -174,24 +182,26 @@ func TestInventoryHasBounds(t *testing.T) {
 		t.Errorf("%d of the portal, %d in all", portal, len(site.cookies))
 	}
 	for i := range 5000 {
-		site.seen(fromPortal, fmt.Sprintf("more_%d", i), "/", "", nil, undeclared)
+		noteIn(site, fromPortal, fmt.Sprintf("more_%d", i), "/")
 	}
 	if site.portal.Load() != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
 		t.Errorf("%d of the portal, %d in all", site.portal.Load(), len(site.cookies))
 	}
 	for i := range 1000 {
-		set.of(fmt.Sprintf("host%d.example", i)).seen(fromBrowser, "x", "/", "", nil, undeclared)
+		noteIn(set.of(fmt.Sprintf("host%d.example", i), timestamp(i)), fromBrowser, "x", "/")
 	}
-	if len(set.sites) != maxSites || set.of("city.example") != site {
+	if len(set.sites) != maxSites || set.of("city.example", 1) != site {
 		t.Errorf("%d sites, or the one in use was dropped", len(set.sites))
 	}
 }
 
 // What is known already is noted without allocating.
 func TestInventoryAllocates(t *testing.T) {
-	site := (&inventorySet{sites: map[string]*inventory{}}).of("city.example")
-	site.seen(fromPortal, "a", "/", "", nil, undeclared)
-	if got := testing.AllocsPerRun(100, func() { site.seen(fromPortal, "a", "/", "", nil, undeclared) }); got != 0 {
-		t.Errorf("%v allocations", got)
+	judge := corpusFilter(t, "")
+	for _, line := range []string{"csrftoken=1; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=60; Path=/", "known=1; expires=Fri, 02 Jan 2037 06:00:00 GMT"} {
+		judge.judgeLine(line)
+		if got := testing.AllocsPerRun(100, func() { judge.judgeLine(line) }); got != 0 {
+			t.Errorf("%s: %v allocations", line, got)
+		}
 	}
 }

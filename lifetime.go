@@ -3,7 +3,6 @@ package cookiecharter
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -99,58 +98,85 @@ func (l lifetime) deletes() bool {
 	return l.persistent && l.seconds <= 0
 }
 
-// readLifetime returns the lifetime that a line asks for: its last Max-Age, else
-// its last Expires (RFC 6265bis, section 5.6). It is certain only if every
-// browser reads the same, which is so if all attributes that count are well
-// formed: of malformed ones, some browsers forget, others forget what stood
-// before them. Dates count from the clock.
-func readLifetime(line string, clock func() (time.Time, bool)) (life lifetime, certain bool) {
-	var date string
-	var hasDate, datesPlain bool
-	_, rest, more := cutByte(line, ';')
-	for more {
+// attributes are what browsers read of a Set-Cookie line after the name and value
+// (RFC 6265bis, section 5.6).
+type attributes struct {
+	written string // what they were read from
+
+	domain, path, sameSite        string
+	secure, httpOnly, hasSameSite bool
+
+	maxAge     lifetime // persistent if there is one
+	badMaxAge  bool
+	expires    time.Time
+	hasExpires bool
+	badExpires bool
+}
+
+// readAttributes reads what stands behind the first ";" of a Set-Cookie line. Of
+// attributes that are given twice, the last counts.
+func readAttributes(written string) *attributes {
+	a := &attributes{written: written}
+	for rest, more := written, true; more; {
 		var attribute string
 		attribute, rest, more = cutByte(rest, ';')
-		if start := trim(attribute); start == "" || start[0]|0x20 != 'm' && start[0]|0x20 != 'e' {
-			continue // by far the most
-		}
-		name, value := cutAttribute(attribute)
+		name, value, _ := cutByte(attribute, '=')
+		name, value = trim(name), trim(value)
 		switch {
+		case strings.EqualFold(name, "Domain"):
+			a.domain = value
+		case strings.EqualFold(name, "Path"):
+			a.path = value
+		case strings.EqualFold(name, "Secure"):
+			a.secure = true
+		case strings.EqualFold(name, "HttpOnly"):
+			a.httpOnly = true
+		case strings.EqualFold(name, "SameSite"):
+			a.sameSite, a.hasSameSite = value, true
 		case strings.EqualFold(name, "Max-Age"):
 			seconds, ok := parseMaxAge(value)
-			if !ok {
-				return lifetime{}, false
-			}
-			life = lifetime{seconds, true}
+			a.maxAge, a.badMaxAge = lifetime{seconds, true}, a.badMaxAge || !ok
 		case strings.EqualFold(name, "Expires"):
-			_, plain := parseCookieDate(value)
-			date, datesPlain = value, plain && (datesPlain || !hasDate)
-			hasDate = true
+			date, plain := parseCookieDate(value)
+			a.expires, a.hasExpires, a.badExpires = date, true, a.badExpires || !plain
 		}
 	}
-	if life.persistent || !hasDate {
-		return life, true
+	return a
+}
+
+// lifetime returns the lifetime that is asked for: Max-Age, else Expires (RFC
+// 6265bis, section 5.6). It is certain only if every browser reads the same, which
+// is so if all attributes that count are well formed: of malformed ones, some
+// browsers forget, others forget what stood before them. Dates count from the
+// clock.
+func (a *attributes) lifetime(clock func() (time.Time, bool)) (life lifetime, certain bool) {
+	switch {
+	case a.badMaxAge:
+		return lifetime{}, false
+	case a.maxAge.persistent || !a.hasExpires:
+		return a.maxAge, true
+	default:
+		now, ok := clock()
+		return lifetime{int64(math.Ceil(a.expires.Sub(now).Seconds())), true}, ok && !a.badExpires
 	}
-	now, ok := clock()
-	expires, _ := parseCookieDate(date)
-	return lifetime{int64(math.Ceil(expires.Sub(now).Seconds())), true}, ok && datesPlain
 }
 
 // amend returns a kept line as it may leave: a cookie that would outlive its
 // row's duration is shortened, and attributes that the row declares are added.
-func (f *filter) amend(line string, row *Cookie) string {
+func (f *filter) amend(line string, read *attributes, row *Cookie) string {
 	if f.handler.Durations != declareDurations {
-		line = shorten(line, row.limit, f.clock)
+		line = shorten(line, read, row.limit, f.clock)
 	}
-	if row.Secure && scheme(f.request) == "https" {
-		line = withAttribute(line, "Secure", "")
+	secures := row.Secure && !read.secure && scheme(f.request) == "https"
+	if secures {
+		line += "; Secure"
 	}
-	if row.HTTPOnly {
-		line = withAttribute(line, "HttpOnly", "")
+	if row.HTTPOnly && !read.httpOnly {
+		line += "; HttpOnly"
 	}
 	// Browsers refuse SameSite=None without Secure.
-	if row.SameSite != "" && (row.SameSite != "None" || hasAttribute(line, "Secure")) {
-		line = withAttribute(line, "SameSite", row.SameSite)
+	if row.SameSite != "" && !read.hasSameSite && (row.SameSite != "None" || read.secure || secures) {
+		line += "; SameSite=" + row.SameSite
 	}
 	return line
 }
@@ -159,8 +185,8 @@ func (f *filter) amend(line string, row *Cookie) string {
 // wins; that a cookie ends with the session, though, no attribute can say, so
 // for that, and where browsers read differently, those that say otherwise are
 // cut out.
-func shorten(line string, limit duration, clock func() (time.Time, bool)) string {
-	life, certain := readLifetime(line, clock)
+func shorten(line string, read *attributes, limit duration, clock func() (time.Time, bool)) string {
+	life, certain := read.lifetime(clock)
 	if certain && (!life.persistent || life.seconds <= int64(limit.seconds())) {
 		return line
 	}
@@ -177,46 +203,6 @@ func shorten(line string, limit duration, clock func() (time.Time, bool)) string
 		}
 	}
 	return pair
-}
-
-// withAttribute returns a line that has an attribute, added if it lacks it.
-func withAttribute(line, name, value string) string {
-	if hasAttribute(line, name) {
-		return line
-	}
-	line += "; " + name
-	if value != "" {
-		line += "=" + value
-	}
-	return line
-}
-
-func hasAttribute(line, name string) bool {
-	for has := range attributes(line) {
-		if strings.EqualFold(has, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// attributes yields the attributes of a Set-Cookie line, trimmed.
-func attributes(line string) func(yield func(name, value string) bool) {
-	return func(yield func(name, value string) bool) {
-		_, rest, more := cutByte(line, ';')
-		for more {
-			var attribute string
-			attribute, rest, more = cutByte(rest, ';')
-			if !yield(cutAttribute(attribute)) {
-				return
-			}
-		}
-	}
-}
-
-func cutAttribute(attribute string) (name, value string) {
-	name, value, _ = cutByte(attribute, '=')
-	return trim(name), trim(value)
 }
 
 // parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2).
@@ -238,9 +224,12 @@ func parseMaxAge(value string) (seconds int64, ok bool) {
 	return seconds, true
 }
 
-var months = map[string]time.Month{
+// dateWords are the words in dates: months by their number, days and zones as 0.
+var dateWords = map[string]time.Month{
 	"jan": time.January, "feb": time.February, "mar": time.March, "apr": time.April, "may": time.May, "jun": time.June,
 	"jul": time.July, "aug": time.August, "sep": time.September, "oct": time.October, "nov": time.November, "dec": time.December,
+	"mon": 0, "tue": 0, "wed": 0, "thu": 0, "fri": 0, "sat": 0, "sun": 0, "gmt": 0, "utc": 0,
+	"monday": 0, "tuesday": 0, "wednesday": 0, "thursday": 0, "friday": 0, "saturday": 0, "sunday": 0,
 }
 
 // parseCookieDate reads a date as browsers do (RFC 6265bis, section 5.1.1), in
@@ -256,10 +245,19 @@ func parseCookieDate(text string) (date time.Time, ok bool) {
 	if len(text) > maxAttribute {
 		return date, false
 	}
-	for token := range strings.FieldsFuncSeq(text, isDateDelimiter) {
-		number, err := strconv.Atoi(token)
-		isNumber := err == nil && token[0] >= '0'
-		switch name := strings.ToLower(token); {
+	for text != "" {
+		if isDateDelimiter(text[0]) {
+			text = text[1:]
+			continue
+		}
+		length := 1
+		for length < len(text) && !isDateDelimiter(text[length]) {
+			length++
+		}
+		token := text[:length]
+		text = text[length:]
+		number, isNumber := parseDigits(token)
+		switch {
 		case isNumber && day == 0 && len(token) <= 2:
 			day = number
 		case isNumber && !hasYear && (len(token) == 2 || len(token) == 4):
@@ -269,39 +267,55 @@ func parseCookieDate(text string) (date time.Time, ok bool) {
 			} else if len(token) == 2 {
 				year += 2000
 			}
-		case !hasClock && strings.Contains(token, ":"):
-			if clock, hasClock = parseClock(token); !hasClock {
+		case token == "0000":
+		case token[0] >= '0' && token[0] <= '9':
+			if clock, ok = parseClock(token); !ok || hasClock {
 				return date, false
 			}
-		case month == 0 && months[name] != 0:
-			month = months[name]
-		case name == "gmt" || name == "utc" || name == "0000" || slices.Contains(weekdays, name):
+			hasClock = true
 		default:
-			return date, false
+			var lower [len("wednesday")]byte
+			for i := range min(len(token), len(lower)) {
+				lower[i] = token[i] | 0x20 // makes letters of letters only
+			}
+			named, known := dateWords[string(lower[:min(len(token), len(lower))])]
+			if !known || len(token) > len(lower) || named != 0 && month != 0 {
+				return date, false
+			}
+			month = max(month, named)
 		}
 	}
 	date = time.Date(year, month, day, clock[0], clock[1], clock[2], 0, time.UTC)
 	return date, hasClock && day != 0 && month != 0 && year >= 1601 && date.Day() == day && date.Month() == month
 }
 
-var weekdays = strings.Fields("mon monday tue tuesday wed wednesday thu thursday fri friday sat saturday sun sunday")
-
-func isDateDelimiter(char rune) bool {
+func isDateDelimiter(char byte) bool {
 	return char == '\t' || char >= ' ' && char <= '/' || char >= ';' && char <= '@' || char >= '[' && char <= '`' || char >= '{' && char <= '~'
+}
+
+// parseDigits reads a number of one to four digits.
+func parseDigits(text string) (number int, ok bool) {
+	if len(text) > 4 {
+		return 0, false
+	}
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return 0, false
+		}
+		number = number*10 + int(text[i]-'0')
+	}
+	return number, text != ""
 }
 
 // parseClock reads hours, minutes and seconds, of one or two digits each.
 func parseClock(token string) (clock [3]int, ok bool) {
-	fields := strings.Split(token, ":")
-	if len(fields) != len(clock) {
-		return clock, false
-	}
-	for i, field := range fields {
-		number, err := strconv.Atoi(field)
-		if err != nil || len(field) > 2 || field[0] < '0' || number > []int{23, 59, 59}[i] {
+	for i, limit := range [...]int{23, 59, 59} {
+		field, rest, more := cutByte(token, ':')
+		number, isNumber := parseDigits(field)
+		if !isNumber || len(field) > 2 || number > limit || more != (i < 2) {
 			return clock, false
 		}
-		clock[i] = number
+		clock[i], token = number, rest
 	}
 	return clock, true
 }

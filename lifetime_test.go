@@ -94,7 +94,7 @@ func TestReadLifetime(t *testing.T) {
 		"a=b; Max-Age=86400; Max-Age=0":    gone,
 		"a=b; " + past + "; " + future:     day,
 	} {
-		if got, certain := readLifetime(line, asOf2026); got != want || !certain {
+		if got, certain := attributesOf(line).lifetime(asOf2026); got != want || !certain {
 			t.Errorf("%.80q: got %v %v, want %v", line, got, certain, want)
 		}
 	}
@@ -104,17 +104,23 @@ func TestReadLifetime(t *testing.T) {
 		"a=b; Max-Age=0" + strings.Repeat("0", maxAttribute), "a=b; Expires=", "a=b; Expires=0", "a=b; Expires=soon; " + past, "a=b; " + past + "; Expires=soon",
 		"a=b; Expires=1st Jan 1970 00:00:00 GMT", "a=b; Expires=01 Jan 1999x 2032 00:00:00 GMT", "a=b; Expires=Thu, 01 Jan 12345 00:00:00 GMT",
 	} {
-		if got, certain := readLifetime(line, asOf2026); certain {
+		if got, certain := attributesOf(line).lifetime(asOf2026); certain {
 			t.Errorf("%.80q: certain of %v", line, got)
 		}
 	}
 	// A date of the past deletes, if the clock is known.
-	if life, certain := readLifetime("a=; "+past, asOf2026); !life.deletes() || !certain {
+	if life, certain := attributesOf("a=; "+past).lifetime(asOf2026); !life.deletes() || !certain {
 		t.Errorf("%v %v does not delete", life, certain)
 	}
-	if _, certain := readLifetime("a=; "+past, func() (time.Time, bool) { return time.Now(), false }); certain {
+	if _, certain := attributesOf("a=; "+past).lifetime(func() (time.Time, bool) { return time.Now(), false }); certain {
 		t.Error("certain of a date without a clock")
 	}
+}
+
+// attributesOf returns the attributes of a line.
+func attributesOf(line string) *attributes {
+	_, written, _ := strings.Cut(line, ";")
+	return readAttributes(written)
 }
 
 func TestShorten(t *testing.T) {
@@ -138,11 +144,11 @@ func TestShorten(t *testing.T) {
 		{"a=b; Max-Age=0", none, "a=b; Max-Age=0"},
 		{"a=b;Path=/ ; max-age = 5;\tSecure; EXPIRES=Sat, 28 Nov 2026 00:00:01 GMT;;HttpOnly", none, "a=b;Path=/ ;\tSecure;;HttpOnly"},
 	} {
-		got := shorten(test.line, test.limit, asOf2026)
+		got := shorten(test.line, attributesOf(test.line), test.limit, asOf2026)
 		if got != test.want {
 			t.Errorf("%q to %v: got %q, want %q", test.line, test.limit, got, test.want)
 		}
-		if again := shorten(got, test.limit, asOf2026); again != got {
+		if again := shorten(got, attributesOf(got), test.limit, asOf2026); again != got {
 			t.Errorf("%q to %v: not idempotent: %q", test.line, test.limit, again)
 		}
 	}

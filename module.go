@@ -372,12 +372,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	f.dropCookies()
 
 	var err error
-	// In an error route there is nothing to serve: the page may have failed.
-	isError := r.Context().Value(caddyhttp.ErrorCtxKey) != nil
 	switch {
-	case !isError && h.page.serves(r.URL.Path):
+	case h.page.serves(r.URL.Path) && !isError(r):
 		err = h.page.serve(f)
-	case !isError && h.GPC != "" && r.URL.Path == gpcPath:
+	case h.GPC != "" && r.URL.Path == gpcPath && !isError(r):
 		err = h.page.serveGPC(f, h.GPC)
 	default:
 		err = next.ServeHTTP(f, r)
@@ -391,6 +389,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		f.finish()
 	}
 	return err
+}
+
+// isError tells whether a request is in an error route: there is nothing to serve,
+// as the page may have failed.
+func isError(r *http.Request) bool {
+	return r.Context().Value(caddyhttp.ErrorCtxKey) != nil
 }
 
 func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {

@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -118,10 +119,12 @@ func effectOf(keeps bool) string {
 
 // report counts and logs a verdict, and notes the cookie in the inventory; never
 // a value.
-func (f *filter) report(from direction, name, line string, row *Cookie, judged verdict, keeps bool) {
+func (f *filter) report(from direction, name string, seen *seenCookie, read *attributes, row *Cookie, judged verdict, keeps bool) {
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
-	f.note(from, name, line, row, judged)
+	if f.noted++; f.noted <= maxCookies {
+		f.inventory().note(seen, from, name, f.request.URL.Path, row, judged, read, f.clock)
+	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
 			f.told.WriteString(", ")
@@ -140,16 +143,25 @@ func (f *filter) report(from direction, name, line string, row *Cookie, judged v
 	}
 }
 
-// note notes a cookie in the inventory.
-func (f *filter) note(from direction, name, line string, row *Cookie, judged verdict) {
+// inventory returns the inventory of the site.
+func (f *filter) inventory() *inventory {
 	if f.site == nil {
-		f.site = inventories.of(hostOf(f.request))
+		f.site = inventories.of(hostOf(f.request), f.visitor.now())
 	}
-	if f.noted++; f.noted <= maxCookies {
-		if cookie := f.site.seen(from, name, f.request.URL.Path, line, row, judged); cookie != nil {
-			cookie.attributes.Store(readAttributes(line, f.clock))
+	return f.site
+}
+
+// remember returns what was seen of a cookie of the portal, and the attributes of
+// its line. They are read only if they are not those of the line before.
+func (f *filter) remember(name, line string) (seen *seenCookie, read *attributes) {
+	seen = f.inventory().find(name)
+	_, written, _ := cutByte(line, ';')
+	if seen != nil {
+		if read = seen.read.Load(); read != nil && read.written == written {
+			return seen, read
 		}
 	}
+	return seen, readAttributes(strings.Clone(written)) // not a part of the line, which holds a value
 }
 
 // recordChoice counts the answers of a form post, tells those who subscribe to

@@ -607,8 +607,8 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	switch status := query.Get("status"); status {
 	case statusSaved, statusUnchanged:
 		// Only what was just done is told: the address may come back later.
-		at, ok := parseTimestamp(query.Get("at")).time(time.Now())
-		if !ok || time.Since(at) > maxStatus {
+		at := parseTimestamp(query.Get("at"))
+		if !at.isPossible(f.visitor.now()) || time.Since(at.time()) > maxStatus {
 			break
 		}
 		inOther.Set("status", status)
@@ -642,7 +642,7 @@ func (p *page) data(f *filter, text *texts) *PageData {
 			data.Versions = append(data.Versions, PageVersion{kept.version, PageDate{kept.served.Format(time.DateOnly), text.date(kept.served)}})
 		}
 	}
-	if given, ok := f.visitor.givenAt(time.Now()); ok && p.lifetime.unit != session {
+	if given, ok := f.visitor.givenAt(); ok && p.lifetime.unit != session {
 		if until := given.Add(time.Duration(p.lifetime.seconds()) * time.Second); until.After(time.Now()) {
 			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
 		}

@@ -194,7 +194,17 @@ type preference struct {
 	lines    cookieLines
 	opposed  bool // Global Privacy Control: what is unanswered is refused
 	decoded  bool
+	asked    timestamp // when something about time was first asked
 	readings []reading // of every copy of every cookie that holds answers, once decoded
+}
+
+// now returns when the request was looked at, always the same: looking at a clock
+// takes as long as judging several cookies.
+func (p *preference) now() timestamp {
+	if p.asked == 0 {
+		p.asked = timestampNow()
+	}
+	return p.asked
 }
 
 // answerTo returns the answer that decides about a row. One that was given
@@ -269,7 +279,7 @@ func (p *preference) decode() []reading {
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
 			}
-			if format.isOver(read[0].at, time.Now()) {
+			if format.isOver(read[0].at, p.now()) {
 				// A grant ends; a refusal does not need to.
 				read = slices.Clone(read)
 				read[0].answers = maps.Clone(read[0].answers)
@@ -340,10 +350,9 @@ func (p *PreferenceFormat) isWritten() bool {
 
 // isOver tells whether an answer that the page wrote has been kept for as long as
 // the page says; a browser's cookie can be renewed by the portal.
-func (p *PreferenceFormat) isOver(given timestamp, now time.Time) bool {
-	at, ok := given.time(now)
+func (p *PreferenceFormat) isOver(at, now timestamp) bool {
 	seconds := p.lifetime.seconds()
-	return ok && seconds > 0 && now.Sub(at) > time.Duration(seconds)*time.Second
+	return seconds > 0 && at.isPossible(now) && now-at > timestamp(seconds)*1000
 }
 
 // keysOf returns the banner's keys for a consent key.
@@ -406,9 +415,9 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 
 // givenAt returns when what the page wrote was given, the latest of all copies,
 // if they tell a time that can be.
-func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
+func (p *preference) givenAt() (latest time.Time, ok bool) {
 	for _, read := range p.decode() {
-		if at, ok := read.at.time(now); ok && at.After(latest) && read.format.isWritten() {
+		if at := read.at.time(); read.at.isPossible(p.now()) && at.After(latest) && read.format.isWritten() {
 			latest = at
 		}
 	}
@@ -416,12 +425,12 @@ func (p *preference) givenAt(now time.Time) (latest time.Time, ok bool) {
 }
 
 // isSince tells whether every copy of what the page wrote is of a time, or later.
-func (p *preference) isSince(at time.Time) bool {
+func (p *preference) isSince(at timestamp) bool {
 	written := map[*PreferenceFormat]bool{}
 	for _, read := range p.decode() {
 		if read.format.isWritten() {
 			written[read.format] = true
-			if stored, ok := read.at.time(time.Now()); !ok || stored.Before(at) {
+			if !read.at.isPossible(p.now()) || read.at < at {
 				return false
 			}
 		}

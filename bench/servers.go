@@ -17,11 +17,11 @@ const (
 )
 
 var fiveLines = []string{
-	"sessionid=u8k3j0c2l1o9w7q5; Path=/; HttpOnly; SameSite=Lax; Max-Age=1209600",
-	"csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; Path=/; SameSite=Lax; Max-Age=31449600",
-	"django_language=fr; Path=/; SameSite=Lax; Max-Age=31536000",
+	"sessionid=u8k3j0c2l1o9w7q5; expires=Fri, 02 Jan 2037 06:00:00 GMT; HttpOnly; Max-Age=1209600; Path=/; SameSite=Lax",
+	"csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=31449600; Path=/; SameSite=Lax",
+	"django_language=fr; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=31536000; Path=/; SameSite=Lax",
 	"_pk_id.1.1fff=4b1c0a7d5e; Path=/; SameSite=Lax; Max-Age=33955200",
-	"AWSALB=gR8pQ0xk; Path=/; Max-Age=604800",
+	"AWSALB=gR8pQ0xk; Expires=Fri, 02 Jan 2037 06:00:00 GMT; Path=/",
 }
 
 // fiftyLines and fiftyCookies are ten times as many, nine tenths of them under
