@@ -111,7 +111,7 @@ func FuzzSetCookie(f *testing.F) {
 	}
 	judge := corpusFilter(f, `cookies_preferences={"matomo":true}`)
 	f.Fuzz(func(t *testing.T, line string) {
-		name, ok := setCookieName(line)
+		name, ok, _, _ := judge.readSetCookie(line)
 		if parsed, err := http.ParseSetCookie(line); err == nil && ok && parsed.Name != name {
 			t.Errorf("%q: %q, net/http reads %q", line, name, parsed.Name)
 		}
@@ -128,7 +128,7 @@ func FuzzSetCookie(f *testing.F) {
 		if again, keep := judge.judgeLine(left); again != left || !keep {
 			t.Errorf("%q: not idempotent: %q, then %q", line, left, again)
 		}
-		if leftName, ok := setCookieName(left); leftName != name || !ok {
+		if leftName, ok, _, _ := judge.readSetCookie(left); leftName != name || !ok {
 			t.Errorf("%q: the name became %q", line, leftName)
 		}
 		_, row := judge.handler.charter.judge(name, &judge.visitor)

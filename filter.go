@@ -17,15 +17,20 @@ import (
 // together, in bytes (RFC 6265bis, section 5.6).
 const maxNameAndValue = 4096
 
-// setCookieName returns the name under which every current browser stores the
+// readSetCookie returns the name under which every current browser stores the
 // cookie of a Set-Cookie line. It is not ok if browsers differ, or refuse the
 // line, or take more from it than a name (RFC 6265bis, section 5.6, narrowed to
 // what Chromium, Firefox and Safari agree on). The name is returned in any
-// case as far as there is one, for the log.
-func setCookieName(line string) (name string, ok bool) {
-	pair, _, _ := cutByte(line, ';')
+// case as far as there is one, for the log; beside it, what was seen of the name
+// before, and the attributes, which are read only if they differ from those.
+func (f *filter) readSetCookie(line string) (name string, ok bool, seen *seenCookie, read *attributes) {
+	pair, written, _ := cutByte(line, ';')
 	name, value, hasName := cutPair(pair)
-	return name, hasName && isToken(name) && len(name)+len(value) <= maxNameAndValue && !hasControls(line)
+	seen = f.inventory().find(name)
+	if read = seen.readBefore(written); read == nil {
+		read = readAttributes(strings.Clone(written)) // not a part of the line, which holds a value
+	}
+	return name, hasName && isToken(name) && len(name)+len(value) <= maxNameAndValue && !hasControls(pair) && !read.hasControls, seen, read
 }
 
 // cutPair splits `name=value` as browsers do, at the first "=", and trims both.
@@ -241,6 +246,9 @@ func (f *filter) withhold() {
 			f.hasTrailers = true
 		}
 	}
+	if f.private {
+		makePrivate(header)
+	}
 }
 
 // withholdTrailers does the same for what can still leave after the header.
@@ -255,17 +263,15 @@ func (f *filter) withholdTrailers() {
 
 // judgeLine judges one Set-Cookie line, and reports it.
 func (f *filter) judgeLine(line string) (string, bool) {
-	name, ok := setCookieName(line)
+	name, ok, seen, read := f.readSetCookie(line)
 	judged, row := undeclared, (*Cookie)(nil)
 	if ok {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
 	if row != nil && !f.private && row.consentKey() != "" && !monitored {
-		f.private = true
-		makePrivate(f.Header()) // another visitor's answer could differ
+		f.private = true // another visitor's answer could differ
 	}
-	seen, read := f.remember(name, line)
 	if judged != allowed && ok {
 		// A deletion is not a deposit.
 		if life, certain := read.lifetime(f.clock); certain && life.deletes() {

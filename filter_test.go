@@ -43,7 +43,8 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 )
 
-func TestSetCookieName(t *testing.T) {
+func TestReadSetCookie(t *testing.T) {
+	f := corpusFilter(t, "")
 	long := strings.Repeat("x", maxNameAndValue-1)
 	for _, test := range []struct {
 		line string
@@ -80,7 +81,7 @@ func TestSetCookieName(t *testing.T) {
 		{"a=b\r\nSet-Cookie: c=d", "a", false},
 		{"a=b\x7f", "a", false},
 	} {
-		name, ok := setCookieName(test.line)
+		name, ok, _, _ := f.readSetCookie(test.line)
 		if name != test.name || ok != test.ok {
 			t.Errorf("%.40q: got %q %v, want %q %v", test.line, name, ok, test.name, test.ok)
 		}

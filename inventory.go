@@ -111,6 +111,19 @@ func (i *inventory) find(name string) *seenCookie {
 	return i.cookies[name[:min(len(name), maxName)]]
 }
 
+// readBefore returns the attributes of the portal's latest line, nil if they are
+// not those that are written.
+func (c *seenCookie) readBefore(written string) *attributes {
+	if c == nil {
+		return nil
+	}
+	read := c.read.Load()
+	if read == nil || read.written != written {
+		return nil
+	}
+	return read
+}
+
 // note notes that a cookie, nil if it is a new one, came from one side, from the
 // portal with attributes.
 func (i *inventory) note(cookie *seenCookie, from direction, name, path string, row *Cookie, judged verdict, read *attributes, clock func() (time.Time, bool)) {

@@ -101,7 +101,8 @@ func (l lifetime) deletes() bool {
 // attributes are what browsers read of a Set-Cookie line after the name and value
 // (RFC 6265bis, section 5.6).
 type attributes struct {
-	written string // what they were read from
+	written     string // what they were read from
+	hasControls bool   // which browsers read differently
 
 	domain, path, sameSite        string
 	secure, httpOnly, hasSameSite bool
@@ -116,7 +117,7 @@ type attributes struct {
 // readAttributes reads what stands behind the first ";" of a Set-Cookie line. Of
 // attributes that are given twice, the last counts.
 func readAttributes(written string) *attributes {
-	a := &attributes{written: written}
+	a := &attributes{written: written, hasControls: hasControls(written)}
 	for rest, more := written, true; more; {
 		var attribute string
 		attribute, rest, more = cutByte(rest, ';')

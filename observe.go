@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -149,19 +148,6 @@ func (f *filter) inventory() *inventory {
 		f.site = inventories.of(hostOf(f.request), f.visitor.now())
 	}
 	return f.site
-}
-
-// remember returns what was seen of a cookie of the portal, and the attributes of
-// its line. They are read only if they are not those of the line before.
-func (f *filter) remember(name, line string) (seen *seenCookie, read *attributes) {
-	seen = f.inventory().find(name)
-	_, written, _ := cutByte(line, ';')
-	if seen != nil {
-		if read = seen.read.Load(); read != nil && read.written == written {
-			return seen, read
-		}
-	}
-	return seen, readAttributes(strings.Clone(written)) // not a part of the line, which holds a value
 }
 
 // recordChoice counts the answers of a form post, tells those who subscribe to

@@ -109,7 +109,7 @@ func TestPageShowsWhatIsEnforced(t *testing.T) {
 		published = slices.DeleteFunc(published, func(name string) bool { return name == "charter_preference" })
 		var enforced []string
 		for _, line := range response.Header["Set-Cookie"] {
-			name, _ := setCookieName(line)
+			name, _, _ := strings.Cut(line, "=")
 			enforced = append(enforced, strings.Replace(name, "_ga", "_g*", 1))
 		}
 		slices.Sort(enforced)
@@ -664,7 +664,7 @@ func TestStoredCookieHasRoom(t *testing.T) {
 	header.Set("Cookie", `cookies_preferences={"`+strings.Repeat("x", 4000)+`":true}`)
 	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
 	line := response.Header.Get("Set-Cookie")
-	if name, ok := setCookieName(line); !ok || name != "cookies_preferences" || strings.Contains(line, "xxxx") {
+	if !strings.HasPrefix(line, "cookies_preferences=") || strings.Contains(line, "xxxx") {
 		t.Errorf("%.200q", line)
 	}
 }

@@ -10,7 +10,9 @@
 // Of each turn, the processes' own CPU time per request counts. Ratios are taken
 // within a round, so that what changes slowly on the machine does not matter; how
 // far two identical servers are apart is printed beside, and tells what of the
-// rest is noise. All traffic stays on the loopback interface.
+// rest is noise. Two processes of one program differ, too, by where its memory
+// happens to lie, so the Caddys that are compared are sites of one process. All
+// traffic stays on the loopback interface.
 package main
 
 import (
@@ -35,10 +37,15 @@ import (
 // A server is one of those that are compared.
 type server struct {
 	name    string
-	command []string
 	address string // of the site
-	admin   string // of Caddy's admin endpoint
-	process *exec.Cmd
+	*process
+}
+
+// A process serves one or several of them.
+type process struct {
+	command []string
+	admin   string // Caddy's admin endpoint
+	running *exec.Cmd
 }
 
 // A scenario is one kind of load.
@@ -105,11 +112,16 @@ func run(ctx context.Context, rounds int, only string) (err error) {
 	if err != nil {
 		return err
 	}
-	for _, started := range servers {
-		if err := started.start(ctx); err != nil {
+	for _, server := range servers {
+		if server.running == nil {
+			if err := server.start(ctx); err != nil {
+				return err
+			}
+			defer server.stop()
+		}
+		if err := server.wait(); err != nil {
 			return err
 		}
-		defer started.stop()
 	}
 	var results []result
 	for _, scenario := range scenarios {
@@ -136,15 +148,15 @@ func run(ctx context.Context, rounds int, only string) (err error) {
 	return write(results, inProcess, memory, missing, rounds)
 }
 
-// start starts a server and waits until it listens.
-func (s *server) start(ctx context.Context) error {
-	s.process = exec.CommandContext(ctx, s.command[0], s.command[1:]...) //nolint:gosec // our own commands
-	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}          // so that its children can be found
-	var said strings.Builder
-	s.process.Stderr = &said
-	if err := s.process.Start(); err != nil {
-		return err
-	}
+func (p *process) start(ctx context.Context) error {
+	p.running = exec.CommandContext(ctx, p.command[0], p.command[1:]...) //nolint:gosec // our own commands
+	p.running.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}          // so that its children can be found
+	p.running.Stderr = new(strings.Builder)
+	return p.running.Start()
+}
+
+// wait waits until a server listens.
+func (s *server) wait() error {
 	host := regexp.MustCompile(`//([^/]+)`).FindStringSubmatch(s.address)[1]
 	for range 300 {
 		if connection, err := net.DialTimeout("tcp", host, time.Second); err == nil {
@@ -152,19 +164,19 @@ func (s *server) start(ctx context.Context) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	s.stop()
-	return fmt.Errorf("%s does not listen: %s", s.name, said.String())
+	return fmt.Errorf("%s does not listen: %s", s.name, s.running.Stderr)
 }
 
-func (s *server) stop() {
-	_ = syscall.Kill(-s.process.Process.Pid, syscall.SIGTERM)
-	late := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-s.process.Process.Pid, syscall.SIGKILL) })
+func (p *process) stop() {
+	_ = syscall.Kill(-p.running.Process.Pid, syscall.SIGTERM)
+	late := time.AfterFunc(5*time.Second, func() { _ = syscall.Kill(-p.running.Process.Pid, syscall.SIGKILL) })
 	defer late.Stop()
-	_ = s.process.Wait()
+	_ = p.running.Wait()
 }
 
-// cpu returns the CPU time that a server's processes have used, in nanoseconds.
-func (s *server) cpu() (total float64) {
+// cpu returns the CPU time that a process and its children have used, in
+// nanoseconds.
+func (p *process) cpu() (total float64) {
 	processes, _ := filepath.Glob("/proc/[0-9]*/stat")
 	for _, stat := range processes {
 		content, err := os.ReadFile(stat)
@@ -172,7 +184,7 @@ func (s *server) cpu() (total float64) {
 			continue // it has ended
 		}
 		_, fields, _ := strings.Cut(string(content), ") ")
-		if group := strings.Fields(fields)[2]; group != strconv.Itoa(s.process.Process.Pid) {
+		if group := strings.Fields(fields)[2]; group != strconv.Itoa(p.running.Process.Pid) {
 			continue
 		}
 		threads, _ := filepath.Glob(filepath.Dir(stat) + "/task/*/schedstat")
@@ -350,7 +362,7 @@ func measureMemory(ctx context.Context, servers []*server) (map[string]float64, 
 	}
 	measured := map[string]float64{}
 	for _, s := range servers {
-		if s.admin == "" {
+		if s.admin == "" || strings.HasPrefix(s.address, "https:") {
 			continue
 		}
 		before, err := inUse(s)

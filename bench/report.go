@@ -46,7 +46,7 @@ func write(results []result, inProcess []inProcess, memory map[string]float64, m
 		}
 	}
 	fmt.Fprintf(&text, "\n## Memory\n\nHeap and stacks in use for each of %d idle connections, each after one request:\n\n| server | bytes |\n|---|---|\n", connections)
-	for _, name := range []string{plain, plainAgain, module, manyRows} {
+	for _, name := range []string{plain, plainAgain, module} {
 		fmt.Fprintf(&text, "| %s | %.0f |\n", name, memory[name])
 	}
 	if err := os.WriteFile("docs/benchmark.md", []byte(text.String()), 0o644); err != nil { //nolint:gosec // for everybody to read

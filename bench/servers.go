@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -44,16 +45,16 @@ const (
 	plainAgain = "Caddy: plain, once more"
 	module     = "Caddy: cookie_charter"
 	oneRow     = "Caddy: 1 row"
-	manyRows   = "Caddy: 10,000 rows"
+	manyRows   = "Caddy, 10,000 rows: cookie_charter"
 	headerDown = "Caddy: header_down"
 )
 
 var (
 	caddies   = []string{plain, plainAgain, module}
 	scenarios = []scenario{
-		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, oneRow, manyRows)},
-		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, oneRow, manyRows, headerDown)},
-		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", servers: append(caddies, oneRow, manyRows, headerDown)},
+		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows)},
+		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
+		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
 		{name: "a body of 1 MB", path: "/large", servers: caddies},
 		{name: "5 and 5, HTTP/2 over TLS", path: "/five", cookies: fiveCookies, encrypted: true, servers: []string{"Caddy, TLS: plain", "Caddy, TLS: plain, once more", "Caddy, TLS: cookie_charter"}},
 		{name: "the charter page", path: "/terms/cookies-policy/", servers: []string{plain, module}},
@@ -88,7 +89,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		if err == nil {
 			err = os.Mkdir(filepath.Join(folder, slug), 0o755) //nolint:gosec // nginx uses it as another user
 		}
-		servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{"nginx", "-p", folder, "-c", write(slug+".conf", fmt.Sprintf(`
+		servers = append(servers, &server{name, "http://127.0.0.1:" + at, &process{command: []string{"nginx", "-p", folder, "-c", write(slug+".conf", fmt.Sprintf(`
 			%s
 			daemon off; worker_processes 1; pid "%s/%s.pid"; error_log stderr error;
 			events { worker_connections 4096; }
@@ -96,7 +97,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 				access_log off; keepalive_requests 1000000000; sendfile on; default_type text/html; root %s;
 				client_body_temp_path %[3]s/body; proxy_temp_path %[3]s/proxy; fastcgi_temp_path %[3]s/fastcgi; uwsgi_temp_path %[3]s/uwsgi; scgi_temp_path %[3]s/scgi;
 				%[5]s
-			}`, top, folder, slug, folder, strings.ReplaceAll(site, "PORT", at)))}})
+			}`, top, folder, slug, folder, strings.ReplaceAll(site, "PORT", at)))}}})
 	}
 	setCookies := func(lines []string) string {
 		var text strings.Builder
@@ -114,19 +115,20 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	}`, setCookies(fiveLines), setCookies(fiftyLines)))
 	portal := strings.TrimPrefix(servers[0].address, "http://")
 
-	caddy := func(name, directives, proxy string, encrypted bool) {
-		at, admin := port(), port()
-		options, address := "protocols h1", "http://:"+at
-		site := &server{name: name, admin: "127.0.0.1:" + admin, address: "http://127.0.0.1:" + at}
-		if encrypted {
-			options, address = "protocols h1 h2", "https://localhost:"+at
-			site.address, site.admin = "https://localhost:"+at, ""
-			directives += "\n\ttls internal"
+	type site struct{ name, directives, proxy string }
+	caddy := func(scheme string, sites ...site) {
+		running := &process{admin: "127.0.0.1:" + port()}
+		config := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n", running.admin, filepath.Join(folder, "storage "+scheme), port())
+		for _, site := range sites {
+			at := port()
+			host := map[string]string{"http": "", "https": "localhost"}[scheme]
+			if scheme == "https" {
+				site.directives += "\n\ttls internal"
+			}
+			config += fmt.Sprintf("%s://%s:%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s {\n\t\t%s\n\t}\n}\n", scheme, host, at, site.directives, portal, site.proxy)
+			servers = append(servers, &server{site.name, scheme + "://" + cmp.Or(host, "127.0.0.1") + ":" + at, running})
 		}
-		config := write(name+".caddyfile", fmt.Sprintf("{\n\tadmin 127.0.0.1:%s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\t%s\n\t}\n}\n%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s {\n\t\t%s\n\t}\n}\n",
-			admin, filepath.Join(folder, "storage "+name), port(), options, address, directives, portal, proxy))
-		site.command = []string{filepath.Join(folder, "caddy"), "run", "--config", config, "--adapter", "caddyfile"}
-		servers = append(servers, site)
+		running.command = []string{filepath.Join(folder, "caddy"), "run", "--config", write(sites[0].name+".caddyfile", config), "--adapter", "caddyfile"}
 	}
 	const charter = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t}"
 	rows := func(count int) string {
@@ -137,17 +139,25 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		}
 		return text.String()
 	}
-	caddy(plain, "", "", false)
-	caddy(plainAgain, "", "", false)
-	caddy(module, charter, "", false)
-	caddy(oneRow, "cookie_charter {\n\t\tcharter "+fmt.Sprintf("%q", write("one.yaml", rows(1)))+"\n\t}", "", false)
-	caddy(manyRows, "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t\tcharter "+fmt.Sprintf("%q", write("many.yaml", rows(10_000)))+"\n\t}", "", false)
-	// As near as Caddy's own directive comes: a list of what is not to pass, of
-	// which empty lines stay.
-	caddy(headerDown, "", "header_down Set-Cookie \"^(?:AWSALB|x[0-9][^=]*)=.*$\" \"\"", false)
-	caddy("Caddy, TLS: plain", "", "", true)
-	caddy("Caddy, TLS: plain, once more", "", "", true)
-	caddy("Caddy, TLS: cookie_charter", charter, "", true)
+	caddy("http",
+		site{name: plain},
+		site{name: plainAgain},
+		site{name: module, directives: charter},
+		site{name: oneRow, directives: "cookie_charter {\n\t\tcharter " + fmt.Sprintf("%q", write("one.yaml", rows(1))) + "\n\t}"},
+		// As near as Caddy's own directive comes: a list of what is not to pass, of
+		// which empty lines stay.
+		site{name: headerDown, proxy: "header_down Set-Cookie \"^(?:AWSALB|x[0-9][^=]*)=.*$\" \"\""},
+	)
+	// In a process of its own, as its heap is another.
+	caddy("http",
+		site{name: "Caddy, 10,000 rows: plain"},
+		site{name: manyRows, directives: "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t\tcharter " + fmt.Sprintf("%q", write("many.yaml", rows(10_000))) + "\n\t}"},
+	)
+	caddy("https",
+		site{name: "Caddy, TLS: plain"},
+		site{name: "Caddy, TLS: plain, once more"},
+		site{name: "Caddy, TLS: cookie_charter", directives: charter},
+	)
 
 	const upstream = "upstream portal { server %s; keepalive 16; }\n"
 	const proxied = "server { listen 127.0.0.1:PORT backlog=4096; location / { proxy_pass http://portal; proxy_http_version 1.1; proxy_set_header Connection \"\"; %s } }"
@@ -174,7 +184,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		haproxy := func(name, global, filter string) {
 			at := port()
 			config := write(name+".cfg", fmt.Sprintf("global\n\tnbthread 1\n\t%s\ndefaults\n\tmode http\n\ttimeout connect 5s\n\ttimeout client 30s\n\ttimeout server 30s\nfrontend site\n\tbind 127.0.0.1:%s\n\tdefault_backend portal\nbackend portal\n\thttp-reuse always\n\t%s\n\tserver portal %s\n", global, at, filter, portal))
-			servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{"haproxy", "-db", "-f", config}})
+			servers = append(servers, &server{name, "http://127.0.0.1:" + at, &process{command: []string{"haproxy", "-db", "-f", config}}})
 		}
 		haproxy("HAProxy: plain", "", "")
 		script := write("filter.lua", `local allowed = { sessionid = true, csrftoken = true, django_language = true, ["_pk_id.1.1fff"] = true }
@@ -197,9 +207,9 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 			at := port()
 			host, backendPort, _ := net.SplitHostPort(portal)
 			config := write(strings.ReplaceAll(name, " ", "_")+".vcl", fmt.Sprintf("vcl 4.1;\n%s\nbackend portal { .host = %q; .port = %q; }\nsub vcl_recv { return (pass); }\nsub vcl_deliver { %s }\n", top, host, backendPort, filter))
-			servers = append(servers, &server{name: name, address: "http://127.0.0.1:" + at, command: []string{
+			servers = append(servers, &server{name, "http://127.0.0.1:" + at, &process{command: []string{
 				"varnishd", "-F", "-a", "127.0.0.1:" + at, "-f", config, "-n", filepath.Join(folder, strings.ReplaceAll(name, " ", "_")), "-s", "malloc,64m", "-p", "thread_pools=1",
-			}})
+			}}})
 		}
 		varnish("Varnish: plain", "", "")
 		varnish("Varnish: vmod header", "import header;", `header.regsub(resp, "^Set-Cookie:\s*+(?!sessionid=|csrftoken=|django_language=|_pk_id\.1\.1fff=).*$", "X-Withheld: 1"); unset resp.http.X-Withheld;`)
