@@ -47,13 +47,14 @@ const (
 	oneRow     = "Caddy: 1 row"
 	manyRows   = "Caddy, 10,000 rows: cookie_charter"
 	headerDown = "Caddy: header_down"
+	idle       = "Caddy: header, removing nothing"
 )
 
 var (
 	caddies   = []string{plain, plainAgain, module}
 	scenarios = []scenario{
-		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows)},
-		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
+		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, idle, oneRow, "Caddy, 10,000 rows: plain", manyRows)},
+		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, idle, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
 		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
 		{name: "a body of 1 MB", path: "/large", servers: caddies},
 		{name: "5 and 5, HTTP/2 over TLS", path: "/five", cookies: fiveCookies, encrypted: true, servers: []string{"Caddy, TLS: plain", "Caddy, TLS: plain, once more", "Caddy, TLS: cookie_charter"}},
@@ -144,6 +145,8 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		site{name: plainAgain},
 		site{name: module, directives: charter},
 		site{name: oneRow, directives: "cookie_charter {\n\t\tcharter " + fmt.Sprintf("%q", write("one.yaml", rows(1))) + "\n\t}"},
+		// The least that a handler can do to an answer.
+		site{name: idle, directives: "header -X-Nothing"},
 		// As near as Caddy's own directive comes: a list of what is not to pass, of
 		// which empty lines stay.
 		site{name: headerDown, proxy: "header_down Set-Cookie \"^(?:AWSALB|x[0-9][^=]*)=.*$\" \"\""},
