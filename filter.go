@@ -29,6 +29,7 @@ func (f *filter) readSetCookie(line string) (name string, ok bool, seen *seenCoo
 	seen = f.inventory().find(name)
 	if read = seen.readBefore(written); read == nil {
 		read = readAttributes(strings.Clone(written)) // not a part of the line, which holds a value
+		read.at = f.visitor.now()
 	}
 	return name, hasName && isToken(name) && len(name)+len(value) <= maxNameAndValue && !hasControls(pair) && !read.hasControls, seen, read
 }

@@ -89,8 +89,7 @@ type seenCookie struct {
 	counts      [len(directions)]atomic.Int64
 	verdict     atomic.Int32               // the latest
 	row         atomic.Pointer[Cookie]     // that declares it, nil if none does
-	read        atomic.Pointer[attributes] // of the latest line of the portal
-	attributes  atomic.Pointer[seenAttributes]
+	read        atomic.Pointer[attributes] // of the portal's latest line, but for oversized ones
 	path        string
 }
 
@@ -126,13 +125,12 @@ func (c *seenCookie) readBefore(written string) *attributes {
 
 // note notes that a cookie, nil if it is a new one, came from one side, from the
 // portal with attributes.
-func (i *inventory) note(cookie *seenCookie, from direction, name, path string, row *Cookie, judged verdict, read *attributes, clock func() (time.Time, bool)) {
+func (i *inventory) note(cookie *seenCookie, from direction, name, path string, row *Cookie, judged verdict, read *attributes) {
 	now := i.last.Load() / 1000 // when this request came
-	if cookie == nil || from == fromPortal && cookie.counts[fromPortal].Load() == 0 {
-		name = strings.ToValidUTF8(name[:min(len(name), maxName)], "�")
-		if cookie = i.add(name, path, from, now); cookie == nil {
-			return
-		}
+	if cookie != nil && (from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
+		cookie.counts[from].Add(1)
+	} else if cookie = i.add(name, path, from, now); cookie == nil {
+		return
 	}
 	// Writing what is there already would only slow other requests down.
 	if cookie.last.Load() != now {
@@ -144,28 +142,23 @@ func (i *inventory) note(cookie *seenCookie, from direction, name, path string, 
 	if cookie.row.Load() != row {
 		cookie.row.Store(row)
 	}
-	cookie.counts[from].Add(1)
-	if from == fromPortal && cookie.read.Load() != read {
-		if len(read.written) <= maxPreference {
-			cookie.read.Store(read)
-		}
-		cookie.attributes.Store(newSeenAttributes(read, clock))
+	if from == fromPortal && cookie.read.Load() != read && len(read.written) <= maxPreference {
+		cookie.read.Store(read)
 	}
 }
 
-// add makes room for a name. What only browsers send gives way to newer names,
-// and never takes the room of what the portal sets.
+// add makes room for a name, and counts it. What only browsers send gives way to
+// newer names, and never takes the room of what the portal sets.
 func (i *inventory) add(name, path string, from direction, now int64) *seenCookie {
+	name = name[:min(len(name), maxName)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	cookie := i.cookies[name]
-	if from == fromPortal {
+	if from == fromPortal && (cookie == nil || cookie.counts[fromPortal].Load() == 0) {
 		if i.portal.Load() >= maxFromPortal {
-			return cookie
+			return nil
 		}
-		if cookie == nil || cookie.counts[fromPortal].Load() == 0 {
-			i.portal.Add(1)
-		}
+		i.portal.Add(1)
 	} else if cookie == nil && len(i.cookies)-int(i.portal.Load()) >= maxFromBrowser {
 		onlySent := maps.Clone(i.cookies)
 		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[fromPortal].Load() > 0 })
@@ -176,29 +169,34 @@ func (i *inventory) add(name, path string, from direction, now int64) *seenCooki
 		}
 	}
 	if cookie == nil {
-		cookie = &seenCookie{path: strings.Clone(strings.ToValidUTF8(path[:min(len(path), maxName)], "�"))}
+		cookie = &seenCookie{path: strings.Clone(path[:min(len(path), maxName)])}
 		cookie.first.Store(now)
 		i.cookies[strings.Clone(name)] = cookie // what it is a part of holds values
 	}
+	cookie.counts[from].Add(1)
 	return cookie
 }
 
-func newSeenAttributes(read *attributes, clock func() (time.Time, bool)) *seenAttributes {
-	clip := func(text string, length int) string { // not a part of what was read, which can be long
-		return strings.Clone(strings.ToValidUTF8(text[:min(len(text), length)], "�"))
+// shown returns the attributes as the admin API tells them.
+func (a *attributes) shown() *seenAttributes {
+	if a == nil {
+		return nil
 	}
-	seen := &seenAttributes{
-		Domain:   clip(read.domain, maxHost),
-		Path:     clip(read.path, maxName),
-		Secure:   read.secure,
-		HTTPOnly: read.httpOnly,
-		SameSite: clip(read.sameSite, len("Strict")),
+	clip := func(text string, length int) string {
+		return strings.ToValidUTF8(text[:min(len(text), length)], "�")
+	}
+	shown := &seenAttributes{
+		Domain:   clip(a.domain, maxHost),
+		Path:     clip(a.path, maxName),
+		Secure:   a.secure,
+		HTTPOnly: a.httpOnly,
+		SameSite: clip(a.sameSite, len("Strict")),
 		Lifetime: session,
 	}
-	if life, _ := read.lifetime(clock); life.persistent {
-		seen.Lifetime = strconv.FormatInt(life.seconds, 10)
+	if life, _ := a.lifetime(func() (time.Time, bool) { return a.at.time(), true }); life.persistent {
+		shown.Lifetime = strconv.FormatInt(life.seconds, 10)
 	}
-	return seen
+	return shown
 }
 
 // An InventoryEntry is what was seen of one cookie of a site, as the admin API
@@ -234,7 +232,7 @@ func (s *inventorySet) list() map[string][]InventoryEntry {
 			entries = append(entries, InventoryEntry{
 				Name: name, Cookie: declared, Verdict: verdict(cookie.verdict.Load()),
 				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
-				Attributes: cookie.attributes.Load(), Path: cookie.path,
+				Attributes: cookie.read.Load().shown(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
 		}

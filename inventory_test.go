@@ -6,8 +6,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
+	"unsafe"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -105,20 +108,33 @@ func TestInventory(t *testing.T) {
 	judge := corpusFilter(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judge.judgeLine("changes=" + secret + attributes)
-		seen := site.find("changes").attributes.Load()
-		if seen.Lifetime != lifetime {
-			t.Errorf("%q: %+v", attributes, seen)
+		seen := site.find("changes").read.Load()
+		if got := seen.shown().Lifetime; got != lifetime {
+			t.Errorf("%q: %s", attributes, got)
 		}
-		if judge.judgeLine("changes=other" + attributes); site.find("changes").attributes.Load() != seen {
+		if judge.judgeLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
-	for _, name := range []string{"*", "s*"} { // a draft must not make prefixes of them
+	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
+	judge.judgeLine(dated)
+	read := site.find("dated").read.Load()
+	if seconds, err := strconv.Atoi(read.shown().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
+		t.Errorf("lives %s", read.shown().Lifetime)
+	}
+	if unsafe.StringData(read.written) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
+		t.Error("what is remembered is a part of the line, with its value")
+	}
+	// Lines that no browser would take are not kept in memory.
+	if judge.judgeLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().written) > maxPreference {
+		t.Error("an oversized line is remembered")
+	}
+	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
 		noteIn(site, fromBrowser, name, "/")
 	}
 	_, draft := get(t, api+"?format=charter&host=city.example", origin)
-	if strings.Contains(draft, "*") {
-		t.Errorf("a prefix in %s", draft)
+	if strings.Contains(draft, "*") || strings.Contains(draft, "!!binary") {
+		t.Errorf("a prefix, or no text, in %s", draft)
 	}
 	for _, want := range []string{"Suggested by the preset google_analytics", "- name: _ga\n", "provider: Google", "- name: strange\n      purpose: \"\"\n", "duration: session", "first for \"/first\""} {
 		if !strings.Contains(draft, want) {
@@ -154,7 +170,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from direction, name, path string) {
-	site.note(site.find(name), from, name, path, nil, undeclared, new(attributes), nil)
+	site.note(site.find(name), from, name, path, nil, undeclared, new(attributes))
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -186,6 +202,13 @@ func TestInventoryHasBounds(t *testing.T) {
 	}
 	if site.portal.Load() != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
 		t.Errorf("%d of the portal, %d in all", site.portal.Load(), len(site.cookies))
+	}
+	for i := range 5000 { // a portal that sets what it is sent
+		noteIn(site, fromBrowser, fmt.Sprintf("echo_%d", i), "/")
+		noteIn(site, fromPortal, fmt.Sprintf("echo_%d", i), "/")
+	}
+	if site.portal.Load() != maxFromPortal || len(site.cookies) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all, of one that echoes", site.portal.Load(), len(site.cookies))
 	}
 	for i := range 1000 {
 		noteIn(set.of(fmt.Sprintf("host%d.example", i), timestamp(i)), fromBrowser, "x", "/")

@@ -101,8 +101,9 @@ func (l lifetime) deletes() bool {
 // attributes are what browsers read of a Set-Cookie line after the name and value
 // (RFC 6265bis, section 5.6).
 type attributes struct {
-	written     string // what they were read from
-	hasControls bool   // which browsers read differently
+	written     string    // what they were read from
+	at          timestamp // when, if they are remembered
+	hasControls bool      // which browsers read differently
 
 	domain, path, sameSite        string
 	secure, httpOnly, hasSameSite bool
@@ -294,11 +295,8 @@ func isDateDelimiter(char byte) bool {
 	return char == '\t' || char >= ' ' && char <= '/' || char >= ';' && char <= '@' || char >= '[' && char <= '`' || char >= '{' && char <= '~'
 }
 
-// parseDigits reads a number of one to four digits.
+// parseDigits reads a number of few digits.
 func parseDigits(text string) (number int, ok bool) {
-	if len(text) > 4 {
-		return 0, false
-	}
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
 			return 0, false

@@ -47,6 +47,11 @@ func TestParseCookieDate(t *testing.T) {
 		"01 Jan 2028 12:00:60":             "",
 		"01 Jan 2028 123:00:00":            "",
 		"01 Jan 2028 1x:00:00":             "",
+		"01 Jan 2028 012:00:00":            "",
+		"01 Jan 2028 12:00:00 12:00:00":    "",
+		"01 Jan 2028 12:00:00:00":          "",
+		"01 Jan Feb 2028 12:00:00":         "",
+		"Wednesdays 01 Jan 2028 12:00:00":  "",
 		"1970-01-01T00:00:00Z":             "",
 		strings.Repeat("9", 400) + "GMT":   "",
 		"Thu, 01 Jan 1970 00:00:00\x80GMT": "",
@@ -109,10 +114,10 @@ func TestReadLifetime(t *testing.T) {
 		}
 	}
 	// A date of the past deletes, if the clock is known.
-	if life, certain := attributesOf("a=; "+past).lifetime(asOf2026); !life.deletes() || !certain {
+	if life, certain := attributesOf("a=; " + past).lifetime(asOf2026); !life.deletes() || !certain {
 		t.Errorf("%v %v does not delete", life, certain)
 	}
-	if _, certain := attributesOf("a=; "+past).lifetime(func() (time.Time, bool) { return time.Now(), false }); certain {
+	if _, certain := attributesOf("a=; " + past).lifetime(func() (time.Time, bool) { return time.Now(), false }); certain {
 		t.Error("certain of a date without a clock")
 	}
 }
@@ -208,6 +213,7 @@ func TestAmended(t *testing.T) {
 		header +Set-Cookie "hardened=2; samesite=None; SECURE; httponly=x"
 		header +Set-Cookie "measure=1; Max-Age=99999999"
 		header +Set-Cookie "embedded=1"
+		header +Set-Cookie "embedded=2; Secure"
 		respond ok`
 	}
 	for _, test := range []struct {
@@ -221,6 +227,7 @@ func TestAmended(t *testing.T) {
 			"hardened=2; samesite=None; SECURE; httponly=x",
 			"measure=1; Max-Age=99999999; Max-Age=34186698",
 			"embedded=1; Secure; SameSite=None",
+			"embedded=2; Secure; SameSite=None",
 		}},
 		{"durations declare", false, []string{
 			"week=1; Max-Age=99999999; Path=/",
@@ -228,6 +235,7 @@ func TestAmended(t *testing.T) {
 			"hardened=2; samesite=None; SECURE; httponly=x",
 			"measure=1; Max-Age=99999999",
 			"embedded=1",
+			"embedded=2; Secure; SameSite=None",
 		}},
 	} {
 		address := serve(t, test.encrypted, site(test.options))

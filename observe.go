@@ -122,7 +122,7 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
 	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(seen, from, name, f.request.URL.Path, row, judged, read, f.clock)
+		f.inventory().note(seen, from, name, f.request.URL.Path, row, judged, read)
 	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {

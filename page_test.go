@@ -555,6 +555,7 @@ func TestForm(t *testing.T) {
 		stamped(now.Add(-time.Second)) + "; " + stamped(now): "Your choices were not kept",
 		stamped(now): "Your choices have been saved",
 		stamped(now.Add(time.Second)) + "; " + stamped(now): "Your choices have been saved",
+		stamped(now.Add(48 * time.Hour)):                    "Your choices were not kept", // not one of ours
 	} {
 		_, page := get(t, address+pagePath+"?flg=en&status=saved&at="+fmt.Sprint(now.UnixMilli()), http.Header{"Cookie": {cookies}})
 		if !strings.Contains(page, want) {
@@ -574,6 +575,18 @@ func TestForm(t *testing.T) {
 	response, _ := do(t, http.MethodPost, address+pagePath+"?flg=en-gb&status=lost", form, "all=granted")
 	if got := response.Header.Get("Location"); !regexp.MustCompile(`^\?at=\d+&flg=en&status=saved$`).MatchString(got) {
 		t.Errorf("leads to %q", got)
+	}
+}
+
+// The answer to a form post goes by what it stores, not by what was stored.
+func TestFormAnswersByNewAnswers(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	header := form.Clone()
+	header.Set("Cookie", `cookies_preferences={"matomo":false,"ga":true}; _pk_id.1=x; _ga=x`)
+	response, _ := do(t, http.MethodPost, address+pagePath, header, "answer.matomo=granted&answer.ga=refused")
+	lines := strings.Join(response.Header["Set-Cookie"], "\n")
+	if !strings.Contains(lines, "_ga=; ") || strings.Contains(lines, "_pk_id") {
+		t.Errorf("set %s", lines)
 	}
 }
 

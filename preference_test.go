@@ -340,6 +340,26 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 	}
 }
 
+// Only what the page writes tells when an answer was given to it.
+func TestGivenAt(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset matomo\n preference klaro\n preference opendatasoft\n}")
+	of := func(cookies string) time.Time {
+		visitor := preference{handler: handler, lines: cookieLines{cookies}}
+		at, _ := visitor.givenAt()
+		return at
+	}
+	early, late := time.UnixMilli(1785000000000).UTC(), time.UnixMilli(1790000000000).UTC()
+	first := fmt.Sprintf(`cookies_preferences={"matomo":true,"timestamp":%d}`, early.UnixMilli())
+	second := fmt.Sprintf(`={"matomo":true,"timestamp":%d}`, late.UnixMilli())
+	for cookies, want := range map[string]time.Time{
+		first: early, first + "; klaro" + second: early, first + "; cookies_preferences" + second: late, "klaro" + second: {}, "": {},
+	} {
+		if got := of(cookies); got != want {
+			t.Errorf("%s: %v, want %v", cookies, got, want)
+		}
+	}
+}
+
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")

@@ -119,17 +119,18 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	type site struct{ name, directives, proxy string }
 	caddy := func(scheme string, sites ...site) {
 		running := &process{admin: "127.0.0.1:" + port()}
-		config := fmt.Sprintf("{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n", running.admin, filepath.Join(folder, "storage "+scheme), port())
+		var config strings.Builder
+		fmt.Fprintf(&config, "{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n", running.admin, filepath.Join(folder, "storage "+scheme), port())
 		for _, site := range sites {
 			at := port()
 			host := map[string]string{"http": "", "https": "localhost"}[scheme]
 			if scheme == "https" {
 				site.directives += "\n\ttls internal"
 			}
-			config += fmt.Sprintf("%s://%s:%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s {\n\t\t%s\n\t}\n}\n", scheme, host, at, site.directives, portal, site.proxy)
+			fmt.Fprintf(&config, "%s://%s:%s {\n\tbind 127.0.0.1\n\t%s\n\treverse_proxy %s {\n\t\t%s\n\t}\n}\n", scheme, host, at, site.directives, portal, site.proxy)
 			servers = append(servers, &server{site.name, scheme + "://" + cmp.Or(host, "127.0.0.1") + ":" + at, running})
 		}
-		running.command = []string{filepath.Join(folder, "caddy"), "run", "--config", write(sites[0].name+".caddyfile", config), "--adapter", "caddyfile"}
+		running.command = []string{filepath.Join(folder, "caddy"), "run", "--config", write(sites[0].name+".caddyfile", config.String()), "--adapter", "caddyfile"}
 	}
 	const charter = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t}"
 	rows := func(count int) string {
