@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -30,7 +28,7 @@ func benchmarkHandler(b testing.TB, rows int) *Handler {
 	}
 	block.WriteString("}")
 	handler := provision(b, block.String())
-	handler.logger = zap.NewNop()
+	handler.debugs = false
 	return handler
 }
 

@@ -8,8 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"go.uber.org/zap"
 )
 
 // The corpus holds raw Set-Cookie lines, a byte per character, and what leaves
@@ -71,7 +69,7 @@ func corpusFilter(t testing.TB, preference string) *filter {
 	f := &filter{handler: provision(t, corpusCharter), request: visit("https://city.example/")}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
 	f.visitor.handler, f.visitor.lines = f.handler, cookieLines{preference}
-	f.handler.logger = zap.NewNop()
+	f.handler.debugs = false
 	return f
 }
 

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
@@ -276,8 +275,8 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	if judged != allowed && ok {
 		// A deletion is not a deposit.
 		if life, certain := read.lifetime(f.clock); certain && life.deletes() {
-			if c := f.handler.logger.Check(zapcore.DebugLevel, "passed a deletion"); c != nil {
-				c.Write(zap.String("cookie", name))
+			if f.handler.debugs {
+				f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
 			}
 			return line, true
 		}

@@ -31,7 +31,6 @@ import (
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
-	"go.uber.org/zap"
 	"golang.org/x/net/http2"
 	"golang.org/x/net/websocket"
 
@@ -989,7 +988,7 @@ func TestDropNothing(t *testing.T) {
 		request: httptest.NewRequest(http.MethodGet, "/", nil),
 	}
 	f.visitor.handler = f.handler
-	f.handler.logger = zap.NewNop()
+	f.handler.debugs = false
 	lines := []string{"sessionid=0123456789abcdef0123456789abcdef; csrftoken=0123456789abcdef", "django_language=fr"}
 	f.request.Header["Cookie"] = lines
 	if allocations := testing.AllocsPerRun(100, f.dropCookies); allocations != 0 {

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -125,6 +126,7 @@ type Handler struct {
 	page    *page
 	metrics *metrics
 	logger  *zap.Logger
+	debugs  bool // the log keeps debug entries; asking it for each cookie would make stacks grow
 	choices *zap.Logger
 	ctx     caddy.Context
 	events  *caddyevents.App // nil if nobody subscribes
@@ -141,6 +143,7 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
+	h.debugs = h.logger.Core().Enabled(zapcore.DebugLevel)
 	h.choices = h.logger.Named("choices")
 	if err := h.prepare(); err != nil {
 		return err

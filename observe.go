@@ -8,7 +8,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // A direction is where a cookie came from.
@@ -137,8 +136,8 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 			f.told.WriteString(`, "";truncated`)
 		}
 	}
-	if c := h.logger.Check(zapcore.DebugLevel, "judged a cookie"); c != nil {
-		c.Write(zap.String("from", directions[from]), zap.String("cookie", name), zap.Stringer("verdict", judged), zap.Bool("kept", keeps))
+	if h.debugs {
+		h.logger.Debug("judged a cookie", zap.String("from", directions[from]), zap.String("cookie", name), zap.Stringer("verdict", judged), zap.Bool("kept", keeps))
 	}
 }
 
@@ -174,7 +173,7 @@ func (h *Handler) recordChoice(given map[string]answer, source, language string,
 // or would have.
 func (h *Handler) reportAmended(name string, row *Cookie) {
 	h.metrics.amended.WithLabelValues(row.Name[0]).Inc()
-	if c := h.logger.Check(zapcore.DebugLevel, "amended a cookie"); c != nil {
-		c.Write(zap.String("cookie", name), zap.Bool("monitored", h.monitors(row)))
+	if h.debugs {
+		h.logger.Debug("amended a cookie", zap.String("cookie", name), zap.Bool("monitored", h.monitors(row)))
 	}
 }

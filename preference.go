@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 )
 
 // PreferenceFormat says where the visitor's preference is stored and how it is
@@ -511,8 +510,8 @@ func writeCharterFormat(w writing) string {
 // never its value.
 func (h *Handler) reportUnreadable(format string, reason error) {
 	h.metrics.unreadable[format].Inc()
-	if c := h.logger.Check(zapcore.DebugLevel, "unreadable preference"); c != nil {
-		c.Write(zap.String("format", format), zap.Error(reason))
+	if h.debugs {
+		h.logger.Debug("unreadable preference", zap.String("format", format), zap.Error(reason))
 	}
 }
 
