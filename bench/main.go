@@ -78,7 +78,7 @@ var errorLog = log.New(os.Stderr, "", 0)
 
 func main() {
 	rounds := flag.Int("rounds", 15, "of each scenario")
-	only := flag.String("only", "", "a regular expression of the scenarios to run; nothing is written then")
+	only := flag.String("only", "", "a regular expression of the scenarios to run, or memory; nothing is written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -134,18 +134,20 @@ func run(ctx context.Context, rounds int, only string) (err error) {
 		}
 		results = append(results, measured...)
 	}
+	var footprints []footprint
+	if chosen.MatchString("memory") {
+		if footprints, err = measureMemory(ctx, servers); err != nil {
+			return err
+		}
+	}
 	if only != "" {
 		return nil
-	}
-	memory, err := measureMemory(ctx, servers)
-	if err != nil {
-		return err
 	}
 	inProcess, err := measureInProcess(ctx)
 	if err != nil {
 		return err
 	}
-	return write(results, inProcess, memory, missing, rounds)
+	return write(results, inProcess, footprints, missing, rounds)
 }
 
 func (p *process) start(ctx context.Context) error {
@@ -346,58 +348,84 @@ func measureInProcess(ctx context.Context) ([]inProcess, error) {
 }
 
 // connections is how many are held open to measure memory.
-const connections = 1000
+const connections = 4000
 
-var heapInUse = regexp.MustCompile(`# (HeapInuse|StackInuse) = (\d+)`)
+var memoryInUse = regexp.MustCompile(`# (HeapAlloc|StackInuse) = (\d+)`)
 
-// measureMemory returns how many bytes Caddy holds for an idle connection, by
-// server: the heap and the stacks in use, before and after there are many.
-func measureMemory(ctx context.Context, servers []*server) (map[string]float64, error) {
-	inUse := func(s *server) (total float64, err error) {
-		out, err := exec.CommandContext(ctx, "curl", "-s", "http://"+s.admin+"/debug/pprof/heap?gc=1&debug=1").Output() //nolint:gosec // our own
-		for _, found := range heapInUse.FindAllStringSubmatch(string(out), -1) {
-			total += number(found[2])
-		}
-		return total, err
-	}
-	measured := map[string]float64{}
+// A footprint is how many bytes a server holds for an idle connection.
+type footprint struct {
+	server string
+	bytes  float64
+}
+
+// measureMemory returns what Caddy holds for idle connections: the heap and the
+// stacks in use, before and after there are many. The first connections only warm
+// it up.
+func measureMemory(ctx context.Context, servers []*server) (measured []footprint, err error) {
 	for _, s := range servers {
-		if s.admin == "" || strings.HasPrefix(s.address, "https:") {
+		if !strings.HasPrefix(s.name, alone) {
 			continue
 		}
-		before, err := inUse(s)
-		if err != nil {
-			return nil, err
-		}
-		host := strings.TrimPrefix(s.address, "http://")
-		var open []net.Conn
-		for range connections {
-			connection, err := net.Dial("tcp", host)
+		for _, counts := range []bool{false, true} {
+			before, err := s.memory(ctx)
 			if err != nil {
 				return nil, err
 			}
-			open = append(open, connection)
-			if _, err := fmt.Fprintf(connection, "GET /five HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", host, fiveCookies); err != nil {
+			open, err := s.connect()
+			if err != nil {
 				return nil, err
 			}
-			if _, err := connection.Read(make([]byte, 64<<10)); err != nil {
+			time.Sleep(time.Second)
+			after, err := s.memory(ctx)
+			if err != nil {
 				return nil, err
+			}
+			for _, connection := range open {
+				if err := connection.Close(); err != nil {
+					return nil, err
+				}
+			}
+			time.Sleep(time.Second)
+			if counts {
+				measured = append(measured, footprint{s.name, (after - before) / connections})
+				fmt.Printf("%-34s %8.0f bytes a connection\n", s.name, (after-before)/connections)
 			}
 		}
-		time.Sleep(time.Second)
-		after, err := inUse(s)
+	}
+	return measured, nil
+}
+
+// memory returns how many bytes of heap and stacks are in use.
+func (p *process) memory(ctx context.Context) (total float64, err error) {
+	var out []byte
+	for range 2 { // of what is pooled, one collection leaves a part
+		if out, err = exec.CommandContext(ctx, "curl", "-s", "http://"+p.admin+"/debug/pprof/heap?gc=1&debug=1").Output(); err != nil { //nolint:gosec // our own
+			return 0, err
+		}
+	}
+	for _, found := range memoryInUse.FindAllStringSubmatch(string(out), -1) {
+		total += number(found[2])
+	}
+	return total, nil
+}
+
+// connect opens connections, on each of which a request is answered.
+func (s *server) connect() (open []net.Conn, err error) {
+	host := strings.TrimPrefix(s.address, "http://")
+	for range connections {
+		connection, err := net.Dial("tcp", host)
 		if err != nil {
 			return nil, err
 		}
-		for _, connection := range open {
-			if err := connection.Close(); err != nil {
-				return nil, err
-			}
+		open = append(open, connection)
+		if _, err := fmt.Fprintf(connection, "GET /five HTTP/1.1\r\nHost: %s\r\nCookie: %s\r\n\r\n", host, fiveCookies); err != nil {
+			return nil, err
 		}
-		measured[s.name] = (after - before) / connections
-		fmt.Printf("%-34s %8.0f bytes a connection\n", s.name, measured[s.name])
+		if _, err := connection.Read(make([]byte, 64<<10)); err != nil {
+			return nil, err
+		}
 	}
-	return measured, nil
+	return open, nil
 }
 
 // machine tells what the figures were measured on.

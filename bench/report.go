@@ -9,7 +9,7 @@ import (
 )
 
 // write writes the results into the documentation.
-func write(results []result, inProcess []inProcess, memory map[string]float64, missing []string, rounds int) error {
+func write(results []result, inProcess []inProcess, footprints []footprint, missing []string, rounds int) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# What it costs\n\nMade by `go run ./bench` (see the head of [`bench/main.go`](../bench/main.go)) on %s: %s. %d rounds of one second each.\n", time.Now().Format(time.DateOnly), machine(), rounds)
 	text.WriteString("\nThe figure that counts is CPU time per request over the same of the plain server, within a round: median, and quartiles. Plain Caddy stands against itself in the same rounds: what lies within that is noise. The Caddys of one heading are sites of one process, but for those with 10,000 rows, which have a process of their own: its heap is larger, so that Go's collector runs less often there, for the plain site as well. How much of a ratio is the price of any handler, `header -X-Nothing` shows: it wraps the answer and does nothing.\n\n![](benchmark.svg)\n")
@@ -46,8 +46,8 @@ func write(results []result, inProcess []inProcess, memory map[string]float64, m
 		}
 	}
 	fmt.Fprintf(&text, "\n## Memory\n\nHeap and stacks in use for each of %d idle connections, each after one request:\n\n| server | bytes |\n|---|---|\n", connections)
-	for _, name := range []string{plain, plainAgain, module} {
-		fmt.Fprintf(&text, "| %s | %.0f |\n", name, memory[name])
+	for _, measured := range footprints {
+		fmt.Fprintf(&text, "| %s | %.0f |\n", measured.server, measured.bytes)
 	}
 	if err := os.WriteFile("docs/benchmark.md", []byte(text.String()), 0o644); err != nil { //nolint:gosec // for everybody to read
 		return err

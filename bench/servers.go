@@ -48,6 +48,7 @@ const (
 	manyRows   = "Caddy, 10,000 rows: cookie_charter"
 	headerDown = "Caddy: header_down"
 	idle       = "Caddy: header, removing nothing"
+	alone      = "Caddy alone: "
 )
 
 var (
@@ -162,6 +163,11 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		site{name: "Caddy, TLS: plain, once more"},
 		site{name: "Caddy, TLS: cookie_charter", directives: charter},
 	)
+
+	// Alone, to measure memory.
+	for _, alone := range []site{{name: alone + "plain"}, {name: alone + "plain, once more"}, {name: alone + "cookie_charter", directives: charter}} {
+		caddy("http", alone)
+	}
 
 	const upstream = "upstream portal { server %s; keepalive 16; }\n"
 	const proxied = "server { listen 127.0.0.1:PORT backlog=4096; location / { proxy_pass http://portal; proxy_http_version 1.1; proxy_set_header Connection \"\"; %s } }"
