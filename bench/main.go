@@ -143,7 +143,7 @@ func run(ctx context.Context, rounds int, only string) (err error) {
 	if only != "" {
 		return nil
 	}
-	inProcess, err := measureInProcess(ctx)
+	inProcess, err := measureInProcess(ctx, folder)
 	if err != nil {
 		return err
 	}
@@ -318,33 +318,54 @@ func median(sorted []float64) float64 {
 
 var benchmarkLine = regexp.MustCompile(`(?m)^Benchmark(\S+?)(?:-\d+)?\s+\d+\s+([\d.]+) ns/op\s+\d+ B/op\s+(\d+) allocs/op`)
 
-// An inProcess is a Go benchmark's median.
-type inProcess struct {
-	name          string
-	ns, allocated float64
+// inProcessRounds is how often all of Go's benchmarks run, one after the other.
+const inProcessRounds = 7
+
+// A benchmarked is what a Go benchmark says.
+type benchmarked struct {
+	name        string
+	ns          []float64 // by round
+	allocations float64
 }
 
 // measureInProcess runs the Go benchmarks.
-func measureInProcess(ctx context.Context) ([]inProcess, error) {
-	out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", ".", "-benchtime", "0.3s", "-count", "7", ".").Output()
-	if err != nil {
+func measureInProcess(ctx context.Context, folder string) (measured []*benchmarked, err error) {
+	binary := filepath.Join(folder, "benchmarks")
+	if out, err := exec.CommandContext(ctx, "go", "test", "-c", "-o", binary, ".").CombinedOutput(); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
-	times, allocations, order := map[string][]float64{}, map[string]float64{}, []string{}
-	for _, line := range benchmarkLine.FindAllStringSubmatch(string(out), -1) {
-		if times[line[1]] == nil {
-			order = append(order, line[1])
+	for range inProcessRounds {
+		out, err := exec.CommandContext(ctx, binary, "-test.run", "^$", "-test.bench", ".", "-test.benchtime", "0.3s").Output()
+		if err != nil {
+			return nil, fmt.Errorf("%w\n%s", err, out)
 		}
-		times[line[1]] = append(times[line[1]], number(line[2]))
-		allocations[line[1]] = number(line[3])
+		for _, line := range benchmarkLine.FindAllStringSubmatch(string(out), -1) {
+			i := slices.IndexFunc(measured, func(m *benchmarked) bool { return m.name == line[1] })
+			if i < 0 {
+				i = len(measured)
+				measured = append(measured, &benchmarked{name: line[1], allocations: number(line[3])})
+			}
+			measured[i].ns = append(measured[i].ns, number(line[2]))
+		}
 	}
-	measured := make([]inProcess, 0, len(order))
-	for _, name := range order {
-		slices.Sort(times[name])
-		measured = append(measured, inProcess{name, median(times[name]), allocations[name]})
-		fmt.Printf("%-46s %10.1f ns %4.0f allocations\n", name, median(times[name]), allocations[name])
+	for _, m := range measured {
+		if len(m.ns) != inProcessRounds {
+			return nil, fmt.Errorf("the benchmark %s has %d results", m.name, len(m.ns))
+		}
+		fmt.Printf("%-46s %10.1f ns %4.0f allocations\n", m.name, median(slices.Sorted(slices.Values(m.ns))), m.allocations)
 	}
 	return measured, nil
+}
+
+// more returns how many nanoseconds one benchmark takes more than another, within
+// a round, in the median.
+func (m *benchmarked) more(than *benchmarked) float64 {
+	differences := make([]float64, inProcessRounds)
+	for round := range differences {
+		differences[round] = m.ns[round] - than.ns[round]
+	}
+	slices.Sort(differences)
+	return median(differences)
 }
 
 // connections is how many are held open to measure memory.

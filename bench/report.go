@@ -4,12 +4,13 @@ import (
 	"fmt"
 	"html"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
 
 // write writes the results into the documentation.
-func write(results []result, inProcess []inProcess, footprints []footprint, missing []string, rounds int) error {
+func write(results []result, inProcess []*benchmarked, footprints []footprint, missing []string, rounds int) error {
 	var text strings.Builder
 	fmt.Fprintf(&text, "# What it costs\n\nMade by `go run ./bench` (see the head of [`bench/main.go`](../bench/main.go)) on %s: %s. %d rounds of one second each.\n", time.Now().Format(time.DateOnly), machine(), rounds)
 	text.WriteString("\nThe figure that counts is CPU time per request over the same of the plain server, within a round: median, and quartiles. Plain Caddy stands against itself in the same rounds: what lies within that is noise. The Caddys of one heading are sites of one process, but for those with 10,000 rows, which have a process of their own: its heap is larger, so that Go's collector runs less often there, for the plain site as well. How much of a ratio is the price of any handler, `header -X-Nothing` shows: it wraps the answer and does nothing.\n\n![](benchmark.svg)\n")
@@ -29,19 +30,20 @@ func write(results []result, inProcess []inProcess, footprints []footprint, miss
 		fmt.Fprintf(&text, "\nNot installed, so not measured: %s.\n", strings.Join(missing, ", "))
 	}
 
-	text.WriteString("\n## In process\n\nWhat end to end is under the noise, Go's benchmarks settle (`go test -run '^$' -bench .`): medians of seven.\n\n| benchmark | time | allocations |\n|---|---|---|\n")
-	times, allocations := map[string]float64{}, map[string]float64{}
+	fmt.Fprintf(&text, "\n## In process\n\nWhat end to end is under the noise, Go's benchmarks settle (`go test -run '^$' -bench .`): medians of %d rounds.\n\n| benchmark | time | allocations |\n|---|---|---|\n", inProcessRounds)
 	for _, measured := range inProcess {
-		times[measured.name], allocations[measured.name] = measured.ns, measured.allocated
-		fmt.Fprintf(&text, "| %s | %.0f ns | %.0f |\n", measured.name, measured.ns, measured.allocated)
+		fmt.Fprintf(&text, "| %s | %.0f ns | %.0f |\n", measured.name, median(slices.Sorted(slices.Values(measured.ns))), measured.allocations)
 	}
-	text.WriteString("\nWhat the whole handler adds to a request, over the CPU time that plain Caddy takes for it:\n\n| load | added | allocations | plain Caddy | share |\n|---|---|---|---|---|\n")
+	text.WriteString("\nWhat the whole handler adds to a request, within a round, over the CPU time that plain Caddy takes for it:\n\n| load | added | allocations | plain Caddy | share |\n|---|---|---|---|---|\n")
+	find := func(name string) int {
+		return slices.IndexFunc(inProcess, func(measured *benchmarked) bool { return measured.name == name })
+	}
 	for _, what := range scenarios {
 		for _, measured := range results {
-			without, with := "Handler/cookies="+what.benchmark+"/plain", "Handler/cookies="+what.benchmark+"/rows=5"
-			if what.benchmark != "" && measured.scenario == what.name && measured.server == plain {
-				added := times[with] - times[without]
-				fmt.Fprintf(&text, "| %s | %.0f ns | %.0f | %.1f µs | %.1f %% |\n", what.name, added, allocations[with]-allocations[without], measured.cpu, added/10/measured.cpu)
+			without, with := find("Handler/cookies="+what.benchmark+"/plain"), find("Handler/cookies="+what.benchmark+"/rows=5")
+			if without >= 0 && with >= 0 && measured.scenario == what.name && measured.server == plain {
+				added := inProcess[with].more(inProcess[without])
+				fmt.Fprintf(&text, "| %s | %.0f ns | %.0f | %.1f µs | %.1f %% |\n", what.name, added, inProcess[with].allocations-inProcess[without].allocations, measured.cpu, added/10/measured.cpu)
 			}
 		}
 	}
