@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -301,6 +302,37 @@ func TestPresetsGiveWay(t *testing.T) {
 				t.Errorf("%s is on the page twice", pattern)
 			}
 			seen[pattern] = true
+		}
+	}
+}
+
+// The tree finds what looking through all names would.
+func TestNameTree(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	name := func() string {
+		text := make([]byte, 1+random.IntN(5))
+		for i := range text {
+			text[i] = "ab_"[random.IntN(3)]
+		}
+		return string(text)
+	}
+	for range 200 {
+		var tree nameTree
+		literals, prefixes := map[string]*Cookie{}, map[string]*Cookie{}
+		for range random.IntN(20) {
+			literal, prefix := name(), name()
+			literals[literal], prefixes[prefix] = new(Cookie), new(Cookie)
+			tree.at(literal).literal, tree.at(prefix).prefix = literals[literal], prefixes[prefix]
+		}
+		for range 200 {
+			wanted := name()
+			want := literals[wanted]
+			for length := len(wanted); want == nil && length > 0; length-- {
+				want = prefixes[wanted[:length]]
+			}
+			if got := tree.find(wanted); got != want {
+				t.Fatalf("%s: got %p, want %p, of %v and %v", wanted, got, want, literals, prefixes)
+			}
 		}
 	}
 }

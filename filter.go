@@ -269,7 +269,7 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
-	if row != nil && !f.private && row.consentKey() != "" && !monitored {
+	if row != nil && row.consentKey() != "" && !monitored {
 		f.private = true // another visitor's answer could differ
 	}
 	if judged != allowed && ok {

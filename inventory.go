@@ -93,7 +93,7 @@ type seenCookie struct {
 	path        string
 }
 
-// seenAttributes are those of the latest Set-Cookie line that was looked at.
+// seenAttributes are those of the portal's latest Set-Cookie line.
 type seenAttributes struct {
 	Domain   string `json:"domain,omitempty"`
 	Path     string `json:"path,omitempty"`

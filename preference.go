@@ -193,8 +193,9 @@ type preference struct {
 	lines    cookieLines
 	opposed  bool // Global Privacy Control: what is unanswered is refused
 	decoded  bool
-	asked    timestamp // when something about time was first asked
-	readings []reading // of every copy of every cookie that holds answers, once decoded
+	asked    timestamp          // when something about time was first asked
+	readings []reading          // of every copy of every cookie that holds answers, once decoded
+	given    map[*Cookie]answer // what several readings say, so that each is asked once for a row
 }
 
 // now returns when the request was looked at, always the same: looking at a clock
@@ -219,6 +220,9 @@ func (p *preference) answerTo(row *Cookie) answer {
 // givenTo returns the answer that was given to a row. An explicit one in any
 // format counts; of several, the stricter.
 func (p *preference) givenTo(row *Cookie) answer {
+	if given, ok := p.given[row]; ok {
+		return given
+	}
 	given := answerNone
 	for i := range p.decode() {
 		read := &p.readings[i]
@@ -227,6 +231,12 @@ func (p *preference) givenTo(row *Cookie) answer {
 			continue
 		}
 		given = max(given, found)
+	}
+	if len(p.readings) > 1 {
+		if p.given == nil {
+			p.given = map[*Cookie]answer{}
+		}
+		p.given[row] = given
 	}
 	return given
 }
@@ -287,7 +297,7 @@ func (p *preference) decode() []reading {
 			if p.readings == nil {
 				p.readings = read // not copied: nearly always, it is the only one
 			} else {
-				p.readings = slices.Concat(p.readings, read)
+				p.readings = append(p.readings, read...)
 			}
 		}
 	}
@@ -408,7 +418,7 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 			readings = append(readings, read)
 		}
 	}
-	p.readings = readings
+	p.readings, p.given = readings, nil
 	return cookies
 }
 

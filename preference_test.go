@@ -360,6 +360,28 @@ func TestGivenAt(t *testing.T) {
 	}
 }
 
+// Many copies are read at a cost that is linear in them.
+func TestManyCopies(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	const copies = 20_000
+	visitor := preference{handler: handler, lines: cookieLines{strings.Repeat("cookies_preferences={};", copies)}}
+	if got := testing.AllocsPerRun(1, func() {
+		visitor.decoded, visitor.readings = false, nil
+		visitor.decode()
+	}); got > 100 {
+		t.Errorf("%v allocations for %d copies", got, copies)
+	}
+	if len(visitor.readings) != copies {
+		t.Errorf("%d readings", len(visitor.readings))
+	}
+	for i := range 1000 {
+		handler.charter.judge(fmt.Sprintf("_pk_id.%d", i), &visitor)
+	}
+	if len(visitor.given) != 1 {
+		t.Errorf("%d rows were remembered", len(visitor.given))
+	}
+}
+
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
