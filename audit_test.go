@@ -33,7 +33,7 @@ func findings(report *AuditReport) []string {
 
 // An audit finds every planted violation, and none besides.
 func TestAudit(t *testing.T) {
-	planted, enforced := strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))
+	planted, enforced := strconv.Itoa(freePort()), strconv.Itoa(freePort())
 	t.Setenv("PLANTED_PORT", planted)
 	t.Setenv("ENFORCED_PORT", enforced)
 	sites, err := os.ReadFile("testdata/audit.caddyfile")

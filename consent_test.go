@@ -172,7 +172,7 @@ func (listen) Handle(_ context.Context, event caddy.Event) error {
 
 // Who subscribes to the event learns of every stored choice.
 func TestChoiceEvent(t *testing.T) {
-	port := freePort(t)
+	port := freePort()
 	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
 			admin off
 			persist_config off

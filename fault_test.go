@@ -44,7 +44,7 @@ func TestUpstreamFaults(t *testing.T) {
 		return answer
 	})
 	proxy := "reverse_proxy " + upstream + " {\n transport http {\n  response_header_timeout 300ms\n }\n}"
-	ports := []string{strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))}
+	ports := []string{strconv.Itoa(freePort()), strconv.Itoa(freePort())}
 	load(t, fmt.Sprintf("http://:%s {\n bind 127.0.0.1\n %s\n}\nhttp://:%s {\n bind 127.0.0.1\n cookie_charter {\n  preset opendatasoft matomo\n }\n %s\n}\n", ports[0], proxy, ports[1], proxy))
 	fetch := func(port, path string) (status int, body int, failed bool, lines []string) {
 		client := &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
@@ -81,7 +81,7 @@ func TestHugeCookieHeader(t *testing.T) {
 	received := make(chan string, 1)
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { received <- r.Header.Get("Cookie") }))
 	defer upstream.Close()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(freePort())
 	address := "http://127.0.0.1:" + port
 	site := fmt.Sprintf("http://:%s {\n bind 127.0.0.1\n cookie_charter {\n  preset opendatasoft matomo\n }\n reverse_proxy %s\n}\n", port, upstream.URL)
 	if err := tryLoadWith(t, "servers {\n max_header_size 1MB\n}", site); err != nil {
@@ -112,7 +112,7 @@ func TestReloadWithFaultyCharter(t *testing.T) {
 		charters[i] = fmt.Sprintf("cookies:\n  - {name: version%d, purpose: one of two, category: necessary}\n", i) + strings.Repeat("# so that writing it takes a while\n", 20_000)
 	}
 	folder := writeFiles(t, map[string]string{"charter.yaml": charters[0]})
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(freePort())
 	site := func(comment int) string {
 		return fmt.Sprintf("http://:%s {\n bind 127.0.0.1\n cookie_charter {\n  charter %scharter.yaml\n }\n respond \"%d\"\n}\n", port, folder, comment)
 	}
@@ -181,7 +181,7 @@ func TestReloadWithFaultyCharter(t *testing.T) {
 // on; the operator is told.
 func TestFullDisk(t *testing.T) {
 	archive := t.TempDir()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(freePort())
 	options := "log choices {\n include http.handlers.cookie_charter.choices\n output file /dev/full {\n  roll_disabled\n }\n}"
 	if err := tryLoadWith(t, options, fmt.Sprintf("http://:%s {\n bind 127.0.0.1\n cookie_charter {\n  preset matomo\n  record_choices\n  page {\n   archive %s\n  }\n }\n respond ok\n}\n", port, archive)); err != nil {
 		t.Fatal(err)

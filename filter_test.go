@@ -26,6 +26,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -664,7 +665,7 @@ func TestWebSocketHTTP3(t *testing.T) {
 // serve runs Caddy in this process with one site, and returns its address.
 func serve(t *testing.T, encrypted bool, site string) string {
 	t.Helper()
-	port := strconv.Itoa(freePort(t))
+	port := strconv.Itoa(freePort())
 	// A site with a host in its address would answer other hosts with an empty
 	// 200 that looks like a perfect filter.
 	address, options := "http://:"+port, ""
@@ -679,22 +680,29 @@ func serve(t *testing.T, encrypted bool, site string) string {
 	return "127.0.0.1:" + port
 }
 
-// freePort returns a port of which, and of whose successor, nobody listens.
-func freePort(t *testing.T) int {
-	t.Helper()
+// portsGiven tells freePort where it was, and begins anywhere.
+var portsGiven atomic.Int64
+
+func init() { portsGiven.Store(time.Now().UnixMicro()) }
+
+// freePort returns a port of which, and of whose successor, nobody listens. It
+// is below those that systems choose themselves, and comes round again late.
+func freePort() int {
 	for {
-		first, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		port := first.Addr().(*net.TCPAddr).Port
-		second, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port+1)))
-		first.Close()
-		if err == nil {
-			second.Close()
+		port := 10_000 + int(portsGiven.Add(1)%10_000)*2
+		if isFree(port) && isFree(port+1) {
 			return port
 		}
 	}
+}
+
+func isFree(port int) bool {
+	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	if err != nil {
+		return false
+	}
+	listener.Close()
+	return true
 }
 
 // certificate returns the files of a certificate and key for localhost. With

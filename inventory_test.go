@@ -23,9 +23,9 @@ func TestInventory(t *testing.T) {
 	inventories.sites = map[string]*inventory{}
 	inventories.mutex.Unlock()
 	const secret = "S3cr3t"
-	admin := freePort(t)
+	admin := freePort()
 	reload := func() int {
-		port := freePort(t)
+		port := freePort()
 		config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
 				admin localhost:%d
 				persist_config off

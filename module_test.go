@@ -181,7 +181,7 @@ func TestMetricsAndLogs(t *testing.T) {
 		return fmt.Sprintf("http://:%d %s http://:%d %s", port, site, port+1, site)
 	}
 	for range 2 {
-		port := freePort(t) // a stopping server may still take connections from the old one
+		port := freePort() // a stopping server may still take connections from the old one
 		load(t, sites(port))
 		for i := range 2 {
 			for range 3 {
@@ -229,7 +229,7 @@ func TestMetricsAndLogs(t *testing.T) {
 
 // TestTwoSites shows that two charters do not mix.
 func TestTwoSites(t *testing.T) {
-	port := freePort(t)
+	port := freePort()
 	load(t, fmt.Sprintf(`
 		http://:%d {
 			bind 127.0.0.1
@@ -261,7 +261,7 @@ func TestExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	charter, portal, admin := freePort(t), freePort(t), freePort(t)
+	charter, portal, admin := freePort(), freePort(), freePort()
 	example := strings.NewReplacer("8080", fmt.Sprint(charter), "8081", fmt.Sprint(portal), "8082", fmt.Sprint(admin)).Replace(string(content))
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(example), map[string]any{"filename": "Caddyfile.example"})
 	if err != nil || len(warnings) > 0 {

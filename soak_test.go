@@ -64,7 +64,7 @@ func TestSoak(t *testing.T) {
 	sockets := webSocketUpstream(t)
 	// A reload of plain Caddy resets connections that come at that moment, so the
 	// site stands there twice, without the module and with it.
-	ports := [2]string{strconv.Itoa(freePort(t)), strconv.Itoa(freePort(t))}
+	ports := [2]string{strconv.Itoa(freePort()), strconv.Itoa(freePort())}
 	reload := func(generation int) {
 		sites := ""
 		for i, module := range []string{"", "cookie_charter {\n  preset opendatasoft matomo\n }"} {

@@ -74,6 +74,13 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		files[name] = content
 		return filepath.Join(folder, name)
 	}
+	// Ports are held until all are known, so that none is given twice.
+	var held []net.Listener
+	defer func() {
+		for _, listener := range held {
+			listener.Close()
+		}
+	}()
 	port := func() string {
 		if err != nil {
 			return ""
@@ -82,7 +89,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		if listener, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
 			return ""
 		}
-		defer listener.Close()
+		held = append(held, listener)
 		_, free, _ := net.SplitHostPort(listener.Addr().String())
 		return free
 	}

@@ -14,12 +14,19 @@ export const root = path.dirname(here);
 // Where the pictures in the documentation are written, if that is asked for.
 export const pictures = process.env.PICTURES ? path.join(root, "docs") : screenshots;
 
+// The port given last, from below those that systems choose themselves.
+let lastPort = 10_000 + Math.floor(Math.random() * 20_000);
+
+// freePort returns a port of which nobody listens, and none twice.
 export async function freePort() {
-  const server = net.createServer().listen(0, "127.0.0.1");
-  await new Promise((resolve) => server.once("listening", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return String(port);
+  for (;;) {
+    const port = ++lastPort;
+    const server = net.createServer();
+    const free = await new Promise((resolve) => server.once("listening", () => resolve(true)).once("error", () => resolve(false)).listen(port, "127.0.0.1"));
+    if (!free) continue;
+    await new Promise((resolve) => server.close(resolve));
+    return String(port);
+  }
 }
 
 export async function accepts(port, process) {
