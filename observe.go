@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -24,27 +25,34 @@ var directions = [...]string{"browser", "portal"}
 // What becomes of cookies, in the order of the counters.
 var effects = [...]string{"withheld", "kept"}
 
-// rowCounters are the counters of one row, by direction, verdict and effect.
-// Looking one up takes longer than judging a cookie, so each is looked up once,
-// and only when it counts something: a charter can have thousands of rows.
-type rowCounters [len(directions)][len(verdicts)][len(effects)]atomic.Pointer[prometheus.Counter]
+// rowCounters count what becomes of the cookies of one row.
+type rowCounters struct {
+	judged  [len(directions)][len(verdicts)][len(effects)]atomic.Uint64
+	amended atomic.Uint64
+}
 
 // metrics are what the handler counts.
 type metrics struct {
-	cookies    *prometheus.CounterVec
-	amended    *prometheus.CounterVec
+	undeclared rowCounters
 	unreadable map[string]prometheus.Counter // by format
 	expiries   prometheus.Counter
 	views      prometheus.Counter
 	choices    *prometheus.CounterVec
-
-	undeclared rowCounters
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 	m := &metrics{unreadable: map[string]prometheus.Counter{}}
+	rows, err := register(registry, &rowCollector{
+		judged:  prometheus.NewDesc(metricName("cookies_total"), "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}, nil),
+		amended: prometheus.NewDesc(metricName("amended_cookies_total"), "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}, nil),
+	})
+	if err != nil {
+		return nil, err
+	}
+	rows.add("none", &m.undeclared)
 	for _, row := range c.cookies {
 		row.counters = new(rowCounters)
+		rows.add(row.Name[0], row.counters)
 	}
 	var unreadable, expiries, views *prometheus.CounterVec
 	for _, counter := range []struct {
@@ -52,15 +60,13 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		name, help string
 		labels     []string
 	}{
-		{&m.cookies, "cookies_total", "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}},
-		{&m.amended, "amended_cookies_total", "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}},
 		{&unreadable, "unreadable_preferences_total", "Stored preferences that could not be read and so count as unanswered, by format.", []string{"format"}},
 		{&expiries, "expiries_total", "Set-Cookie lines that were added to remove refused cookies from browsers.", nil},
 		{&views, "page_views_total", "Charter pages that were shown.", nil},
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
 	} {
-		var err error
-		if *counter.vector, err = register(registry, counter.name, counter.help, counter.labels); err != nil {
+		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricName(counter.name), Help: counter.help}, counter.labels)
+		if *counter.vector, err = register(registry, vector); err != nil {
 			return nil, err
 		}
 	}
@@ -71,38 +77,90 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 	return m, nil
 }
 
-// register registers a counter, or finds the one that another site's handler
+func metricName(name string) string { return prometheus.BuildFQName("caddy", "cookie_charter", name) }
+
+// register registers a collector, or finds the one that another site's handler
 // has registered.
-func register(registry *prometheus.Registry, name, help string, labels []string) (*prometheus.CounterVec, error) {
-	vector := prometheus.NewCounterVec(prometheus.CounterOpts{Namespace: "caddy", Subsystem: "cookie_charter", Name: name, Help: help}, labels)
-	if err := registry.Register(vector); err != nil {
+func register[C prometheus.Collector](registry *prometheus.Registry, collector C) (C, error) {
+	if err := registry.Register(collector); err != nil {
 		registered, ok := errors.AsType[prometheus.AlreadyRegisteredError](err)
 		if !ok {
-			return nil, err
+			return collector, err
 		}
-		vector = registered.ExistingCollector.(*prometheus.CounterVec)
+		return registered.ExistingCollector.(C), nil
 	}
-	return vector, nil
+	return collector, nil
+}
+
+// A rowCollector tells Prometheus what the rows of all handlers count. Counting
+// happens for every cookie, so that the counters stand at the rows themselves.
+type rowCollector struct {
+	judged, amended *prometheus.Desc
+
+	mutex    sync.Mutex
+	counters []labelledCounters
+}
+
+type labelledCounters struct {
+	cookie string
+	*rowCounters
+}
+
+func (c *rowCollector) add(cookie string, counters *rowCounters) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.counters = append(c.counters, labelledCounters{cookie, counters})
+}
+
+// Describe implements prometheus.Collector.
+func (c *rowCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- c.judged
+	descriptions <- c.amended
+}
+
+// Collect implements prometheus.Collector. Rows of several handlers can have the
+// same name.
+func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
+	type series struct {
+		description *prometheus.Desc
+		labels      [4]string
+	}
+	counts := map[series]uint64{}
+	c.mutex.Lock()
+	for _, row := range c.counters {
+		for from := range row.judged {
+			for judged := range row.judged[from] {
+				for effect := range row.judged[from][judged] {
+					counts[series{c.judged, [...]string{directions[from], row.cookie, verdicts[judged], effects[effect]}}] += row.judged[from][judged][effect].Load()
+				}
+			}
+		}
+		counts[series{c.amended, [4]string{row.cookie}}] += row.amended.Load()
+	}
+	c.mutex.Unlock()
+	for counted, count := range counts {
+		if count == 0 {
+			continue
+		}
+		labels := counted.labels[:]
+		if counted.description == c.amended {
+			labels = labels[:1]
+		}
+		collected <- prometheus.MustNewConstMetric(counted.description, prometheus.CounterValue, float64(count), labels...)
+	}
 }
 
 // count counts a verdict.
 func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool) {
-	counters, label := &m.undeclared, "none"
+	counters := &m.undeclared
 	if row != nil {
-		counters, label = row.counters, row.Name[0]
+		counters = row.counters
 	}
 	effect := 0
 	if keeps {
 		effect = 1
 	}
-	place := &counters[from][judged][effect]
-	counter := place.Load()
-	if counter == nil {
-		resolved := m.cookies.WithLabelValues(directions[from], label, judged.String(), effects[effect])
-		counter = &resolved
-		place.Store(counter)
-	}
-	(*counter).Inc()
+	counters.judged[from][judged][effect].Add(1)
 }
 
 // maxTold is the length from which nothing is added to Cookie-Charter-Verdicts.
@@ -172,7 +230,7 @@ func (h *Handler) recordChoice(given map[string]answer, source, language string,
 // reportAmended counts and logs that a kept line leaves otherwise than it came,
 // or would have.
 func (h *Handler) reportAmended(name string, row *Cookie) {
-	h.metrics.amended.WithLabelValues(row.Name[0]).Inc()
+	row.counters.amended.Add(1)
 	if h.debugs {
 		h.logger.Debug("amended a cookie", zap.String("cookie", name), zap.Bool("monitored", h.monitors(row)))
 	}

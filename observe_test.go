@@ -96,12 +96,14 @@ func TestMonitor(t *testing.T) {
 // The dashboard and the README name the metrics that there are, with their labels.
 func TestDocumentedMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	m, err := newMetrics(registry, &charter{})
+	rows := []*Cookie{{Name: Names{"a"}}, {Name: Names{"a"}}} // as two handlers have them
+	m, err := newMetrics(registry, &charter{cookies: rows})
 	if err != nil {
 		t.Fatal(err)
 	}
 	m.count(fromPortal, nil, undeclared, false)
-	m.amended.WithLabelValues("a")
+	rows[0].counters.amended.Add(1)
+	rows[1].counters.amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")
 	families, err := registry.Gather()
 	if err != nil {
@@ -118,6 +120,9 @@ func TestDocumentedMetrics(t *testing.T) {
 	known := map[string]bool{}
 	for _, family := range families {
 		known[family.GetName()] = true
+		if count := family.GetMetric()[0].GetCounter().GetValue(); strings.Contains(family.GetName(), "amended") && count != 2 {
+			t.Errorf("%s: %v", family.GetName(), count)
+		}
 		_, row, ok := strings.Cut(string(readme), "| `"+strings.TrimPrefix(family.GetName(), "caddy_cookie_charter_")+"` |")
 		row, _, _ = strings.Cut(row, "\n")
 		for _, label := range family.GetMetric()[0].GetLabel() {
@@ -159,15 +164,21 @@ func TestDebugHeader(t *testing.T) {
 
 // What visitors and the page do is counted.
 func TestCounters(t *testing.T) {
-	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\nmetrics /metrics\nrespond / ok")
+	address := "http://" + serve(t, false, "handle /other {\n cookie_charter {\n  preset google_analytics\n }\n respond ok\n}\nhandle {\n cookie_charter {\n  preset opendatasoft matomo google_analytics\n }\n metrics /metrics\n respond / ok\n}")
 	do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": form["Content-Type"], "Cookie": {"_ga=1"}}, "answer.ga=refused&answer.matomo=granted")
 	do(t, http.MethodPost, address+pagePath, form, "all=granted&return=/")
 	get(t, address+pagePath, nil)
-	get(t, address, http.Header{"Cookie": {"_ga=1"}})
+	get(t, address, http.Header{"Cookie": {"_ga=1; unknown=1"}})
+	get(t, address+"/other", http.Header{"Cookie": {"_ga=1; unknown=1"}})
 	_, metrics := get(t, address+"/metrics", nil)
+	if strings.Contains(metrics, "cookies_total{") && regexp.MustCompile(`(?m)cookies_total\{.* 0$`).MatchString(metrics) {
+		t.Error("rows of which nothing was counted are told")
+	}
 	for _, want := range []string{
 		`choices_total{answer="refused",key="ga",source="page"} 1`, `choices_total{answer="granted",key="matomo",source="page"} 1`,
-		`choices_total{answer="granted",key="ga",source="notice"} 1`, "page_views_total 1", "expiries_total 3",
+		`choices_total{answer="granted",key="ga",source="notice"} 1`, "page_views_total 1", "expiries_total 4",
+		// Both handlers have a row of this name.
+		`cookies_total{cookie="_ga",effect="withheld",from="browser",verdict="refused"} 3`, `cookies_total{cookie="none",effect="withheld",from="browser",verdict="undeclared"} 2`,
 	} {
 		if !strings.Contains(metrics, "caddy_cookie_charter_"+want+"\n") {
 			t.Errorf("no %s", want)
