@@ -376,7 +376,7 @@ func (a *audit) judge(cookie heldCookie, number int) *AuditCookie {
 func (a *audit) measure(cookie *AuditCookie, life lifetime) {
 	cookie.Lifetime = session
 	switch {
-	case life.seconds > 10*int64(secondsPerUnit["year"]):
+	case life.seconds > 10*int64(secondsPer("year")):
 		cookie.Lifetime = "more than 10 years"
 	case life.persistent:
 		cookie.Lifetime = inWholeUnits(int(life.seconds)).String()

@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,18 +14,20 @@ import (
 // visitor. Caches between this module and the portal hold what the portal
 // said, and each answer of theirs is filtered anew.
 
-// targetedCacheControl are the fields by which some shared caches are told more
-// than by Cache-Control (RFC 9213, and vendors' own).
-var targetedCacheControl = []string{
-	"Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
-	"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-Litespeed-Cache-Control",
+// isTargeted tells whether a field tells some shared caches more than
+// Cache-Control does (RFC 9213, and vendors' own).
+func isTargeted(field string) bool {
+	switch field {
+	case "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
+		"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-Litespeed-Cache-Control":
+		return true
+	}
+	return false
 }
 
 // makePrivate marks an answer so that no shared cache keeps it.
 func makePrivate(header http.Header) {
-	for _, field := range targetedCacheControl {
-		delete(header, field)
-	}
+	maps.DeleteFunc(header, func(field string, _ []string) bool { return isTargeted(field) })
 	if !hasDirective(header, "private", "no-store") {
 		header["Cache-Control"] = []string{strings.Join(append(slices.Clone(header["Cache-Control"]), "private"), ", ")}
 	}
@@ -33,8 +36,8 @@ func makePrivate(header http.Header) {
 // isShared tells whether the portal means a shared cache to keep an answer:
 // then nothing that is one visitor's is added to it.
 func isShared(header http.Header) bool {
-	for _, field := range targetedCacheControl {
-		if len(header[field]) > 0 {
+	for field, lines := range header {
+		if isTargeted(field) && len(lines) > 0 {
 			return true
 		}
 	}

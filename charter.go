@@ -99,9 +99,10 @@ type Cookie struct {
 	// shortened or removed. Default: false.
 	Monitor bool `json:"monitor,omitempty"`
 
-	limit    duration     // the longest lifetime that is let through
-	counters *rowCounters // of the handler whose row it is
 	place    string       // where the row was written
+	limit    duration     // the longest lifetime that is let through
+	key      string       // of the answer that decides, "" for one that needs none
+	counters *rowCounters // of the handler whose row it is
 }
 
 // patterns returns what the filter matches.
@@ -351,7 +352,7 @@ func newCharter(sources ...source) (*charter, error) {
 		}
 	}
 	for _, cookie := range c.cookies {
-		cookie.limit = cookie.longest()
+		cookie.limit, cookie.key = cookie.longest(), cookie.consentKey()
 		for _, pattern := range cookie.patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 				c.names.at(prefix).prefix = cookie
@@ -463,7 +464,7 @@ func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
 
 // judgeRow returns the verdict of the cookies of a row, and the row.
 func (c *charter) judgeRow(cookie *Cookie, visitor *preference) (verdict, *Cookie) {
-	if cookie.Category == Necessary {
+	if cookie.key == "" {
 		return allowed, cookie
 	}
 	return cookie.verdict(visitor.answerTo(cookie)), cookie
@@ -472,7 +473,7 @@ func (c *charter) judgeRow(cookie *Cookie, visitor *preference) (verdict, *Cooki
 // verdict returns the verdict of the cookies of a row after an answer.
 func (c *Cookie) verdict(given answer) verdict {
 	switch {
-	case c.Category == Necessary, given == answerGranted, given == answerNone && c.Exempt:
+	case c.key == "", given == answerGranted, given == answerNone && c.Exempt:
 		return allowed
 	default:
 		return refused
@@ -500,7 +501,7 @@ func (c *charter) sign(language string) error {
 	for _, key := range c.consentKeys() {
 		var asked []string
 		for _, cookie := range c.cookies {
-			if cookie.consentKey() == key {
+			if cookie.key == key {
 				asked = append(asked, fmt.Sprintf("%q", []string{cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en")}))
 			}
 		}
@@ -521,7 +522,7 @@ func hash(data []byte, length int) string {
 func (c *charter) consentKeys() []string {
 	var keys []string
 	for _, cookie := range c.cookies {
-		if key := cookie.consentKey(); key != "" && !slices.Contains(keys, key) {
+		if key := cookie.key; key != "" && !slices.Contains(keys, key) {
 			keys = append(keys, key)
 		}
 	}

@@ -341,6 +341,10 @@ func TestVerdict(t *testing.T) {
 	handler := provision(t, "cookie_charter")
 	charter := charterOf(t, "name: asked", "name: own, consent: key", "name: exempt, exempt: true", "name: other, consent: key, exempt: true")
 	charter.names.at("needed").literal = &Cookie{Category: Necessary}
+	unasked := &preference{handler: handler}
+	if judged, _ := charter.judge("needed", unasked); judged != allowed || unasked.decoded {
+		t.Error("the preference is decoded for a necessary cookie")
+	}
 	for _, test := range []struct {
 		answers map[string]answer
 		want    string // of asked, own, exempt, other, needed, unknown: their initials

@@ -306,7 +306,7 @@ func runCheck(out io.Writer, paths []string, format, language string) (int, erro
 				if published, ok := handler.page.published(cookie); ok {
 					lifetime = published.String()
 				}
-				consent := cookie.consentKey()
+				consent := cookie.key
 				if cookie.Exempt {
 					consent += " (exempt)"
 				}

@@ -86,7 +86,7 @@ func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
 func (f *filter) allows(key string) bool {
 	found := false
 	for _, row := range f.handler.charter.cookies {
-		if row.consentKey() == key {
+		if row.key == key {
 			found = true
 			if judged, _ := f.handler.charter.judgeRow(row, &f.visitor); judged != allowed {
 				return false
@@ -121,7 +121,7 @@ func (f *filter) placeholder(name string) (any, bool) {
 	}
 	given, found := answerNone, false
 	for _, row := range f.handler.charter.cookies {
-		if row.consentKey() == key {
+		if row.key == key {
 			given, found = max(given, f.visitor.answerTo(row)), true
 		}
 	}

@@ -269,17 +269,14 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
-	if row != nil && row.consentKey() != "" && !monitored {
+	if row != nil && row.key != "" && !monitored {
 		f.private = true // another visitor's answer could differ
 	}
-	if judged != allowed && ok {
-		// A deletion is not a deposit.
-		if life, certain := read.lifetime(f.clock); certain && life.deletes() {
-			if f.handler.debugs {
-				f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
-			}
-			return line, true
+	if judged != allowed && ok && read.deletes(f.clock) { // a deletion is not a deposit
+		if f.handler.debugs {
+			f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
 		}
+		return line, true
 	}
 	keeps := judged == allowed || monitored
 	if !keeps || !f.sent { // what was kept is seen once more after it was sent

@@ -52,7 +52,7 @@ func TestFormats(t *testing.T) {
 		}
 		for key, want := range v.Want {
 			visitor := &preference{handler: handler, lines: cookieLines{fromLatin1(v.Cookie)}}
-			row := &Cookie{Category: Statistics, Consent: key, Exempt: exempt}
+			row := &Cookie{Category: Statistics, key: key, Exempt: exempt}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
 			}

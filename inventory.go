@@ -60,7 +60,7 @@ func (s *inventorySet) of(host string, now timestamp) *inventory {
 				}
 				delete(s.sites, oldest(madeUp))
 			}
-			site = &inventory{cookies: map[string]*seenCookie{}}
+			site = new(inventory)
 			s.sites[strings.Clone(host)] = site
 		}
 	}
@@ -78,9 +78,10 @@ func oldest(sites map[string]*inventory) string {
 // An inventory is what was seen of a site's cookies.
 type inventory struct {
 	last    atomic.Int64 // Unix time in milliseconds
-	mutex   sync.RWMutex
-	cookies map[string]*seenCookie
+	cookies sync.Map     // from names to *seenCookie
 	portal  atomic.Int64 // how many of them the portal sets
+	mutex   sync.Mutex   // while one is added
+	names   int          // how many there are
 }
 
 // A seenCookie is what was seen of one name; never a value.
@@ -105,9 +106,9 @@ type seenAttributes struct {
 
 // find returns what was seen of a name, nil if nothing was.
 func (i *inventory) find(name string) *seenCookie {
-	i.mutex.RLock()
-	defer i.mutex.RUnlock()
-	return i.cookies[name[:min(len(name), maxName)]]
+	seen, _ := i.cookies.Load(name)
+	cookie, _ := seen.(*seenCookie)
+	return cookie
 }
 
 // readBefore returns the attributes of the portal's latest line, nil if they are
@@ -153,28 +154,41 @@ func (i *inventory) add(name, path string, from direction, now int64) *seenCooki
 	name = name[:min(len(name), maxName)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
-	cookie := i.cookies[name]
+	cookie := i.find(name)
 	if from == fromPortal && (cookie == nil || cookie.counts[fromPortal].Load() == 0) {
 		if i.portal.Load() >= maxFromPortal {
 			return nil
 		}
 		i.portal.Add(1)
-	} else if cookie == nil && len(i.cookies)-int(i.portal.Load()) >= maxFromBrowser {
-		onlySent := maps.Clone(i.cookies)
+	} else if cookie == nil && i.names-int(i.portal.Load()) >= maxFromBrowser {
+		onlySent := maps.Collect(i.all())
 		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[fromPortal].Load() > 0 })
 		// Half of them at once, so that a flood of names costs little for each.
 		names := slices.SortedFunc(maps.Keys(onlySent), func(a, b string) int { return int(onlySent[a].last.Load() - onlySent[b].last.Load()) })
 		for _, name := range names[:(len(names)+1)/2] {
-			delete(i.cookies, name)
+			i.cookies.Delete(name)
+			i.names--
 		}
 	}
 	if cookie == nil {
 		cookie = &seenCookie{path: strings.Clone(path[:min(len(path), maxName)])}
 		cookie.first.Store(now)
-		i.cookies[strings.Clone(name)] = cookie // what it is a part of holds values
+		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
+		i.names++
 	}
 	cookie.counts[from].Add(1)
 	return cookie
+}
+
+// all yields every cookie that was seen, by name.
+func (i *inventory) all() func(yield func(name string, cookie *seenCookie) bool) {
+	return func(yield func(name string, cookie *seenCookie) bool) {
+		for name, cookie := range i.cookies.Range {
+			if !yield(name.(string), cookie.(*seenCookie)) {
+				return
+			}
+		}
+	}
 }
 
 // shown returns the attributes as the admin API tells them.
@@ -222,9 +236,8 @@ func (s *inventorySet) list() map[string][]InventoryEntry {
 	s.mutex.RUnlock()
 	listed := map[string][]InventoryEntry{}
 	for host, site := range sites {
-		site.mutex.RLock()
-		entries := make([]InventoryEntry, 0, len(site.cookies))
-		for name, cookie := range site.cookies {
+		entries := []InventoryEntry{}
+		for name, cookie := range site.all() {
 			declared := ""
 			if row := cookie.row.Load(); row != nil {
 				declared = row.Name[0]
@@ -236,7 +249,6 @@ func (s *inventorySet) list() map[string][]InventoryEntry {
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
 		}
-		site.mutex.RUnlock()
 		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
 		listed[host] = entries
 	}
@@ -401,7 +413,7 @@ var presetCharters = sync.OnceValues(func() (map[string]*charter, error) {
 // rounded up to days.
 func inWholeUnits(seconds int) duration {
 	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
-		if length := secondsPerUnit[unit]; seconds >= length && seconds%length == 0 && seconds/length < 9999 {
+		if length := secondsPer(unit); seconds >= length && seconds%length == 0 && seconds/length < 9999 {
 			return duration{seconds / length, unit}
 		}
 	}

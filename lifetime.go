@@ -41,9 +41,27 @@ var durationUnits = map[string]string{
 	"year": "year", "years": "year", "an": "year", "ans": "year", "année": "year", "années": "year",
 }
 
-// A month is a twelfth of a mean Gregorian year of 365.2425 days.
-var secondsPerUnit = map[string]int{
-	"second": 1, "minute": 60, "hour": 3600, "day": 86400, "week": 604800, "month": 2629746, "year": 31556952,
+// secondsPer returns how long a unit is, 0 for a session. A month is a twelfth of
+// a mean Gregorian year of 365.2425 days.
+func secondsPer(unit string) int {
+	switch unit { // a map would take longer than the rest of a verdict
+	case "second":
+		return 1
+	case "minute":
+		return 60
+	case "hour":
+		return 3600
+	case "day":
+		return 86400
+	case "week":
+		return 604800
+	case "month":
+		return 2629746
+	case "year":
+		return 31556952
+	default:
+		return 0
+	}
 }
 
 func parseDuration(text string) (duration, error) {
@@ -62,7 +80,7 @@ func parseDuration(text string) (duration, error) {
 
 // seconds returns the lifetime in seconds, 0 for a session.
 func (d duration) seconds() int {
-	return d.count * secondsPerUnit[d.unit]
+	return d.count * secondsPer(d.unit)
 }
 
 // String returns the duration as it can be declared.
@@ -161,6 +179,15 @@ func (a *attributes) lifetime(clock func() (time.Time, bool)) (life lifetime, ce
 		now, ok := clock()
 		return lifetime{int64(math.Ceil(a.expires.Sub(now).Seconds())), true}, ok && !a.badExpires
 	}
+}
+
+// deletes tells whether every browser removes the cookie at once.
+func (a *attributes) deletes(clock func() (time.Time, bool)) bool {
+	if !a.maxAge.persistent && a.expires.After(time.Now()) {
+		return false // no need to read the answer's Date: the earlier of the two counts
+	}
+	life, certain := a.lifetime(clock)
+	return certain && life.deletes()
 }
 
 // amend returns a kept line as it may leave: a cookie that would outlive its

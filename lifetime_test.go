@@ -262,6 +262,8 @@ func TestDeletionsPass(t *testing.T) {
 		"_pk_id.1.1=x; " + past,
 		"unknown=; " + past + "; Path=/; Domain=example.org",
 		"unknown=gone; Max-Age=-1",
+		"unknown=x; Expires=Fri, 01 Jan 2100 00:00:00 GMT; Max-Age=0",
+		"unknown=x; Expires=" + time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat),
 	}
 	deposits := []string{
 		"_pk_id.1.1=x",

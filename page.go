@@ -721,7 +721,7 @@ func (p *page) questions(text *texts, visitor *preference) []PageQuestion {
 		question := PageQuestion{Key: key}
 		stored := answerNone
 		for _, cookie := range p.charter.cookies {
-			if cookie.consentKey() != key {
+			if cookie.key != key {
 				continue
 			}
 			question.Names = append(question.Names, cookie.Name...)

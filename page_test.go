@@ -58,7 +58,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the kind %s", name, category)
 			}
 		}
-		for unit := range secondsPerUnit {
+		for _, unit := range durationUnits {
 			for count := range 200 {
 				form := pluralForms[plural.Cardinal.MatchPlural(loaded.tag, count, 0, 0, 0, 0)]
 				if words := loaded.Durations[unit][form]; words == "" || !strings.Contains(words, "%d") && (name != "ar" || count > 2) {

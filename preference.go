@@ -244,7 +244,7 @@ func (p *preference) givenTo(row *Cookie) answer {
 // find returns what is answered to a row: by its consent key, else by its
 // category, else as to all keys that the reading does not name.
 func (r *reading) find(row *Cookie) answer {
-	if given := r.findKey(row.consentKey()); given != answerNone {
+	if given := r.findKey(row.key); given != answerNone {
 		return given
 	}
 	if !storedFormats[r.format.Format].asksEachKey {

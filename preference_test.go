@@ -87,7 +87,7 @@ func TestPreferenceCopies(t *testing.T) {
 		{[]string{`xp={"k":true}; =p={"k":true}; p; p x={"k":true}`}, answerNone},
 	} {
 		visitor := &preference{handler: handler, lines: test.lines}
-		if got := visitor.answerTo(&Cookie{Category: Statistics, Consent: "k"}); got != test.want {
+		if got := visitor.answerTo(&Cookie{Category: Statistics, key: "k"}); got != test.want {
 			t.Errorf("%q: got %q, want %q", test.lines, got, test.want)
 		}
 	}
