@@ -25,9 +25,14 @@ func isTargeted(field string) bool {
 	return false
 }
 
-// makePrivate marks an answer so that no shared cache keeps it.
-func makePrivate(header http.Header) {
+// dropTargeted drops those fields from the header of an answer.
+func dropTargeted(header http.Header) {
 	maps.DeleteFunc(header, func(field string, _ []string) bool { return isTargeted(field) })
+}
+
+// makePrivate marks an answer without targeted fields so that no shared cache
+// keeps it.
+func makePrivate(header http.Header) {
 	if !hasDirective(header, "private", "no-store") {
 		header["Cache-Control"] = []string{strings.Join(append(slices.Clone(header["Cache-Control"]), "private"), ", ")}
 	}

@@ -238,13 +238,19 @@ func (f *filter) finish() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.private = false
+	hasTargeted := false
 	for key := range header {
 		switch {
 		case isSetCookie(key):
 			editHeader(header, key, f.judgeLine)
-		case strings.EqualFold(key, "Trailer"):
+		case isTargeted(key):
+			hasTargeted = true
+		case len(key) == len("Trailer") && strings.EqualFold(key, "Trailer"):
 			f.hasTrailers = true
 		}
+	}
+	if f.private && hasTargeted {
+		dropTargeted(header)
 	}
 	if f.private {
 		makePrivate(header)
@@ -347,7 +353,7 @@ func (f *filter) addExpiries(lines []string) {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		makePrivate(header)
+		makePrivate(header) // there are no targeted fields
 	}
 }
 

@@ -476,6 +476,7 @@ func (p *page) serve(f *filter) error {
 	method, header := f.request.Method, f.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "private, no-store")
+	dropTargeted(header)
 	name := strings.Trim(strings.TrimPrefix(f.request.URL.Path, p.path), "/")
 	canAnswer := name == "" && p.canAnswer && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
