@@ -353,7 +353,7 @@ func (f *filter) addExpiries(lines []string) {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		makePrivate(header) // there are no targeted fields
+		makePrivate(header) // targeted fields were looked for, or dropped by the page
 	}
 }
 
