@@ -26,6 +26,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // An AuditReport is what `caddy cookie-charter audit` has seen, as its format
@@ -346,7 +348,7 @@ func parseSite(address string) (*url.URL, error) {
 	}
 	host, err := idna.Lookup.ToASCII(site.Hostname())
 	if err != nil {
-		host = strings.ToLower(site.Hostname()) // an address, or a name with "_"
+		host = ascii.ToLower(site.Hostname()) // an address, or a name with "_"
 	}
 	if port := site.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[site.Scheme] {
 		host = net.JoinHostPort(host, port)

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // Where Chromium is looked for.
@@ -537,7 +539,7 @@ func (c *chromium) observed() []observation {
 		}
 		header := map[string]string{}
 		for name, value := range extra.Headers {
-			header[strings.ToLower(name)] = bytesOf(value)
+			header[ascii.ToLower(name)] = bytesOf(value)
 		}
 		clock := func() (time.Time, bool) { return clockOf(header["date"]) }
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"mime"
 	"net"
 	"net/http"
 	"net/netip"
@@ -19,6 +18,8 @@ import (
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 const (
@@ -101,7 +102,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 		if node.Type != html.ElementNode {
 			continue
 		}
-		rel := strings.ToLower(attributeOf(node, "rel"))
+		rel := ascii.ToLower(attributeOf(node, "rel"))
 		switch {
 		case node.DataAtom == atom.Base && base == at:
 			if given, err := at.Parse(attributeOf(node, "href")); err == nil {
@@ -109,7 +110,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 			}
 		case node.DataAtom == atom.A || node.DataAtom == atom.Area:
 			links = append(links, resolve(base, attributeOf(node, "href")))
-		case node.DataAtom == atom.Meta && strings.EqualFold(attributeOf(node, "http-equiv"), "refresh"):
+		case node.DataAtom == atom.Meta && ascii.EqualFold(attributeOf(node, "http-equiv"), "refresh"):
 			_, address, _ := strings.Cut(attributeOf(node, "content"), "=")
 			links = append(links, resolve(base, strings.Trim(address, ` '"`)))
 		case node.DataAtom == atom.Link && (strings.Contains(rel, "stylesheet") || strings.Contains(rel, "icon") || strings.Contains(rel, "preload")):
@@ -234,7 +235,7 @@ func (b *httpBrowser) receive(response *http.Response) (*html.Node, error) {
 		b.store(line, response.Request.URL, clock)
 	}
 	body := io.LimitReader(response.Body, maxImport)
-	if mediaType, _, err := mime.ParseMediaType(response.Header.Get("Content-Type")); err == nil && (mediaType == "text/html" || mediaType == "application/xhtml+xml") {
+	if mediaType, _ := ascii.MediaType(response.Header.Get("Content-Type")); mediaType == "text/html" || mediaType == "application/xhtml+xml" {
 		return html.ParseWithOptions(body, html.ParseOptionEnableScripting(false)) // so that <noscript> counts
 	}
 	_, err := io.Copy(io.Discard, body)
@@ -247,8 +248,8 @@ func (b *httpBrowser) store(line string, at *url.URL, clock func() (time.Time, b
 	if cookie == nil || hasControls(line) || len(cookie.name)+len(cookie.value) > maxNameAndValue {
 		return
 	}
-	isHost := hasPrefixFold(cookie.name, "__Host-")
-	isSecure := isHost || hasPrefixFold(cookie.name, "__Secure-") || hasPrefixFold(cookie.name, "__Http-")
+	isHost := ascii.HasPrefixFold(cookie.name, "__Host-")
+	isSecure := isHost || ascii.HasPrefixFold(cookie.name, "__Secure-") || ascii.HasPrefixFold(cookie.name, "__Http-")
 	switch {
 	case (cookie.secure || isSecure) && !isTrustworthy(at):
 	case isSecure && !cookie.secure:
@@ -270,7 +271,7 @@ func (b *httpBrowser) send(at *url.URL) string {
 	var sent []*jarCookie
 	for _, cookie := range b.jar {
 		domain, withSubdomains := strings.CutPrefix(cookie.domain, ".")
-		host := strings.ToLower(at.Hostname())
+		host := ascii.ToLower(at.Hostname())
 		isHere := host == domain || withSubdomains && strings.HasSuffix(host, "."+domain)
 		if isHere && isWithinPath(cmp.Or(at.EscapedPath(), "/"), cookie.path) && (!cookie.secure || isTrustworthy(at)) && !cookie.isOver() {
 			sent = append(sent, cookie)
@@ -300,11 +301,11 @@ func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *j
 	if name == "" && value == "" {
 		return nil
 	}
-	host := strings.ToLower(at.Hostname())
+	host := ascii.ToLower(at.Hostname())
 	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: defaultPath(at)}, value: value}
 	read := readAttributes(written)
 	cookie.secure = read.secure
-	if domain := strings.ToLower(strings.TrimPrefix(read.domain, ".")); domain != "" {
+	if domain := ascii.ToLower(strings.TrimPrefix(read.domain, ".")); domain != "" {
 		cookie.domain = "." + domain
 	}
 	if strings.HasPrefix(read.path, "/") {

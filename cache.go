@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // The rule for caches: an answer to which a cookie was added, or of which a
@@ -58,7 +60,7 @@ func isShared(header http.Header) bool {
 func hasDirective(header http.Header, directives ...string) bool {
 	for _, line := range header["Cache-Control"] {
 		for directive := range strings.SplitSeq(line, ",") {
-			directive = strings.ToLower(strings.TrimSpace(directive))
+			directive = ascii.ToLower(strings.Trim(directive, " \t"))
 			name, _, _ := strings.Cut(directive, "=")
 			// `private="field"` restricts that field only.
 			if slices.Contains(directives, directive) || name != "private" && slices.Contains(directives, name) {

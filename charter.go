@@ -15,6 +15,8 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // Category is one of the four kinds of cookies that a charter page defines.
@@ -172,7 +174,7 @@ func (c *Cookie) validate() (field string, err error) {
 		}
 	}
 	for _, pattern := range c.patterns() {
-		if hasPrefixFold(pattern, "__Host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
+		if ascii.HasPrefixFold(pattern, "__Host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
 			return "domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern)
 		}
 	}

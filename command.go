@@ -26,6 +26,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 func init() {
@@ -202,8 +204,8 @@ func loadHandlers(path string) ([]siteHandler, error) {
 	if err != nil {
 		return nil, err
 	}
-	extension := strings.ToLower(filepath.Ext(path))
-	isCaddyfile := extension == ".caddyfile" || strings.HasPrefix(strings.ToLower(filepath.Base(path)), "caddyfile")
+	extension := ascii.ToLower(filepath.Ext(path))
+	isCaddyfile := extension == ".caddyfile" || strings.HasPrefix(ascii.ToLower(filepath.Base(path)), "caddyfile")
 	var config struct {
 		Apps json.RawMessage `json:"apps"`
 	}

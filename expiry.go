@@ -12,6 +12,8 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 const (
@@ -143,7 +145,7 @@ func hostOf(r *http.Request) string {
 			host = withoutPort
 		}
 	}
-	return strings.ToLower(strings.TrimSuffix(host, "."))
+	return ascii.ToLower(strings.TrimSuffix(host, "."))
 }
 
 // isHost tells whether a host can stand in a Domain attribute.
@@ -216,8 +218,8 @@ func (s expirySite) guess(cookie refusedCookie, number int) string {
 // expiry returns the line that removes a cookie from one place, or "" if no
 // such cookie can be there.
 func (s expirySite) expiry(name, domain, path string, partitioned bool) string {
-	isHost := hasPrefixFold(name, "__Host-")
-	isSecure := isHost || hasPrefixFold(name, "__Secure-") || hasPrefixFold(name, "__Http-")
+	isHost := ascii.HasPrefixFold(name, "__Host-")
+	isSecure := isHost || ascii.HasPrefixFold(name, "__Secure-") || ascii.HasPrefixFold(name, "__Http-")
 	if isHost && (domain != "" || path != "/") || (isSecure || partitioned) && !s.secure {
 		return ""
 	}
@@ -228,15 +230,11 @@ func (s expirySite) expiry(name, domain, path string, partitioned bool) string {
 	if s.secure {
 		line += "; Secure; SameSite=None" // without it, nothing is removed within another site's frame
 	}
-	if hasPrefixFold(name, "__Http-") || hasPrefixFold(name, "__Host-Http-") {
+	if ascii.HasPrefixFold(name, "__Http-") || ascii.HasPrefixFold(name, "__Host-Http-") {
 		line += "; HttpOnly"
 	}
 	if partitioned {
 		line += "; Partitioned"
 	}
 	return line
-}
-
-func hasPrefixFold(text, prefix string) bool {
-	return len(text) >= len(prefix) && strings.EqualFold(text[:len(prefix)], prefix)
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"mime"
 	"net/http"
 	"slices"
 	"strconv"
@@ -12,6 +11,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // An exportFormat is one other than HTML in which the page has the charter.
@@ -43,8 +44,8 @@ func requestedFormat(r *http.Request) string {
 // it does not name it (RFC 9110, section 12.5.1).
 func quality(accept, mediaType string) float64 {
 	for element := range strings.SplitSeq(accept, ",") {
-		named, parameters, err := mime.ParseMediaType(element)
-		if err != nil || named != mediaType {
+		named, parameters := ascii.MediaType(element)
+		if named != mediaType {
 			continue
 		}
 		weight, err := strconv.ParseFloat(parameters["q"], 64)

@@ -10,6 +10,8 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // maxNameAndValue is how long the name and the value of a cookie may be
@@ -106,7 +108,7 @@ func hasControls(line string) bool {
 // any case.
 func isSetCookie(key string) bool {
 	key = strings.TrimPrefix(key, http.TrailerPrefix)
-	return len(key) == len("Set-Cookie") && strings.EqualFold(key, "Set-Cookie")
+	return ascii.EqualFold(key, "Set-Cookie")
 }
 
 // A filter applies the charter to one request and its answer. On the answer it
@@ -245,7 +247,7 @@ func (f *filter) withhold() {
 			editHeader(header, key, f.judgeLine)
 		case isTargeted(key):
 			hasTargeted = true
-		case len(key) == len("Trailer") && strings.EqualFold(key, "Trailer"):
+		case ascii.EqualFold(key, "Trailer"):
 			f.hasTrailers = true
 		}
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io"
-	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // maxForm is the longest form post that is read, in bytes; the longest that the
@@ -85,7 +86,7 @@ func isLocal(reference string) bool {
 
 // readForm returns the answers in a form post, and where to go back to.
 func (p *page) readForm(w http.ResponseWriter, r *http.Request) (given map[string]answer, back string, err error) {
-	if mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || mediaType != "application/x-www-form-urlencoded" {
+	if mediaType, _ := ascii.MediaType(r.Header.Get("Content-Type")); mediaType != "application/x-www-form-urlencoded" {
 		return nil, "", errors.New("not a form")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))

@@ -17,6 +17,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 const (
@@ -105,7 +107,7 @@ func isURL(source string) bool {
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.
 func findTables(content []byte) []importedTable {
-	if bytes.Contains(bytes.ToLower(content), []byte("<table")) {
+	if strings.Contains(ascii.ToLower(string(content)), "<table") {
 		return findHTMLTables(content)
 	}
 	var tables []importedTable

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // maxAttribute is the longest attribute value that browsers look at, in bytes
@@ -143,20 +145,20 @@ func readAttributes(written string) *attributes {
 		name, value, _ := cutByte(attribute, '=')
 		name, value = trim(name), trim(value)
 		switch {
-		case strings.EqualFold(name, "Domain"):
+		case ascii.EqualFold(name, "Domain"):
 			a.domain = value
-		case strings.EqualFold(name, "Path"):
+		case ascii.EqualFold(name, "Path"):
 			a.path = value
-		case strings.EqualFold(name, "Secure"):
+		case ascii.EqualFold(name, "Secure"):
 			a.secure = true
-		case strings.EqualFold(name, "HttpOnly"):
+		case ascii.EqualFold(name, "HttpOnly"):
 			a.httpOnly = true
-		case strings.EqualFold(name, "SameSite"):
+		case ascii.EqualFold(name, "SameSite"):
 			a.sameSite, a.hasSameSite = value, true
-		case strings.EqualFold(name, "Max-Age"):
+		case ascii.EqualFold(name, "Max-Age"):
 			seconds, ok := parseMaxAge(value)
 			a.maxAge, a.badMaxAge = lifetime{seconds, true}, a.badMaxAge || !ok
-		case strings.EqualFold(name, "Expires"):
+		case ascii.EqualFold(name, "Expires"):
 			date, plain := parseCookieDate(value)
 			a.expires, a.hasExpires, a.badExpires = date, true, a.badExpires || !plain
 		}
@@ -227,7 +229,7 @@ func shorten(line string, read *attributes, limit duration, clock func() (time.T
 		var attribute string
 		attribute, rest, more = strings.Cut(rest, ";")
 		name, _, _ := strings.Cut(attribute, "=")
-		if name = trim(name); !strings.EqualFold(name, "Max-Age") && !strings.EqualFold(name, "Expires") {
+		if name = trim(name); !ascii.EqualFold(name, "Max-Age") && !ascii.EqualFold(name, "Expires") {
 			pair += ";" + attribute
 		}
 	}

@@ -21,6 +21,8 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 func init() {
@@ -635,7 +637,7 @@ func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {
 		field, language, values := d.Val(), "", d.RemainingArgs()
 		if len(values) == 2 && slices.Contains(cookieTexts, field) {
 			language, values = values[0], values[1:]
-			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, strings.ToLower(base)) {
+			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, ascii.ToLower(base)) {
 				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(pageLanguages, ", "))
 			}
 		}

@@ -26,6 +26,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 //go:embed page
@@ -422,7 +424,7 @@ func (p *page) override(text string) error {
 		}
 	}
 	isPage := own.Tree != nil && !parse.IsEmptyTree(own.Tree.Root)
-	if isPage && len(parts) > 0 && !strings.Contains(strings.ToLower(text), "<!doctype") {
+	if isPage && len(parts) > 0 && !strings.Contains(ascii.ToLower(text), "<!doctype") {
 		return fmt.Errorf("the template defines %s, and has text outside of it, which would be the whole page; remove that text, or write a page that begins with <!DOCTYPE html>", strings.Join(parts, ", "))
 	}
 	p.template, err = p.template.Parse(text)
@@ -798,7 +800,7 @@ func (p *page) title(text *texts) PageText {
 func scheme(r *http.Request) string {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	if r.TLS != nil || trusted && strings.EqualFold(strings.TrimSpace(forwarded), "https") {
+	if r.TLS != nil || trusted && ascii.EqualFold(trim(forwarded), "https") {
 		return "https"
 	}
 	return "http"

@@ -18,6 +18,8 @@ import (
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // cookieFields are the fields of a row, as a charter file and a Caddyfile
@@ -175,7 +177,7 @@ func parseCharter(data []byte, name string) (source, error) {
 	var parsed source
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
 	parse := parseYAML
-	if strings.EqualFold(filepath.Ext(name), ".json") {
+	if ascii.EqualFold(filepath.Ext(name), ".json") {
 		parse = parseJSON
 	}
 	root, line, err := parse(data)
