@@ -1,8 +1,8 @@
 package cookiecharter
 
 import (
-	"maps"
 	"net/http"
+	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -13,13 +13,16 @@ import (
 // The rule for caches: an answer to which a cookie was added, or of which a
 // cookie was judged, by the visitor's preference is marked private (RFC 9111,
 // section 5.2.2.7), so that no shared cache in front replays it to another
-// visitor. Caches between this module and the portal hold what the portal
-// said, and each answer of theirs is filtered anew.
+// visitor. One that is itself another after another preference, as other
+// directives asked for that, is to be asked for again by browsers, too (section
+// 5.2.2.4): what was granted must not come from their cache after a withdrawal.
+// Caches between this module and the portal hold what the portal said, and each
+// answer of theirs is filtered anew.
 
 // isTargeted tells whether a field tells some shared caches more than
 // Cache-Control does (RFC 9213, and vendors' own).
 func isTargeted(field string) bool {
-	switch field {
+	switch textproto.CanonicalMIMEHeaderKey(field) {
 	case "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
 		"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-Litespeed-Cache-Control":
 		return true
@@ -27,16 +30,35 @@ func isTargeted(field string) bool {
 	return false
 }
 
-// dropTargeted drops those fields from the header of an answer.
-func dropTargeted(header http.Header) {
-	maps.DeleteFunc(header, func(field string, _ []string) bool { return isTargeted(field) })
+// makePrivate marks an answer so that no shared cache keeps it.
+func makePrivate(header http.Header) {
+	dropTargeted(header)
+	if !hasDirective(header, "private", "no-store") {
+		// First, as a quote in what follows may not end.
+		header["Cache-Control"] = []string{strings.Join(append([]string{"private"}, header["Cache-Control"]...), ", ")}
+	}
 }
 
-// makePrivate marks an answer without targeted fields so that no shared cache
-// keeps it.
-func makePrivate(header http.Header) {
-	if !hasDirective(header, "private", "no-store") {
-		header["Cache-Control"] = []string{strings.Join(append(slices.Clone(header["Cache-Control"]), "private"), ", ")}
+// makeRevalidated marks an answer so that no shared cache keeps it, and that
+// browsers ask before they use it again.
+func makeRevalidated(header http.Header) {
+	dropTargeted(header)
+	if !hasDirective(header, "no-store") {
+		header["Cache-Control"] = []string{"private, no-cache"}
+	}
+}
+
+// dropTargeted drops the fields for single caches from a header, and leaves one
+// Cache-Control, however its name was written.
+func dropTargeted(header http.Header) {
+	for field, lines := range header {
+		switch {
+		case isTargeted(field):
+			delete(header, field)
+		case field != "Cache-Control" && ascii.EqualFold(field, "Cache-Control"):
+			header["Cache-Control"] = slices.Concat(header["Cache-Control"], lines)
+			delete(header, field)
+		}
 	}
 }
 
@@ -52,21 +74,38 @@ func isShared(header http.Header) bool {
 		return false
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
-	return hasDirective(header, "public", "max-age", "s-maxage") || err == nil && expires.After(time.Now())
+	return hasDirective(header, "public", "max-age=", "s-maxage=") || err == nil && expires.After(time.Now())
 }
 
-// hasDirective tells whether Cache-Control has one of some directives, given in
-// lower case, with or without an argument.
-func hasDirective(header http.Header, directives ...string) bool {
-	for _, line := range header["Cache-Control"] {
-		for directive := range strings.SplitSeq(line, ",") {
-			directive = ascii.ToLower(strings.Trim(directive, " \t"))
-			name, _, _ := strings.Cut(directive, "=")
-			// `private="field"` restricts that field only.
-			if slices.Contains(directives, directive) || name != "private" && slices.Contains(directives, name) {
+// hasDirective tells whether Cache-Control has one of some directives, as they are
+// given, or with any argument if they end in "=". What names fields
+// (`private="field"`) restricts these only, and is another directive.
+func hasDirective(header http.Header, wanted ...string) bool {
+	for says := strings.Join(header["Cache-Control"], ", "); says != ""; {
+		var directive string
+		directive, says = cutDirective(says)
+		for _, one := range wanted {
+			if ascii.EqualFold(directive, one) || one[len(one)-1] == '=' && ascii.HasPrefixFold(directive, one) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// cutDirective cuts the first of a list of directives off, at a comma that is not
+// within quotes (RFC 9110, section 5.6.4).
+func cutDirective(says string) (directive, rest string) {
+	quoted := false
+	for i := 0; i < len(says); i++ {
+		switch char := says[i]; {
+		case char == '"':
+			quoted = !quoted
+		case quoted && char == '\\':
+			i++
+		case !quoted && char == ',':
+			return trim(says[:i]), says[i+1:]
+		}
+	}
+	return trim(says), ""
 }

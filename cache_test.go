@@ -22,6 +22,10 @@ func TestIsShared(t *testing.T) {
 		{http.Header{"Cache-Control": {"max-age=60", "Private"}}, false},
 		{http.Header{"Cache-Control": {"max-age=60, no-store"}}, false},
 		{http.Header{"Cache-Control": {`max-age=60, private="x"`}}, true},
+		{http.Header{"Cache-Control": {`max-age=60, no-cache="a, private, b"`}}, true},
+		{http.Header{"Cache-Control": {`max-age=60, x="\", private, "`, "public"}}, true},
+		{http.Header{"Cache-Control": {"max-age=60, prİvate"}}, true},
+		{http.Header{"Cache-Control": {"max-age=60,\tPRIVATE\t"}}, false},
 		{http.Header{"Cache-Control": {"no-cache"}, "Expires": {future}}, false},
 		{http.Header{"Cache-Control": {"max-age=0"}}, false},
 		{http.Header{"Expires": {future}}, true},
@@ -44,14 +48,22 @@ func TestMakePrivate(t *testing.T) {
 		want   []string
 	}{
 		{http.Header{}, []string{"private"}},
-		{http.Header{"Cache-Control": shared}, []string{"max-age=60, private"}},
-		{http.Header{"Cache-Control": {"public", "max-age=60"}}, []string{"public, max-age=60, private"}},
+		{http.Header{"Cache-Control": shared}, []string{"private, max-age=60"}},
+		{http.Header{"Cache-Control": {"public", "max-age=60"}}, []string{"private, public, max-age=60"}},
 		{http.Header{"Cache-Control": {"no-store"}}, []string{"no-store"}},
 		{http.Header{"Cache-Control": {"private, max-age=60"}}, []string{"private, max-age=60"}},
+		{http.Header{"Cache-Control": {"max-age=60", "Private"}}, []string{"max-age=60", "Private"}},
+		{http.Header{"Cache-Control": {"prİvate"}}, []string{"private, prİvate"}},
+		{http.Header{"Cache-Control": {`no-cache="a, private, b"`}}, []string{`private, no-cache="a, private, b"`}},
+		{http.Header{"Cache-Control": {`no-cache="a`, "private"}}, []string{`private, no-cache="a, private`}},
+		{http.Header{"Cache-Control": {`private="a"`}}, []string{`private, private="a"`}},
+		{http.Header{"cache-control": {"max-age=60"}}, []string{"private, max-age=60"}},
+		{http.Header{"cache-control": {"private"}, "Cache-Control": {"public"}}, []string{"public", "private"}},
+		{http.Header{"Cache-Control": {"private"}, "X-Accel-Expires": {"60"}, "cdn-cache-control": {"max-age=60"}}, []string{"private"}},
 	} {
 		makePrivate(test.header)
 		makePrivate(test.header)
-		if got := test.header["Cache-Control"]; !slices.Equal(got, test.want) {
+		if got := test.header["Cache-Control"]; !slices.Equal(got, test.want) || len(test.header) != 1 {
 			t.Errorf("got %v, want %q", test.header, test.want)
 		}
 	}
@@ -80,7 +92,7 @@ func TestCacheRule(t *testing.T) {
 		"/necessary":  "public, max-age=60",
 		"/undeclared": "public, max-age=60",
 		"/deleted":    "public, max-age=60",
-		"/tracked":    "public, max-age=60, private",
+		"/tracked":    "private, public, max-age=60",
 	} {
 		for _, preference := range []string{"", `cookies_preferences={"matomo":true}`, `cookies_preferences={"matomo":false}`} {
 			response, _ := get(t, address+path, http.Header{"Cookie": {preference}})
@@ -112,7 +124,7 @@ func TestPrivateAfterEarlyHints(t *testing.T) {
 	f.WriteHeader(http.StatusEarlyHints)
 	f.Header()["Cache-Control"] = []string{"public, max-age=60"}
 	f.WriteHeader(http.StatusOK)
-	if got := f.Header()["Cache-Control"]; !slices.Equal(got, []string{"public, max-age=60, private"}) {
+	if got := f.Header()["Cache-Control"]; !slices.Equal(got, []string{"private, public, max-age=60"}) {
 		t.Errorf("%q", got)
 	}
 }

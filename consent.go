@@ -88,6 +88,7 @@ func (f *filter) allows(key string) bool {
 	for _, row := range f.handler.charter.cookies {
 		if row.key == key {
 			found = true
+			f.asked.Store(true) // another visitor's answer could differ
 			if judged, _ := f.handler.charter.judgeRow(row, &f.visitor); judged != allowed {
 				return false
 			}
@@ -123,6 +124,7 @@ func (f *filter) placeholder(name string) (any, bool) {
 	for _, row := range f.handler.charter.cookies {
 		if row.key == key {
 			given, found = max(given, f.visitor.answerTo(row)), true
+			f.asked.Store(true)
 		}
 	}
 	return given.String(), found

@@ -81,6 +81,51 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 	}
 }
 
+// What asks for the visitor's answer makes the answer one that no shared cache
+// keeps, and that browsers ask for again: what was granted may be withdrawn.
+func TestAnswersThatDependOnConsent(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+		}
+		header Cache-Control "public, max-age=31536000, immutable"
+		header Cdn-Cache-Control max-age=600
+		handle /matched {
+			@refused not cookie_consent matomo
+			respond @refused 204
+			respond measure
+		}
+		handle /allowed {
+			respond "{http.cookie_charter.allowed.matomo}"
+		}
+		handle /consent {
+			templates {
+				mime text/plain
+			}
+			header Content-Type text/plain
+			respond "{{placeholder `+"`http.cookie_charter.consent.matomo`"+`}}"
+		}
+		handle /kept {
+			header Cache-Control no-store
+			respond "{http.cookie_charter.consent.matomo}"
+		}
+		respond "{http.cookie_charter.version} {http.cookie_charter.consent.unknown}"`)
+	const untouched = "public, max-age=31536000, immutable"
+	for _, preference := range []string{"", `cookies_preferences={"matomo":true}`, `cookies_preferences={"matomo":false}`} {
+		for path, want := range map[string]string{
+			"/": untouched, "/matched": "private, no-cache", "/allowed": "private, no-cache", "/consent": "private, no-cache", "/kept": "no-store",
+		} {
+			response, _ := get(t, address+path, http.Header{"Cookie": {preference}})
+			if got := response.Header["Cache-Control"]; len(got) != 1 || got[0] != want {
+				t.Errorf("%s with %q: %q", path, preference, got)
+			}
+			if targeted := response.Header["Cdn-Cache-Control"]; targeted != nil != (want == untouched) {
+				t.Errorf("%s with %q: caches are told %q", path, preference, targeted)
+			}
+		}
+	}
+}
+
 // A matcher without a key would match everybody.
 func TestConsentMatcherNeedsKeys(t *testing.T) {
 	for _, keys := range []string{"[]", `["a b"]`} {

@@ -2,9 +2,11 @@ package cookiecharter
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -103,11 +105,9 @@ func hasControls(line string) bool {
 	return false
 }
 
-// isSetCookie tells whether a key of a header map is written as Set-Cookie,
-// be it as a header field or as a trailer. Handlers may have put it there in
-// any case.
+// isSetCookie tells whether a key of a header map is written as Set-Cookie.
+// Handlers may have put it there in any case.
 func isSetCookie(key string) bool {
-	key = strings.TrimPrefix(key, http.TrailerPrefix)
 	return ascii.EqualFold(key, "Set-Cookie")
 }
 
@@ -124,12 +124,19 @@ type filter struct {
 	site    *inventory // once a cookie was seen
 	noted   int        // there
 	told    strings.Builder
-	refused bool  // the request has declared cookies that the visitor does not allow
-	expired *bool // their expiries are in the header; nil if there are none
-	private bool  // the header is marked so
-	sent    bool  // the final header is on its way
+	refused bool        // the request has declared cookies that the visitor does not allow
+	expired *bool       // their expiries are in the header; nil if there are none
+	asked   atomic.Bool // another directive asked what the visitor allows
+	private bool        // the header is marked so
+	early   bool        // the header is that of an informational answer
+	sent    bool        // the final header is on its way
+	judged  judgedFields
+}
 
-	hasTrailers bool // the header announces some
+// judgedFields are fields of the final header as they were judged.
+type judgedFields struct {
+	setCookie, cacheControl []string
+	count                   int // of all fields
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -172,10 +179,36 @@ func (f *filter) dropCookies() {
 	editHeader(f.request.Header, "Cookie", f.dropPairs)
 	if f.handler.RequestCookies != passCookies && f.handler.Monitor != monitorEverything {
 		delete(f.request.Header, "Cookie2")
+		if len(f.request.Trailer) > 0 {
+			f.request.Body = &bodyWithTrailers{f.request.Body, f.request.Trailer}
+			dropFromTrailer(f.request.Trailer)
+		}
 	}
 	if f.refused {
 		f.shareExpired()
 	}
+}
+
+// bodyWithTrailers is a request's body after which no cookies follow: the server
+// adds trailers to the map once the body was read.
+type bodyWithTrailers struct {
+	io.ReadCloser
+	trailer http.Header
+}
+
+// Read reads the body, and drops cookies from what comes after it.
+func (b *bodyWithTrailers) Read(into []byte) (int, error) {
+	n, err := b.ReadCloser.Read(into)
+	if err != nil {
+		dropFromTrailer(b.trailer)
+	}
+	return n, err
+}
+
+func dropFromTrailer(trailer http.Header) {
+	maps.DeleteFunc(trailer, func(field string, _ []string) bool {
+		return ascii.EqualFold(field, "Cookie") || ascii.EqualFold(field, "Cookie2")
+	})
 }
 
 // dropPairs drops the pairs of one Cookie line.
@@ -229,9 +262,15 @@ func (f *filter) keepsPair(pair string) bool {
 func (f *filter) finish() {
 	f.withhold()
 	f.expire()
-	if f.told.Len() > 0 {
-		f.Header().Set("Cookie-Charter-Verdicts", f.told.String())
+	header := f.Header()
+	if f.asked.Load() {
+		f.private = true
+		makeRevalidated(header)
 	}
+	if f.told.Len() > 0 {
+		header.Set("Cookie-Charter-Verdicts", f.told.String())
+	}
+	f.judged = judgedFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
 }
 
 // withhold drops from the header map every Set-Cookie line that is not allowed.
@@ -240,31 +279,55 @@ func (f *filter) finish() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.private = false
-	hasTargeted := false
-	for key := range header {
-		switch {
-		case isSetCookie(key):
-			editHeader(header, key, f.judgeLine)
-		case isTargeted(key):
-			hasTargeted = true
-		case ascii.EqualFold(key, "Trailer"):
-			f.hasTrailers = true
+	if f.handler.Monitor != monitorEverything {
+		dropCookieTrailers(header)
+	}
+	for key, lines := range header {
+		if key != "Set-Cookie" && isSetCookie(key) {
+			delete(header, key)
+			header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
 		}
 	}
-	if f.private && hasTargeted {
-		dropTargeted(header)
+	if _, ok := header["Set-Cookie"]; ok {
+		editHeader(header, "Set-Cookie", f.judgeLine)
 	}
 	if f.private {
 		makePrivate(header)
 	}
 }
 
-// withholdTrailers does the same for what can still leave after the header.
-func (f *filter) withholdTrailers() {
+// holdFields undoes what handlers have changed in the final header since it was
+// judged: over HTTP/3, and below handlers that hold it back, it has not left yet.
+// Nor do cookies follow it as trailers.
+func (f *filter) holdFields() {
 	header := f.Header()
+	if len(header) == f.judged.count && slices.Equal(header["Set-Cookie"], f.judged.setCookie) && slices.Equal(header["Cache-Control"], f.judged.cacheControl) {
+		return
+	}
+	if f.handler.Monitor == monitorEverything {
+		return
+	}
+	dropCookieTrailers(header)
 	for key := range header {
-		if isSetCookie(key) && (f.hasTrailers || strings.HasPrefix(key, http.TrailerPrefix)) {
-			editHeader(header, key, f.judgeLine)
+		if isSetCookie(key) || f.private && (isTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
+			delete(header, key)
+		}
+	}
+	if f.judged.setCookie != nil {
+		header["Set-Cookie"] = f.judged.setCookie
+	}
+	if f.judged.cacheControl != nil {
+		header["Cache-Control"] = f.judged.cacheControl
+	}
+	f.judged.count = len(header)
+}
+
+// dropCookieTrailers drops the cookies that would follow an answer's body, where
+// no browser looks for them (RFC 9110, section 6.5.1).
+func dropCookieTrailers(header http.Header) {
+	for key := range header {
+		if name, isTrailer := strings.CutPrefix(key, http.TrailerPrefix); isTrailer && isSetCookie(name) {
+			delete(header, key)
 		}
 	}
 }
@@ -280,21 +343,20 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	if row != nil && row.key != "" && !monitored {
 		f.private = true // another visitor's answer could differ
 	}
-	if judged != allowed && ok && read.deletes(f.clock) { // a deletion is not a deposit
-		if f.handler.debugs {
-			f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
-		}
-		return line, true
+	deletes := ok && read.deletes(f.clock) // a deletion is not a deposit
+	if deletes && f.handler.debugs {
+		f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
 	}
-	keeps := judged == allowed || monitored
-	if !keeps || !f.sent { // what was kept is seen once more after it was sent
+	keeps := judged == allowed || monitored || deletes
+	isNews := !deletes && !(keeps && f.early) // what is kept in an early answer is seen once more
+	if isNews {
 		f.report(fromPortal, name, seen, read, row, judged, keeps)
 	}
 	if judged != allowed {
 		return line, keeps
 	}
 	amended := f.amend(line, read, row)
-	if amended != line && !f.sent {
+	if amended != line && isNews {
 		f.handler.reportAmended(name, row)
 	}
 	if monitored {
@@ -355,7 +417,7 @@ func (f *filter) addExpiries(lines []string) {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		makePrivate(header) // targeted fields were looked for, or dropped by the page
+		makePrivate(header)
 	}
 }
 
@@ -378,41 +440,44 @@ func (f *filter) refusedCookies() []refusedCookie {
 
 // WriteHeader filters informational answers (1xx) as well as the final one.
 func (f *filter) WriteHeader(status int) {
-	if status < 100 || status > 199 || status == http.StatusSwitchingProtocols {
-		f.finish()
-		f.sent = true
-	} else {
+	if f.early = status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols; f.early {
 		f.withhold()
+		f.early = false
+	} else {
+		f.release()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
 }
 
-// Write filters if the handler has not called WriteHeader.
-func (f *filter) Write(body []byte) (int, error) {
-	if !f.sent {
+// release makes the final header ready to leave: it is judged, or held as it was.
+func (f *filter) release() {
+	if f.sent {
+		f.holdFields()
+	} else {
 		f.finish()
 		f.sent = true
 	}
+}
+
+// Write filters if the handler has not called WriteHeader.
+func (f *filter) Write(body []byte) (int, error) {
+	f.release()
 	return f.ResponseWriterWrapper.Write(body)
 }
 
 // ReadFrom is Write for a whole reader; it keeps sendfile possible.
 func (f *filter) ReadFrom(body io.Reader) (int64, error) {
-	if !f.sent {
-		f.finish()
-		f.sent = true
-	}
+	f.release()
 	return f.ResponseWriterWrapper.ReadFrom(body)
 }
 
 // FlushError filters before a flush sends the header, if the writer below is
 // able to flush.
 func (f *filter) FlushError() error {
-	if !f.sent {
-		f.finish()
-	}
+	wasSent := f.sent
+	f.release()
 	err := http.NewResponseController(f.ResponseWriter).Flush()
-	f.sent = f.sent || err == nil
+	f.sent = wasSent || err == nil
 	return err
 }
 

@@ -386,13 +386,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		err = next.ServeHTTP(f, r)
 	}
 
-	// What was written is filtered by now. What is still to leave are trailers,
-	// or an error's answer, or the header of an answer that nobody wrote.
-	if f.sent {
-		f.withholdTrailers()
-	} else {
-		f.finish()
-	}
+	// What is still to leave are trailers, or an error's answer, or the header of
+	// an answer that nobody wrote, or that a writer below holds back.
+	f.release()
 	return err
 }
 

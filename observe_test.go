@@ -185,3 +185,47 @@ func TestCounters(t *testing.T) {
 		}
 	}
 }
+
+// A deletion is no deposit: nobody is told of one, be the cookie allowed or not.
+// What an early answer says already counts once.
+func TestDeletionsAreNotTold(t *testing.T) {
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			preset opendatasoft matomo
+			debug_header
+		}
+		metrics /metrics
+		header /deleted Set-Cookie "sessionid=; Max-Age=0; Path=/"
+		header /deleted +Set-Cookie "unknown=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+		header /deleted +Set-Cookie "_pk_id.1=; Max-Age=-1"
+		header /set Set-Cookie "sessionid=1; HttpOnly; Max-Age=99999999"
+		misbehave /early "add later"
+		respond /set ok
+		respond /deleted ok`)
+	get(t, address+"/set", nil)
+	response, _ := get(t, address+"/deleted", nil)
+	if len(response.Header["Set-Cookie"]) != 3 || response.Header["Cookie-Charter-Verdicts"] != nil {
+		t.Errorf("got %q", response.Header)
+	}
+	host, _, _ := strings.Cut(strings.TrimPrefix(address, "http://"), ":")
+	for name, entries := range inventories.list() {
+		if !strings.HasPrefix(name, host) {
+			continue
+		}
+		for _, entry := range entries {
+			if entry.Name == "sessionid" && entry.Attributes != nil && (!entry.Attributes.HTTPOnly || entry.Attributes.Lifetime != "99999999") {
+				t.Errorf("the inventory knows %+v", entry.Attributes)
+			}
+		}
+	}
+	get(t, address+"/early", nil)
+	_, metrics := get(t, address+"/metrics", nil)
+	for _, want := range []string{
+		`cookies_total{cookie="sessionid",effect="kept",from="portal",verdict="allowed"} 2`, // set, early
+		`amended_cookies_total{cookie="sessionid"} 1`,
+	} {
+		if !strings.Contains(metrics, "caddy_cookie_charter_"+want+"\n") {
+			t.Errorf("no %s in %s", want, metrics)
+		}
+	}
+}
