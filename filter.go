@@ -375,7 +375,7 @@ func (f *filter) clock() (now time.Time, ok bool) { return clockOf(f.Header().Ge
 func clockOf(text string) (now time.Time, ok bool) {
 	now = time.Now()
 	if text != "" {
-		date, plain := parseCookieDate(text)
+		date, _, plain := parseCookieDate(text)
 		if !plain {
 			return now, false
 		}

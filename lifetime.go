@@ -87,7 +87,7 @@ func (d duration) seconds() int {
 
 // String returns the duration as it can be declared.
 func (d duration) String() string {
-	if d.unit == session {
+	if d.seconds() == 0 {
 		return session
 	}
 	return fmt.Sprintf("%d %s", d.count, d.unit+"s"[:min(d.count-1, 1)])
@@ -128,23 +128,28 @@ type attributes struct {
 	domain, path, sameSite        string
 	secure, httpOnly, hasSameSite bool
 
-	maxAge     lifetime // persistent if there is one
-	badMaxAge  bool
-	expires    time.Time
-	hasExpires bool
-	badExpires bool
+	maxAge      lifetime  // persistent if there is one
+	badMaxAge   bool      // the last is no number
+	plusMaxAge  bool      // but for its "+", which some browsers skip
+	expires     time.Time // as the last browser reads it
+	hasExpires  bool
+	badExpires  bool // the last is read differently
+	hasInnerTab bool // for which Chromium refuses the line
 }
 
 // readAttributes reads what stands behind the first ";" of a Set-Cookie line. Of
-// attributes that are given twice, the last counts.
+// attributes that are given twice, the last counts; overlong ones do not.
 func readAttributes(written string) *attributes {
 	a := &attributes{written: written, hasControls: hasControls(written)}
+	hasTab := strings.Contains(written, "\t")
 	for rest, more := written, true; more; {
 		var attribute string
 		attribute, rest, more = cutByte(rest, ';')
 		name, value, _ := cutByte(attribute, '=')
 		name, value = trim(name), trim(value)
+		a.hasInnerTab = a.hasInnerTab || hasTab && (strings.Contains(name, "\t") || strings.Contains(value, "\t"))
 		switch {
+		case len(value) > maxAttribute:
 		case ascii.EqualFold(name, "Domain"):
 			a.domain = value
 		case ascii.EqualFold(name, "Path"):
@@ -157,29 +162,35 @@ func readAttributes(written string) *attributes {
 			a.sameSite, a.hasSameSite = value, true
 		case ascii.EqualFold(name, "Max-Age"):
 			seconds, ok := parseMaxAge(value)
-			a.maxAge, a.badMaxAge = lifetime{seconds, true}, a.badMaxAge || !ok
+			if ok {
+				a.maxAge = lifetime{seconds, true}
+			}
+			a.badMaxAge, a.plusMaxAge = !ok, !ok && strings.HasPrefix(value, "+")
 		case ascii.EqualFold(name, "Expires"):
-			date, plain := parseCookieDate(value)
-			a.expires, a.hasExpires, a.badExpires = date, true, a.badExpires || !plain
+			_, latest, ok := parseCookieDate(value)
+			a.expires, a.hasExpires, a.badExpires = latest, true, !ok
 		}
 	}
 	return a
 }
 
-// lifetime returns the lifetime that is asked for: Max-Age, else Expires (RFC
-// 6265bis, section 5.6). It is certain only if every browser reads the same, which
-// is so if all attributes that count are well formed: of malformed ones, some
-// browsers forget, others forget what stood before them. Dates count from the
-// clock.
+// lifetime returns the longest lifetime that a browser takes from the line: Max-Age,
+// else Expires (RFC 6265bis, section 5.6). It is certain only if no browser takes
+// another. A Max-Age that is no number does not count, but of the one before it,
+// some browsers forget it, and others do not. Dates count from the clock.
 func (a *attributes) lifetime(clock func() (time.Time, bool)) (life lifetime, certain bool) {
 	switch {
-	case a.badMaxAge:
+	case !a.maxAge.persistent && !a.plusMaxAge && !a.hasExpires:
+		return lifetime{}, true
+	case a.hasInnerTab, a.plusMaxAge, a.badMaxAge && a.maxAge.persistent:
 		return lifetime{}, false
-	case a.maxAge.persistent || !a.hasExpires:
+	case a.maxAge.persistent:
 		return a.maxAge, true
+	case a.badExpires:
+		return lifetime{}, false
 	default:
 		now, ok := clock()
-		return lifetime{int64(math.Ceil(a.expires.Sub(now).Seconds())), true}, ok && !a.badExpires
+		return lifetime{int64(math.Ceil(a.expires.Sub(now).Seconds())), true}, ok
 	}
 }
 
@@ -225,29 +236,28 @@ func shorten(line string, read *attributes, limit duration, clock func() (time.T
 		return line + "; Max-Age=" + strconv.Itoa(limit.seconds())
 	}
 	pair, rest, more := strings.Cut(line, ";")
+	kept := make([]byte, 0, len(line))
+	kept = append(kept, pair...)
 	for more {
 		var attribute string
 		attribute, rest, more = strings.Cut(rest, ";")
 		name, _, _ := strings.Cut(attribute, "=")
 		if name = trim(name); !ascii.EqualFold(name, "Max-Age") && !ascii.EqualFold(name, "Expires") {
-			pair += ";" + attribute
+			kept = append(kept, ';')
+			kept = append(kept, attribute...)
 		}
 	}
-	return pair
+	return string(kept)
 }
 
 // parseMaxAge reads the value of Max-Age (RFC 6265bis, section 5.6.2).
 func parseMaxAge(value string) (seconds int64, ok bool) {
 	digits := strings.TrimPrefix(value, "-")
-	if digits == "" || len(value) > maxAttribute {
+	if !isDigits(digits) {
 		return 0, false
 	}
 	for i := range len(digits) {
-		digit := int64(digits[i]) - '0'
-		if digit < 0 || digit > 9 {
-			return 0, false
-		}
-		seconds = min(seconds, math.MaxInt64/10-1)*10 + digit // so that it stays in range
+		seconds = min(seconds, math.MaxInt64/10-1)*10 + int64(digits[i]-'0') // so that it stays in range
 	}
 	if digits != value {
 		seconds = -seconds
@@ -255,95 +265,188 @@ func parseMaxAge(value string) (seconds int64, ok bool) {
 	return seconds, true
 }
 
-// dateWords are the words in dates: months by their number, days and zones as 0.
-var dateWords = map[string]time.Month{
-	"jan": time.January, "feb": time.February, "mar": time.March, "apr": time.April, "may": time.May, "jun": time.June,
-	"jul": time.July, "aug": time.August, "sep": time.September, "oct": time.October, "nov": time.November, "dec": time.December,
-	"mon": 0, "tue": 0, "wed": 0, "thu": 0, "fri": 0, "sat": 0, "sun": 0, "gmt": 0, "utc": 0,
-	"monday": 0, "tuesday": 0, "wednesday": 0, "thursday": 0, "friday": 0, "saturday": 0, "sunday": 0,
+// A cookieDate is what was read of a date so far.
+type cookieDate struct {
+	day, year  int // 0 and -1 if there is none yet
+	month      time.Month
+	clock      [3]int
+	hasClock   bool
+	hasZone    bool          // so that the names of further zones do not count
+	east, west time.Duration // the farthest offsets from GMT
 }
 
-// parseCookieDate reads a date as browsers do (RFC 6265bis, section 5.1.1), in
-// any order of its parts. It is ok only in plain form, which is all that servers
-// send: a clock, a day, a month, a year of two or four digits, each once, and
-// besides these the name of a day, and GMT or +0000. Browsers differ over the
-// rest.
-func parseCookieDate(text string) (date time.Time, ok bool) {
-	var clock [3]int
-	var day, year int
-	var month time.Month
-	var hasClock, hasYear bool
-	if len(text) > maxAttribute {
-		return date, false
-	}
-	for text != "" {
-		if isDateDelimiter(text[0]) {
-			text = text[1:]
+// parseCookieDate reads a date in the shapes that all browsers read, and no
+// others (testdata/dates.jsonl has what they read, e2e/record.js records it). Its
+// parts are a day, a month, a year of two or four digits, and a clock, in any
+// order, and then offsets from GMT; words such as the name of a day may stand
+// among them. They end at spaces, commas and brackets, and at a hyphen before what
+// is no number, or between month and year.
+//
+// Not all heed offsets, and years before 100 mean later ones to some: there is an
+// earliest and a latest reading.
+func parseCookieDate(text string) (earliest, latest time.Time, ok bool) {
+	date := cookieDate{year: -1}
+	for start := 0; start < len(text); {
+		isNumbered := start+1 < len(text) && isDigit(text[start+1])
+		isBetween := date.year < 0 && start > 0 && isLetter(text[start-1])
+		if isDateSeparator(text[start]) || text[start] == '-' && (!isNumbered || isBetween) {
+			start++
 			continue
 		}
-		length := 1
-		for length < len(text) && !isDateDelimiter(text[length]) {
-			length++
+		end := start + 1
+		for end < len(text) && !isDateSeparator(text[end]) && text[end] != '-' && text[end] != '+' {
+			end++
 		}
-		token := text[:length]
-		text = text[length:]
-		number, isNumber := parseDigits(token)
-		switch {
-		case isNumber && day == 0 && len(token) <= 2:
-			day = number
-		case isNumber && !hasYear && (len(token) == 2 || len(token) == 4):
-			year, hasYear = number, true
-			if len(token) == 2 && year >= 70 {
-				year += 1900
-			} else if len(token) == 2 {
-				year += 2000
-			}
-		case token == "0000":
-		case token[0] >= '0' && token[0] <= '9':
-			if clock, ok = parseClock(token); !ok || hasClock {
-				return date, false
-			}
-			hasClock = true
-		default:
-			var lower [len("wednesday")]byte
-			for i := range min(len(token), len(lower)) {
-				lower[i] = token[i] | 0x20 // makes letters of letters only
-			}
-			named, known := dateWords[string(lower[:min(len(token), len(lower))])]
-			if !known || len(token) > len(lower) || named != 0 && month != 0 {
-				return date, false
-			}
-			month = max(month, named)
+		if !date.read(text[start:end], text[end:]) {
+			return earliest, latest, false
 		}
+		start = end
 	}
-	date = time.Date(year, month, day, clock[0], clock[1], clock[2], 0, time.UTC)
-	return date, hasClock && day != 0 && month != 0 && year >= 1601 && date.Day() == day && date.Month() == month
+	earliest, ok = date.in(date.year)
+	latest, okLatest := date.in(fullYear(date.year))
+	return earliest.Add(-date.east), latest.Add(date.west), ok && okLatest && date.hasClock && date.year >= 0
 }
 
-func isDateDelimiter(char byte) bool {
-	return char == '\t' || char >= ' ' && char <= '/' || char >= ';' && char <= '@' || char >= '[' && char <= '`' || char >= '{' && char <= '~'
+// in returns the date in a year, if there is such a day.
+func (d *cookieDate) in(year int) (date time.Time, ok bool) {
+	date = time.Date(year, d.month, d.day, d.clock[0], d.clock[1], d.clock[2], 0, time.UTC)
+	return date, date.Day() == d.day && date.Month() == d.month
 }
 
-// parseDigits reads a number of few digits.
-func parseDigits(text string) (number int, ok bool) {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return 0, false
-		}
-		number = number*10 + int(text[i]-'0')
+// fullYear returns the year that one of two digits means.
+func fullYear(year int) int {
+	switch {
+	case year >= 100:
+		return year
+	case year >= 70:
+		return year + 1900
+	default:
+		return year + 2000
 	}
-	return number, text != ""
 }
 
-// parseClock reads hours, minutes and seconds, of one or two digits each.
-func parseClock(token string) (clock [3]int, ok bool) {
+// read takes in a part of a date, and tells whether all browsers do. A part may
+// end with a full stop, or with a quotation mark.
+func (d *cookieDate) read(part, rest string) bool {
+	first, part := part[0], strings.TrimRight(part, ".\"'")
+	switch {
+	case first == '+' || first == '-':
+		return d.readOffset(part)
+	case !isDigit(first):
+		return d.readWord(part)
+	case strings.Contains(part, ":"):
+		return d.readClock(part) && !isHalfDay(rest)
+	default:
+		return d.readNumber(part) && !(len(rest) > 1 && rest[0] == '-' && isDigit(rest[1]))
+	}
+}
+
+// readNumber reads the day or the year, whichever is missing.
+func (d *cookieDate) readNumber(part string) bool {
+	number, err := strconv.Atoi(part)
+	switch {
+	case err != nil:
+		return false
+	case d.day == 0 && len(part) <= 2:
+		d.day = number
+		return number != 0
+	case d.year < 0 && len(part) == 2:
+		d.year = fullYear(number)
+		return true
+	case d.year < 0 && len(part) == 4:
+		d.year = number
+		return true
+	default:
+		return false
+	}
+}
+
+// readClock reads hours, minutes and seconds. Of their fraction, some browsers
+// would make the day or the year if that is missing.
+func (d *cookieDate) readClock(part string) bool {
+	part, fraction, hasFraction := cutByte(part, '.')
+	if hasFraction && (!isDigits(fraction) || d.day == 0 || d.year < 0) || d.hasClock {
+		return false
+	}
+	d.hasClock = true
 	for i, limit := range [...]int{23, 59, 59} {
-		field, rest, more := cutByte(token, ':')
-		number, isNumber := parseDigits(field)
-		if !isNumber || len(field) > 2 || number > limit || more != (i < 2) {
-			return clock, false
+		field, rest, more := cutByte(part, ':')
+		number, err := strconv.Atoi(field)
+		if err != nil || !isDigits(field) || len(field) > 2 || number > limit || more != (i < 2) {
+			return false
 		}
-		clock[i], token = number, rest
+		d.clock[i], part = number, rest
 	}
-	return clock, true
+	return true
+}
+
+// isHalfDay tells whether "am" or "pm" stands behind a clock.
+func isHalfDay(rest string) bool {
+	rest = strings.TrimLeft(rest, " ")
+	return ascii.HasPrefixFold(rest, "am") || ascii.HasPrefixFold(rest, "pm")
+}
+
+// readOffset reads an offset, such as +0100 or +01:00. Before the year and the
+// clock, some browsers would take it for one.
+func (d *cookieDate) readOffset(part string) bool {
+	digits := strings.Replace(part[1:], ":", "", 1)
+	if len(digits) != 4 || !isDigits(digits) || len(part) == 6 && part[3] != ':' || d.year < 0 || !d.hasClock {
+		return false
+	}
+	number, _ := strconv.Atoi(digits)
+	offset := time.Duration(number/100)*time.Hour + time.Duration(number%100)*time.Minute
+	if part[0] == '+' {
+		d.east = max(d.east, offset)
+	} else {
+		d.west = max(d.west, offset)
+	}
+	d.hasZone = true
+	return true
+}
+
+// dateMonths are the months by the beginning of their name.
+var dateMonths = map[string]time.Month{
+	"jan": time.January, "feb": time.February, "mar": time.March, "apr": time.April, "may": time.May, "jun": time.June,
+	"jul": time.July, "aug": time.August, "sep": time.September, "oct": time.October, "nov": time.November, "dec": time.December,
+}
+
+// readWord reads a month, or another word, by how it begins. Names of zones count
+// in some browsers; a month behind a quotation mark does not.
+func (d *cookieDate) readWord(part string) bool {
+	word := strings.TrimLeft(part, "\"'")
+	for i := range len(word) {
+		if !isLetter(word[i]) && word[i] < 0x80 {
+			return false
+		}
+	}
+	var key [3]byte
+	for i := range min(len(word), len(key)) {
+		key[i] = word[i] | 0x20 // makes letters of letters only
+	}
+	month := dateMonths[string(key[:])]
+	if d.month == 0 {
+		d.month = month
+	}
+	switch string(key[:]) {
+	case "gmt":
+		d.hasZone = true
+	case "pst", "pdt", "mst", "mdt", "cst", "cdt", "est", "edt", "ast", "nst", "bst", "met", "eet", "jst":
+		return d.hasZone
+	}
+	return month == 0 || word == part
+}
+
+func isDateSeparator(char byte) bool {
+	return char == ' ' || char == ',' || char == '(' || char == ')' || char == '[' || char == ']'
+}
+
+func isDigit(char byte) bool { return char >= '0' && char <= '9' }
+
+func isDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+func isLetter(char byte) bool {
+	char |= 0x20
+	return char >= 'a' && char <= 'z'
 }
