@@ -145,6 +145,65 @@ func FuzzSetCookie(f *testing.F) {
 	})
 }
 
+// longLines are what hostile portals may repeat in a Set-Cookie line, behind what
+// it begins with.
+var longLines = [][2]string{
+	{"sessionid=1; Max-Age=+1", "; a"},
+	{"sessionid=1; Max-Age=9; Max-Age=x", "; a=b"},
+	{"sessionid=1; Max-Age=9; Expires=soon", ";"},
+	{"sessionid=1; x\ty; Max-Age=99999999", ";\t;\tx\ty"},
+	{"sessionid=1; Max-Age=99999999", "; Max-Age=99999999"},
+	{"sessionid=1; Path=/", "; Expires=Fri, 02 Jan 2099 00:00:00 GMT"},
+	{"sessionid=1; Expires=", "Fri, 02 Jan 2099 00:00:00 GMT, "},
+	{"sessionid=1; Max-Age=", "9"},
+	{"sessionid=1; Max-Age=99999999;", " \t"},
+	{"sessionid=1; Max-Age=99999999;", "="},
+	{"sessionid=", "x"},
+	{"dated_", "x"},
+	{"unknown=1; Max-Age=x", "; Max-Age=0"},
+	{"unknown=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", " x"},
+}
+
+// longLine returns a line of some bytes, of which number is the last attribute: no
+// attributes are remembered from another.
+func longLine(begins, repeated string, size, number int) string {
+	return begins + strings.Repeat(repeated, max(0, size-len(begins))/len(repeated)) + ";" + strconv.Itoa(number)
+}
+
+// judgeLongLines bounds the ratio of what lines of these parts cost.
+func judgeLongLines(t *testing.T, judge *filter, begins, repeated string, few int) {
+	t.Helper()
+	number := 0
+	checkLinear(t, fmt.Sprintf("%q, %q", begins, repeated), few, func(size int) {
+		number++
+		judge.judgeLine(longLine(begins, repeated, size, number))
+	})
+}
+
+// TestLongLines holds that the cost of a Set-Cookie line grows with its length, up
+// to a megabyte.
+func TestLongLines(t *testing.T) {
+	judge := corpusFilter(t, "")
+	for _, parts := range longLines {
+		for _, few := range []int{4 << 10, 64 << 10} {
+			judgeLongLines(t, judge, parts[0], parts[1], few)
+		}
+	}
+}
+
+// FuzzLongLine looks for lines whose cost grows faster than their length.
+func FuzzLongLine(f *testing.F) {
+	for _, parts := range longLines {
+		f.Add(parts[0], parts[1])
+	}
+	judge := corpusFilter(f, "")
+	f.Fuzz(func(t *testing.T, begins, repeated string) {
+		if repeated != "" && len(begins)+len(repeated) < 1<<10 {
+			judgeLongLines(t, judge, begins, repeated, 4<<10)
+		}
+	})
+}
+
 // FuzzCookie looks for Cookie lines of which something is kept that is not
 // allowed, or other than it came.
 func FuzzCookie(f *testing.F) {
