@@ -93,9 +93,10 @@ func BenchmarkLongLine(b *testing.B) {
 	for _, parts := range longLines {
 		for _, size := range []int{1 << 10, 4 << 10, 16 << 10, 64 << 10} {
 			b.Run(fmt.Sprintf("%s%s/%dKB", parts[0], parts[1], size>>10), func(b *testing.B) {
+				lines := twoLongLines(parts[0], parts[1], size)
 				b.SetBytes(int64(size))
 				for i := 0; b.Loop(); i++ {
-					judge.judgeLine(longLine(parts[0], parts[1], size, i))
+					judge.judgeLine(lines[i%2])
 				}
 			})
 		}

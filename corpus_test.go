@@ -164,19 +164,21 @@ var longLines = [][2]string{
 	{"unknown=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", " x"},
 }
 
-// longLine returns a line of some bytes, of which number is the last attribute: no
-// attributes are remembered from another.
-func longLine(begins, repeated string, size, number int) string {
-	return begins + strings.Repeat(repeated, max(0, size-len(begins))/len(repeated)) + ";" + strconv.Itoa(number)
+// twoLongLines returns two lines of some bytes. Judged in turn, the attributes of
+// none are remembered.
+func twoLongLines(begins, repeated string, size int) [2]string {
+	line := begins + strings.Repeat(repeated, max(0, size-len(begins))/len(repeated))
+	return [...]string{line + ";0", line + ";1"}
 }
 
 // judgeLongLines bounds the ratio of what lines of these parts cost.
 func judgeLongLines(t *testing.T, judge *filter, begins, repeated string, few int) {
 	t.Helper()
-	number := 0
+	lines := map[int][2]string{few: twoLongLines(begins, repeated, few), 16 * few: twoLongLines(begins, repeated, 16*few)}
+	turn := 0
 	checkLinear(t, fmt.Sprintf("%q, %q", begins, repeated), few, func(size int) {
-		number++
-		judge.judgeLine(longLine(begins, repeated, size, number))
+		turn++
+		judge.judgeLine(lines[size][turn%2])
 	})
 }
 
