@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
@@ -17,85 +18,161 @@ import (
 )
 
 const (
-	// maxExpiries is how many bytes of expiries one answer carries: servers in
-	// front hold the whole header in a buffer of 4 KiB or more. What has no room
-	// is removed by later answers.
-	maxExpiries = 2 << 10
+	// frontBuffer is what the smallest buffer of common servers in front holds,
+	// in bytes. The whole header of an answer has to fit in: nginx takes one that
+	// does not for a fault.
+	frontBuffer = 4 << 10
 
-	// maxWithdrawal is the same for the answer to a withdrawal, whose header
-	// holds little else.
-	maxWithdrawal = 2<<10 + 512
+	// frontReserve is how much of it is left for what is not in the header yet:
+	// what is added below (Date, Content-Type, Content-Length, Connection,
+	// Cache-Control: some 150 bytes) and by a server in between, and, where nginx
+	// caches, the record of 350 bytes that it keeps in the same buffer.
+	frontReserve = 768
+
+	// maxExpiries is how many bytes of expiries one answer carries at most. What
+	// has no room is removed by later answers. The answer to a withdrawal, whose
+	// header holds little else, takes all the room that there is.
+	maxExpiries = 2 << 10
 
 	// anywhere is how many of these bytes are for guesses from anywhere in their
 	// order: what cannot be removed must not keep the rest from its turn.
-	anywhere = 1 << 10
+	anywhere = 768
+
+	// maxExpiry is the longest line that is tried, in bytes: a longer name leaves
+	// no room for others.
+	maxExpiry = 2 << 10
+
+	// maxTries is how many guesses are looked at for one answer: many more than
+	// fit, as some are of no use to some cookies.
+	maxTries = 4 << 10
 
 	// maxCookies is how many cookies are removed at a time: more than browsers
 	// keep for a host.
 	maxCookies = 256
 
-	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4), and
-	// maxDomains how many of its domains are tried.
-	maxHost    = 253
-	maxDomains = 8
+	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4).
+	maxHost = 253
+
+	// maxPaths is how many paths are tried besides "/".
+	maxPaths = 64
+
+	// registrableDomain stands in a row for the registrable domain of the host
+	// that a visitor is on: many trackers write there.
+	registrableDomain = "registrable"
 )
 
-// expiries returns the Set-Cookie lines that remove cookies from the browser
-// that sent r. A browser tells a cookie's name only; its domain, its path and its
-// partition have to be guessed, and each guess takes a line (RFC 6265bis, section
-// 5.7, step 23).
-func expiries(cookies []refusedCookie, r *http.Request) []string {
-	site := newExpirySite(r)
-	var lines []string
-	room := maxExpiries
-	add := func(i int) {
-		line := site.guess(cookies[i%len(cookies)], i/len(cookies))
-		if size := sizeOf(line); line != "" && size <= room {
-			room -= size
-			lines = append(lines, line)
+// roomFor returns how many bytes of expiries there is room for in an answer with
+// this header, below nothing if the header alone is too much. The address counts
+// as well: nginx's caches keep it in the same buffer.
+func roomFor(header http.Header, address *url.URL) int {
+	size := len("HTTP/1.1 511 Network Authentication Required\r\n\r\n") + len(address.RequestURI())
+	for field, lines := range header {
+		for _, line := range lines {
+			size += len(field) + len(": \r\n") + len(line)
 		}
 	}
+	return frontBuffer - frontReserve - size
+}
+
+// expiries returns the Set-Cookie lines that remove cookies from the browser
+// that sent r, as far as there is room. A browser tells a cookie's name only; its
+// domain, its path and its partition have to be guessed, and each guess takes a
+// line (RFC 6265bis, section 5.7, step 23).
+func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
+	site := newExpirySite(r)
+	answer := expiryAnswer{room: min(room, maxExpiries)}
+	cookies = site.removable(cookies, answer.room)
+	if len(cookies) == 0 {
+		return nil
+	}
+	answer.least = site.least(cookies)
+
 	// The likeliest guesses of all cookies come first.
 	total, next := site.guesses()*len(cookies), 0
-	for ; next < total && room > anywhere; next++ {
-		add(next)
+	for ; next < total && answer.room > anywhere && answer.goesOn(); next++ {
+		answer.add(site.guess(cookies[next%len(cookies)], next/len(cookies)))
 	}
-	if rest := total - next; rest > 0 {
-		start := rand.IntN(rest) //nolint:gosec // only fairness hangs on it
-		for i := 0; i < rest && room > 0; i++ {
-			add(next + (start+i)%rest)
+
+	// Then, from any cookie on, its guesses in one place with all domains: in what
+	// comes next, or anywhere.
+	places, domains := len(site.places), len(site.domains)
+	place := next / len(cookies) / domains
+	if place == places || rand.IntN(2) == 0 { //nolint:gosec // only fairness hangs on it
+		place = rand.IntN(places) //nolint:gosec // likewise
+	}
+	start := place*len(cookies) + rand.IntN(len(cookies)) //nolint:gosec // likewise
+	for i := 0; i < places*len(cookies) && answer.goesOn(); i++ {
+		turn := (start + i) % (places * len(cookies))
+		cookie, first := turn%len(cookies), turn/len(cookies)*domains
+		for number := first; number < first+domains; number++ {
+			if number*len(cookies)+cookie >= next {
+				answer.add(site.guess(cookies[cookie], number))
+			}
 		}
 	}
-	return lines
+	return answer.lines
 }
 
-// withdrawal returns as many of all these lines as one answer has room for, from
-// a position on, and the position from which the next answer goes on. Positions
+// withdrawal returns as many of all these lines as there is room for, from a
+// position on, and the position from which the next answer goes on. Positions
 // count down through the cookies: those that are removed do not move the rest.
-func withdrawal(cookies []refusedCookie, r *http.Request, position int) (lines []string, next int) {
+func withdrawal(cookies []refusedCookie, r *http.Request, position, room int) (lines []string, next int) {
 	site := newExpirySite(r)
-	room := maxWithdrawal
-	for ; position < site.guesses()*maxCookies; position++ {
+	cookies = site.removable(cookies, maxExpiry)
+	if len(cookies) == 0 {
+		return nil, position
+	}
+	answer := expiryAnswer{room: room, least: site.least(cookies)}
+	for ; position < site.positions() && answer.goesOn(); position++ {
 		i := maxCookies - 1 - position%maxCookies
 		if i >= len(cookies) {
+			position += i - len(cookies) // to the last of them
 			continue
 		}
-		line := site.guess(cookies[i], position/maxCookies)
-		size := sizeOf(line)
-		if line == "" || size > maxWithdrawal {
-			continue
-		}
-		if size > room {
+		guess := site.guess(cookies[i], position/maxCookies)
+		if guess.size() > answer.room && guess.size() <= maxExpiry {
 			break
 		}
-		room -= size
-		lines = append(lines, line)
+		answer.add(guess)
 	}
-	return lines, position
+	return answer.lines, position
 }
 
-// sizeOf returns how many bytes of a header a Set-Cookie line takes.
-func sizeOf(line string) int { return len("Set-Cookie: \r\n") + len(line) }
+// An expiryAnswer collects the expiries of one answer.
+type expiryAnswer struct {
+	lines []string
+	room  int // that is left, in bytes
+	least int // that a line takes
+	tries int
+}
+
+// goesOn tells whether more guesses are worth a try.
+func (a *expiryAnswer) goesOn() bool { return a.room >= a.least && a.tries < maxTries }
+
+// add adds the line of a guess if there is room for it.
+func (a *expiryAnswer) add(guess expiry) {
+	a.tries++
+	if size := guess.size(); size > 0 && size <= a.room {
+		a.room -= size
+		a.lines = append(a.lines, strings.Join(guess[:], ""))
+	}
+}
+
+// An expiry is a Set-Cookie line, in its parts, that removes a cookie from one
+// place. It is empty if no such cookie can be there.
+type expiry [8]string
+
+// size returns how many bytes of a header the line takes, none for no line.
+func (e *expiry) size() int {
+	if e[0] == "" {
+		return 0
+	}
+	size := len("Set-Cookie: \r\n")
+	for _, part := range e {
+		size += len(part)
+	}
+	return size
+}
 
 // A refusedCookie is a declared cookie that came in a request and that the
 // visitor does not allow.
@@ -104,37 +181,104 @@ type refusedCookie struct {
 	row  *Cookie
 }
 
-// An expirySite is what the places of cookies are guessed from.
+// An expirySite is what the places of cookies are guessed from. The likeliest come
+// first.
 type expirySite struct {
 	host    string
 	secure  bool
 	domains []string // "" is host-only
-	paths   []string
+	places  []expiryPlace
+}
+
+// An expiryPlace is where a cookie can be besides its domain.
+type expiryPlace struct {
+	path        string // "" for the place that the cookie's row declares
+	partitioned bool
 }
 
 func newExpirySite(r *http.Request) expirySite {
-	site := expirySite{
-		host:    hostOf(r),
-		secure:  scheme(r) == "https",
-		domains: []string{""},
-		paths:   []string{"/"},
+	site := expirySite{host: hostOf(r), secure: scheme(r) == "https"}
+	site.domains = domainsOf(site.host)
+	site.places = placesOf(originalURL(r), site.secure)
+	return site
+}
+
+// domainsOf returns the domains that cookies of a host can have. Trackers write
+// to the host alone or, to be read by its siblings, to the highest domain that
+// browsers let them: the registrable one. Few write in between.
+func domainsOf(host string) []string {
+	domains := []string{""}
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !isHost(host) {
+		return domains
 	}
-	if path := defaultPath(originalURL(r)); path != "/" {
-		site.paths = append(site.paths, path)
+	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return domains
 	}
-	if _, err := netip.ParseAddr(strings.Trim(site.host, "[]")); err == nil {
-		return site
+	domains = append(domains, registrable)
+	for domain := host; domain != registrable; _, domain, _ = strings.Cut(domain, ".") {
+		domains = append(domains, domain)
 	}
-	if registrable, err := publicsuffix.EffectiveTLDPlusOne(site.host); err == nil && isHost(site.host) {
-		for domain := site.host; len(site.domains) < maxDomains; {
-			site.domains = append(site.domains, domain)
-			if domain == registrable {
-				break
-			}
-			_, domain, _ = strings.Cut(domain, ".")
+	return domains
+}
+
+// placesOf returns the places of cookies that come with a request for an address. Nearly
+// all that write cookies name the path "/"; a script that names none gets the
+// default path. Partitioned ones are written by frames of others, or by servers
+// for these, and there too at "/".
+func placesOf(address *url.URL, secure bool) []expiryPlace {
+	likely, deeper := deeperPaths(address)
+	places := make([]expiryPlace, 0, 2*(2+len(likely)+len(deeper)))
+	add := func(partitioned bool, paths ...string) {
+		for _, path := range paths {
+			places = append(places, expiryPlace{path, partitioned})
 		}
 	}
-	return site
+	add(false, "", "/")
+	add(false, likely...)
+	if secure {
+		add(true, "", "/")
+	}
+	add(false, deeper...)
+	if secure {
+		add(true, likely...)
+		add(true, deeper...)
+	}
+	return places
+}
+
+// deeperPaths returns the paths but "/" of cookies that come with a request for an
+// address (RFC 6265bis, section 5.1.4), as far as they can stand in a Path
+// attribute: the default path, if it is one of them, and the rest from the root
+// down.
+func deeperPaths(address *url.URL) (likely, rest []string) {
+	path, usable := address.EscapedPath(), 0
+	for usable < len(path) && usable < maxAttribute && path[usable] > ' ' && path[usable] <= '~' && path[usable] != ';' {
+		usable++
+	}
+	if !strings.HasPrefix(path, "/") {
+		return nil, nil
+	}
+	seen := []string{"/"}
+	if path := defaultPath(address); path != "/" {
+		seen = append(seen, path)
+	}
+	known := len(seen)
+	add := func(path string) {
+		if !slices.Contains(seen, path) {
+			seen = append(seen, path)
+		}
+	}
+	for end := 1; end < usable && len(seen) < maxPaths; end++ {
+		if path[end] == '/' {
+			add(path[:end])
+			add(path[:end+1])
+		}
+	}
+	if usable == len(path) {
+		add(path)
+	}
+	return seen[1:known], seen[known:]
 }
 
 // hostOf returns the host that a request is for, without its port.
@@ -158,7 +302,7 @@ func isHost(host string) bool {
 func defaultPath(url *url.URL) string {
 	path := url.EscapedPath()
 	end := strings.LastIndexByte(path, '/')
-	if end <= 0 || path[0] != '/' || !isPath(path) {
+	if end <= 0 || !isPath(path[:end]) {
 		return "/"
 	}
 	return path[:end]
@@ -186,55 +330,81 @@ func isPath(path string) bool {
 }
 
 // guesses is how many guesses there are for a cookie.
-func (s expirySite) guesses() int {
-	return 2 * len(s.domains) * (1 + len(s.paths))
-}
+func (s expirySite) guesses() int { return len(s.domains) * len(s.places) }
 
-// guess returns the line that removes a cookie from one of the places where it
-// can be: first those that its row declares, then by path, partition and
-// domain. It is "" if there is nothing to remove from there.
-func (s expirySite) guess(cookie refusedCookie, number int) string {
-	domain := s.domains[number%len(s.domains)]
-	partitioned := number/len(s.domains)%2 == 1
-	path := ""
-	if place := number / len(s.domains) / 2; place > 0 {
-		path = s.paths[place-1]
-	} else if row := cookie.row; row.Domain != "" || row.Path != "" {
-		path = cmp.Or(row.Path, "/")
-		if row.Domain != "" {
-			isWithin := row.Domain == s.host || strings.HasSuffix(s.host, "."+row.Domain)
-			if domain != "" || !isWithin {
-				return "" // once is enough
-			}
-			domain = row.Domain
+// positions is how many positions there are in a withdrawal.
+func (s expirySite) positions() int { return s.guesses() * maxCookies }
+
+// removable returns the cookies that a line of some bytes can remove.
+func (s expirySite) removable(cookies []refusedCookie, most int) []refusedCookie {
+	removable := make([]refusedCookie, 0, len(cookies))
+	for _, cookie := range cookies {
+		if guess := s.expiry(cookie.name, "", "/", false); guess.size() > 0 && guess.size() <= most {
+			removable = append(removable, cookie)
 		}
 	}
-	if path == "" {
-		return ""
-	}
-	return s.expiry(cookie.name, domain, path, partitioned)
+	return removable
 }
 
-// expiry returns the line that removes a cookie from one place, or "" if no
-// such cookie can be there.
-func (s expirySite) expiry(name, domain, path string, partitioned bool) string {
+// least returns how many bytes the shortest line takes that removes one of some
+// cookies.
+func (s expirySite) least(cookies []refusedCookie) int {
+	least := maxExpiry
+	for _, cookie := range cookies {
+		guess := s.expiry(cookie.name, "", "/", false)
+		least = min(least, guess.size())
+	}
+	return least
+}
+
+// guess returns what removes a cookie from one of the places where it can be,
+// by place and by domain.
+func (s expirySite) guess(cookie refusedCookie, number int) expiry {
+	place, domain := s.places[number/len(s.domains)], s.domains[number%len(s.domains)]
+	row := cookie.row
+	isDeclared := row.Domain != "" || row.Path != ""
+	declaredDomain, declaredPath := row.Domain, cmp.Or(row.Path, "/")
+	switch {
+	case row.Domain == "":
+		declaredDomain = domain // any
+	case row.Domain == registrableDomain:
+		declaredDomain = s.domains[min(1, len(s.domains)-1)]
+	case row.Domain != s.host && !strings.HasSuffix(s.host, "."+row.Domain):
+		isDeclared = false
+	}
+	switch {
+	case place.path != "":
+		if isDeclared && domain == declaredDomain && place.path == declaredPath {
+			return expiry{} // once is enough
+		}
+		return s.expiry(cookie.name, domain, place.path, place.partitioned)
+	case !isDeclared || row.Domain != "" && domain != "":
+		return expiry{}
+	}
+	return s.expiry(cookie.name, declaredDomain, declaredPath, place.partitioned)
+}
+
+// expiry returns what removes a cookie from one place. The age is below zero, as
+// Firefox keeps an expired record of what several answers remove at one instant
+// with an age of zero.
+func (s expirySite) expiry(name, domain, path string, partitioned bool) expiry {
 	isHost := ascii.HasPrefixFold(name, "__Host-")
 	isSecure := isHost || ascii.HasPrefixFold(name, "__Secure-") || ascii.HasPrefixFold(name, "__Http-")
 	if isHost && (domain != "" || path != "/") || (isSecure || partitioned) && !s.secure {
-		return ""
+		return expiry{}
 	}
-	line := name + "=; Max-Age=0; Path=" + path
+	line := expiry{name, "=; Max-Age=-1; Path=", path}
 	if domain != "" {
-		line += "; Domain=" + domain
+		line[3], line[4] = "; Domain=", domain
 	}
 	if s.secure {
-		line += "; Secure; SameSite=None" // without it, nothing is removed within another site's frame
+		line[5] = "; Secure; SameSite=None" // without it, nothing is removed within another site's frame
 	}
 	if ascii.HasPrefixFold(name, "__Http-") || ascii.HasPrefixFold(name, "__Host-Http-") {
-		line += "; HttpOnly"
+		line[6] = "; HttpOnly"
 	}
 	if partitioned {
-		line += "; Partitioned"
+		line[7] = "; Partitioned"
 	}
 	return line
 }

@@ -402,11 +402,17 @@ func (f *filter) shareExpired() {
 	caddyhttp.SetVar(f.request.Context(), expiredVar, f.expired)
 }
 
-// expire adds the lines that remove refused cookies from the browser.
+// expire adds the lines that remove refused cookies from the browser, as far as
+// servers in front have room for them.
 func (f *filter) expire() {
-	if f.refused && !*f.expired && !isShared(f.Header()) {
-		f.addExpiries(expiries(f.refusedCookies(), f.request))
+	if !f.refused || *f.expired || isShared(f.Header()) {
+		return
 	}
+	room := roomFor(f.Header(), originalURL(f.request))
+	if f.told.Len() > 0 {
+		room -= len("Cookie-Charter-Verdicts: \r\n") + f.told.Len()
+	}
+	f.addExpiries(expiries(f.refusedCookies(), f.request, room))
 }
 
 func (f *filter) addExpiries(lines []string) {

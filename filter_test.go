@@ -399,7 +399,7 @@ func TestHandleErrors(t *testing.T) {
 	}
 	// Both chains see the refused cookie; one removes it.
 	response, _ = get(t, "http://"+address+"/", http.Header{"Cookie": {"_pk_id.1=1"}})
-	if want := []string{"sessionid=1", "_pk_id.1=; Max-Age=0; Path=/", "csrftoken=2"}; !slices.Equal(response.Header["Set-Cookie"], want) {
+	if want := []string{"sessionid=1", "_pk_id.1=; Max-Age=-1; Path=/", "csrftoken=2"}; !slices.Equal(response.Header["Set-Cookie"], want) {
 		t.Errorf("got %q, want %q", response.Header["Set-Cookie"], want)
 	}
 	// The page's own failures are answered by the error route, too.
@@ -628,7 +628,7 @@ func TestWebSocket(t *testing.T) {
 		t.Fatalf("status %d", response.StatusCode)
 	}
 	// Browsers take cookies from a handshake, removals included.
-	if got, want := response.Header["Set-Cookie"], []string{portalCookies[0], "_pk_id.1=; Max-Age=0; Path=/"}; !slices.Equal(got, want) {
+	if got, want := response.Header["Set-Cookie"], []string{portalCookies[0], "_pk_id.1=; Max-Age=-1; Path=/"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 	echo(t, struct {

@@ -46,7 +46,7 @@ func (p *page) store(f *filter) error {
 		}
 
 		// What is refused from now on is removed, beginning with this answer.
-		f.withdraw(query, 0, 0)
+		f.withdraw(query, back, 0, 0)
 	}
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
@@ -55,17 +55,20 @@ func (p *page) store(f *filter) error {
 }
 
 // withdraw adds to the answer what removes refused cookies, from a position on,
-// and to the query where the next answer goes on. It tells whether there was
-// anything to add.
-func (f *filter) withdraw(query url.Values, turn, from int) bool {
-	lines, next := withdrawal(f.refusedCookies(), f.request, from)
-	if len(lines) == 0 {
-		return false
+// and to the query where the next answer goes on. It tells whether that is
+// further on.
+func (f *filter) withdraw(query url.Values, back string, turn, from int) bool {
+	room := roomFor(f.Header(), originalURL(f.request)) - len("Location: ?\r\n") - max(len(back), len(query.Encode()))
+	cookies := f.refusedCookies()
+	lines, next := withdrawal(cookies, f.request, from, room)
+	if len(cookies) > 0 {
+		query.Set("turn", strconv.Itoa(turn))
+		query.Set("from", strconv.Itoa(next))
 	}
-	f.addExpiries(lines)
-	query.Set("turn", strconv.Itoa(turn))
-	query.Set("from", strconv.Itoa(next))
-	return true
+	if len(lines) > 0 {
+		f.addExpiries(lines)
+	}
+	return next > from
 }
 
 // lead leads to another page. Its own is named by a relative reference, as the

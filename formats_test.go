@@ -92,7 +92,7 @@ func TestSeveralPreferences(t *testing.T) {
 		response, _ := get(t, address, http.Header{"Cookie": {cookies}})
 		var names []string
 		for _, line := range response.Header["Set-Cookie"] {
-			if name, _, _ := cutPair(line); !strings.Contains(line, "Max-Age=0") {
+			if name, _, _ := cutPair(line); !strings.Contains(line, "Max-Age=-1") {
 				names = append(names, name)
 			}
 		}
@@ -105,7 +105,7 @@ func TestSeveralPreferences(t *testing.T) {
 	header.Set("Cookie", "tarteaucitron=!gtag=true; _ga=1")
 	response, _ := do(t, http.MethodPost, address+pagePath, header, "all=refused")
 	lines := response.Header["Set-Cookie"]
-	if len(lines) < 2 || !strings.HasPrefix(lines[0], "cookies_preferences=") || !strings.HasPrefix(lines[1], "_ga=; Max-Age=0") {
+	if len(lines) < 2 || !strings.HasPrefix(lines[0], "cookies_preferences=") || !strings.HasPrefix(lines[1], "_ga=; Max-Age=-1") {
 		t.Errorf("set %q", lines)
 	}
 }

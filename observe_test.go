@@ -50,7 +50,7 @@ func TestMonitor(t *testing.T) {
 		var deposits []string
 		expired := false
 		for _, line := range response.Header["Set-Cookie"] {
-			if strings.Contains(line, "Max-Age=0") {
+			if strings.Contains(line, "Max-Age=-1") {
 				expired = true
 			} else {
 				deposits = append(deposits, line)
@@ -87,7 +87,7 @@ func TestMonitor(t *testing.T) {
 			t.Errorf("%q: %s", options, row)
 		}
 		response, _ = do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": form["Content-Type"], "Cookie": {sent}}, "all=refused")
-		if removes := strings.Contains(strings.Join(response.Header["Set-Cookie"], "\n"), "_pk_id.1=; Max-Age=0"); removes == all {
+		if removes := strings.Contains(strings.Join(response.Header["Set-Cookie"], "\n"), "_pk_id.1=; Max-Age=-1"); removes == all {
 			t.Errorf("%q: a withdrawal sets %q", options, response.Header["Set-Cookie"])
 		}
 	}

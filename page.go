@@ -561,8 +561,8 @@ func (p *page) show(f *filter) error {
 		return p.export(f, format, text)
 	}
 	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)
-	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 16)
-	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, int(turn)+1, int(from)) {
+	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 31)
+	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, "", int(turn)+1, int(from)) {
 		return lead(f, "?"+query.Encode())
 	}
 	data := p.data(f, text)

@@ -65,7 +65,7 @@ describe("three instances", () => {
       const store = (response) => {
         for (const line of response.headers.getSetCookie()) {
           const [, name, value] = /^([^=]+)=([^;]*)/.exec(line);
-          if (/Max-Age=0/.test(line)) delete jar[name];
+          if (/Max-Age=-1/.test(line)) delete jar[name];
           else jar[name] = value;
         }
       };

@@ -20,7 +20,7 @@
         // A choice that is stored already is not renewed by a visit.
         if (!pairs.includes(pair)) document.cookie = pair + attributes + (seconds > 0 ? "; max-age=" + seconds : "");
       } else if (pairs.some((other) => other.startsWith(cookie + "="))) {
-        document.cookie = cookie + "=" + attributes + "; max-age=0";
+        document.cookie = cookie + "=" + attributes + "; max-age=-1";
       }
     }
   }
