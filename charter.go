@@ -84,8 +84,10 @@ type Cookie struct {
 	Duration string `json:"duration,omitempty"`
 
 	// Where scripts or the portal set the cookie, if it is known: the domain of
-	// its Domain attribute, and the path of its Path attribute. A refused cookie
-	// is first removed from there. Default: not known; likely places are tried.
+	// its Domain attribute, or the word `registrable` for the registrable domain
+	// of the host that a visitor is on (`example.fr` for `data.example.fr`), and
+	// the path of its Path attribute. A refused cookie is first removed from
+	// there. Default: not known; likely places are tried.
 	Domain string `json:"domain,omitempty"`
 	Path   string `json:"path,omitempty"`
 
@@ -167,10 +169,10 @@ func (c *Cookie) validate() (field string, err error) {
 			return "duration", err
 		}
 	}
-	if c.Domain != "" {
+	if c.Domain != "" && c.Domain != registrableDomain {
 		_, notAddress := netip.ParseAddr(c.Domain)
 		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !isHost(c.Domain) {
-			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr", c.Domain)
+			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr, or %s", c.Domain, registrableDomain)
 		}
 	}
 	for _, pattern := range c.patterns() {

@@ -138,6 +138,21 @@ func withdrawal(cookies []refusedCookie, r *http.Request, position, room int) (l
 	return answer.lines, position
 }
 
+// afterWithdrawal tells the cookies that are still there after a withdrawal up to
+// a position: those that later answers remove, and those that no answer to this
+// request can, as all was tried.
+func afterWithdrawal(cookies []refusedCookie, r *http.Request, position int) (later, never []refusedCookie) {
+	site := newExpirySite(r)
+	for _, cookie := range cookies {
+		if position < site.positions() && site.isRemovable(cookie, maxExpiry) {
+			later = append(later, cookie)
+		} else {
+			never = append(never, cookie)
+		}
+	}
+	return later, never
+}
+
 // An expiryAnswer collects the expiries of one answer.
 type expiryAnswer struct {
 	lines []string
@@ -184,10 +199,11 @@ type refusedCookie struct {
 // An expirySite is what the places of cookies are guessed from. The likeliest come
 // first.
 type expirySite struct {
-	host    string
-	secure  bool
-	domains []string // "" is host-only
-	places  []expiryPlace
+	host        string
+	registrable string // "" if there is none
+	secure      bool
+	domains     []string // "" is host-only
+	places      []expiryPlace
 }
 
 // An expiryPlace is where a cookie can be besides its domain.
@@ -198,24 +214,41 @@ type expiryPlace struct {
 
 func newExpirySite(r *http.Request) expirySite {
 	site := expirySite{host: hostOf(r), secure: scheme(r) == "https"}
-	site.domains = domainsOf(site.host)
+	site.registrable = registrableOf(site.host)
+	site.domains = domainsOf(site.host, site.registrable)
 	site.places = placesOf(originalURL(r), site.secure)
 	return site
+}
+
+// registrableOf returns the registrable domain of a host, "" if it has none.
+func registrableOf(host string) string {
+	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !isHost(host) {
+		return ""
+	}
+	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
+	if err != nil {
+		return ""
+	}
+	return registrable
+}
+
+// domainOn returns the domain that a row declares, as it is on a host; "" if it is
+// host-only there, or not known.
+func (c *Cookie) domainOn(host string) string {
+	if c.Domain == registrableDomain {
+		return registrableOf(host)
+	}
+	return c.Domain
 }
 
 // domainsOf returns the domains that cookies of a host can have. Trackers write
 // to the host alone or, to be read by its siblings, to the highest domain that
 // browsers let them: the registrable one. Few write in between.
-func domainsOf(host string) []string {
-	domains := []string{""}
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !isHost(host) {
-		return domains
+func domainsOf(host, registrable string) []string {
+	if registrable == "" {
+		return []string{""}
 	}
-	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return domains
-	}
-	domains = append(domains, registrable)
+	domains := []string{"", registrable}
 	for domain := host; domain != registrable; _, domain, _ = strings.Cut(domain, ".") {
 		domains = append(domains, domain)
 	}
@@ -339,11 +372,17 @@ func (s expirySite) positions() int { return s.guesses() * maxCookies }
 func (s expirySite) removable(cookies []refusedCookie, most int) []refusedCookie {
 	removable := make([]refusedCookie, 0, len(cookies))
 	for _, cookie := range cookies {
-		if guess := s.expiry(cookie.name, "", "/", false); guess.size() > 0 && guess.size() <= most {
+		if s.isRemovable(cookie, most) {
 			removable = append(removable, cookie)
 		}
 	}
 	return removable
+}
+
+// isRemovable tells whether a line of some bytes can remove a cookie.
+func (s expirySite) isRemovable(cookie refusedCookie, most int) bool {
+	guess := s.expiry(cookie.name, "", "/", false)
+	return guess.size() > 0 && guess.size() <= most
 }
 
 // least returns how many bytes the shortest line takes that removes one of some
@@ -368,7 +407,7 @@ func (s expirySite) guess(cookie refusedCookie, number int) expiry {
 	case row.Domain == "":
 		declaredDomain = domain // any
 	case row.Domain == registrableDomain:
-		declaredDomain = s.domains[min(1, len(s.domains)-1)]
+		declaredDomain = s.registrable
 	case row.Domain != s.host && !strings.HasSuffix(s.host, "."+row.Domain):
 		isDeclared = false
 	}

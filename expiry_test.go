@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"fmt"
+	"html"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -382,6 +383,73 @@ func TestWithdrawalTurns(t *testing.T) {
 			t.Errorf("%s: %s", query, response.Status)
 		}
 	}
+}
+
+// After a withdrawal, the page tells which refused cookies are still there, and
+// whether that will change.
+func TestPageTellsWhatRemains(t *testing.T) {
+	address := "http://" + serve(t, false, `cookie_charter {
+		preset matomo
+		cookie __Secure-a {
+			purpose p
+			category statistics
+		}
+	}`)
+	const later, never = "the next pages you visit remove: ", "cannot remove from here; you can delete them in your browser&#39;s settings: "
+	name := func(name string) string { return `<code dir="ltr">` + name + `</code>` }
+	var many []string
+	for i := range 200 {
+		many = append(many, fmt.Sprintf("_pk_id.%03d.%060d", i, i))
+	}
+	var first []string
+	for _, each := range many[:maxRemaining] {
+		first = append(first, name(each))
+	}
+	for _, test := range []struct{ cookies, want string }{
+		{"sessionid=1", ""},
+		{"_pk_id.1=1; _pk_ses.1=1", never + name("_pk_id.1") + ", " + name("_pk_ses.1") + "</p>"}, // this test keeps them
+		{"__Secure-a=1", never + name("__Secure-a") + "</p>"},
+		{strings.Join(many, "=1; ") + "=1", later + strings.Join(first, ", ") + " … <bdi>+190</bdi></p>"},
+		{strings.Join(many, "=1; ") + "=1; __Secure-a=1", "<bdi>+190</bdi><br>Refused cookies that are still in your browser, and that this site " + never + name("__Secure-a") + "</p>"},
+	} {
+		header := form.Clone()
+		header.Set("Cookie", test.cookies)
+		response, body := do(t, http.MethodPost, address+pagePath+"?flg=en", header, "all=refused")
+		stored, _, _ := strings.Cut(response.Header["Set-Cookie"][0], ";")
+		for response.StatusCode == http.StatusSeeOther {
+			response, body = get(t, address+pagePath+response.Header.Get("Location"), http.Header{"Cookie": {stored + "; " + test.cookies}})
+		}
+		_, status, _ := strings.Cut(body, `role="status">Your choices have been saved.`)
+		status, _, _ = strings.Cut(status, "\n")
+		if test.want == "" && status != "</p>" || !strings.HasSuffix(status, test.want) {
+			t.Errorf("%.40s: the page says %q", test.cookies, status)
+		}
+		if !strings.Contains(status, later) && strings.Contains(test.want, later) {
+			t.Errorf("%.40s: the page says %q", test.cookies, status)
+		}
+		// In another language, nothing else is said.
+		if other, ok := strings.CutPrefix(link(t, body, "fr"), "?"); ok {
+			_, body = get(t, address+pagePath+"?"+other, http.Header{"Cookie": {stored + "; " + test.cookies}})
+			if strings.Contains(body, "supprimeront :") != strings.Contains(test.want, "190") || strings.Contains(body, "supprimer d&#39;ici") != strings.Contains(test.want, never) {
+				t.Errorf("%.40s: in French, the page says something else", test.cookies)
+			}
+		}
+	}
+}
+
+// link returns the link to the page in another language.
+func link(t *testing.T, page, language string) string {
+	t.Helper()
+	_, rest, _ := strings.Cut(page, `<li><a href="`)
+	for range strings.Count(page, `<li><a href="`) {
+		found, more, _ := strings.Cut(rest, `"`)
+		if strings.HasPrefix(more, ` lang="`+language+`"`) {
+			return html.UnescapeString(found)
+		}
+		_, rest, _ = strings.Cut(rest, `<li><a href="`)
+	}
+	t.Fatalf("no link to %s", language)
+	return ""
 }
 
 // Wherever the cookies of a withdrawal are, the next answers go on where the

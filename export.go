@@ -157,7 +157,7 @@ func (p *page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 		}
 		for _, name := range cookie.patterns() {
 			known = append(known, knowledge{
-				Kind: "cookie", Domain: cookie.Domain, Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
+				Kind: "cookie", Domain: cookie.domainOn(hostOf(r)), Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
 				Controller: p.in(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.charter.version, Comment: comment,
 				Created: p.charter.updated.Format(time.RFC3339), Updated: p.charter.updated.Format(time.RFC3339),
 			})

@@ -628,7 +628,7 @@ func TestWebSocket(t *testing.T) {
 		t.Fatalf("status %d", response.StatusCode)
 	}
 	// Browsers take cookies from a handshake, removals included.
-	if got, want := response.Header["Set-Cookie"], []string{portalCookies[0], "_pk_id.1=; Max-Age=-1; Path=/"}; !slices.Equal(got, want) {
+	if got, want := response.Header["Set-Cookie"], []string{portalCookies[0], "_pk_id.1=; Max-Age=-1; Path=/", "_pk_id.1=; Max-Age=-1; Path=/socket"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
 	}
 	echo(t, struct {

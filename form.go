@@ -150,8 +150,8 @@ func (p *page) lifetimeOf(row *Cookie) duration {
 func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
 	row := p.charter.find(cookie.name)
 	line := cookie.name + "=" + cookie.value + "; Path=" + cmp.Or(row.Path, "/")
-	if row.Domain != "" {
-		line += "; Domain=" + row.Domain
+	if domain := row.domainOn(hostOf(r)); domain != "" {
+		line += "; Domain=" + domain
 	}
 	if row.SameSite == "" {
 		line += "; SameSite=Lax"

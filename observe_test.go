@@ -176,7 +176,7 @@ func TestCounters(t *testing.T) {
 	}
 	for _, want := range []string{
 		`choices_total{answer="refused",key="ga",source="page"} 1`, `choices_total{answer="granted",key="matomo",source="page"} 1`,
-		`choices_total{answer="granted",key="ga",source="notice"} 1`, "page_views_total 1", "expiries_total 4",
+		`choices_total{answer="granted",key="ga",source="notice"} 1`, "page_views_total 1", "expiries_total 8",
 		// Both handlers have a row of this name.
 		`cookies_total{cookie="_ga",effect="withheld",from="browser",verdict="refused"} 3`, `cookies_total{cookie="none",effect="withheld",from="browser",verdict="undeclared"} 2`,
 	} {

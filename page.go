@@ -139,7 +139,8 @@ type PageData struct {
 	Header, Footer      template.HTML
 	Languages           []PageLink // the page in the other languages
 	Status              string     // what became of a form post; "" if there was none
-	Reference           string     // of its record; "" if there is none
+	Remaining           []PageRemaining
+	Reference           string // of its record; "" if there is none
 	Kinds               []PageKind
 	Tables              template.HTML  // the part "charter-tables", of Kinds alone: it is made at load, a language each
 	Questions           []PageQuestion // one per consent key
@@ -165,6 +166,14 @@ type PageText struct{ Text, Language string }
 type PageLink struct {
 	Name, Language, Link string
 	Current              bool
+}
+
+// PageRemaining are refused cookies that are still in the browser after a choice
+// was saved.
+type PageRemaining struct {
+	Text  string // when they go, or that they cannot be removed from here
+	Names Names  // of the first of them
+	More  int    // how many there are besides
 }
 
 // PageKind is one of the four kinds of cookies with its rows.
@@ -624,6 +633,11 @@ func (p *page) data(f *filter, text *texts) *PageData {
 			status = statusLost
 		}
 		data.Status = text.Status[status]
+		if status == statusSaved && f.refused {
+			from, _ := strconv.ParseUint(query.Get("from"), 10, 31)
+			data.Remaining = p.remaining(f, text, int(from))
+			inOther.Set("from", strconv.FormatUint(from, 10))
+		}
 	}
 	for _, other := range p.texts {
 		tag := other.tag.String()
@@ -653,6 +667,30 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	return data
 }
 
+// maxRemaining is how many cookies are named that were not removed yet.
+const maxRemaining = 10
+
+// remaining returns the refused cookies that came with the request for a page
+// that tells that a choice was saved, after a withdrawal up to a position.
+func (p *page) remaining(f *filter, text *texts, position int) []PageRemaining {
+	later, never := afterWithdrawal(f.refusedCookies(), f.request, position)
+	var remaining []PageRemaining
+	for _, part := range []struct {
+		key     string
+		cookies []refusedCookie
+	}{{"later", later}, {"never", never}} {
+		if len(part.cookies) == 0 {
+			continue
+		}
+		shown := PageRemaining{Text: text.Remaining[part.key], More: max(0, len(part.cookies)-maxRemaining)}
+		for _, cookie := range part.cookies[:len(part.cookies)-shown.More] {
+			shown.Names = append(shown.Names, cookie.name[:min(len(cookie.name), maxName)])
+		}
+		remaining = append(remaining, shown)
+	}
+	return remaining
+}
+
 // isReference tells whether a text can be the reference of a record, as
 // crypto/rand.Text writes it.
 func isReference(text string) bool {
@@ -666,6 +704,7 @@ func (p *page) sample(text *texts) *PageData {
 	return &PageData{
 		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
+		Remaining: []PageRemaining{{"text", Names{"a", "b"}, 1}, {Names: Names{"c"}}},
 		Kinds:     []PageKind{{"name", "definition", []PageRow{{Names{"a", "b"}, word, word, word, "1 day", true}, {Names: Names{"c"}}}, true}, {Name: "name"}},
 		Questions: []PageQuestion{{"key", []PageText{word, word}, "kind", Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",

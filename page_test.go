@@ -71,6 +71,11 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the status %s", name, status)
 			}
 		}
+		for _, key := range []string{"later", "never"} {
+			if !strings.HasSuffix(loaded.Remaining[key], ":") {
+				t.Errorf("%s lacks what remains: %s", name, key)
+			}
+		}
 		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed", "refused_monitored"} {
 			if loaded.Outcomes[key] == "" {
 				t.Errorf("%s lacks the outcome %s", name, key)

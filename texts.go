@@ -57,6 +57,7 @@ type texts struct {
 	Stored          map[string]string `yaml:"stored"`  // by answer
 	Opposed         string            `yaml:"opposed"` // by Global Privacy Control
 	Status          map[string]string `yaml:"status"`
+	Remaining       map[string]string `yaml:"remaining"` // refused cookies, by when they go
 	Reference       string            `yaml:"reference"` // of a record
 
 	MineTitle      string            `yaml:"mine_title"`
