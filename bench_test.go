@@ -114,6 +114,27 @@ func BenchmarkCookie(b *testing.B) {
 	}
 }
 
+// BenchmarkExpiries measures what an answer costs more that removes cookies: of a
+// portal's visitor, and at worst.
+func BenchmarkExpiries(b *testing.B) {
+	for _, count := range []int{7, maxCookies} {
+		for _, address := range []string{"https://data.city.example/explore/", "https://" + strings.Repeat("a.", 110) + "city.example/" + strings.Repeat("a/", 2000)} {
+			b.Run(fmt.Sprintf("cookies=%d/address=%d", count, len(address)), func(b *testing.B) {
+				var cookies []refusedCookie
+				for i := range count {
+					cookies = append(cookies, refusedCookie{fmt.Sprintf("_pk_id.%d.1fff", i), &Cookie{}})
+				}
+				r := visit(address)
+				header := http.Header{"Content-Type": {"text/html"}, "Server": {"Caddy"}}
+				b.ReportAllocs()
+				for b.Loop() {
+					expiries(cookies, r, roomFor(header, r.URL))
+				}
+			})
+		}
+	}
+}
+
 // BenchmarkPreference measures the decoding of a preference: of one that was
 // seen lately, and of one that was not.
 func BenchmarkPreference(b *testing.B) {

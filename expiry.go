@@ -44,7 +44,7 @@ const (
 
 	// maxTries is how many guesses are looked at for one answer: many more than
 	// fit, as some are of no use to some cookies.
-	maxTries = 4 << 10
+	maxTries = 2 << 10
 
 	// maxCookies is how many cookies are removed at a time: more than browsers
 	// keep for a host.

@@ -5,7 +5,9 @@ import (
 	"crypto/tls"
 	"fmt"
 	"html"
+	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
@@ -198,6 +200,121 @@ func TestExpiriesHaveBounds(t *testing.T) {
 	for _, room := range []int{-4000, 0, 40} {
 		if lines := expiries(cookies, visit("https://data.city.example/a/b"), room); len(lines) > 0 {
 			t.Errorf("with room for %d: %q", room, lines)
+		}
+	}
+}
+
+// What is added fits into the buffer of a server in front, beside the header that
+// is there, and what others add on the way; with no room, nothing is added. The
+// page's own answers are no exception.
+func TestExpiriesFitInFront(t *testing.T) {
+	const tracked = "_ga=1; _ga_ABCDEFGHIJ=1; _gid=1; _gat_gtag_UA_1_1=1; _pk_id.1.1fff=1; _pk_ses.1.1fff=1; _pk_ref.1.1fff=1"
+	for size := 0; size < 5000; size += 250 {
+		pad := ""
+		if size > 0 {
+			pad = "header X-Pad " + strings.Repeat("x", size) + "\n"
+		}
+		address := serve(t, false, "route {\n"+pad+" cookie_charter {\n preset matomo google_analytics\n debug_header\n }\n respond ok\n}")
+		for _, path := range []string{"/", "/" + strings.Repeat("x", 200) + "/?" + strings.Repeat("y", 700), pagePath + "?turn=0&from=0"} {
+			head := exchange(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
+			added := strings.Count(head, "Set-Cookie: ")
+			for _, line := range strings.Split(head, "\r\n") {
+				if strings.HasPrefix(line, "Set-Cookie: ") && !strings.Contains(line, "=; Max-Age=-1; ") {
+					t.Fatal(line)
+				}
+			}
+			if most := frontBuffer - frontReserve/2; added > 0 && len(head)+len(path) > most {
+				t.Errorf("%d bytes with %d lines for %.20s, and %d of the address", len(head), added, path, len(path))
+			}
+			if room := frontBuffer - frontReserve - size - len(path) - 600; room > 0 && added == 0 {
+				t.Errorf("nothing is removed from %.20s, beside %d bytes", path, size)
+			}
+		}
+	}
+}
+
+// exchange sends bytes to a server, and returns the head of its answer.
+func exchange(t *testing.T, address, request string) string {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(answer), "\r\n\r\n")
+	return head + "\r\n\r\n"
+}
+
+// What many refused cookies, a host of many labels and a long path cost grows no
+// faster than they do.
+func TestExpiriesAreLinear(t *testing.T) {
+	for name, visited := range map[string]func(size int) *http.Request{
+		"path": func(size int) *http.Request {
+			return visit("https://data.city.example/" + strings.Repeat("a/", size/2))
+		},
+		"odd path": func(size int) *http.Request {
+			return visit("https://data.city.example/" + strings.Repeat("/", size) + strings.Repeat(";", size))
+		},
+		"host": func(size int) *http.Request {
+			r := visit("https://city.example/a/b/c/d")
+			r.Host = strings.Repeat("a.", size/2) + "city.example"
+			return r
+		},
+	} {
+		requests := map[int]*http.Request{}
+		cookies := refusedNames("a", "b", "c")
+		run := func(size int) {
+			if requests[size] == nil {
+				requests[size] = visited(size)
+			}
+			expiries(cookies, requests[size], maxExpiries)
+			withdrawal(cookies, requests[size], 0, maxExpiries)
+		}
+		checkLinear(t, name, 15, run)
+		checkLinear(t, name, 1<<10, run)
+	}
+	for _, prefix := range []string{"_pk_id.", "__Host-", strings.Repeat("x", 50)} {
+		r := visit("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
+		sets := map[int][]refusedCookie{}
+		checkLinear(t, "names "+prefix, 16, func(size int) {
+			for i := len(sets[size]); i < size; i++ {
+				sets[size] = append(sets[size], refusedNames(fmt.Sprintf("%s%d", prefix, i))...)
+			}
+			expiries(sets[size], r, maxExpiries)
+			withdrawal(sets[size], r, 0, maxExpiries)
+		})
+	}
+}
+
+// A row's domain can be the registrable one of the host that is visited.
+func TestRegistrableDomain(t *testing.T) {
+	address := "http://" + serve(t, false, `cookie_charter {
+		preset matomo
+		preference json choice
+		cookie choice {
+			purpose p
+			category necessary
+			domain registrable
+		}
+	}`)
+	for host, want := range map[string]string{"a.data.city.example": "Domain=city.example; ", "city.example:80": "Domain=city.example; ", "127.0.0.1": "", "localhost": ""} {
+		header := form.Clone()
+		header.Set("Host", host)
+		response, body := do(t, http.MethodPost, address+pagePath, header, "all=granted")
+		if line := response.Header.Get("Set-Cookie"); !strings.Contains(line, "; Path=/; "+want+"SameSite") {
+			t.Errorf("%s: %q, %s", host, line, body)
+		}
+		_, knowledge := get(t, address+pagePath+"?format=edpb", http.Header{"Host": {host}})
+		domain, _, _ := strings.Cut(strings.TrimPrefix(want, "Domain="), ";")
+		if strings.Contains(knowledge, "registrable") || domain != "" && !strings.Contains(knowledge, `"domain": "`+domain+`"`) {
+			t.Errorf("%s: %s", host, knowledge)
 		}
 	}
 }

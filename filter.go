@@ -408,11 +408,16 @@ func (f *filter) expire() {
 	if !f.refused || *f.expired || isShared(f.Header()) {
 		return
 	}
+	f.addExpiries(expiries(f.refusedCookies(), f.request, f.room()))
+}
+
+// room returns how many bytes of expiries the answer has room for.
+func (f *filter) room() int {
 	room := roomFor(f.Header(), originalURL(f.request))
 	if f.told.Len() > 0 {
 		room -= len("Cookie-Charter-Verdicts: \r\n") + f.told.Len()
 	}
-	f.addExpiries(expiries(f.refusedCookies(), f.request, room))
+	return room
 }
 
 func (f *filter) addExpiries(lines []string) {

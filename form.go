@@ -58,7 +58,7 @@ func (p *page) store(f *filter) error {
 // and to the query where the next answer goes on. It tells whether that is
 // further on.
 func (f *filter) withdraw(query url.Values, back string, turn, from int) bool {
-	room := roomFor(f.Header(), originalURL(f.request)) - len("Location: ?\r\n") - max(len(back), len(query.Encode()))
+	room := f.room() - len("Location: ?\r\n") - max(len(back), len(query.Encode()))
 	cookies := f.refusedCookies()
 	lines, next := withdrawal(cookies, f.request, from, room)
 	if len(cookies) > 0 {
