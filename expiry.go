@@ -53,8 +53,10 @@ const (
 	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4).
 	maxHost = 253
 
-	// maxPaths is how many paths are tried besides "/".
-	maxPaths = 64
+	// maxPaths is how many paths are tried besides "/", and maxGuesses how many
+	// guesses for each cookie.
+	maxPaths   = 64
+	maxGuesses = 1 << 10
 
 	// registrableDomain stands in a row for the registrable domain of the host
 	// that a visitor is on: many trackers write there.
@@ -88,26 +90,25 @@ func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
 	answer.least = site.least(cookies)
 
 	// The likeliest guesses of all cookies come first.
-	total, next := site.guesses()*len(cookies), 0
+	total, next := len(site.guesses)*len(cookies), 0
 	for ; next < total && answer.room > anywhere && answer.goesOn(); next++ {
 		answer.add(site.guess(cookies[next%len(cookies)], next/len(cookies)))
 	}
 
-	// Then, from any cookie on, its guesses in one place with all domains: in what
-	// comes next, or anywhere.
-	places, domains := len(site.places), len(site.domains)
-	place := next / len(cookies) / domains
-	if place == places || rand.IntN(2) == 0 { //nolint:gosec // only fairness hangs on it
-		place = rand.IntN(places) //nolint:gosec // likewise
+	// Then, from any cookie on, a few guesses of each: what comes next, or any.
+	const few = 3
+	turns := (len(site.guesses) + few - 1) / few
+	turn := next / len(cookies) / few
+	if turn >= turns || rand.IntN(2) == 0 { //nolint:gosec // only fairness hangs on it
+		turn = rand.IntN(turns) //nolint:gosec // likewise
 	}
-	start := place*len(cookies) + rand.IntN(len(cookies)) //nolint:gosec // likewise
-	for i := 0; i < places*len(cookies) && answer.goesOn(); i++ {
-		turn := (start + i) % (places * len(cookies))
-		cookie, first := turn%len(cookies), turn/len(cookies)*domains
-		for number := first; number < first+domains; number++ {
-			if number*len(cookies)+cookie >= next {
-				answer.add(site.guess(cookies[cookie], number))
-			}
+	start := turn*few*len(cookies) + rand.IntN(few*len(cookies)) //nolint:gosec // likewise
+	total = turns * few * len(cookies)
+	for i := 0; i < total && answer.goesOn(); i++ {
+		position := (start + i) % total
+		cookie, number := position/few%len(cookies), position/few/len(cookies)*few+position%few
+		if number < len(site.guesses) && number*len(cookies)+cookie >= next {
+			answer.add(site.guess(cookies[cookie], number))
 		}
 	}
 	return answer.lines
@@ -196,27 +197,55 @@ type refusedCookie struct {
 	row  *Cookie
 }
 
-// An expirySite is what the places of cookies are guessed from. The likeliest come
-// first.
+// An expirySite is what the places of cookies are guessed from.
 type expirySite struct {
 	host        string
 	registrable string // "" if there is none
 	secure      bool
-	domains     []string // "" is host-only
-	places      []expiryPlace
+	guesses     []expiryGuess // the likeliest first
 }
 
-// An expiryPlace is where a cookie can be besides its domain.
-type expiryPlace struct {
+// An expiryGuess is where a cookie can be.
+type expiryGuess struct {
+	domain      string // "" is host-only
 	path        string // "" for the place that the cookie's row declares
 	partitioned bool
 }
 
+// newExpirySite guesses in the order in which cookies are written. Trackers write
+// to the host alone or, to be read by its siblings, to the highest domain that
+// browsers let them, the registrable one; few write in between. Nearly all name
+// the path "/"; a script that names none gets the default path. Partitioned ones
+// are written by frames of others, or by servers for these, and there too at "/".
 func newExpirySite(r *http.Request) expirySite {
-	site := expirySite{host: hostOf(r), secure: scheme(r) == "https"}
-	site.registrable = registrableOf(site.host)
-	site.domains = domainsOf(site.host, site.registrable)
-	site.places = placesOf(originalURL(r), site.secure)
+	host := hostOf(r)
+	site := expirySite{host: host, registrable: registrableOf(host), secure: scheme(r) == "https"}
+	likely, between := domainsOf(host, site.registrable)
+	defaults, deeper := deeperPaths(originalURL(r))
+	add := func(partitioned bool, paths, domains []string) {
+		if partitioned && !site.secure {
+			return
+		}
+		for _, path := range paths {
+			for _, domain := range domains[:min(len(domains), maxGuesses-len(site.guesses))] {
+				site.guesses = append(site.guesses, expiryGuess{domain, path, partitioned})
+			}
+		}
+	}
+	root := []string{"/"}
+	declaredOrRoot := []string{"", "/"}
+	add(false, declaredOrRoot, likely)
+	add(false, defaults, likely)
+	add(false, root, between)
+	add(true, declaredOrRoot, likely)
+	add(false, deeper, likely)
+	add(true, defaults, likely)
+	add(true, deeper, likely)
+	add(false, defaults, between)
+	add(true, root, between)
+	add(false, deeper, between)
+	add(true, defaults, between)
+	add(true, deeper, between)
 	return site
 }
 
@@ -241,43 +270,20 @@ func (c *Cookie) domainOn(host string) string {
 	return c.Domain
 }
 
-// domainsOf returns the domains that cookies of a host can have. Trackers write
-// to the host alone or, to be read by its siblings, to the highest domain that
-// browsers let them: the registrable one. Few write in between.
-func domainsOf(host, registrable string) []string {
-	if registrable == "" {
-		return []string{""}
+// domainsOf returns the domains that cookies of a host can have: the likely ones,
+// and those between.
+func domainsOf(host, registrable string) (likely, between []string) {
+	switch registrable {
+	case "":
+		return []string{""}, nil
+	case host:
+		return []string{"", host}, nil
 	}
-	domains := []string{"", registrable}
-	for domain := host; domain != registrable; _, domain, _ = strings.Cut(domain, ".") {
-		domains = append(domains, domain)
+	_, domain, _ := strings.Cut(host, ".")
+	for ; domain != registrable; _, domain, _ = strings.Cut(domain, ".") {
+		between = append(between, domain)
 	}
-	return domains
-}
-
-// placesOf returns the places of cookies that come with a request for an address. Nearly
-// all that write cookies name the path "/"; a script that names none gets the
-// default path. Partitioned ones are written by frames of others, or by servers
-// for these, and there too at "/".
-func placesOf(address *url.URL, secure bool) []expiryPlace {
-	likely, deeper := deeperPaths(address)
-	places := make([]expiryPlace, 0, 2*(2+len(likely)+len(deeper)))
-	add := func(partitioned bool, paths ...string) {
-		for _, path := range paths {
-			places = append(places, expiryPlace{path, partitioned})
-		}
-	}
-	add(false, "", "/")
-	add(false, likely...)
-	if secure {
-		add(true, "", "/")
-	}
-	add(false, deeper...)
-	if secure {
-		add(true, likely...)
-		add(true, deeper...)
-	}
-	return places
+	return []string{"", registrable, host}, between
 }
 
 // deeperPaths returns the paths but "/" of cookies that come with a request for an
@@ -362,11 +368,8 @@ func isPath(path string) bool {
 	return strings.HasPrefix(path, "/")
 }
 
-// guesses is how many guesses there are for a cookie.
-func (s expirySite) guesses() int { return len(s.domains) * len(s.places) }
-
 // positions is how many positions there are in a withdrawal.
-func (s expirySite) positions() int { return s.guesses() * maxCookies }
+func (s expirySite) positions() int { return len(s.guesses) * maxCookies }
 
 // removable returns the cookies that a line of some bytes can remove.
 func (s expirySite) removable(cookies []refusedCookie, most int) []refusedCookie {
@@ -396,31 +399,30 @@ func (s expirySite) least(cookies []refusedCookie) int {
 	return least
 }
 
-// guess returns what removes a cookie from one of the places where it can be,
-// by place and by domain.
+// guess returns what removes a cookie from one of the places where it can be.
 func (s expirySite) guess(cookie refusedCookie, number int) expiry {
-	place, domain := s.places[number/len(s.domains)], s.domains[number%len(s.domains)]
+	guess := s.guesses[number]
 	row := cookie.row
 	isDeclared := row.Domain != "" || row.Path != ""
 	declaredDomain, declaredPath := row.Domain, cmp.Or(row.Path, "/")
 	switch {
 	case row.Domain == "":
-		declaredDomain = domain // any
+		declaredDomain = guess.domain // any
 	case row.Domain == registrableDomain:
 		declaredDomain = s.registrable
 	case row.Domain != s.host && !strings.HasSuffix(s.host, "."+row.Domain):
 		isDeclared = false
 	}
 	switch {
-	case place.path != "":
-		if isDeclared && domain == declaredDomain && place.path == declaredPath {
+	case guess.path != "":
+		if isDeclared && guess.domain == declaredDomain && guess.path == declaredPath {
 			return expiry{} // once is enough
 		}
-		return s.expiry(cookie.name, domain, place.path, place.partitioned)
-	case !isDeclared || row.Domain != "" && domain != "":
+		return s.expiry(cookie.name, guess.domain, guess.path, guess.partitioned)
+	case !isDeclared || row.Domain != "" && guess.domain != "":
 		return expiry{}
 	}
-	return s.expiry(cookie.name, declaredDomain, declaredPath, place.partitioned)
+	return s.expiry(cookie.name, declaredDomain, declaredPath, guess.partitioned)
 }
 
 // expiry returns what removes a cookie from one place. The age is below zero, as

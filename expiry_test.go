@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -160,46 +161,117 @@ func TestExpiries(t *testing.T) {
 // TestExpiriesHaveBounds shows that an answer carries no more than its room,
 // and that nothing waits for ever.
 func TestExpiriesHaveBounds(t *testing.T) {
-	cookies := refusedNames(strings.Fields("a b c d e f g h i j k l m n o p q r s t u v w x y z")...)
-	var all []string
-	for position := 0; ; {
-		lines, next := withdrawal(cookies, visit("https://data.city.example/a/b"), position, 3<<10)
-		if next == position {
-			break
+	for _, test := range []struct {
+		address, names string
+		lines, likely  int
+	}{
+		{"https://data.city.example/a/b", "a b c d e f g h i j k l m n o p q r s t u v w x y z", 26 * 3 * 4 * 2, 26 * 3},
+		{"https://a.b.c.d.e.f.g.city.example/a", "a b c", 3 * 9 * 2 * 2, 3 * 9},
+	} {
+		cookies := refusedNames(strings.Fields(test.names)...)
+		var all []string
+		for position := 0; ; {
+			lines, next := withdrawal(cookies, visit(test.address), position, 3<<10)
+			if next == position {
+				break
+			}
+			all, position = append(all, lines...), next
 		}
-		all, position = append(all, lines...), next
-	}
-	if len(all) != 26*3*4*2 {
-		t.Fatalf("%d lines", len(all))
-	}
-	for i, line := range all[:26*3] {
-		if strings.Contains(line, "/a") || strings.Contains(line, "Partitioned") {
-			t.Fatalf("line %d is no likely one: %s", i, line)
+		if len(all) != test.lines {
+			t.Fatalf("%d lines", len(all))
 		}
-	}
-	for _, room := range []int{maxExpiries, 4000, 900, 300} {
-		seen := map[string]bool{}
-		for range 6000 {
-			size := 0
-			answer := map[string]bool{}
-			for _, line := range expiries(cookies, visit("https://data.city.example/a/b"), room) {
-				size += len("Set-Cookie: \r\n") + len(line)
-				if answer[line] {
-					t.Fatalf("%q twice in an answer", line)
+		for i, line := range all[:test.likely] {
+			if strings.Contains(line, "/a") || strings.Contains(line, "Partitioned") {
+				t.Fatalf("line %d is no likely one: %s", i, line)
+			}
+		}
+		for _, room := range []int{maxExpiries, 4000, 900, 300} {
+			seen := map[string]bool{}
+			for range 6000 {
+				size := 0
+				answer := map[string]bool{}
+				for _, line := range expiries(cookies, visit(test.address), room) {
+					size += len("Set-Cookie: \r\n") + len(line)
+					if answer[line] {
+						t.Fatalf("%q twice in an answer", line)
+					}
+					seen[line], answer[line] = true, true
 				}
-				seen[line], answer[line] = true, true
+				if most := min(room, maxExpiries); size > most || size < most-130 {
+					t.Fatalf("%d bytes, with room for %d", size, room)
+				}
 			}
-			if most := min(room, maxExpiries); size > most || size < most-130 {
-				t.Fatalf("%d bytes, with room for %d", size, room)
+			if len(seen) != len(all) {
+				t.Errorf("with room for %d, %d of %d lines were ever sent", room, len(seen), len(all))
 			}
 		}
-		if len(seen) != len(all) {
-			t.Errorf("with room for %d, %d of %d lines were ever sent", room, len(seen), len(all))
+		for _, room := range []int{-4000, 0, 40} {
+			if lines := expiries(cookies, visit(test.address), room); len(lines) > 0 {
+				t.Errorf("with room for %d: %q", room, lines)
+			}
 		}
 	}
-	for _, room := range []int{-4000, 0, 40} {
-		if lines := expiries(cookies, visit("https://data.city.example/a/b"), room); len(lines) > 0 {
-			t.Errorf("with room for %d: %q", room, lines)
+}
+
+// The cookies of ordinary trackers are gone after one answer, as deep as the
+// visited page may be, and more of them after few.
+func TestLikelyPlacesFirst(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset matomo google_analytics piano\n}")
+	google := []string{"_ga", "_gid", "_gat", "_ga_ABCDEFGHIJ"}
+	matomo := []string{"_pk_id.1.1fff", "_pk_ses.1.1fff", "_pk_ref.1.1fff"}
+	piano := []string{"_pcid", "_pctx"}
+	var many, own []string
+	for i := range 30 {
+		many = append(many, fmt.Sprintf("_ga_ABCDEFG%03d", i))
+		own = append(own, fmt.Sprintf("_pk_id.%d.1fff", i))
+	}
+	for _, test := range []struct {
+		onDomain, onHost []string // of those that say no path but "/"
+		answers, turns   int
+	}{
+		{google, nil, 1, 1},
+		{slices.Concat(google, piano), matomo, 1, 1},
+		{matomo, nil, 1, 1}, // as few set them up
+		{own[:13], nil, 3, 1},
+		{slices.Concat(google, own[:9]), nil, 3, 1},
+		{many, own, 5, 2},
+	} {
+		for _, address := range []string{"https://data.city.example/", "https://data.city.example/explore/dataset/x/information/?tab=1"} {
+			held := map[string]string{}
+			for _, name := range test.onDomain {
+				held[name] = name + "=; Max-Age=-1; Path=/; Domain=city.example; Secure; SameSite=None"
+			}
+			for _, name := range test.onHost {
+				held[name] = name + "=; Max-Age=-1; Path=/; Secure; SameSite=None"
+			}
+			until := func(remove func(left []refusedCookie) []string) int {
+				left := map[string]string{}
+				maps.Copy(left, held)
+				for answers := 1; answers < 100; answers++ {
+					var cookies []refusedCookie
+					for _, name := range slices.Sorted(maps.Keys(left)) {
+						cookies = append(cookies, refusedCookie{name, handler.charter.find(name)})
+					}
+					lines := remove(cookies)
+					maps.DeleteFunc(left, func(_, line string) bool { return slices.Contains(lines, line) })
+					if len(left) == 0 {
+						return answers
+					}
+				}
+				return 100
+			}
+			for range 20 {
+				if answers := until(func(left []refusedCookie) []string { return expiries(left, visit(address), maxExpiries) }); answers > test.answers {
+					t.Errorf("%d and %d cookies, %s: %d answers", len(test.onDomain), len(test.onHost), address, answers)
+				}
+			}
+			position := 0
+			if turns := until(func(left []refusedCookie) (lines []string) {
+				lines, position = withdrawal(left, visit("https://data.city.example"+defaultPagePath), position, 2900)
+				return lines
+			}); turns > test.turns {
+				t.Errorf("%d and %d cookies: a withdrawal of %d answers", len(test.onDomain), len(test.onHost), turns)
+			}
 		}
 	}
 }
@@ -255,38 +327,43 @@ func exchange(t *testing.T, address, request string) string {
 // What many refused cookies, a host of many labels and a long path cost grows no
 // faster than they do.
 func TestExpiriesAreLinear(t *testing.T) {
-	for name, visited := range map[string]func(size int) *http.Request{
-		"path": func(size int) *http.Request {
+	cookies := refusedNames("a", "b", "c")
+	for _, test := range []struct {
+		name    string
+		few     int
+		visited func(size int) *http.Request
+	}{
+		{"path", 1 << 10, func(size int) *http.Request {
 			return visit("https://data.city.example/" + strings.Repeat("a/", size/2))
-		},
-		"odd path": func(size int) *http.Request {
-			return visit("https://data.city.example/" + strings.Repeat("/", size) + strings.Repeat(";", size))
-		},
-		"host": func(size int) *http.Request {
+		}},
+		{"odd path", 1 << 10, func(size int) *http.Request {
+			return visit("https://data.city.example/" + strings.Repeat("/", size/2) + strings.Repeat(";", size/2))
+		}},
+		{"long host", 1 << 10, func(size int) *http.Request {
 			r := visit("https://city.example/a/b/c/d")
 			r.Host = strings.Repeat("a.", size/2) + "city.example"
 			return r
-		},
+		}},
+		{"host", 15, func(size int) *http.Request {
+			r := visit("https://city.example/")
+			r.Host = strings.Repeat("a.", size/2) + "city.example"
+			return r
+		}},
 	} {
-		requests := map[int]*http.Request{}
-		cookies := refusedNames("a", "b", "c")
-		run := func(size int) {
-			if requests[size] == nil {
-				requests[size] = visited(size)
-			}
+		requests := map[int]*http.Request{test.few: test.visited(test.few), 16 * test.few: test.visited(16 * test.few)}
+		checkLinear(t, test.name, test.few, func(size int) {
 			expiries(cookies, requests[size], maxExpiries)
 			withdrawal(cookies, requests[size], 0, maxExpiries)
-		}
-		checkLinear(t, name, 15, run)
-		checkLinear(t, name, 1<<10, run)
+		})
 	}
+	r := visit("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
 	for _, prefix := range []string{"_pk_id.", "__Host-", strings.Repeat("x", 50)} {
-		r := visit("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
 		sets := map[int][]refusedCookie{}
+		for i := range 16 * 16 {
+			sets[16*16] = append(sets[16*16], refusedNames(fmt.Sprintf("%s%d", prefix, i))...)
+		}
+		sets[16] = sets[16*16][:16]
 		checkLinear(t, "names "+prefix, 16, func(size int) {
-			for i := len(sets[size]); i < size; i++ {
-				sets[size] = append(sets[size], refusedNames(fmt.Sprintf("%s%d", prefix, i))...)
-			}
 			expiries(sets[size], r, maxExpiries)
 			withdrawal(sets[size], r, 0, maxExpiries)
 		})
@@ -449,8 +526,8 @@ func TestHostileRequests(t *testing.T) {
 		t.Errorf("%d lines, %v", got, result.MemString())
 	}
 	long := visit("https://" + strings.Repeat("a.", 120) + "example/" + strings.Repeat("a/", 4000))
-	if got := newExpirySite(long); len(got.domains) != 121 || len(got.places) > 2*(2+maxPaths) {
-		t.Errorf("%d domains, %d places", len(got.domains), len(got.places))
+	if got := newExpirySite(long); len(got.guesses) != maxGuesses {
+		t.Errorf("%d guesses", len(got.guesses))
 	}
 }
 
