@@ -1,8 +1,10 @@
 """A small portal on Django: sessions, CSRF, languages, messages, log-in.
 
-Run as `python3 portal.py PORT`. Its data lives in a folder that is removed when it ends.
+Run as `python3 portal.py PORT [SETTINGS]`; SETTINGS are further ones of Django's, as JSON. Its data
+lives in a folder that is removed when it ends.
 """
 
+import json
 import os
 import sys
 import tempfile
@@ -17,6 +19,7 @@ PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
 <p id="user">{{ user.username|default:"nobody" }}</p>
 <p id="received">{{ request.META.HTTP_COOKIE }}</p>
 <p id="visits">{{ request.session.visits }}</p>
+<p id="self">{{ request.build_absolute_uri }}</p>
 <form id="login" method="post" action="/login/">{% csrf_token %}
 <input name="username"><input name="password" type="password"><button>Log in</button></form>
 <form id="language" method="post" action="/i18n/setlang/">{% csrf_token %}
@@ -27,6 +30,11 @@ PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
 </html>"""
 
 FOLDER = tempfile.TemporaryDirectory()
+
+FURTHER = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
+if django.VERSION < (4, 0) and "CSRF_TRUSTED_ORIGINS" in FURTHER:
+    # Then these were hosts.
+    FURTHER["CSRF_TRUSTED_ORIGINS"] = [origin.split("://")[1] for origin in FURTHER["CSRF_TRUSTED_ORIGINS"]]
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -67,6 +75,7 @@ settings.configure(
             },
         }
     ],
+    **FURTHER,
 )
 django.setup()
 
