@@ -52,10 +52,13 @@ describe("signing in behind Caddy", () => {
     return { context, page, site, status };
   }
 
+  const taken = (page) => page.evaluate(async () => (await fetch("/origin/", { method: "POST" })).text());
+
   test("a portal that knows another host only refuses the form", async () => {
     const { context, page, status } = await signIn("untold.city.example");
     assert.equal(status, 403);
     assert.match(await page.textContent("body"), /CSRF verification failed/);
+    assert.equal(await taken(page), "False");
     await context.close();
   });
 
@@ -75,6 +78,7 @@ describe("signing in behind Caddy", () => {
       // A second form, signed in: the language.
       await page.click("#language button[value=fr]");
       assert.equal(await page.locator("html").getAttribute("lang"), "fr");
+      assert.equal(await taken(page), "True", "Django 4 would refuse it");
       const { cookie } = await (await page.goto(site + "/")).request().allHeaders();
       assert.deepEqual(cookie.split("; ").map((pair) => pair.split("=")[0]).sort(), ["csrftoken", "django_language", "sessionid"]);
 

@@ -19,7 +19,6 @@ PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
 <p id="user">{{ user.username|default:"nobody" }}</p>
 <p id="received">{{ request.META.HTTP_COOKIE }}</p>
 <p id="visits">{{ request.session.visits }}</p>
-<p id="self">{{ request.build_absolute_uri }}</p>
 <form id="login" method="post" action="/login/">{% csrf_token %}
 <input name="username"><input name="password" type="password"><button>Log in</button></form>
 <form id="language" method="post" action="/i18n/setlang/">{% csrf_token %}
@@ -32,9 +31,10 @@ PAGE = """<!DOCTYPE html>{% load i18n %}{% get_current_language as language %}
 FOLDER = tempfile.TemporaryDirectory()
 
 FURTHER = json.loads(sys.argv[2]) if len(sys.argv) > 2 else {}
-if django.VERSION < (4, 0) and "CSRF_TRUSTED_ORIGINS" in FURTHER:
+TRUSTED = FURTHER.get("CSRF_TRUSTED_ORIGINS", [])
+if django.VERSION < (4, 0):
     # Then these were hosts.
-    FURTHER["CSRF_TRUSTED_ORIGINS"] = [origin.split("://")[1] for origin in FURTHER["CSRF_TRUSTED_ORIGINS"]]
+    FURTHER["CSRF_TRUSTED_ORIGINS"] = [origin.split("://")[1] for origin in TRUSTED]
 
 settings.configure(
     SECRET_KEY="only for tests",
@@ -87,6 +87,7 @@ from django.core.management import call_command  # noqa: E402
 from django.http import HttpResponse  # noqa: E402
 from django.shortcuts import render  # noqa: E402
 from django.urls import include, path  # noqa: E402
+from django.views.decorators.csrf import csrf_exempt  # noqa: E402
 
 
 class Login(LoginView):
@@ -108,6 +109,12 @@ def measure(_request):
     return response
 
 
+def origin(request):
+    """Tells whether Django 4 and later would take a form: by Origin, which those before do not look at."""
+    own = f"{request.scheme}://{request.get_host()}"
+    return HttpResponse(str(request.META.get("HTTP_ORIGIN") in [own, *TRUSTED]))
+
+
 def script(_request):
     """Sets a tracker on the parent domain, as a tracker's own script does."""
     return HttpResponse("<script>document.cookie = '_pk_id.1.1fff=1; domain=city.example; path=/; max-age=3600'</script>")
@@ -116,6 +123,7 @@ def script(_request):
 urlpatterns = [
     path("", home),
     path("measure/", measure),
+    path("origin/", csrf_exempt(origin)),
     path("script/", script),
     path("login/", Login.as_view(template_name="page.html")),
     path("logout/", LogoutView.as_view(next_page="/")),
