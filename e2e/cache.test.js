@@ -14,12 +14,12 @@ const refused = 'cookies_preferences={"matomo":false}';
 const tracker = "_pk_id.1.1fff";
 
 describe("shared caches", () => {
-  let parts, origin, nginx, folder, front;
+  let parts, origin, nginx, folder, front, asking;
   let answers = 0;
 
   before(async () => {
     parts = await start();
-    const { ORIGIN_PORT, CORPUS_PORT, INSIDE_CACHE_PORT } = parts.ports;
+    const { ORIGIN_PORT, CORPUS_PORT, INSIDE_CACHE_PORT, ASKING_PORT } = parts.ports;
     origin = http.createServer((request, response) => {
       const headers = { "Content-Type": "text/plain" };
       if (!request.url.startsWith("/silent")) headers["Cache-Control"] = "public, max-age=600";
@@ -30,6 +30,7 @@ describe("shared caches", () => {
 
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-nginx-"));
     front = await freePort();
+    asking = await freePort();
     const cache = (name, port, upstream) => `
       proxy_cache_path ${folder}/${name} keys_zone=${name}:1m;
       server {
@@ -51,6 +52,7 @@ describe("shared caches", () => {
         access_log off;
         ${["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((name) => `${name}_temp_path ${folder}/${name};`).join(" ")}
         ${cache("front", front, CORPUS_PORT)}
+        ${cache("asking", asking, ASKING_PORT)}
         ${cache("inside", INSIDE_CACHE_PORT, ORIGIN_PORT)}
       }`,
     );
@@ -96,6 +98,20 @@ describe("shared caches", () => {
     // What the portal means to be shared stays shared, and removes nothing.
     assert.deepEqual((await get(front, "/plain/2", `${tracker}=1; ${refused}`)).cookies, []);
     assert.equal((await get(front, "/plain/2", granted)).cache, "HIT");
+  });
+
+  test("in front, what asks for the visitor's answer is not replayed", async () => {
+    const first = await get(asking, "/matomo.js", granted);
+    assert.match(first.body, /^answer/);
+    for (const cookie of [refused, ""]) {
+      assert.equal((await get(asking, "/matomo.js", cookie)).body, "", "the script came to who did not allow it");
+    }
+    const again = await get(asking, "/matomo.js", granted);
+    assert.match(again.body, /^answer/);
+    assert.equal(again.cache, "MISS");
+    // What does not ask is shared.
+    await get(asking, "/plain/3", granted);
+    assert.equal((await get(asking, "/plain/3", refused)).cache, "HIT");
   });
 
   test("inside, each answer from the cache is judged anew", async () => {

@@ -62,7 +62,7 @@ export async function start() {
   const archive = path.join(folder, "archive");
   mkdirSync(archive);
   const ports = {};
-  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT", "PAGE_PORT", "PLANTED_PORT", "ENFORCED_PORT", "VENDOR_PORT", "TRUSTING_PORT", "FORWARDED_PORT"]) ports[name] = await freePort();
+  for (const name of ["HTTP_PORT", "HTTPS_PORT", "PORTAL_PORT", "CORPUS_PORT", "ORIGIN_PORT", "INSIDE_PORT", "INSIDE_CACHE_PORT", "BANNERS_PORT", "PAGE_PORT", "PLANTED_PORT", "ENFORCED_PORT", "ASKING_PORT", "VENDOR_PORT", "TRUSTING_PORT", "FORWARDED_PORT"]) ports[name] = await freePort();
   const environment = { ...process.env, ...ports, STORAGE: path.join(folder, "storage"), ARCHIVE: archive, HERE: here };
   const portal = spawn("/usr/bin/python3", [path.join(here, "portal.py"), ports.PORTAL_PORT], { stdio: ["ignore", "ignore", "pipe"] });
   const caddy = spawn(caddyBinary, ["run", "--config", path.join(here, "Caddyfile")], {
