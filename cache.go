@@ -14,8 +14,9 @@ import (
 // cookie was judged, by the visitor's preference is marked private (RFC 9111,
 // section 5.2.2.7), so that no shared cache in front replays it to another
 // visitor. One that is itself another after another preference, as other
-// directives asked for that, is to be asked for again by browsers, too (section
-// 5.2.2.4): what was granted must not come from their cache after a withdrawal.
+// directives asked for that, is kept by nobody (section 5.2.2.5): what was granted
+// must not come from a browser's own cache after a withdrawal, which Chromium
+// asks on the way back whatever it was told of asking again.
 // Caches between this module and the portal hold what the portal said, and each
 // answer of theirs is filtered anew.
 
@@ -39,12 +40,11 @@ func makePrivate(header http.Header) {
 	}
 }
 
-// makeRevalidated marks an answer so that no shared cache keeps it, and that
-// browsers ask before they use it again.
-func makeRevalidated(header http.Header) {
+// makeUnstored marks an answer so that no cache keeps it.
+func makeUnstored(header http.Header) {
 	dropTargeted(header)
 	if !hasDirective(header, "no-store") {
-		header["Cache-Control"] = []string{"private, no-cache"}
+		header["Cache-Control"] = []string{"private, no-store"}
 	}
 }
 

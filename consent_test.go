@@ -81,8 +81,8 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 	}
 }
 
-// What asks for the visitor's answer makes the answer one that no shared cache
-// keeps, and that browsers ask for again: what was granted may be withdrawn.
+// What asks for the visitor's answer makes the answer one that no cache keeps:
+// what was granted may be withdrawn.
 func TestAnswersThatDependOnConsent(t *testing.T) {
 	address := "http://" + serve(t, false, `
 		cookie_charter {
@@ -113,7 +113,7 @@ func TestAnswersThatDependOnConsent(t *testing.T) {
 	const untouched = "public, max-age=31536000, immutable"
 	for _, preference := range []string{"", `cookies_preferences={"matomo":true}`, `cookies_preferences={"matomo":false}`} {
 		for path, want := range map[string]string{
-			"/": untouched, "/matched": "private, no-cache", "/allowed": "private, no-cache", "/consent": "private, no-cache", "/kept": "no-store",
+			"/": untouched, "/matched": "private, no-store", "/allowed": "private, no-store", "/consent": "private, no-store", "/kept": "no-store",
 		} {
 			response, _ := get(t, address+path, http.Header{"Cookie": {preference}})
 			if got := response.Header["Cache-Control"]; len(got) != 1 || got[0] != want {

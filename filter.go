@@ -265,7 +265,7 @@ func (f *filter) finish() {
 	header := f.Header()
 	if f.asked.Load() {
 		f.private = true
-		makeRevalidated(header)
+		makeUnstored(header)
 	}
 	if f.told.Len() > 0 {
 		header.Set("Cookie-Charter-Verdicts", f.told.String())
