@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
@@ -107,6 +108,8 @@ type Cookie struct {
 	limit    duration     // the longest lifetime that is let through
 	key      string       // of the answer that decides, "" for one that needs none
 	counters *rowCounters // of the handler whose row it is
+
+	holdsAnswers bool // of visitors, some of whom have given none
 }
 
 // patterns returns what the filter matches.
@@ -133,6 +136,11 @@ func (c *Cookie) consentKey() string {
 func (c *Cookie) validate() (field string, err error) {
 	if len(c.Name) == 0 || slices.Contains(c.Name, "") {
 		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
+	}
+	for _, name := range c.Name {
+		if err := checkVisible(name); err != nil {
+			return "name", err
+		}
 	}
 	field, fix := "name", "keep it if people read it so, and say in \"match\" what the filter matches"
 	if len(c.Match) > 0 {
@@ -192,6 +200,33 @@ func (c *Cookie) validate() (field string, err error) {
 	return "", nil
 }
 
+// doubts returns what browsers or the page do otherwise than the row says, and what
+// people would miss in it.
+func (r *row) doubts() (warnings, gaps []string) {
+	name := strings.Join(r.Name, " ")
+	if declared, err := parseDuration(r.Duration); err == nil && declared.seconds() > r.longest().seconds() {
+		reason := "browsers keep no cookie longer"
+		if r.Exempt {
+			reason = "an exempt row lives no longer"
+		}
+		warnings = append(warnings, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, r.Duration, r.longest(), reason, r.place("duration")))
+	}
+	for _, field := range cookieTexts {
+		text := map[string]Text{"provider": r.Provider, "service": r.Service, "purpose": r.Purpose}[field]
+		for _, language := range slices.Sorted(maps.Keys(text)) {
+			if language != "" && !slices.Contains(pageLanguages, language) {
+				warnings = append(warnings, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(pageLanguages, ", "), r.place(field+" "+language)))
+			}
+		}
+	}
+	for _, field := range []struct{ name, value string }{{"provider", r.Provider.in("")}, {"duration", r.Duration}} {
+		if field.value == "" {
+			gaps = append(gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", name, field.name, r.place("")))
+		}
+	}
+	return warnings, gaps
+}
+
 func validatePattern(pattern, fix string) error {
 	name, _ := strings.CutSuffix(pattern, "*")
 	switch {
@@ -233,6 +268,9 @@ func (t Text) with(tag, text string) (Text, error) {
 	if t == nil {
 		t = Text{}
 	}
+	if err := checkVisible(text); err != nil {
+		return t, err
+	}
 	if tag == "" {
 		if _, ok := t[""]; ok {
 			return t, errors.New("two texts without a language; keep one, or say their languages")
@@ -250,6 +288,20 @@ func (t Text) with(tag, text string) (Text, error) {
 	}
 	t[base.String()] = text
 	return t, nil
+}
+
+// checkVisible returns an error if a text has characters that people do not see, but
+// that change what they see: control characters other than spaces and line breaks,
+// and those that turn the direction of what follows (Unicode, annex 9). The marks
+// U+061C, U+200E and U+200F, which Arabic texts need, turn nothing by themselves.
+func checkVisible(text string) error {
+	for _, char := range text {
+		turns := char >= '\u202a' && char <= '\u202e' || char >= '\u2066' && char <= '\u2069'
+		if turns || unicode.IsControl(char) && !strings.ContainsRune("\t\n\r", char) {
+			return fmt.Errorf("the text has the character %U, which people do not see; remove it", char)
+		}
+	}
+	return nil
 }
 
 // MarshalJSON writes a plain string where there is one text for all languages.
@@ -319,6 +371,10 @@ type charter struct {
 	// what.
 	fingerprints map[string]string
 
+	// What of the operator's own rows is not as it was written, and what they do
+	// not tell; each with its place.
+	warnings, gaps []string
+
 	names nameTree
 }
 
@@ -353,6 +409,15 @@ func newCharter(sources ...source) (*charter, error) {
 			}
 			added.Cookie.place = added.row.place("")
 			c.cookies = append(c.cookies, &added.Cookie)
+		}
+	}
+	for _, source := range sources {
+		if source.preset {
+			continue
+		}
+		for i := range source.rows {
+			warnings, gaps := source.rows[i].doubts()
+			c.warnings, c.gaps = append(c.warnings, warnings...), append(c.gaps, gaps...)
 		}
 	}
 	for _, cookie := range c.cookies {

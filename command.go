@@ -64,7 +64,7 @@ func addCommands(root *cobra.Command) {
 	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
 	language := check.Flags().String("language", "en", "of the texts")
 	check.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runCheck(check.OutOrStdout(), check.Flags().Args(), *format, *language)
+		return runCheck(check.OutOrStdout(), check.ErrOrStderr(), check.Flags().Args(), *format, *language)
 	})
 
 	export := &cobra.Command{
@@ -163,11 +163,15 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 	root.AddCommand(check, export, diff, imports, show, audits)
 }
 
-// A siteHandler is a handler with the hosts that lead to it, none for all.
+// A siteHandler is a handler with the hosts that lead to it, none for all, and the
+// addresses on which its server listens, none if it stands in a charter file.
 type siteHandler struct {
 	*Handler
-	hosts []string
+	hosts, listen []string
 }
+
+// name is how the site is called.
+func (h siteHandler) name() string { return siteName(h.hosts, h.listen) }
 
 // loadHandler returns the only handler of a charter file or a Caddy config, or
 // that of a host.
@@ -179,20 +183,28 @@ func loadHandler(path, host string) (siteHandler, error) {
 	if len(handlers) == 1 {
 		return handlers[0], nil
 	}
-	name, _, err := net.SplitHostPort(host)
+	name, port, err := net.SplitHostPort(host)
 	if err != nil {
-		name = host
+		name, port = host, ""
 	}
-	var found []siteHandler
-	var hosts []string
+	var found, catchAll []siteHandler
+	var sites []string
 	for _, handler := range handlers {
+		sites = append(sites, handler.name())
 		if slices.Contains(handler.hosts, name) {
 			found = append(found, handler)
+		} else if len(handler.hosts) == 0 {
+			catchAll = append(catchAll, handler)
 		}
-		hosts = append(hosts, handler.hosts...)
+	}
+	if len(found) == 0 && name != "" {
+		found = catchAll
+	}
+	if len(found) > 1 && port != "" {
+		found = slices.DeleteFunc(found, func(handler siteHandler) bool { return !listensOn(handler.listen, port) })
 	}
 	if len(found) != 1 {
-		return siteHandler{}, fmt.Errorf("%s has %d charters, of the hosts %v, and %d of them for the host %q; name a host that has one, or a charter file", path, len(handlers), hosts, len(found), name)
+		return siteHandler{}, fmt.Errorf("%s has %d charters, of the hosts %v, and %d of them for the host %q; name a host that has one, with its port where that tells them apart, or a charter file", path, len(handlers), sites, len(found), host)
 	}
 	return found[0], nil
 }
@@ -234,54 +246,51 @@ func loadHandlers(path string) ([]siteHandler, error) {
 
 // findHandlers returns the handlers in a Caddy config, wherever they stand.
 func findHandlers(config []byte) ([]siteHandler, error) {
-	var found []siteHandler
-	var find func(raw json.RawMessage, hosts []string) error
-	find = func(raw json.RawMessage, hosts []string) error {
-		var object map[string]json.RawMessage
-		var list []json.RawMessage
-		switch {
-		case json.Unmarshal(raw, &object) == nil:
-			if string(object["handler"]) == `"cookie_charter"` {
-				delete(object, "handler")
-				inner, err := json.Marshal(object)
-				if err != nil {
-					return err
-				}
-				handler := new(Handler)
-				if err := caddy.StrictUnmarshalJSON(inner, handler); err != nil {
-					return err
-				}
-				found = append(found, siteHandler{handler, hosts})
-				return nil
-			}
-			var match []struct {
-				Host []string `json:"host"`
-			}
-			if json.Unmarshal(object["match"], &match) == nil {
-				for _, matcher := range match {
-					hosts = slices.Concat(hosts, matcher.Host)
-				}
-			}
-			for _, key := range slices.Sorted(maps.Keys(object)) {
-				if err := find(object[key], hosts); err != nil {
-					return err
-				}
-			}
-		case json.Unmarshal(raw, &list) == nil:
-			for _, element := range list {
-				if err := find(element, hosts); err != nil {
-					return err
-				}
-			}
-		}
-		return nil
+	if err := checkSites(config); err != nil {
+		return nil, err
 	}
-	return found, find(config, nil)
+	var found []siteHandler
+	var find func(raw json.RawMessage, hosts, listen []string) error
+	find = func(raw json.RawMessage, hosts, listen []string) (err error) {
+		walkObjects(raw, func(object map[string]json.RawMessage) bool {
+			if err != nil {
+				return false
+			}
+			if string(object["handler"]) == `"cookie_charter"` {
+				var handler *Handler
+				if handler, err = unmarshalHandler(object); err == nil {
+					found = append(found, siteHandler{handler, hosts, listen})
+				}
+				return false
+			}
+			var match []map[string]json.RawMessage
+			var inside []string
+			isServer := json.Unmarshal(object["listen"], &inside) == nil
+			if !isServer && json.Unmarshal(object["match"], &match) != nil {
+				return true
+			}
+			if !isServer {
+				inside = listen
+			}
+			under := slices.Concat(hosts, hostsOf(match))
+			for _, key := range slices.Sorted(maps.Keys(object)) {
+				if err == nil {
+					err = find(object[key], under, inside)
+				}
+			}
+			return false
+		})
+		return err
+	}
+	return found, find(config, nil, nil)
 }
 
-func runCheck(out io.Writer, paths []string, format, language string) (int, error) {
+func runCheck(out, report io.Writer, paths []string, format, language string) (int, error) {
 	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
+	}
+	if format == "table" {
+		fmt.Fprintf(out, "cookie_charter %s\n", moduleVersion())
 	}
 	var mistakes []error
 	for _, path := range paths {
@@ -291,6 +300,13 @@ func runCheck(out io.Writer, paths []string, format, language string) (int, erro
 			continue
 		}
 		for _, handler := range handlers {
+			title := path
+			if name := handler.name(); name != "" {
+				title += ": " + name
+			}
+			for _, warning := range slices.Concat(handler.warnings(), handler.charter.gaps) {
+				fmt.Fprintf(report, "%s: warning: %s\n", title, warning)
+			}
 			if format == "none" {
 				continue
 			}
@@ -300,7 +316,7 @@ func runCheck(out io.Writer, paths []string, format, language string) (int, erro
 				}
 				continue
 			}
-			fmt.Fprintf(out, "%s: version %s, %d cookies\n", path, handler.charter.version, len(handler.charter.cookies))
+			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.version, len(handler.charter.cookies))
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.cookies {
@@ -468,7 +484,8 @@ func diffCharters(before, after *charter) []string {
 }
 
 // diffInventory tells what was seen and is not declared, what is declared and was
-// not seen, and what asks to live longer than it is declared to.
+// not seen, and what asks to live longer than it is declared to. That nobody has
+// answered yet is no difference.
 func diffInventory(c *charter, entries []InventoryEntry) []string {
 	var findings []string
 	seen := map[*Cookie]bool{}
@@ -487,7 +504,7 @@ func diffInventory(c *charter, entries []InventoryEntry) []string {
 		}
 	}
 	for _, row := range c.cookies {
-		if !seen[row] {
+		if !seen[row] && !row.holdsAnswers {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}
@@ -512,11 +529,11 @@ func fetchInventory(address, host string) (map[string][]InventoryEntry, error) {
 		return nil, fmt.Errorf("reading the inventory: %w", err)
 	}
 	if host != "" {
-		entries, ok := listed[host]
-		if !ok {
+		found := onlyHost(listed, host)
+		if len(found) == 0 {
 			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(listed)))
 		}
-		listed = map[string][]InventoryEntry{host: entries}
+		listed = found
 	}
 	return listed, nil
 }

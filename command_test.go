@@ -71,8 +71,8 @@ func TestCheckCommand(t *testing.T) {
 		for name := range strings.FieldsSeq(test.files) {
 			paths = append(paths, folder+name)
 		}
-		var out bytes.Buffer
-		code, err := runCheck(&out, paths, test.format, "en")
+		var out, report bytes.Buffer
+		code, err := runCheck(&out, &report, paths, test.format, "en")
 		if (code == caddy.ExitCodeSuccess) != (test.mistakes == "") || (err == nil) != (test.mistakes == "") || err != nil && !strings.Contains(err.Error(), test.mistakes) {
 			t.Errorf("%s: %d, %v", test.files, code, err)
 		}
@@ -130,11 +130,16 @@ func TestDiffCommand(t *testing.T) {
 			{Name: "", Verdict: undeclared, FromPortal: 1},
 		},
 		"b.example": {},
+		"d.example": {
+			{Name: "sessionid", Verdict: allowed, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "60"}},
+			{Name: "_ga", Verdict: refused, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "60"}},
+		},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory)})
+	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
+		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n"})
 	for _, test := range []struct {
 		files []string
 		host  string
@@ -146,6 +151,9 @@ func TestDiffCommand(t *testing.T) {
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times`,
 			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`,
 		}},
+		{[]string{"old.yaml"}, "d.example", nil}, // nobody has answered yet
+		{[]string{"banner.caddyfile"}, "d.example", nil},
+		{[]string{"old.yaml"}, "b.example", []string{"b.example: unseen: sessionid", "b.example: unseen: _ga _gid"}},
 	} {
 		paths := slices.Clone(test.files)
 		for i := range paths {
@@ -162,7 +170,7 @@ func TestDiffCommand(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, folder+"inventory.json", "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example]") {
+	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, folder+"inventory.json", "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example d.example]") {
 		t.Errorf("%v", err)
 	}
 

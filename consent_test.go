@@ -32,11 +32,9 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 		@matomo cookie_consent matomo
 		@both cookie_consent matomo ga
 		@exempt cookie_consent statistics
-		@unknown cookie_consent unknown
 		header @matomo X-Matomo yes
 		header @both X-Both yes
 		header @exempt X-Exempt yes
-		header @unknown X-Unknown yes
 		header X-Consent "{http.cookie_charter.consent.matomo}/{http.cookie_charter.consent.ga}/{http.cookie_charter.consent.statistics} {http.cookie_charter.consent.unknown} {http.cookie_charter.version} {http.cookie_charter.x}"
 		header X-Allowed "{http.cookie_charter.allowed.matomo} {http.cookie_charter.allowed.unknown}"
 		respond ok`)
@@ -54,7 +52,7 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 		}
 		response, _ := get(t, address, header)
 		var matched []string
-		for _, name := range []string{"Matomo", "Both", "Exempt", "Unknown"} {
+		for _, name := range []string{"Matomo", "Both", "Exempt"} {
 			if response.Header.Get("X-"+name) != "" {
 				matched = append(matched, name)
 			}

@@ -78,9 +78,10 @@ func (p *page) exportJSON() ([]byte, error) {
 	declared := struct {
 		Schema  string   `json:"$schema"`
 		Version string   `json:"version"`
+		Module  string   `json:"module"`
 		Updated string   `json:"updated,omitempty"`
 		Cookies []Cookie `json:"cookies"`
-	}{Schema: schemaFile, Version: p.charter.version}
+	}{Schema: schemaFile, Version: p.charter.version, Module: moduleVersion()}
 	if !p.charter.updated.IsZero() {
 		declared.Updated = p.charter.updated.Format(time.DateOnly)
 	}

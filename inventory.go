@@ -5,7 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
+	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,6 +19,8 @@ import (
 	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 func init() {
@@ -51,37 +56,102 @@ func (s *inventorySet) of(host string, now timestamp) *inventory {
 		defer s.mutex.Unlock()
 		if site = s.sites[host]; site == nil {
 			if len(s.sites) >= maxSites {
-				// Hosts for which the portal sets nothing go first: anybody can
-				// make them up.
-				madeUp := maps.Clone(s.sites)
-				maps.DeleteFunc(madeUp, func(_ string, site *inventory) bool { return site.portal.Load() > 0 })
-				if len(madeUp) == 0 {
-					madeUp = s.sites
-				}
-				delete(s.sites, oldest(madeUp))
+				delete(s.sites, leastSeen(s.sites))
 			}
 			site = new(inventory)
 			s.sites[strings.Clone(host)] = site
 		}
 	}
+	site.requests.Add(1)
 	site.last.Store(int64(now))
 	return site
 }
 
-// oldest returns the host of the site that was seen least recently.
-func oldest(sites map[string]*inventory) string {
+// leastSeen returns the host that gives way to a new one. Anybody can make hosts
+// up: those go first for which the portal sets nothing, then those with the fewest
+// requests, so that a host with traffic stays whatever came last.
+func leastSeen(sites map[string]*inventory) string {
 	return slices.MinFunc(slices.Collect(maps.Keys(sites)), func(a, b string) int {
-		return cmp.Compare(sites[a].last.Load(), sites[b].last.Load())
+		one, other := sites[a], sites[b]
+		return cmp.Or(
+			cmp.Compare(min(one.portal.Load(), 1), min(other.portal.Load(), 1)),
+			cmp.Compare(one.requests.Load(), other.requests.Load()),
+			cmp.Compare(one.last.Load(), other.last.Load()),
+		)
 	})
 }
 
+// siteOf returns the site of a request in the inventory: its host, and its port if
+// that is not the scheme's own.
+func siteOf(r *http.Request) string {
+	host := hostOf(r)
+	host = host[:min(len(host), maxHost)]
+	colon := strings.LastIndexByte(r.Host, ':')
+	if colon < 0 || colon < strings.LastIndexByte(r.Host, ']') {
+		return host
+	}
+	port := r.Host[colon+1:]
+	if port == "" || len(port) > len("65535") || strings.Trim(port, "0123456789") != "" || port == defaultPorts[scheme(r)] {
+		return host
+	}
+	if r.Host[:colon] == host {
+		return r.Host // what is there already costs nothing
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// defaultPorts are those that an address need not say, by its scheme.
+var defaultPorts = map[string]string{"http": "80", "https": "443"}
+
+// onlyHost returns the site of a host, or else its sites on all ports. A port that
+// an address need not say can be said.
+func onlyHost(listed map[string][]InventoryEntry, host string) map[string][]InventoryEntry {
+	host = ascii.ToLower(host)
+	name, port, err := net.SplitHostPort(host)
+	if err != nil {
+		name = strings.Trim(host, "[]")
+	}
+	found := map[string][]InventoryEntry{}
+	for _, site := range []string{host, name} {
+		if entries, ok := listed[site]; ok && (site == host || port == defaultPorts["http"] || port == defaultPorts["https"]) {
+			return map[string][]InventoryEntry{site: entries}
+		}
+	}
+	for site, entries := range listed {
+		if of, _, hasPort := net.SplitHostPort(site); hasPort == nil && of == name && port == "" {
+			found[site] = entries
+		}
+	}
+	return found
+}
+
+// withoutParameters returns the path of a URL without what stands behind a ";" in
+// its segments, however that is encoded: portals keep sessions there.
+func withoutParameters(address *url.URL) string {
+	segments := strings.Split(address.EscapedPath(), "/")
+	for i, segment := range segments {
+		if parameters := pathParameters.FindStringIndex(segment); parameters != nil {
+			segments[i] = segment[:parameters[0]]
+		}
+	}
+	path := strings.Join(segments, "/")
+	if plain, err := url.PathUnescape(path); err == nil {
+		return plain
+	}
+	return path
+}
+
+// pathParameters is a ";", also encoded, once or more.
+var pathParameters = regexp.MustCompile(`;|%(?:25)*3[Bb]`)
+
 // An inventory is what was seen of a site's cookies.
 type inventory struct {
-	last    atomic.Int64 // Unix time in milliseconds
-	cookies sync.Map     // from names to *seenCookie
-	portal  atomic.Int64 // how many of them the portal sets
-	mutex   sync.Mutex   // while one is added
-	names   int          // how many there are
+	last     atomic.Int64 // Unix time in milliseconds
+	requests atomic.Int64 // how many had cookies, or were answered with some
+	cookies  sync.Map     // from names to *seenCookie
+	portal   atomic.Int64 // how many of them the portal sets
+	mutex    sync.Mutex   // while one is added
+	names    int          // how many there are
 }
 
 // A seenCookie is what was seen of one name; never a value.
@@ -90,6 +160,7 @@ type seenCookie struct {
 	counts      [len(directions)]atomic.Int64
 	verdict     atomic.Int32               // the latest
 	row         atomic.Pointer[Cookie]     // that declares it, nil if none does
+	judge       atomic.Pointer[judge]      // whose verdict it is
 	read        atomic.Pointer[attributes] // of the portal's latest line, but for oversized ones
 	path        string
 }
@@ -126,11 +197,11 @@ func (c *seenCookie) readBefore(written string) *attributes {
 
 // note notes that a cookie, nil if it is a new one, came from one side, from the
 // portal with attributes.
-func (i *inventory) note(cookie *seenCookie, from direction, name, path string, row *Cookie, judged verdict, read *attributes) {
+func (i *inventory) note(cookie *seenCookie, from direction, name string, address *url.URL, by *judge, row *Cookie, judged verdict, read *attributes) {
 	now := i.last.Load() / 1000 // when this request came
 	if cookie != nil && (from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
 		cookie.counts[from].Add(1)
-	} else if cookie = i.add(name, path, from, now); cookie == nil {
+	} else if cookie = i.add(name, address, from, now); cookie == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
@@ -143,6 +214,9 @@ func (i *inventory) note(cookie *seenCookie, from direction, name, path string, 
 	if cookie.row.Load() != row {
 		cookie.row.Store(row)
 	}
+	if cookie.judge.Load() != by {
+		cookie.judge.Store(by)
+	}
 	if from == fromPortal && cookie.read.Load() != read && len(read.written) <= maxPreference {
 		cookie.read.Store(read)
 	}
@@ -150,7 +224,7 @@ func (i *inventory) note(cookie *seenCookie, from direction, name, path string, 
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name, path string, from direction, now int64) *seenCookie {
+func (i *inventory) add(name string, address *url.URL, from direction, now int64) *seenCookie {
 	name = name[:min(len(name), maxName)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -171,6 +245,7 @@ func (i *inventory) add(name, path string, from direction, now int64) *seenCooki
 		}
 	}
 	if cookie == nil {
+		path := withoutParameters(address)
 		cookie = &seenCookie{path: strings.Clone(path[:min(len(path), maxName)])}
 		cookie.first.Store(now)
 		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
@@ -218,32 +293,57 @@ func (a *attributes) shown() *seenAttributes {
 type InventoryEntry struct {
 	Name    string  `json:"name"`    // "" if it had none
 	Cookie  string  `json:"cookie"`  // the first name of the row that declares it, "" if none does
-	Verdict verdict `json:"verdict"` // the latest: allowed, undeclared or refused
+	Verdict verdict `json:"verdict"` // allowed, undeclared or refused: the latest, by the charter in force
 
-	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines
+	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines, but for deletions
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
 
 	Attributes *seenAttributes `json:"attributes,omitempty"` // as the portal set them
-	Path       string          `json:"path"`                 // of the first request, without its query
+	Path       string          `json:"path"`                 // of the first request, without query and parameters
 	FirstSeen  time.Time       `json:"first_seen"`
 	LastSeen   time.Time       `json:"last_seen"`
 }
 
-// list returns the inventory of every site, by host.
-func (s *inventorySet) list() map[string][]InventoryEntry {
+// told returns the verdict of a name and the row that declares it, by the charters in
+// force: the last, if one of these gave it. Else a row that asks for the same as the
+// last keeps the verdict, and another has that of a visitor without an answer. What
+// is served no longer keeps its last verdict, as does what had more wrong than its
+// name.
+func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (verdict, *Cookie) {
+	judged, row, by := verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
+	if by == nil || now.has(by) || len(charters) == 0 || !isToken(name) || row == nil && by.charter.find(name) != nil {
+		return judged, row
+	}
+	for _, charter := range charters {
+		found := charter.find(name)
+		switch {
+		case found == nil:
+		case row != nil && found.key == row.key && found.Exempt == row.Exempt:
+			return judged, found
+		default:
+			return found.verdict(answerNone), found
+		}
+	}
+	return undeclared, nil
+}
+
+// list returns the inventory of every site, by host, with the verdicts of the
+// charters in force.
+func (s *inventorySet) list(now runningConfig) map[string][]InventoryEntry {
 	s.mutex.RLock()
 	sites := maps.Clone(s.sites)
 	s.mutex.RUnlock()
 	listed := map[string][]InventoryEntry{}
 	for host, site := range sites {
-		entries := []InventoryEntry{}
+		entries, charters := []InventoryEntry{}, now.charters(host)
 		for name, cookie := range site.all() {
 			declared := ""
-			if row := cookie.row.Load(); row != nil {
+			judged, row := cookie.told(name, now, charters)
+			if row != nil {
 				declared = row.Name[0]
 			}
 			entries = append(entries, InventoryEntry{
-				Name: name, Cookie: declared, Verdict: verdict(cookie.verdict.Load()),
+				Name: name, Cookie: declared, Verdict: judged,
 				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
 				Attributes: cookie.read.Load().shown(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
@@ -261,7 +361,7 @@ func (s *inventorySet) list() map[string][]InventoryEntry {
 //	GET /cookie_charter/inventory?format=charter  a charter file, in YAML, that
 //	    declares what is undeclared; what it suggests has to be checked
 //
-// `?host=` chooses one site.
+// `?host=` chooses one host, on one port or on all.
 type inventoryAPI struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -281,13 +381,11 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s on the inventory", r.Method)}
 	}
-	listed := inventories.list()
+	listed := inventories.list(running())
 	if host := r.URL.Query().Get("host"); host != "" {
-		entries, ok := listed[host]
-		if !ok {
+		if listed = onlyHost(listed, host); len(listed) == 0 {
 			return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("nothing was seen of the host %q", host)}
 		}
-		listed = map[string][]InventoryEntry{host: entries}
 	}
 	if r.URL.Query().Get("format") == "charter" {
 		draft, err := draftCharter(listed)
@@ -312,19 +410,34 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	drafted := map[string]bool{}
+	series := findSeries(listed, known)
 	for _, host := range slices.Sorted(maps.Keys(listed)) {
+		joined := map[*nameSeries]InventoryEntry{}
 		for _, entry := range listed[host] {
-			if entry.Verdict != undeclared || !isToken(entry.Name) || strings.Contains(entry.Name, "*") || drafted[entry.Name] {
+			if of := series[entry.Name]; of != nil {
+				joined[of] = joinSeries(joined[of], entry)
+			}
+		}
+		for _, entry := range listed[host] {
+			if !isDraftable(entry) || drafted[entry.Name] {
 				continue
 			}
 			drafted[entry.Name] = true
+			of := series[entry.Name]
+			if of != nil {
+				entry = joined[of]
+				entry.Name = of.prefix + "*"
+			}
 			row, err := draftRow(entry, known)
 			if err != nil {
 				return nil, err
 			}
-			// A preset's row can stand for several names.
+			// A preset's row can stand for several names, as a prefix does.
 			if name := "row " + row.Content[1].Value; !drafted[name] {
 				drafted[name] = true
+				if of != nil {
+					row.HeadComment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), row.HeadComment)
+				}
 				row.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, row.HeadComment)
 				rows.Content = append(rows.Content, row)
 			}
@@ -335,6 +448,113 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 	}
 	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "cookies"}, rows}}
 	return yaml.Marshal(document)
+}
+
+// isDraftable tells whether a row can be drafted for a cookie, and has to be.
+func isDraftable(entry InventoryEntry) bool {
+	return entry.Verdict == undeclared && isToken(entry.Name) && !strings.Contains(entry.Name, "*")
+}
+
+const (
+	// minSeries is how many names make a series: two that differ in a number can be
+	// two cookies of which each has its purpose.
+	minSeries = 3
+
+	// minPrefix is how long a drafted prefix is at least, in letters: a shorter one
+	// would declare what nobody has thought of.
+	minPrefix = 4
+)
+
+var (
+	// namePart is what stands between separators in a name.
+	namePart = regexp.MustCompile(`[0-9A-Za-z]+`)
+
+	// What in a part, or in several, can change from one name to the next.
+	isHash    = regexp.MustCompile(`^(?:[0-9a-f]{8,}|[0-9A-F]{8,}|[0-9A-Za-z]{20,})$`)
+	isUUID    = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	digits    = regexp.MustCompile(`[0-9]+`)
+	isLettery = regexp.MustCompile(`^[^0-9]*$`)
+)
+
+// seriesOf returns a name with a "*" for each number and hash in it.
+func seriesOf(name string) string {
+	return namePart.ReplaceAllStringFunc(isUUID.ReplaceAllString(name, "*"), func(part string) string {
+		if isHash.MatchString(part) && !isLettery.MatchString(part) {
+			return "*"
+		}
+		return digits.ReplaceAllString(part, "*")
+	})
+}
+
+// A nameSeries is names that differ in a number or a hash alone.
+type nameSeries struct {
+	prefix string // what they share
+	names  []string
+}
+
+// findSeries returns the series of undeclared cookies, by their names. There are
+// several names in each, no preset knows them, and nothing else that was seen begins
+// with their prefix.
+func findSeries(listed map[string][]InventoryEntry, known map[string]*charter) map[string]*nameSeries {
+	found := map[string]*nameSeries{} // by what seriesOf returns
+	all := map[string]bool{}
+	for _, entries := range listed {
+		for _, entry := range entries {
+			isKnown := false
+			for _, preset := range known {
+				isKnown = isKnown || preset.find(entry.Name) != nil
+			}
+			if series := seriesOf(entry.Name); !all[entry.Name] && isDraftable(entry) && !isKnown && series != entry.Name {
+				if found[series] == nil {
+					prefix, _, _ := strings.Cut(series, "*")
+					found[series] = &nameSeries{prefix: prefix}
+				}
+				found[series].names = append(found[series].names, entry.Name)
+			}
+			all[entry.Name] = true
+		}
+	}
+	sorted := slices.Sorted(maps.Keys(all))
+	byName := map[string]*nameSeries{}
+	for _, series := range found {
+		letters := len(strings.Join(namePart.FindAllString(series.prefix, -1), ""))
+		if len(series.names) < minSeries || letters < minPrefix {
+			continue
+		}
+		slices.Sort(series.names)
+		first, _ := slices.BinarySearch(sorted, series.prefix)
+		last := first + len(series.names) // of what begins so, if that is the series alone
+		if !slices.Equal(sorted[first:min(last, len(sorted))], series.names) || last < len(sorted) && strings.HasPrefix(sorted[last], series.prefix) {
+			continue
+		}
+		for _, name := range series.names {
+			byName[name] = series
+		}
+	}
+	return byName
+}
+
+// joinSeries returns an entry for several cookies: counts are added, and of the
+// attributes those count that live longest.
+func joinSeries(joined, entry InventoryEntry) InventoryEntry {
+	if joined.Name == "" {
+		return entry
+	}
+	joined.FromPortal += entry.FromPortal
+	joined.FromBrowser += entry.FromBrowser
+	if joined.Attributes == nil || entry.Attributes != nil && secondsOf(entry.Attributes.Lifetime) > secondsOf(joined.Attributes.Lifetime) {
+		joined.Attributes = entry.Attributes
+	}
+	return joined
+}
+
+// secondsOf returns how long a lifetime of the inventory is, 0 for a session.
+func secondsOf(lifetime string) int {
+	seconds, err := strconv.Atoi(lifetime)
+	if err != nil {
+		return 0
+	}
+	return seconds
 }
 
 // draftRow returns a row for a cookie, as it is known or as it was seen.

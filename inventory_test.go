@@ -2,11 +2,16 @@ package cookiecharter
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -171,7 +176,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from direction, name, path string) {
-	site.note(site.find(name), from, name, path, nil, undeclared, new(attributes))
+	site.note(site.find(name), from, name, &url.URL{Path: path}, nil, nil, undeclared, new(attributes))
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -226,6 +231,243 @@ func TestInventoryAllocates(t *testing.T) {
 		judge.judgeLine(line)
 		if got := testing.AllocsPerRun(100, func() { judge.judgeLine(line) }); got != 0 {
 			t.Errorf("%s: %v allocations", line, got)
+		}
+	}
+}
+
+// Hosts that visitors make up give way to each other, not the portal's own, though it
+// answers all of them alike.
+func TestMadeUpHosts(t *testing.T) {
+	set := inventorySet{sites: map[string]*inventory{}}
+	for _, portalSets := range []bool{false, true} {
+		for range 3 {
+			noteIn(set.of("city.example", 1), fromPortal, "sessionid", "/")
+		}
+		for i := range 70 {
+			site := set.of(fmt.Sprintf("made-up-%t-%d.example", portalSets, i), timestamp(1000+i))
+			if portalSets {
+				noteIn(site, fromPortal, "sessionid", "/")
+			}
+		}
+		if len(set.sites) != maxSites || set.sites["city.example"] == nil {
+			t.Errorf("%d sites, the portal's own among them: %t", len(set.sites), set.sites["city.example"] != nil)
+		}
+	}
+	if set.sites["made-up-true-69.example"] == nil || set.sites["made-up-true-0.example"] != nil {
+		t.Error("of hosts that were seen once, the oldest does not go first")
+	}
+}
+
+// Sites are told apart by their ports, save those that an address need not say, and
+// found by both.
+func TestInventoryOfPorts(t *testing.T) {
+	for host, want := range map[string]string{
+		"City.Example": "city.example", "city.example:80": "city.example", "city.example:8080": "city.example:8080", "City.Example.:8080": "city.example:8080",
+		"city.example:443": "city.example:443", "[::1]:8080": "[::1]:8080", "[::1]:80": "::1", "city.example:": "city.example", "city.example:x": "city.example", "city.example:123456": "city.example",
+		strings.Repeat("x", 300) + ":81": strings.Repeat("x", maxHost) + ":81",
+	} {
+		if got := siteOf(&http.Request{Host: host}); strings.Trim(got, "[]") != strings.Trim(want, "[]") {
+			t.Errorf("%s: %s", host, got)
+		}
+	}
+	listed := map[string][]InventoryEntry{"a.example": nil, "a.example:8443": nil, "b.example:1": nil, "b.example:2": nil, "[::1]:1": nil, "::1": nil, "bb.example": nil}
+	for host, want := range map[string]string{
+		"a.example": "a.example", "A.example:443": "a.example", "a.example:80": "a.example", "a.example:8443": "a.example:8443", "a.example:1": "",
+		"b.example": "b.example:1 b.example:2", "b.example:2": "b.example:2", "b.example:443": "", "b.exampl": "", "[::1]:1": "[::1]:1", "[::1]:80": "::1", "::1": "::1", "c": "",
+	} {
+		if got := strings.Join(slices.Sorted(maps.Keys(onlyHost(listed, host))), " "); got != want {
+			t.Errorf("%s: %s", host, got)
+		}
+	}
+}
+
+// What stands behind a ";" in a path can be a session, however it is encoded.
+func TestPathParameters(t *testing.T) {
+	for written, want := range map[string]string{
+		"/app;jsessionid=S3cr3t/list;v=1": "/app/list", "/app%3Bjsessionid=S3cr3t": "/app", "/app%3bjsessionid=S3cr3t/x": "/app/x", "/a%253Bjsessionid=S3cr3t": "/a",
+		"/a%25253bx": "/a", ";x/y": "/y", "/a;x=b%2FS3cr3t/c": "/a/c", "/%C3%A9t%C3%A9/a%2Fb": "/été/a/b", "/plain": "/plain", "*": "*", "": "",
+	} {
+		address, err := url.ParseRequestURI(written)
+		if err != nil {
+			address = &url.URL{Path: written}
+		}
+		if got := withoutParameters(address); got != want {
+			t.Errorf("%s: %s", written, got)
+		}
+	}
+	site := "cookie_charter {\n debug_header\n}\nheader +Set-Cookie \"unknown=1\"\nrespond ok"
+	address := serve(t, false, site)
+	response, _ := get(t, "http://"+address+"/app;jsessionid=S3cr3tS3ss10n/x", http.Header{"Host": {"paths.example"}})
+	w := httptest.NewRecorder()
+	if err := serveInventory(w, httptest.NewRequest(http.MethodGet, "/cookie_charter/inventory?host=paths.example", http.NoBody)); err != nil || !strings.Contains(w.Body.String(), `"path":"/app/x"`) {
+		t.Errorf("%v, %s", err, w.Body)
+	}
+	log, err := os.ReadFile(filepath.Join(storage(), "log"))
+	if err != nil || strings.Contains(string(log)+fmt.Sprint(response.Header)+w.Body.String(), "S3cr3tS3ss10n") {
+		t.Errorf("%v, or a session in the log or the answer", err)
+	}
+	checkLinear(t, "path parameters", 4<<10, func(size int) {
+		withoutParameters(&url.URL{Path: strings.Repeat("/a;b", size/4)})
+	})
+}
+
+// Verdicts are told by the charter in force, without a further request.
+func TestInventoryAfterReload(t *testing.T) {
+	port := freePort()
+	reload := func(blocks ...string) map[string]InventoryEntry {
+		t.Helper()
+		var sites strings.Builder
+		for i, block := range blocks {
+			fmt.Fprintf(&sites, "http://reload%d.example:%d {\n bind 127.0.0.1\n %s\n header +Set-Cookie \"drafted=1\"\n header +Set-Cookie \"_pk_id.1=1\"\n header +Set-Cookie \"long=%s\"\n respond ok\n}\n", i, port, block, strings.Repeat("x", 5000))
+		}
+		load(t, sites.String())
+		return entriesOf(t, fmt.Sprintf("reload0.example:%d", port))
+	}
+	const drafted, long = "cookie drafted {\n purpose p\n category necessary\n}\n", "cookie long {\n purpose p\n category necessary\n}\n"
+	reload("cookie_charter", "cookie_charter")
+	get(t, fmt.Sprintf("http://127.0.0.1:%d/", port), http.Header{"Host": {fmt.Sprintf("reload0.example:%d", port)}, "Cookie": {"b b=1; sent=1"}})
+	check := func(when string, entries map[string]InventoryEntry, want map[string]string) {
+		t.Helper()
+		for name, told := range want {
+			if got := strings.TrimSpace(entries[name].Verdict.String() + " " + entries[name].Cookie); got != told {
+				t.Errorf("%s: %s is told as %s, not %s", when, name, got, told)
+			}
+		}
+	}
+	check("at first", entriesOf(t, fmt.Sprintf("reload0.example:%d", port)), map[string]string{"drafted": "undeclared", "_pk_id.1": "undeclared", "long": "undeclared"})
+	// Another site's rows count for nothing.
+	check("with rows elsewhere", reload("cookie_charter", "cookie_charter {\n"+drafted+"}"), map[string]string{"drafted": "undeclared"})
+	declared := reload("cookie_charter {\n preset matomo\n "+drafted+long+"cookie b* {\n purpose p\n category necessary\n}\n}", "cookie_charter")
+	check("declared", declared, map[string]string{"drafted": "allowed drafted", "_pk_id.1": "refused _pk_id.<site>.<hash>", "long": "allowed long", "b b": "undeclared", "sent": "undeclared"})
+	if draft, err := draftCharter(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))}); err != nil || strings.Contains(string(draft), "drafted") || strings.Contains(string(draft), "_pk") {
+		t.Errorf("%v, drafted again: %s", err, draft)
+	}
+	// What is wrong besides the name stays so.
+	get(t, fmt.Sprintf("http://127.0.0.1:%d/", port), http.Header{"Host": {fmt.Sprintf("reload0.example:%d", port)}})
+	check("after a request", entriesOf(t, fmt.Sprintf("reload0.example:%d", port)), map[string]string{"long": "undeclared", "drafted": "allowed drafted"})
+	check("then", reload("cookie_charter {\n preset matomo\n "+drafted+long+"}"), map[string]string{"long": "undeclared", "drafted": "allowed drafted"})
+	check("removed", reload("cookie_charter"), map[string]string{"drafted": "undeclared", "_pk_id.1": "undeclared"})
+	// A config that fails changes nothing, though some of it was set up.
+	if err := tryLoad(t, fmt.Sprintf("http://reload0.example:%d {\n bind 127.0.0.1\n cookie_charter {\n%s}\n}\nhttp://b.example:%[1]d {\n cookie_charter {\n  charter no/such.yaml\n }\n}", port, drafted)); err == nil {
+		t.Error("loads")
+	}
+	check("after a failure", entriesOf(t, fmt.Sprintf("reload0.example:%d", port)), map[string]string{"drafted": "undeclared"})
+	// Two charters of a site, for other paths.
+	check("two", reload("handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter {\n"+drafted+"}\n}"), map[string]string{"drafted": "allowed drafted"})
+	// What is served without a charter keeps what it had when it was last seen.
+	check("none", reload("respond none"), map[string]string{"drafted": "allowed drafted", "long": "undeclared"})
+}
+
+// entriesOf returns what the admin endpoint tells of a site, by name.
+func entriesOf(t *testing.T, host string) map[string]InventoryEntry {
+	t.Helper()
+	w := httptest.NewRecorder()
+	if err := serveInventory(w, httptest.NewRequest(http.MethodGet, "/cookie_charter/inventory?host="+host, http.NoBody)); err != nil {
+		if caddyError, ok := errors.AsType[caddy.APIError](err); ok && caddyError.HTTPStatus == http.StatusNotFound {
+			return nil
+		}
+		t.Fatal(err)
+	}
+	var sites map[string][]InventoryEntry
+	if err := json.Unmarshal(w.Body.Bytes(), &sites); err != nil || len(sites) != 1 {
+		t.Fatal(err, w.Body)
+	}
+	entries := map[string]InventoryEntry{}
+	for _, entry := range sites[host] {
+		entries[entry.Name] = entry
+	}
+	return entries
+}
+
+// A deletion tells nothing of a cookie: what is known of its attributes stays, it is not
+// counted, and shows in no field.
+func TestDeletionsAreNotSeen(t *testing.T) {
+	const host = "deletions.example"
+	address := "http://" + serve(t, false, `
+		cookie_charter {
+			debug_header
+			cookie sessionid {
+				purpose p
+				category necessary
+				duration "1 hour"
+			}
+		}
+		header /set +Set-Cookie "sessionid=1; HttpOnly; Path=/app; Max-Age=7200"
+		header /delete +Set-Cookie "sessionid=; Path=/app; Max-Age=0"
+		header /delete +Set-Cookie "never=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+		metrics /metrics
+		respond /set ok
+		respond /delete ok`)
+	verdicts := map[string]string{}
+	for _, path := range []string{"/set", "/delete"} {
+		response, _ := get(t, address+path, http.Header{"Host": {host}})
+		verdicts[path] = response.Header.Get("Cookie-Charter-Verdicts")
+		if want := map[string]int{"/set": 1, "/delete": 2}[path]; len(response.Header["Set-Cookie"]) != want {
+			t.Errorf("%s: %q", path, response.Header["Set-Cookie"])
+		}
+	}
+	if verdicts["/set"] == "" || verdicts["/delete"] != "" {
+		t.Errorf("%q", verdicts)
+	}
+	entries := entriesOf(t, host)
+	seen := entries["sessionid"]
+	if len(entries) != 1 || seen.FromPortal != 1 || seen.Attributes == nil || seen.Attributes.Lifetime != "7200" || !seen.Attributes.HTTPOnly {
+		t.Errorf("%+v", entries)
+	}
+	handler := provision(t, "cookie_charter {\n cookie sessionid {\n  purpose p\n  category necessary\n  duration \"1 hour\"\n }\n}")
+	if findings := diffInventory(handler.charter, []InventoryEntry{seen}); len(findings) != 1 || findings[0] != "longer: sessionid asks for 2 hours, declared are 1 hour" {
+		t.Errorf("%q", findings)
+	}
+	_, metrics := get(t, address+"/metrics", nil)
+	if want := `caddy_cookie_charter_cookies_total{cookie="sessionid",effect="kept",from="portal",verdict="allowed"} 1`; !strings.Contains(metrics, want+"\n") {
+		t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter_cookies.*`).FindAllString(metrics, -1))
+	}
+}
+
+// Names that differ in a number or a hash alone are drafted as one prefix, if there are
+// several and it declares nothing else that was seen.
+func TestDraftOfSeries(t *testing.T) {
+	for names, want := range map[string]string{
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7":                             "ysPostEditRevision*",
+		"ysPostEditRevision2 ysPostEditRevision4":                                                 "ysPostEditRevision2 ysPostEditRevision4",
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff":       "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff",
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 allowed:ysPostEditRevisions": "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7",
+		"id1 id2 id3":    "id1 id2 id3",
+		"1 2 3":          "1 2 3",
+		"ab_1 ab_2 ab_3": "ab_1 ab_2 ab_3",
+		"wp-settings-1 wp-settings-2 wp-settings-time-1 wp-settings-3":                                                                     "wp-settings-1 wp-settings-2 wp-settings-3 wp-settings-time-1",
+		"shop_9f86d081884c7d65 shop_60303ae22b998861 shop_fd61a03af4f77d87":                                                                "shop_*",
+		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_cart shop_fd61a03af4f77d87_cart":                                                 "shop_*",
+		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_list shop_fd61a03af4f77d87_seen":                                                 "shop_60303ae22b998861_list shop_9f86d081884c7d65_cart shop_fd61a03af4f77d87_seen",
+		"track-c9bf9e57-1685-4c89-bafb-ff5af830be8a track-1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed track-9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d": "track-*",
+		"deadline decade facade":             "deadline decade facade",
+		"_ga_ABCDEF1 _ga_ABCDEF2 _ga_ABCDE3": "_ga_<id>", // a preset knows these
+	} {
+		var entries []InventoryEntry
+		for name := range strings.FieldsSeq(names) {
+			entry := InventoryEntry{Name: name, FromPortal: 1, Attributes: &seenAttributes{Lifetime: "60"}}
+			if declared, ok := strings.CutPrefix(name, "allowed:"); ok {
+				entry.Name, entry.Verdict = declared, allowed
+			}
+			entries = append(entries, entry)
+		}
+		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
+		draft, err := draftCharter(map[string][]InventoryEntry{"a.example": entries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, match := range regexp.MustCompile(`(?m)^ *- (?:# .*\n +)*name: (.*)$`).FindAllStringSubmatch(string(draft), -1) {
+			got = append(got, strings.Trim(match[1], "'\""))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s\n%s", names, got, draft)
+		}
+		if isSeries := strings.HasSuffix(want, "*"); isSeries != strings.Contains(string(draft), "unsure: ") || isSeries && !strings.Contains(string(draft), "set by the portal 3 times") {
+			t.Errorf("%s: %s", names, draft)
+		}
+		if _, err := parseCharter([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(draft))), "f"); err != nil {
+			t.Errorf("%v: %s", err, draft)
 		}
 	}
 }

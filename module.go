@@ -5,6 +5,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"weak"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -125,6 +127,7 @@ type Handler struct {
 	RecordChoices bool `json:"record_choices,omitempty"`
 
 	charter *charter
+	judge   *judge
 	page    *page
 	metrics *metrics
 	logger  *zap.Logger
@@ -147,9 +150,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.debugs = h.logger.Core().Enabled(zapcore.DebugLevel)
 	h.choices = h.logger.Named("choices")
+	if site, isWhole := loadingSite(ctx); isWhole {
+		if err := site.check(); err != nil {
+			return err
+		}
+	}
 	if err := h.prepare(); err != nil {
 		return err
 	}
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.judge = &judge{h.charter, weak.Make(server)}
 	h.ctx = ctx
 	if app, err := ctx.AppIfConfigured("events"); err == nil {
 		h.events = app.(*caddyevents.App)
@@ -217,6 +227,21 @@ func (h *Handler) monitors(row *Cookie) bool {
 	return h.Monitor == monitorEverything || row == nil && h.Monitor == monitorUndeclared || row != nil && row.Monitor
 }
 
+// warnings returns what is not as it was written, though it can be served.
+func (h *Handler) warnings() []string { return h.charter.warnings }
+
+// monitoredRows returns the names of the rows that say themselves that they are only
+// reported.
+func (h *Handler) monitoredRows() []string {
+	var names []string
+	for _, row := range h.charter.cookies {
+		if row.Monitor {
+			names = append(names, row.Name[0])
+		}
+	}
+	return names
+}
+
 // validateOptions returns the first option with a value that cannot be used.
 // An option that is not given has none.
 func (h *Handler) validateOptions() error {
@@ -240,7 +265,8 @@ func (h *Handler) validateOptions() error {
 	}
 	for _, date := range []string{h.Updated, h.GPC} {
 		if date != "" {
-			if _, err := parseDate(date); err != nil {
+			parsed, err := parseDate(date)
+			if err := cmp.Or(err, checkPast(parsed)); err != nil {
 				return err
 			}
 		}
@@ -315,6 +341,8 @@ func (h *Handler) loadCharter() (*charter, error) {
 			return nil, fmt.Errorf("cookie %q holds the visitor's preference, but the row of this name matches others; add it to the row's match", name)
 		case row.Category != Necessary:
 			return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", name, row.place)
+		default:
+			row.holdsAnswers = true
 		}
 	}
 	return joined, h.validateKeys(joined)
@@ -349,14 +377,22 @@ func (h *Handler) validateKeys(c *charter) error {
 // logLoaded tells what is in force and where to look.
 func (h *Handler) logLoaded(ctx caddy.Context) {
 	fields := []zap.Field{
+		zap.String("module", moduleVersion()),
 		zap.Int("cookies", len(h.charter.cookies)),
 		zap.Strings("consent_keys", h.charter.consentKeys()),
 		zap.String("page", h.Page.Path),
+		zap.String("monitor", cmp.Or(h.Monitor, "nothing")),
 	}
-	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
-		fields = append(fields, zap.Strings("listen", server.Listen))
+	if rows := h.monitoredRows(); len(rows) > 0 {
+		fields = append(fields, zap.Strings("monitored_rows", rows))
+	}
+	if site, _ := loadingSite(ctx); site.listen != nil {
+		fields = append(fields, zap.Strings("hosts", site.hosts()), zap.Strings("listen", site.listen))
 	}
 	h.logger.Info("charter loaded", fields...)
+	for _, warning := range h.warnings() {
+		h.logger.Warn(warning)
+	}
 }
 
 // ServeHTTP is the way of a request: the visitor's preference is read, the

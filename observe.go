@@ -179,7 +179,7 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
 	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(seen, from, name, f.request.URL.Path, row, judged, read)
+		f.inventory().note(seen, from, name, f.request.URL, h.judge, row, judged, read)
 	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
@@ -202,7 +202,7 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 // inventory returns the inventory of the site.
 func (f *filter) inventory() *inventory {
 	if f.site == nil {
-		f.site = inventories.of(hostOf(f.request), f.visitor.now())
+		f.site = inventories.of(siteOf(f.request), f.visitor.now())
 	}
 	return f.site
 }

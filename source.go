@@ -40,10 +40,17 @@ func newRow(place string) row {
 	return row{places: map[string]string{"": place}}
 }
 
-// place returns where a field was written, or else where the row begins.
+// place returns where a field was written, or else where the row begins. A field of a
+// text can be followed by a language.
 func (r *row) place(field string) string {
 	if place, ok := r.places[field]; ok {
 		return place
+	}
+	for written, place := range r.places {
+		name, tag, hasTag := strings.Cut(written, " ")
+		if base, _, _ := strings.Cut(tag, "-"); hasTag && name+" "+ascii.ToLower(base) == field {
+			return place
+		}
 	}
 	return r.places[""]
 }
@@ -68,6 +75,10 @@ func (r *row) set(field, language string, values []string, place string) (err er
 		return fmt.Errorf("%s is the same in all languages; give it one value", field)
 	case len(values) != 1 && field != "name" && field != "match":
 		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", field, len(values))
+	case field == "purpose" && values[0] == "":
+		return errors.New("purpose is empty; say what the cookie is for")
+	case field == "category" && values[0] == "":
+		return fmt.Errorf("category is empty; use one of %v", categories)
 	case field != "name" && (len(values) == 0 || values[0] == ""):
 		return fmt.Errorf("%s is empty; give it a value or remove it", field)
 	}
@@ -117,7 +128,8 @@ func (r *row) set(field, language string, values []string, place string) (err er
 type source struct {
 	rows    []row
 	updated time.Time
-	preset  bool // its rows give way to later rows of the same name
+	place   string // of that date
+	preset  bool   // its rows give way to later rows of the same name
 }
 
 //go:embed presets/*.yaml
@@ -169,7 +181,13 @@ func loadFile(path string) (source, error) {
 		absolute, _ := filepath.Abs(path)
 		return source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
 	}
-	return parseCharter(data, path)
+	loaded, err := parseCharter(data, path)
+	if err == nil {
+		if err = checkPast(loaded.updated); err != nil {
+			err = fmt.Errorf("%w, at %s", err, loaded.place)
+		}
+	}
+	return loaded, err
 }
 
 // parseCharter reads a charter, in JSON if its name says so, else in YAML.
@@ -195,8 +213,9 @@ func parseCharter(data []byte, name string) (source, error) {
 		}
 		seen[key.Value] = true
 		switch key.Value {
-		case "$schema", "version": // an exported charter has these
+		case "$schema", "version", "module": // an exported charter has these
 		case "updated":
+			parsed.place = place(value)
 			if parsed.updated, err = parseDate(value.Value); err != nil {
 				return parsed, fmt.Errorf("%w, at %s", err, place(value))
 			}
@@ -224,11 +243,29 @@ func parseCharter(data []byte, name string) (source, error) {
 // yamlLine is how yaml.v3 begins an error.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
+// yamlAlias is how it tells of an alias without an anchor, whose line it does not tell.
+var yamlAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
+// lineOfAlias returns the first line that has an alias outside of comments.
+func lineOfAlias(data []byte, name string) int {
+	alias := regexp.MustCompile(`(?:^|[\s,:\[{-])\*` + regexp.QuoteMeta(name) + `(?:$|[\s,\]}])`)
+	for i, line := range bytes.Split(data, []byte("\n")) {
+		line, _, _ = bytes.Cut(line, []byte(" #"))
+		if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) && alias.Match(line) {
+			return i + 1
+		}
+	}
+	return 1
+}
+
 // parseYAML returns the root node of a YAML file, or an error and its line.
 func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 	for i, text := range bytes.Split(data, []byte("\n")) {
 		if !utf8.Valid(text) {
 			return nil, i + 1, errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+		if err := checkVisible(string(text)); err != nil {
+			return nil, i + 1, err
 		}
 	}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
@@ -238,6 +275,9 @@ func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 	} else if err != nil {
 		line, _ := strconv.Atoi(yamlLine.FindStringSubmatch(err.Error())[1])
 		message := yamlLine.ReplaceAllString(err.Error(), "")
+		if alias := yamlAlias.FindStringSubmatch(message); alias != nil {
+			return nil, lineOfAlias(data, alias[1]), fmt.Errorf(`"*%s" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*"`, alias[1])
+		}
 		return nil, max(line, 1), fmt.Errorf(`unreadable YAML: %s; indent with spaces, and put texts that hold ": " in quotes`, message)
 	}
 	var second yaml.Node
@@ -347,4 +387,12 @@ func parseDate(text string) (time.Time, error) {
 		return date, fmt.Errorf("unreadable date %q; write it as 2026-11-21", text)
 	}
 	return date, nil
+}
+
+// checkPast returns an error if a date of the operator's is still to come, anywhere.
+func checkPast(date time.Time) error {
+	if date.After(time.Now().Add(24 * time.Hour)) {
+		return fmt.Errorf("the date %s is still to come; write that of the last update", date.Format(time.DateOnly))
+	}
+	return nil
 }
