@@ -40,6 +40,9 @@ var archivedName = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})-([0-9a-f]{12})\.json
 func (a archived) file() string { return a.served.Format(time.DateOnly) + "-" + a.version + ".json" }
 
 func openArchive(folder, version string) (*archive, error) {
+	if absolute, err := filepath.Abs(folder); err == nil {
+		folder = absolute // for errors
+	}
 	a := &archive{folder: folder, version: version}
 	if err := a.list(); err != nil {
 		return nil, fmt.Errorf("the archive of the charter: %w; make the folder, and let Caddy write there", err)

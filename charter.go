@@ -200,31 +200,30 @@ func (c *Cookie) validate() (field string, err error) {
 	return "", nil
 }
 
-// doubts returns what browsers or the page do otherwise than the row says, and what
-// people would miss in it.
-func (r *row) doubts() (warnings, gaps []string) {
+// doubt adds to a charter what browsers or the page do otherwise than the row says, and
+// what people would miss in it.
+func (r *row) doubt(c *charter) {
 	name := strings.Join(r.Name, " ")
 	if declared, err := parseDuration(r.Duration); err == nil && declared.seconds() > r.longest().seconds() {
 		reason := "browsers keep no cookie longer"
 		if r.Exempt {
 			reason = "an exempt row lives no longer"
 		}
-		warnings = append(warnings, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, r.Duration, r.longest(), reason, r.place("duration")))
+		c.tooLong = append(c.tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, r.Duration, r.longest(), reason, r.place("duration")))
 	}
 	for _, field := range cookieTexts {
 		text := map[string]Text{"provider": r.Provider, "service": r.Service, "purpose": r.Purpose}[field]
 		for _, language := range slices.Sorted(maps.Keys(text)) {
 			if language != "" && !slices.Contains(pageLanguages, language) {
-				warnings = append(warnings, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(pageLanguages, ", "), r.place(field+" "+language)))
+				c.unread = append(c.unread, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(pageLanguages, ", "), r.place(field+" "+language)))
 			}
 		}
 	}
 	for _, field := range []struct{ name, value string }{{"provider", r.Provider.in("")}, {"duration", r.Duration}} {
 		if field.value == "" {
-			gaps = append(gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", name, field.name, r.place("")))
+			c.gaps = append(c.gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", name, field.name, r.place("")))
 		}
 	}
-	return warnings, gaps
 }
 
 func validatePattern(pattern, fix string) error {
@@ -324,7 +323,7 @@ func (t *Text) UnmarshalJSON(data []byte) (err error) {
 	}
 	var texts map[string]string
 	if err := json.Unmarshal(data, &texts); err != nil {
-		return fmt.Errorf("a text is a string or an object from languages to strings: %w", err)
+		return errors.New("a text is a string or an object from languages to strings")
 	}
 	for tag, text := range texts {
 		if *t, err = t.with(tag, text); err != nil {
@@ -354,7 +353,7 @@ func (n *Names) UnmarshalJSON(data []byte) error {
 	}
 	var names []string
 	if err := json.Unmarshal(data, &names); err != nil {
-		return fmt.Errorf("names are a string or an array of strings: %w", err)
+		return errors.New("names are a string or an array of strings")
 	}
 	*n = names
 	return nil
@@ -371,9 +370,9 @@ type charter struct {
 	// what.
 	fingerprints map[string]string
 
-	// What of the operator's own rows is not as it was written, and what they do
-	// not tell; each with its place.
-	warnings, gaps []string
+	// Of the operator's own rows, each with its place: durations that are too long,
+	// texts that nobody reads, and what is not told.
+	tooLong, unread, gaps []string
 
 	names nameTree
 }
@@ -416,8 +415,7 @@ func newCharter(sources ...source) (*charter, error) {
 			continue
 		}
 		for i := range source.rows {
-			warnings, gaps := source.rows[i].doubts()
-			c.warnings, c.gaps = append(c.warnings, warnings...), append(c.gaps, gaps...)
+			source.rows[i].doubt(c)
 		}
 	}
 	for _, cookie := range c.cookies {

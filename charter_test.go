@@ -10,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"gopkg.in/yaml.v3"
 )
 
 const completeRow = `
@@ -112,6 +114,15 @@ func TestCharterErrors(t *testing.T) {
 		{row + "    service: {fr: x, fr-CA: y}", `two texts in the language "fr"; keep one, at f:5`},
 		{"cookies:\n  - name: ~\n    purpose: p\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
 		{"cookies:\n  - name: a\n    purpose: ~\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: ''\n    category: necessary", "purpose is empty; say what the cookie is for, at f:3"},
+		{"cookies:\n  - name: a\n    category: ''", "category is empty; use one of [necessary statistics first_party third_party], at f:3"},
+		{"# *pk\n" + row + "    # match: *pk\n    match: *pk\n", `"*pk" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*", at f:7`},
+		{row + "    match: [a, *pk]\n", `"*pk" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*", at f:5`},
+		{row + "    provider: \"\\u202Eevil\"", "the text has the character U+202E, which people do not see; remove it, at f:5"},
+		{row + "    service: {fr: \"a\\u2066b\"}", "the text has the character U+2066, which people do not see; remove it, at f:5"},
+		{"cookies:\n  - name: [a, \"b\\e[2J\"]\n    match: a\n    purpose: p\n    category: necessary", `cookie "a b\x1b[2J": the text has the character U+001B, which people do not see; remove it, at f:2`},
+		{row + "    service: \"a\u009bb\"", "the text has the character U+009B, which people do not see; remove it, at f:5"},
+		{row + "    service: \"a\u202eb\"", "the text has the character U+202E, which people do not see; remove it, at f:5"},
 		{row + "    purpose: x", "purpose already specified, at f:5"},
 		{row + "    category: [a, b]", "category already specified, at f:5"},
 		{row + "    duration: [a, b]", "duration takes one value, not 2; put texts of several words in quotes, at f:5"},
@@ -171,6 +182,33 @@ func TestCharterErrors(t *testing.T) {
 	}
 	if _, err := loadFile("no/such.yaml"); err == nil || !strings.Contains(err.Error(), "no/such.yaml") {
 		t.Errorf("missing file: %v", err)
+	}
+}
+
+// Charter files and pages that are imported are read alike, and what an import writes
+// a charter file reads.
+func TestFindDuration(t *testing.T) {
+	for _, test := range []struct {
+		text, found string
+		isCertain   bool
+	}{
+		{"90 j", "90 j", true}, {"7d", "7d", true}, {"30 mn", "30 mn", true}, {" 13 mois. ", "13 mois", true}, {"fin de session", "session", true}, {"Session", "session", true},
+		{"13\u00a0mois", "13\u00a0mois", true}, {"6 mois, puis 13 mois si vous acceptez", "13 mois", false}, {"90 j maximum", "90 j", false}, {"2 pages, 30mn", "30mn", false},
+		{"until the browser is closed", "session", false}, {"session (30 minutes)", "session", false}, {"Permanent", "", false}, {"1 moons", "", false}, {"", "", false},
+	} {
+		found, isCertain := findDuration(test.text)
+		if found != test.found || isCertain != test.isCertain {
+			t.Errorf("%q: %q, %t", test.text, found, isCertain)
+		}
+		if _, err := parseDuration(found); found != "" && err != nil {
+			t.Errorf("%q: a charter file does not read %q", test.text, found)
+		}
+		imported := importRow(func(column string) string {
+			return map[string]string{"name": "a", "purpose": "p", "duration": test.text}[column]
+		}, Necessary, "fr")
+		if encoded, err := yaml.Marshal(imported.node); err != nil || test.found != "" && !strings.Contains(string(encoded), "duration: "+test.found) && !strings.Contains(string(encoded), "\\") {
+			t.Errorf("%q: %v, %s", test.text, err, encoded)
+		}
 	}
 }
 
@@ -430,6 +468,7 @@ func TestParseDuration(t *testing.T) {
 		"session": 0, "Session": 0, "30 min": 1800, "30min": 1800, "1 s": 1, "30 seconds": 30, "24 hours": 86400, "1 h": 3600, "7 days": 604800,
 		"2 weeks": 1209600, "52 weeks": 31449600, "6 months": 15778476, "13 mois": 34186698, "2 years": 63113904, "1 an": 31556952,
 		"2 Semaines": 1209600, " 3 jours ": 259200, "1 année": 31556952,
+		"90 j": 7776000, "7d": 604800, "30 mn": 1800, "13\u00a0mois": 34186698, "13\u202fmois.": 34186698, "fin de session": 0, "Fin de la  session": 0, "end of session": 0, "Session du navigateur.": 0,
 	} {
 		parsed, err := parseDuration(text)
 		if err != nil || parsed.seconds() != seconds {

@@ -44,11 +44,12 @@ cookies:
 
 func TestCheckCommand(t *testing.T) {
 	folder := writeFiles(t, map[string]string{
-		"charter.yaml": commandCharter,
-		"broken.yaml":  "cookies:\n  - name: a\n    category: necessary\n",
-		"Caddyfile":    "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
-		"none.json":    `{"apps":{"http":{"servers":{}}}}`,
-		"config.json":  `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"]}]}]}}}}}`,
+		"charter.yaml":    commandCharter,
+		"broken.yaml":     "cookies:\n  - name: a\n    category: necessary\n",
+		"Caddyfile":       "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
+		"ports.caddyfile": "http://:8080 {\n cookie_charter\n}\nhttp://:8081 {\n cookie_charter\n}\n",
+		"none.json":       `{"apps":{"http":{"servers":{}}}}`,
+		"config.json":     `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"]}]}]}}}}}`,
 	})
 	for _, test := range []struct {
 		files, format string
@@ -60,7 +61,8 @@ func TestCheckCommand(t *testing.T) {
 		{"charter.yaml", "yaml", []string{"    - name: sessionid\n", "duration: 13 months", "fr: Reste connecté"}, ""},
 		{"charter.yaml", "markdown", []string{"| Google | \\_ga, \\_gid | Counts visits"}, ""},
 		{"charter.yaml", "none", nil, ""},
-		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language"}, ""},
+		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language", "Caddyfile: a.example: version ", "Caddyfile: b.example: version ", "cookie_charter " + moduleVersion() + "\n"}, ""},
+		{"ports.caddyfile", "table", []string{"ports.caddyfile: :8080: version ", "ports.caddyfile: :8081: version "}, ""},
 		{"config.json", "table", []string{"ckan"}, ""},
 		{"broken.yaml charter.yaml", "table", []string{"_ga _gid"}, "broken.yaml:2"},
 		{"none.json", "table", nil, "none.json has no cookie_charter"},
@@ -84,6 +86,59 @@ func TestCheckCommand(t *testing.T) {
 		if test.format == "none" && out.Len() > 0 {
 			t.Errorf("prints %q", &out)
 		}
+	}
+}
+
+// What is not served as it was written, and what people would miss, is told with its
+// place, and kept out of what other programs read.
+func TestCheckWarns(t *testing.T) {
+	folder := writeFiles(t, map[string]string{
+		"good.yaml": "cookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: 400 days}\n",
+		"bad.yaml": "cookies:\n  - name: a\n    purpose: {en: p, tlh: p}\n    category: necessary\n    duration: 5 years\n" +
+			"  - name: b\n    provider: P\n    purpose: p\n    category: statistics\n    exempt: true\n    duration: 400 days\n",
+		"future.yaml":       "updated: 2999-01-01\ncookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: session}\n",
+		"declare.caddyfile": "a.example {\n cookie_charter {\n  charter bad.yaml\n  durations declare\n }\n}\n",
+		"Caddyfile":         "a.example {\n cookie_charter {\n  charter bad.yaml\n  preset matomo\n }\n}\n",
+	})
+	for file, wants := range map[string][]string{
+		"good.yaml": nil,
+		"bad.yaml": {
+			`cookie "a": of the duration "5 years", 400 days are enforced and published, as browsers keep no cookie longer; declare that, at ` + folder + "bad.yaml:5",
+			`cookie "a": the page does not speak "tlh", the language of its purpose; use one of ar, ca, de, en, es, eu, fr, it, nl, pt, sv, at ` + folder + "bad.yaml:3",
+			`cookie "b": of the duration "400 days", 13 months are enforced and published, as an exempt row lives no longer; declare that, at ` + folder + "bad.yaml:11",
+			`cookie "a" has no provider; visitors are to be told, at ` + folder + "bad.yaml:2",
+		},
+	} {
+		for _, path := range []string{file, "Caddyfile"} {
+			var out, report bytes.Buffer
+			code, err := runCheck(&out, &report, []string{folder + path}, "json", "en")
+			if code != 0 || err != nil || strings.Contains(out.String(), "warning") {
+				t.Errorf("%s: %d, %v", path, code, err)
+			}
+			if path == "Caddyfile" && file == "good.yaml" {
+				continue
+			}
+			title := map[string]string{file: folder + file, "Caddyfile": folder + "Caddyfile: a.example"}[path]
+			for _, want := range wants {
+				if !strings.Contains(report.String(), title+": warning: "+want+"\n") {
+					t.Errorf("%s: no %s in\n%s", path, want, &report)
+				}
+			}
+			if got := strings.Count(report.String(), "\n"); got != len(wants) {
+				t.Errorf("%s: %d warnings\n%s", path, got, &report)
+			}
+		}
+	}
+	if _, err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{folder + "future.yaml"}, "none", "en"); err == nil || !strings.HasSuffix(err.Error(), "the date 2999-01-01 is still to come; write that of the last update, at "+folder+"future.yaml:1") {
+		t.Errorf("got %v", err)
+	}
+	if handler, err := loadHandler(folder+"declare.caddyfile", ""); err != nil || len(handler.warnings()) != 1 {
+		t.Errorf("%v, or told of durations that are not enforced", err)
+	}
+	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n  charter "+folder+"bad.yaml\n }\n}")
+	log, err := os.ReadFile(filepath.Join(storage(), "log"))
+	if err != nil || !bytes.Contains(log, []byte("of the duration \\\"5 years\\\", 400 days are enforced")) {
+		t.Errorf("%v, or not in the log", err)
 	}
 }
 

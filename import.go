@@ -268,9 +268,6 @@ type importedRow struct {
 var (
 	nameSeparator    = regexp.MustCompile(`\s*[;,]\s*|\s+(?:et|and|ou|or)\s+|\s*\n\s*`)
 	namePlaceholder  = regexp.MustCompile(`<[^>]*>|\[[^\]]*\]|\{[^}]*\}|#|(?i:x{3,})`)
-	durationInText   = regexp.MustCompile(`(?i)(\d+)\s*(secondes?|seconds?|min(?:utes?)?|h(?:eures?|ours?)?|jours?|days?|semaines?|weeks?|mois|months?|ans?|ann[ée]es?|years?)\b`)
-	sessionInText    = regexp.MustCompile(`(?i)session|fermeture du navigateur|browser is closed`)
-	certainDuration  = regexp.MustCompile(`(?i)^\s*(\d+\s*\pL+|session)\s*\.?$`)
 	importableColumn = []string{"provider", "service", "purpose"}
 )
 
@@ -343,16 +340,11 @@ func importRow(cell func(column string) string, category Category, language stri
 		add("category", "", string(category))
 	}
 	if text := cell("duration"); strings.Trim(text, "-–— ") != "" {
-		found := durationInText.FindAllString(text, -1)
-		switch isSession := sessionInText.MatchString(text); {
-		case len(found) == 1 && !isSession && certainDuration.MatchString(text):
-			add("duration", "", found[0])
-		case len(found) > 0 && !isSession:
-			add("duration", fmt.Sprintf("read from %q", text), found[len(found)-1])
-		case len(found) == 0 && isSession && certainDuration.MatchString(text):
-			add("duration", "", session)
-		case isSession:
-			add("duration", fmt.Sprintf("read from %q", text), session)
+		switch found, isCertain := findDuration(text); {
+		case isCertain:
+			add("duration", "", found)
+		case found != "":
+			add("duration", fmt.Sprintf("read from %q", text), found)
 		default:
 			add("duration", fmt.Sprintf("cannot be read: %q", text), "")
 		}

@@ -3,6 +3,8 @@ package cookiecharter
 import (
 	"fmt"
 	"math"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -34,13 +36,13 @@ const session = "session"
 
 // durationUnits maps what people write to the unit that is meant.
 var durationUnits = map[string]string{
-	"s": "second", "sec": "second", "second": "second", "seconds": "second", "seconde": "second", "secondes": "second",
-	"min": "minute", "minute": "minute", "minutes": "minute",
-	"h": "hour", "hour": "hour", "hours": "hour", "heure": "hour", "heures": "hour",
+	"s": "second", "sec": "second", "secs": "second", "second": "second", "seconds": "second", "seconde": "second", "secondes": "second",
+	"min": "minute", "mins": "minute", "mn": "minute", "minute": "minute", "minutes": "minute",
+	"h": "hour", "hr": "hour", "hrs": "hour", "hour": "hour", "hours": "hour", "heure": "hour", "heures": "hour",
 	"d": "day", "day": "day", "days": "day", "j": "day", "jour": "day", "jours": "day",
-	"week": "week", "weeks": "week", "semaine": "week", "semaines": "week",
+	"w": "week", "week": "week", "weeks": "week", "sem": "week", "semaine": "week", "semaines": "week",
 	"month": "month", "months": "month", "mois": "month",
-	"year": "year", "years": "year", "an": "year", "ans": "year", "année": "year", "années": "year",
+	"y": "year", "yr": "year", "yrs": "year", "year": "year", "years": "year", "an": "year", "ans": "year", "année": "year", "années": "year",
 }
 
 // secondsPer returns how long a unit is, 0 for a session. A month is a twelfth of
@@ -66,9 +68,18 @@ func secondsPer(unit string) int {
 	}
 }
 
+// sessionWords are what people write for the end of the browser's session.
+var sessionWords = []string{
+	session, "de session", "la session", "fin de session", "fin de la session", "fin session", "durée de la session", "durée de session", "session du navigateur",
+	"end of session", "end of the session", "browser session",
+}
+
+// parseDuration reads what people write, of which charter files, Caddyfiles and pages
+// that are imported all have the same.
 func parseDuration(text string) (duration, error) {
-	text = strings.ToLower(strings.TrimSpace(text))
-	if text == session {
+	text = strings.Join(strings.Fields(strings.ToLower(text)), " ") // any spaces, also those that break no line
+	text = strings.TrimSuffix(text, ".")
+	if slices.Contains(sessionWords, text) {
 		return duration{unit: session}, nil
 	}
 	number := text[:len(text)-len(strings.TrimLeft(text, "0123456789"))]
@@ -78,6 +89,33 @@ func parseDuration(text string) (duration, error) {
 		return duration{}, fmt.Errorf(`unreadable duration %q; write "session", or a whole number and a unit, such as "30 min", "2 weeks" or "13 months"`, text)
 	}
 	return duration{count, unit}, nil
+}
+
+var (
+	sessionInText = regexp.MustCompile(`(?i)session|fermeture du navigateur|browser is closed`)
+
+	// durationInText is what can be a duration among other words.
+	durationInText = regexp.MustCompile(`\d+\s*\pL+`)
+)
+
+// findDuration returns the last duration that a text speaks of, the session's end if it
+// speaks of that. It is certain if the text says nothing else.
+func findDuration(text string) (found string, isCertain bool) {
+	if parsed, err := parseDuration(text); err == nil {
+		if parsed.unit == session {
+			return session, true
+		}
+		return strings.TrimSuffix(strings.TrimSpace(text), "."), true
+	}
+	if sessionInText.MatchString(text) {
+		return session, false
+	}
+	for _, part := range durationInText.FindAllString(text, -1) {
+		if _, err := parseDuration(part); err == nil {
+			found = part
+		}
+	}
+	return found, false
 }
 
 // seconds returns the lifetime in seconds, 0 for a session.

@@ -8,7 +8,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -65,7 +67,8 @@ type Handler struct {
 	Presets []string `json:"presets,omitempty"`
 
 	// Charter files, YAML or JSON. A relative path begins at the working
-	// directory. Default: none.
+	// directory, in a Caddyfile at the folder of the file where it stands.
+	// Default: none.
 	Charters []string `json:"charters,omitempty"`
 
 	// Rows declared here. Default: none.
@@ -228,7 +231,12 @@ func (h *Handler) monitors(row *Cookie) bool {
 }
 
 // warnings returns what is not as it was written, though it can be served.
-func (h *Handler) warnings() []string { return h.charter.warnings }
+func (h *Handler) warnings() []string {
+	if h.Durations == declareDurations {
+		return h.charter.unread
+	}
+	return slices.Concat(h.charter.tooLong, h.charter.unread)
+}
 
 // monitoredRows returns the names of the rows that say themselves that they are only
 // reported.
@@ -491,7 +499,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
 	if d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("cookie_charter takes nothing but a matcher before its block, not %q; write options in the block, such as \"preset opendatasoft\"", d.Val())
 	}
 	var inline source
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -500,10 +508,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "preset", "charter":
 			values := d.RemainingArgs()
 			if len(values) == 0 {
-				return d.ArgErr()
+				return d.Errf("%s names nothing; write one or more behind it", subdirective)
 			}
 			if subdirective == "charter" {
-				h.Charters = append(h.Charters, values...)
+				for _, path := range values {
+					h.Charters = append(h.Charters, besides(d.File(), path))
+				}
 				continue
 			}
 			for _, name := range values {
@@ -531,14 +541,14 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("%s already specified", subdirective)
 			}
 			if !d.AllArgs(value) {
-				return d.ArgErr()
+				return wantsOneValue(d, subdirective)
 			}
 		case "monitor":
 			if h.Monitor != "" {
 				return d.Err("monitor already specified")
 			}
 			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
-				return d.ArgErr()
+				return d.Errf("monitor takes one value at most; remove %q", d.Val())
 			}
 		case "debug_header", "record_choices":
 			flag := map[string]*bool{"debug_header": &h.DebugHeader, "record_choices": &h.RecordChoices}[subdirective]
@@ -546,7 +556,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				return d.Errf("%s already specified", subdirective)
 			}
 			if *flag = true; d.NextArg() {
-				return d.ArgErr()
+				return d.Errf("%s takes no value; remove %q, or the whole line to turn it off", subdirective, d.Val())
 			}
 		case "page":
 			if err := h.Page.unmarshal(d); err != nil {
@@ -559,7 +569,10 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.Preferences = append(h.Preferences, stored)
 		default:
-			return d.Errf("unrecognized subdirective: %s", subdirective)
+			if name, ok := namesInJSON[subdirective]; ok {
+				return d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", subdirective, name)
+			}
+			return d.Errf("unrecognized subdirective: %s; use one of %s", subdirective, strings.Join(subdirectives, ", "))
 		}
 		if err := h.validateOptions(); err != nil {
 			return d.WrapErr(err)
@@ -571,12 +584,22 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return err
 }
 
+// subdirectives are those of the Caddyfile, in the order of the grammar.
+var subdirectives = []string{"preset", "charter", "cookie", "updated", "page", "language", "preference", "request_cookies", "durations", "monitor", "debug_header", "record_choices", "gpc"}
+
+// namesInJSON are the options that JSON calls otherwise than a Caddyfile.
+var namesInJSON = map[string]string{"presets": "preset", "charters": "charter", "cookies": "cookie", "preferences": "preference", "keys": "key"}
+
+func wantsOneValue(d *caddyfile.Dispenser, option string) error {
+	return d.Errf("%s takes one value; put texts of several words in quotes", option)
+}
+
 func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
 	if !reflect.ValueOf(*o).IsZero() {
 		return d.Err("page already specified")
 	}
 	if d.Args(&o.Path); d.NextArg() {
-		return d.ArgErr()
+		return d.Errf("page takes one path at most; remove %q", d.Val())
 	}
 	values := map[string]*string{
 		"logo":       &o.Logo,
@@ -592,7 +615,7 @@ func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
 		if option == "title" {
 			args := d.RemainingArgs()
 			if len(args) != 1 && len(args) != 2 {
-				return d.ArgErr()
+				return d.Err("title takes a text, or a language and a text; put texts of several words in quotes")
 			}
 			tag := strings.Join(args[:len(args)-1], "")
 			var err error
@@ -603,13 +626,16 @@ func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
 		}
 		value, ok := values[option]
 		if !ok {
-			return d.Errf("unrecognized option: %s", option)
+			return d.Errf("unrecognized option: %s; a page has title, %s", option, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
 		}
 		if *value != "" {
 			return d.Errf("%s already specified", option)
 		}
 		if !d.AllArgs(value) {
-			return d.ArgErr()
+			return wantsOneValue(d, option)
+		}
+		if slices.Contains([]string{"header", "footer", "template", "archive"}, option) {
+			*value = besides(d.File(), *value)
 		}
 		if err := o.validate(); err != nil {
 			return d.WrapErr(err)
@@ -618,14 +644,27 @@ func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// besides returns a path that begins at the folder of the file that names it. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere.
+func besides(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	absolute, err := filepath.Abs(filepath.Join(filepath.Dir(file), path))
+	if err != nil {
+		return path
+	}
+	return absolute
+}
+
 func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 	var stored PreferenceFormat
 	if !d.Args(&stored.Format) {
-		return stored, d.ArgErr()
+		return stored, d.Err("preference names no format; write one, such as opendatasoft")
 	}
 	d.Args(&stored.Cookie)
 	if d.NextArg() {
-		return stored, d.ArgErr()
+		return stored, d.Errf("preference takes a format and a cookie; remove %q", d.Val())
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option, values := d.Val(), d.RemainingArgs()
@@ -650,10 +689,16 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 			}
 		case option == "manage" && len(values) == 1:
 			stored.Manage = values[0]
-		case slices.Contains([]string{"key", "revision", "manage", "local_storage"}, option):
-			return stored, d.ArgErr()
+		case option == "key":
+			return stored, d.Err("key takes a consent key and the banner's keys for it")
+		case slices.Contains([]string{"revision", "manage"}, option):
+			return stored, wantsOneValue(d, option)
+		case option == "local_storage":
+			return stored, d.Err("local_storage takes one key at most")
+		case namesInJSON[option] != "":
+			return stored, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, namesInJSON[option])
 		default:
-			return stored, d.Errf("unrecognized option: %s", option)
+			return stored, d.Errf("unrecognized option: %s; a preference has key, revision, manage, local_storage", option)
 		}
 	}
 	return stored, nil

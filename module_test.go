@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"testing"
 
@@ -23,6 +24,10 @@ func TestAdapt(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.caddyfiletest")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no cases", err)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
 	}
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -45,6 +50,7 @@ func TestAdapt(t *testing.T) {
 				}
 				got = pretty.String() + "\n"
 			}
+			got = strings.ReplaceAll(got, folder+"/", "FOLDER/")
 			if *update {
 				if err := os.WriteFile(file, []byte(input+"----------\n"+got), 0o600); err != nil {
 					t.Fatal(err)
@@ -61,6 +67,10 @@ func TestLoadErrors(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter\nheader +Set-Cookie x=1\nrespond old")
 	path := filepath.Join(t.TempDir(), "charter.yaml")
 	if err := os.WriteFile(path, []byte("cookies:\n  - name: a\n    purpose: p\n    category: statistics\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	folder, err := os.Getwd()
+	if err != nil {
 		t.Fatal(err)
 	}
 	manyKeys := new(strings.Builder)
@@ -118,6 +128,25 @@ func TestLoadErrors(t *testing.T) {
 		`{"preferences":[{"format":"charter","local_storage":"x"}]}`:                                   "nothing is known to keep the preference format charter in local storage",
 		`{"preferences":[{"format":"complianz","local_storage":"x"}]}`:                                 "nothing is known to keep the preference format complianz in local storage",
 		`{"preferences":[{"format":"matomo","local_storage":"x"}]}`:                                    "nothing is known to keep the preference format matomo in local storage",
+		`{"cookies":[{"name":"a"},{"name":"b","duration":5}]}`:                                         "duration is a text, in quotes, not a number, at inline row 2",
+		`{"cookies":[{"name":"a","exempt":"yes"}]}`:                                                    "exempt is true or false, not a text, at inline row 1",
+		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
+		`{"cookies":["a"]}`:                                                                            "what has to be an object, in braces is a text, at inline row 1",
+		`{"cookies":{"name":"a"}}`:                                                                     "cookies is a list, in brackets, not an object",
+		`{"cookies":[{"name":"a","purpose":"a\u202eb"}]}`:                                              "the text has the character U+202E, which people do not see; remove it, at inline row 1",
+		`{"presets":"matomo"}`:                                                                         "presets is a list, in brackets, not a text",
+		`{"preset":["matomo"]}`:                                                                        `unknown field "preset": JSON calls it presets`,
+		`{"debug_header":"on"}`:                                                                        "debug_header is true or false, not a text",
+		`{"page":{"titel":"x"}}`:                                                                       `unknown field "titel"; there are path, title, logo, theme, stylesheet, header, footer, template, archive, in page`,
+		`{"page":{"title":"a\u001bb"}}`:                                                                "the text has the character U+001B, which people do not see; remove it, in page",
+		`{"page":{"path":5}}`:                                                                          "path is a text, in quotes, not a number, in page",
+		`{"page":{"footer":"no/footer.html"}}`:                                                         "open " + folder + "/no/footer.html: no such file",
+		`{"page":{"archive":"no/archive"}}`:                                                            "open " + folder + "/no/archive: no such file",
+		`{"charters":["no/such.yaml"]}`:                                                                "reading the charter file " + folder + "/no/such.yaml: ",
+		`{"preferences":[{"format":"osano"},{"format":"osano","revision":1.5}]}`:                       "revision is a whole number, not the number 1.5, in preference 2",
+		`{"preferences":[{"format":"osano","key":{}}]}`:                                                `unknown field "key": JSON calls it keys, in preference 1`,
+		`{"updated":"2999-01-01"}`:                                                                     "the date 2999-01-01 is still to come",
+		`{"gpc":"2999-01-01"}`:                                                                         "the date 2999-01-01 is still to come",
 		`{"preferences":[{"format":"osano","keys":{"matomo":"x"}}]}`:                                   `no cookie has the consent key "matomo"`,
 	} {
 		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)
@@ -128,6 +157,82 @@ func TestLoadErrors(t *testing.T) {
 	}
 	if response, body := get(t, address+"/", nil); body != "old" || response.Header["Set-Cookie"] != nil {
 		t.Errorf("the old config does not serve: %q %v", body, response.Header)
+	}
+}
+
+// Paths begin at the folder of the file where they stand, wherever Caddy runs.
+func TestPathsBesideTheCaddyfile(t *testing.T) {
+	folder := writeFiles(t, map[string]string{
+		"charter.yaml": commandCharter, "header.html": "<p>header</p>",
+		"Caddyfile": ":80 {\n import inner/*.conf\n}\n",
+	})
+	for name, content := range map[string]string{"inner/site.conf": "cookie_charter {\n charter own.yaml ../charter.yaml\n page {\n  header ../header.html\n }\n}\n", "inner/own.yaml": "cookies:\n  - {name: own, purpose: p, category: necessary}\n"} {
+		if err := os.MkdirAll(folder+"inner", 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(folder+name, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	working, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	relative, err := filepath.Rel(working, folder+"Caddyfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{folder + "Caddyfile", relative} {
+		handler, err := loadHandler(path, "")
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		if handler.charter.find("own") == nil || handler.charter.find("sessionid") == nil || handler.page.header == "" {
+			t.Errorf("%s: not all is read", path)
+		}
+		for _, charter := range handler.Charters {
+			if !filepath.IsAbs(charter) {
+				t.Errorf("%s: %s is left to where Caddy runs", path, charter)
+			}
+		}
+	}
+	if err := os.Remove(folder + "inner/own.yaml"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := loadHandler(relative, ""); err == nil || !strings.Contains(err.Error(), "reading the charter file "+folder+"inner/own.yaml: ") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The version of the module is that of the binary.
+func TestModuleVersion(t *testing.T) {
+	const path = "github.com/cookie-charter/cookie_charter"
+	other := &debug.Module{Path: "example.org/other", Version: "v9.9.9"}
+	for want, build := range map[string]*debug.BuildInfo{
+		"v1.2.3":               {Deps: []*debug.Module{other, {Path: path, Version: "v1.2.3"}}},
+		"v1.3.0":               {Deps: []*debug.Module{{Path: path, Version: "v1.2.3", Replace: &debug.Module{Path: "example.org/fork", Version: "v1.3.0"}}}},
+		"v0.0.0":               {Deps: []*debug.Module{{Path: path, Version: "v0.0.0", Replace: &debug.Module{Path: "/src"}}}},
+		"v2.0.0":               {Main: debug.Module{Path: path, Version: "v2.0.0"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}}},
+		"(devel) abc":          {Main: debug.Module{Path: path, Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "false"}}},
+		"(devel) abc modified": {Main: debug.Module{Path: path, Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}},
+		"(unknown)":            {Main: debug.Module{Path: "example.org/main", Version: "v1.0.0"}, Deps: []*debug.Module{other}},
+	} {
+		if got := versionIn(build, path); got != want {
+			t.Errorf("got %s, want %s", got, want)
+		}
+	}
+	if moduleVersion() == "" {
+		t.Error("none")
+	}
+	address := "http://" + serve(t, false, "cookie_charter")
+	var exported struct{ Module string }
+	if _, body := get(t, address+pagePath+"?format=json", nil); json.Unmarshal([]byte(body), &exported) != nil || exported.Module != moduleVersion() {
+		t.Errorf("%s is not in %s", moduleVersion(), body)
+	}
+	log, err := os.ReadFile(filepath.Join(storage(), "log"))
+	if err != nil || !bytes.Contains(log, []byte(`"msg":"charter loaded","module":"`+moduleVersion()+`"`)) {
+		t.Errorf("%v, or not in the log", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -335,6 +336,9 @@ func (p *page) loadFiles(preferences []PreferenceFormat) error {
 	read := func(option, name string, into *template.HTML) error {
 		if name == "" {
 			return nil
+		}
+		if absolute, err := filepath.Abs(name); err == nil {
+			name = absolute // for the error
 		}
 		content, err := os.ReadFile(name)
 		if err == nil && !utf8.Valid(content) {
