@@ -619,7 +619,10 @@ func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
 			}
 			tag := strings.Join(args[:len(args)-1], "")
 			var err error
-			if o.Title, err = o.Title.with(tag, args[len(args)-1]); err != nil {
+			if o.Title, err = o.Title.with(tag, args[len(args)-1]); err == nil {
+				err = o.validate()
+			}
+			if err != nil {
 				return d.WrapErr(err)
 			}
 			continue

@@ -139,6 +139,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"debug_header":"on"}`:                                                                        "debug_header is true or false, not a text",
 		`{"page":{"titel":"x"}}`:                                                                       `unknown field "titel"; there are path, title, logo, theme, stylesheet, header, footer, template, archive, in page`,
 		`{"page":{"title":"a\u001bb"}}`:                                                                "the text has the character U+001B, which people do not see; remove it, in page",
+		`{"page":{"title":{"tlh":"x"}}}`:                                                               `the page does not speak "tlh"; use one of ar, ca, de,`,
 		`{"page":{"path":5}}`:                                                                          "path is a text, in quotes, not a number, in page",
 		`{"page":{"footer":"no/footer.html"}}`:                                                         "open " + folder + "/no/footer.html: no such file",
 		`{"page":{"archive":"no/archive"}}`:                                                            "open " + folder + "/no/archive: no such file",
@@ -212,7 +213,7 @@ func TestModuleVersion(t *testing.T) {
 	for want, build := range map[string]*debug.BuildInfo{
 		"v1.2.3":               {Deps: []*debug.Module{other, {Path: path, Version: "v1.2.3"}}},
 		"v1.3.0":               {Deps: []*debug.Module{{Path: path, Version: "v1.2.3", Replace: &debug.Module{Path: "example.org/fork", Version: "v1.3.0"}}}},
-		"v0.0.0":               {Deps: []*debug.Module{{Path: path, Version: "v0.0.0", Replace: &debug.Module{Path: "/src"}}}},
+		"v0.0.0 (devel)":       {Deps: []*debug.Module{{Path: path, Version: "v0.0.0", Replace: &debug.Module{Path: "/src", Version: "(devel)"}}}},
 		"v2.0.0":               {Main: debug.Module{Path: path, Version: "v2.0.0"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}}},
 		"(devel) abc":          {Main: debug.Module{Path: path, Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "false"}}},
 		"(devel) abc modified": {Main: debug.Module{Path: path, Version: "(devel)"}, Settings: []debug.BuildSetting{{Key: "vcs.revision", Value: "abc"}, {Key: "vcs.modified", Value: "true"}}},
@@ -368,6 +369,17 @@ func TestExample(t *testing.T) {
 	}
 	charter, portal, admin := freePort(), freePort(), freePort()
 	example := strings.NewReplacer("8080", fmt.Sprint(charter), "8081", fmt.Sprint(portal), "8082", fmt.Sprint(admin)).Replace(string(content))
+	// The commands that ask a running Caddy say where the example is asked.
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := regexp.MustCompile(`(?m)^\s*admin (\S+)$`).FindSubmatch(content)
+	for name, text := range map[string][]byte{"README.md": readme, "Caddyfile.example": content} {
+		if asked == nil || !bytes.Contains(text, fmt.Appendf(nil, "go run ./cmd/caddy cookie-charter inventory --address %s", asked[1])) {
+			t.Errorf("%s does not say where to ask the example: %s", name, asked)
+		}
+	}
 	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(example), map[string]any{"filename": "Caddyfile.example"})
 	if err != nil || len(warnings) > 0 {
 		t.Fatal(err, warnings)
@@ -385,6 +397,10 @@ func TestExample(t *testing.T) {
 		if got := len(response.Header["Set-Cookie"]); got != test.want || !strings.Contains(body, "Open data of Exampleville") {
 			t.Errorf("%+v: %d cookies", test, got)
 		}
+	}
+	var seen bytes.Buffer
+	if _, err := runInventory(&seen, fmt.Sprintf("localhost:%d", admin), fmt.Sprintf("127.0.0.1:%d", charter), "table"); err != nil || !strings.Contains(seen.String(), "AWSALB") {
+		t.Errorf("%v\n%s", err, &seen)
 	}
 }
 
@@ -404,7 +420,7 @@ func TestModulePath(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := fmt.Sprintf("xcaddy build %s --with %s=.", version[1], path[1]); !bytes.Contains(content, []byte(want)) {
+		if want := fmt.Sprintf("xcaddy build %s --with %s@v0.0.0=.\n", version[1], path[1]); !bytes.Contains(content, []byte(want)) {
 			t.Errorf("%s lacks %s", file, want)
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -112,6 +113,11 @@ func (o *Page) validate() error {
 	}
 	if o.Theme != "" && !slices.Contains(pageThemes, o.Theme) {
 		return fmt.Errorf("unknown theme %q; use one of %s", o.Theme, strings.Join(pageThemes, ", "))
+	}
+	for _, language := range slices.Sorted(maps.Keys(o.Title)) {
+		if language != "" && !slices.Contains(pageLanguages, language) {
+			return fmt.Errorf("the page does not speak %q; use one of %s, and put titles of several words in quotes", language, strings.Join(pageLanguages, ", "))
+		}
 	}
 	for _, link := range []string{o.Logo, o.Stylesheet} {
 		if link != "" && !isLocal(link) {

@@ -40,8 +40,10 @@ func versionIn(build *debug.BuildInfo, path string) string {
 		if dependency.Path != path {
 			continue
 		}
-		if dependency.Replace != nil {
-			return cmp.Or(dependency.Replace.Version, dependency.Version, unknownVersion)
+		if by := dependency.Replace; by != nil && (by.Version == "" || by.Version == "(devel)") {
+			return dependency.Version + " (devel)" // a folder, as xcaddy has it
+		} else if by != nil {
+			return by.Version
 		}
 		return cmp.Or(dependency.Version, unknownVersion)
 	}
