@@ -326,7 +326,7 @@ func loadingSite(ctx caddy.Context) (site configSite, isWhole bool) {
 // configRoutes returns routes as they stand in a config. Their matchers are loaded
 // before any handler.
 func configRoutes(routes []caddyhttp.Route) []configRoute {
-	var written []configRoute
+	written := make([]configRoute, 0, len(routes))
 	for _, route := range routes {
 		match := make([]map[string]json.RawMessage, 0, len(route.MatcherSets))
 		for _, set := range route.MatcherSets {
@@ -345,7 +345,7 @@ func configMatchers(set caddyhttp.MatcherSet) map[string]json.RawMessage {
 		if !ok {
 			continue
 		}
-		var written any = matcher
+		written := matcher
 		if not, ok := matcher.(*caddyhttp.MatchNot); ok { // forgets its JSON as well
 			sets := make([]map[string]json.RawMessage, 0, len(not.MatcherSets))
 			for _, inner := range not.MatcherSets {

@@ -17,16 +17,16 @@ import (
 func TestSiteErrors(t *testing.T) {
 	const twice = "requests go through two cookie_charter, and only what both allow would pass; keep one"
 	for site, want := range map[string]string{
-		"cookie_charter\ncookie_charter {\n preset matomo\n}":                                    twice,
-		"cookie_charter\nhandle /a/* {\n cookie_charter\n}":                                      twice,
-		"cookie_charter /a/*\ncookie_charter /a/* {\n preset matomo\n}":                          twice,
-		"route {\n cookie_charter\n route /b/* {\n  cookie_charter\n }\n}":                       twice,
-		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter\n cookie_charter\n}":       twice,
-		"handle_errors {\n cookie_charter\n cookie_charter\n}":                                   twice,
-		"cookie_charter\nhandle_errors {\n cookie_charter\n}":                                    "",
-		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter {\n  preset matomo\n }\n}": "",
-		"handle_path /a/* {\n cookie_charter\n}\nhandle /b/* {\n cookie_charter\n}":              "",
-		"cookie_charter /a/*\ncookie_charter /b/* {\n preset matomo\n}":                          "",
+		"cookie_charter\nrespond ok\ncookie_charter {\n preset matomo\n}":                               twice,
+		"cookie_charter\nhandle /a/* {\n cookie_charter\n}":                                             twice,
+		"cookie_charter /a/*\ncookie_charter /a/* {\n preset matomo\n}":                                 twice,
+		"route {\n cookie_charter\n route /b/* {\n  cookie_charter\n }\n}":                              twice,
+		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter\n respond ok\n cookie_charter\n}": twice,
+		"handle_errors {\n cookie_charter\n respond ok\n cookie_charter\n}":                             twice,
+		"cookie_charter\nhandle_errors {\n cookie_charter\n}":                                           "",
+		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter {\n  preset matomo\n }\n}":        "",
+		"handle_path /a/* {\n cookie_charter\n}\nhandle /b/* {\n cookie_charter\n}":                     "",
+		"cookie_charter /a/*\ncookie_charter /b/* {\n preset matomo\n}":                                 "",
 
 		"cookie_charter {\n preset matomo\n}\n@m cookie_consent matmo\nrespond @m ok":                                                              `cookie_consent asks for "matmo", but no row of its charter has this consent key; use one of [matomo]`,
 		"cookie_charter {\n preset matomo\n}\n@m {\n path /x\n not cookie_consent matmo\n}\nrespond @m ok":                                         `asks for "matmo"`,
