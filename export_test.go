@@ -13,7 +13,7 @@ import (
 const exportedSite = `
 	cookie_charter {
 		preset opendatasoft matomo
-		updated 2026-11-22
+		updated 2026-11-26
 		cookie "odd_<id>" other {
 			match odd_* other
 			provider fr "Ville | d'Ys"
@@ -90,7 +90,7 @@ func TestExportIsACharterFile(t *testing.T) {
 	if response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("%v", response.Header)
 	}
-	for _, want := range []string{`"updated": "2026-11-22"`, `"duration": "400 days"`, `"duration": "13 months"`, `"fr": "Ville | d'Ys"`, `"$schema": "charter.schema.json"`} {
+	for _, want := range []string{`"updated": "2026-11-26"`, `"duration": "400 days"`, `"duration": "13 months"`, `"fr": "Ville | d'Ys"`, `"$schema": "charter.schema.json"`} {
 		if !strings.Contains(body, want) {
 			t.Errorf("no %s in %s", want, body)
 		}
@@ -122,7 +122,7 @@ func TestExportFormats(t *testing.T) {
 		}
 	}
 	_, knowledge := get(t, address+pagePath+"?format=edpb&flg=fr", nil)
-	for _, want := range []string{`"name": "odd_*"`, `"domain": "city.example"`, `"controller": "Ville | d'Ys"`, `"kind": "cookie"`, `"policy": "` + address + pagePath + `"`, `"updated_at": "2026-11-22T00:00:00Z"`, `Durée: 13 mois"`} {
+	for _, want := range []string{`"name": "odd_*"`, `"domain": "city.example"`, `"controller": "Ville | d'Ys"`, `"kind": "cookie"`, `"policy": "` + address + pagePath + `"`, `"updated_at": "2026-11-26T00:00:00Z"`, `Durée: 13 mois"`} {
 		if !strings.Contains(knowledge, want) {
 			t.Errorf("no %s in %s", want, knowledge)
 		}

@@ -242,7 +242,7 @@ func TestJSONConfig(t *testing.T) {
 	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter\n}") // its logs go to a file
 	handler := provision(t, "cookie_charter")
 	config := `{"presets":["matomo"],"charters":["testdata/charter.yaml"],"cookies":[{"name":["a","b"],"purpose":{"fr":"f"},"category":"third_party"}],
-		"updated":"2026-11-22","page":{"path":"/cookies"},"language":"en","preferences":[{"format":"opendatasoft","cookie":"choices"}]}`
+		"updated":"2026-11-26","page":{"path":"/cookies"},"language":"en","preferences":[{"format":"opendatasoft","cookie":"choices"}]}`
 	*handler = Handler{}
 	if err := caddy.StrictUnmarshalJSON([]byte(config), handler); err != nil {
 		t.Fatal(err)
@@ -260,7 +260,7 @@ func TestJSONConfig(t *testing.T) {
 	if handler.charter.find("cookies_preferences") != nil || handler.charter.find("sessionid") != nil {
 		t.Error("more is declared")
 	}
-	if !handler.page.serves("/cookies/") || handler.charter.updated.Day() != 22 {
+	if !handler.page.serves("/cookies/") || handler.charter.updated.Day() != 26 {
 		t.Error("options are not taken")
 	}
 }

@@ -149,7 +149,7 @@ func TestPage(t *testing.T) {
 	address := "http://" + serve(t, false, `
 		cookie_charter {
 			preset opendatasoft matomo
-			updated 2026-11-22
+			updated 2026-11-26
 			cookie measure "<b>" {
 				match measure
 				provider "Ville d'Ys"
@@ -181,7 +181,7 @@ func TestPage(t *testing.T) {
 		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "Cookies used by " + address,
 		"<caption>Strictly necessary cookies</caption>", "<caption>Audience measurement cookies</caption>", "2 weeks", "13 months", "30 minutes",
 		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, "Ville d&#39;Ys<br>Counting (front office)", "&lt;script&gt;alert(1)&lt;/script&gt;",
-		"Set without consent; you can oppose it.", `<time datetime="2026-11-22">Last updated: 22 November 2026</time>`, "What the server cannot prevent",
+		"Set without consent; you can oppose it.", `<time datetime="2026-11-26">Last updated: 26 November 2026</time>`, "What the server cannot prevent",
 		"Matomo – Audience measurement cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
 		"No answer stored.", `<a href="/">Back to the portal</a>`,
 	} {
