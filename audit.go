@@ -14,15 +14,14 @@ import (
 	"net/url"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"golang.org/x/net/idna"
-	"golang.org/x/term"
 	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
@@ -102,6 +101,10 @@ type browser interface {
 	// observed returns what happened to cookies since it was last asked.
 	observed() []observation
 
+	// leftOut returns what was not looked at since it was last asked, in words that
+	// go on with "of" and a page.
+	leftOut() []string
+
 	// held returns the cookies that it holds, without their values.
 	held(ctx context.Context) ([]heldCookie, error)
 
@@ -114,12 +117,12 @@ var (
 )
 
 // statusError returns what is wrong with the status of a page, nil if nothing is.
-func statusError(address string, status int) error {
+func statusError(status int) error {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
-		return fmt.Errorf("%w: %s", errNotFound, address)
+		return errNotFound
 	case status >= 400:
-		return fmt.Errorf("%s answers %d %s", address, status, http.StatusText(status))
+		return fmt.Errorf("it answers %d %s", status, http.StatusText(status))
 	}
 	return nil
 }
@@ -137,6 +140,53 @@ func (c heldCookie) key() heldCookie { return heldCookie{name: c.name, domain: c
 type observation struct {
 	cookie heldCookie
 	sent   bool // else it was set
+}
+
+// maxSeen is how many cookies are told of each visit: as many as Chromium keeps of
+// all sites.
+const maxSeen = 3300
+
+// manyCookies are those after them.
+var manyCookies = fmt.Sprintf("the cookies after the first %d", maxSeen)
+
+// observations are what happened to cookies, each told once: a cookie that was set
+// several times, as it was to live longest.
+type observations struct {
+	list   []observation
+	places map[observation]int // without the lifetime
+}
+
+// add adds what happened, unless there is too much.
+func (o *observations) add(happened observation) bool {
+	key := observation{happened.cookie.key(), happened.sent}
+	if i, ok := o.places[key]; ok {
+		if o.list[i].cookie.life.isShorter(happened.cookie.life) {
+			o.list[i] = happened
+		}
+		return true
+	}
+	if len(o.list) >= 2*maxSeen { // set, and sent
+		return false
+	}
+	if o.places == nil {
+		o.places = map[observation]int{}
+	}
+	o.places[key] = len(o.list)
+	o.list = append(o.list, happened)
+	return true
+}
+
+// take returns what happened since it was last called.
+func (o *observations) take() []observation {
+	taken := o.list
+	*o = observations{}
+	return taken
+}
+
+// isShorter tells whether a cookie lives shorter than with another lifetime; a
+// session is shorter than what is told in seconds.
+func (l lifetime) isShorter(other lifetime) bool {
+	return other.persistent && (!l.persistent || l.seconds < other.seconds)
 }
 
 // The visits of an audit, in their order.
@@ -159,54 +209,66 @@ const tolerance = 5
 // An audit visits the pages of a site as a visitor who has not answered, who
 // refuses, accepts and withdraws, and holds what it sees against a charter.
 type audit struct {
-	browser  browser
-	charter  auditCharter
-	pages    []string // to be visited; more are found on the first visit
-	most     int      // pages to visit
-	progress func(text string)
-	report   AuditReport
+	browser   browser
+	charter   auditCharter
+	pages     []string // to be visited; more are found on the first visit
+	named     int      // how many of them somebody has named
+	most      int      // pages to visit
+	addresses shownAddresses
+	progress  func(text string)
+	report    AuditReport
+}
+
+// What an audit takes at most, whatever the site does: pages that take a quarter of
+// a minute each, on each visit, and some time for answers.
+const (
+	maxAnswers  = 5 * time.Minute
+	maxPerVisit = 15 * time.Second
+)
+
+// longest returns how long an audit may take in all, where scripts have some time to
+// go on.
+func longest(pages int, wait time.Duration) time.Duration {
+	return maxAnswers + time.Duration(pages*len(auditVisits))*(maxPerVisit+wait)
+}
+
+var errTooLong = errors.New("the audit takes too long")
+
+// leave notes what was not looked at.
+func (a *audit) leave(what string) {
+	if note := "Not looked at: " + what + "."; !slices.Contains(a.report.Notes, note) {
+		a.report.Notes = append(a.report.Notes, note)
+	}
+	a.report.Incomplete = true
 }
 
 // run makes all visits.
-func (a *audit) run(ctx context.Context) error {
-	a.report.Site, a.report.Time = a.pages[0], time.Now().UTC().Truncate(time.Second)
+func (a *audit) run(ctx context.Context, limit time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
+	defer cancel()
+	a.report.Site, a.report.Time = a.addresses.show(a.pages[0]), time.Now().UTC().Truncate(time.Second)
 	a.report.Browser, a.report.Charter, a.report.Version = a.browser.name(), a.charter.source, a.charter.version
 	if a.report.Browser == "" {
 		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set are not part of this; --browser sees them.")
 	}
-	for i, visit := range auditVisits {
-		a.progress(fmt.Sprintf("visit %q: answering", visit.name))
-		if visit.fresh {
-			if err := a.browser.begin(ctx); err != nil {
-				return err
-			}
+	for i := range auditVisits {
+		goesOn, err := a.answerAndVisit(ctx, i)
+		if isOver := errors.Is(context.Cause(ctx), errTooLong); isOver && len(a.report.Visits) > 0 {
+			a.leave(fmt.Sprintf("what comes after %v, which is how long an audit of so many pages may take", limit))
+			break
+		} else if isOver {
+			return errTooLong
 		}
-		earlier, err := a.browser.held(ctx)
 		if err != nil {
 			return err
 		}
-		if visit.given != answerNone {
-			if len(a.charter.consentKeys()) == 0 {
-				a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
-				break
-			}
-			err := a.browser.answer(ctx, visit.given, !visit.fresh)
-			if errors.Is(err, errNoQuestions) {
-				a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
-				a.report.Incomplete = true
-				break
-			} else if err != nil {
-				return fmt.Errorf("answering for the visit %q: %w", visit.name, err)
-			}
+		if !goesOn {
+			break
 		}
-		a.browser.observed() // what came before and with the answer
-		cookies, err := a.visit(ctx, i, earlier)
-		if err != nil {
-			return err
-		}
-		a.report.Visits = append(a.report.Visits, AuditVisit{Visit: visit.name, Cookies: cookies})
 	}
-	a.report.Pages = a.pages
+	for _, page := range a.pages {
+		a.report.Pages = append(a.report.Pages, a.addresses.show(page))
+	}
 	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
 	for _, visit := range a.report.Visits {
 		for _, cookie := range visit.Cookies {
@@ -214,6 +276,43 @@ func (a *audit) run(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// answerAndVisit gives the answer of a visit, makes it, and tells whether there can
+// be others.
+func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, err error) {
+	visit := auditVisits[number]
+	a.progress(fmt.Sprintf("visit %q: answering", visit.name))
+	if visit.fresh {
+		if err := a.browser.begin(ctx); err != nil {
+			return false, err
+		}
+	}
+	earlier, err := a.browser.held(ctx)
+	if err != nil {
+		return false, err
+	}
+	if visit.given != answerNone {
+		if len(a.charter.consentKeys()) == 0 {
+			a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
+			return false, nil
+		}
+		err := a.browser.answer(ctx, visit.given, !visit.fresh)
+		if errors.Is(err, errNoQuestions) {
+			a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
+			a.report.Incomplete = true
+			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("answering for the visit %q: %w", visit.name, err)
+		}
+	}
+	a.browser.observed() // what came before and with the answer
+	cookies, err := a.visit(ctx, number, earlier)
+	if err != nil {
+		return false, err
+	}
+	a.report.Visits = append(a.report.Visits, AuditVisit{Visit: visit.name, Cookies: cookies})
+	return true, nil
 }
 
 // visit makes one visit of all pages, and returns the cookies that were seen.
@@ -224,7 +323,11 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 		known := seen[cookie.key()]
 		if known == nil {
 			known = a.judge(cookie, number)
-			known.Page = page
+			known.Page = a.addresses.show(page)
+			if len(seen) >= maxSeen {
+				a.leave(manyCookies + " of a visit")
+				return known // which is told to nobody
+			}
 			seen[cookie.key()] = known
 		}
 		return known
@@ -233,10 +336,14 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 	if err != nil {
 		return nil, err
 	}
+	beforeAnswer := map[heldCookie]bool{}
+	for _, cookie := range earlier {
+		beforeAnswer[cookie.key()] = true
+	}
 	before := map[heldCookie]bool{} // cookies that were there before the pages
 	for _, cookie := range held {
 		before[cookie.key()] = true
-		if !slices.ContainsFunc(earlier, func(other heldCookie) bool { return other.key() == cookie.key() }) {
+		if !beforeAnswer[cookie.key()] {
 			known := look(cookie, a.pages[0])
 			known.SetBy = "answer"
 			a.measure(known, cookie.life)
@@ -246,19 +353,20 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 		page := a.pages[i]
 		a.progress(fmt.Sprintf("visit %q: page %d of %d", auditVisits[number].name, i+1, len(a.pages)))
 		at, links, err := a.browser.open(ctx, page)
-		if i == 0 && err == nil && !sameSite(at, page) {
-			err = fmt.Errorf("it leads to another site, %s; audit that", at)
+		if err == nil && !sameSite(at, page) {
+			err = elsewhereError{originOf(at)}
+		}
+		if ctx.Err() != nil && i+number > 0 {
+			break // with what was seen
 		}
 		if err != nil {
 			if i == 0 {
-				return nil, fmt.Errorf("visiting %s: %w", page, err)
+				return nil, fmt.Errorf("visiting %s: %w", a.addresses.show(page), err)
 			}
-			if !errors.Is(err, errNotFound) { // a broken link is a page, too
-				a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", page, auditVisits[number].name, err))
-			}
+			a.fail(page, number, err, i < a.named)
 		}
 		if number == 0 {
-			a.follow(cmp.Or(at, page), links)
+			a.follow(links)
 		}
 		for _, happened := range a.browser.observed() {
 			known := look(happened.cookie, page)
@@ -274,8 +382,13 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 				known.Sent = true
 			}
 		}
-		if held, err = a.browser.held(ctx); err != nil {
+		for _, what := range a.browser.leftOut() {
+			a.leave(what + " of " + a.addresses.show(page))
+		}
+		if now, err := a.browser.held(ctx); ctx.Err() == nil && err != nil {
 			return nil, err
+		} else if err == nil {
+			held = now
 		}
 		for _, cookie := range held {
 			known := look(cookie, page)
@@ -302,29 +415,66 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 	return cookies, nil
 }
 
-// follow adds the pages of the same host to which links lead, each path once.
-func (a *audit) follow(page string, links []string) {
-	base, err := url.Parse(page)
-	if err != nil {
-		return
+// An elsewhereError is that a page leads to another site.
+type elsewhereError struct{ site string }
+
+// Error names the site.
+func (e elsewhereError) Error() string {
+	return "it leads to another site, " + e.site
+}
+
+// fail notes that a page could not be visited. Links can be broken, or lead
+// elsewhere; pages that somebody has named should not.
+func (a *audit) fail(page string, number int, err error, isNamed bool) {
+	_, isElsewhere := errors.AsType[elsewhereError](err)
+	switch {
+	case errors.Is(err, errNotFound): // a broken link is a page, too
+	case isElsewhere && !isNamed:
+		note := fmt.Sprintf("Not followed: %s, as %v.", a.addresses.show(page), err)
+		if !slices.Contains(a.report.Notes, note) {
+			a.report.Notes = append(a.report.Notes, note)
+		}
+	default:
+		a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", a.addresses.show(page), auditVisits[number].name, err))
 	}
+}
+
+// follow adds the pages of the same host to which links lead, each once.
+func (a *audit) follow(links []string) {
 	known := map[string]bool{}
 	for _, page := range a.pages {
-		if address, err := url.Parse(page); err == nil {
-			known[cmp.Or(address.Path, "/")] = true
-		}
+		known[identity(page)] = true
 	}
 	for _, link := range links {
-		address, err := base.Parse(link)
-		if err != nil || !sameSite(address.String(), page) || len(a.pages) >= a.most {
+		if len(a.pages) >= a.most {
+			return
+		}
+		if len(link) > maxAddress || !sameSite(link, a.pages[0]) || known[identity(link)] {
 			continue
 		}
-		if path := cmp.Or(address.Path, "/"); !known[path] {
-			known[path] = true
-			address.Fragment = ""
-			a.pages = append(a.pages, address.String())
-		}
+		known[identity(link)] = true
+		link, _, _ = strings.Cut(link, "#")
+		a.pages = append(a.pages, link)
 	}
+}
+
+// identity returns what tells pages of one site apart: path and query. Parameters
+// of paths are mostly sessions.
+func identity(page string) string {
+	address, err := url.Parse(page)
+	if err != nil {
+		return ""
+	}
+	return cmp.Or(withoutParameters(address.EscapedPath()), "/") + "?" + address.RawQuery
+}
+
+// originOf returns an address without what comes after its host.
+func originOf(address string) string {
+	site, err := parseSite(address)
+	if err != nil {
+		return "which has no address"
+	}
+	return site.Scheme + "://" + site.Host
 }
 
 // sameSite tells whether two addresses have the same scheme, host and port.
@@ -423,19 +573,25 @@ func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
 	case "html":
 		return auditTemplate.Execute(out, r)
 	}
-	fmt.Fprintf(out, "%s on %s UTC, held against version %s of the charter, from %s\n", r.Site, r.Time.Format(time.DateTime), printable(r.Version), r.Charter)
-	fmt.Fprintf(out, "%s, %s\n", counted(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts"))
+	writeLine := func(text string) { fmt.Fprintln(out, printable(text, maxSentence)) }
+	writeLine(fmt.Sprintf("%s on %s UTC, held against version %s of the charter, from %s", r.Site, r.Time.Format(time.DateTime), printable(r.Version, maxCell), r.Charter))
+	writeLine(fmt.Sprintf("%s, %s", counted(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts")))
 	for _, note := range slices.Concat(r.Notes, r.Failures) {
-		fmt.Fprintln(out, note)
+		writeLine(note)
 	}
 	for _, visit := range r.Visits {
-		fmt.Fprintf(out, "\nVisit: %s\n", visit.Visit)
+		fmt.Fprintln(out)
+		writeLine("Visit: " + visit.Visit)
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NAME\tDOMAIN\tPATH\tDECLARED AS\tVERDICT\tSET BY\tKEPT\tSENT\tLIFETIME\tFIRST ON\tVIOLATIONS")
 		for _, cookie := range visit.Cookies {
-			violations := colour(strings.Join(cookie.Violations, ", "), red, coloured)
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(printable(cookie.Name), "(no name)"), printable(cookie.Domain), printable(cookie.Path), cmp.Or(printable(cookie.Cookie), "-"),
-				cookie.Verdict, cmp.Or(cookie.SetBy, "-"), yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), printable(strings.TrimPrefix(cookie.Page, r.Site)), violations)
+			for _, cell := range []string{
+				cmp.Or(cookie.Name, "(no name)"), cookie.Domain, cookie.Path, cmp.Or(cookie.Cookie, "-"), cookie.Verdict.String(), cmp.Or(cookie.SetBy, "-"),
+				yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), strings.TrimPrefix(cookie.Page, r.Site),
+			} {
+				fmt.Fprint(table, printable(cell, maxCell), "\t")
+			}
+			fmt.Fprintln(table, colour(printable(strings.Join(cookie.Violations, ", "), maxSentence), red, coloured))
 		}
 		if err := table.Flush(); err != nil {
 			return err
@@ -452,40 +608,12 @@ func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
 	return err
 }
 
-// The colours of a terminal.
-const (
-	red   = "31"
-	green = "32"
-)
-
 // colour returns a text in a colour, if there is to be one.
-func colour(text, code string, coloured bool) string {
+func colour(text string, code rune, coloured bool) string {
 	if !coloured || text == "" {
 		return text
 	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
-
-// isTerminal tells whether somebody looks at what is written. NO_COLOR, too,
-// turns colours and progress off (https://no-color.org).
-func isTerminal(out io.Writer) bool {
-	file, ok := out.(*os.File)
-	return ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))
-}
-
-// printable returns a text of somebody else's as a terminal can show it, of a
-// length that leaves room for others.
-func printable(text string) string {
-	text = strings.Map(func(char rune) rune {
-		if unicode.IsPrint(char) {
-			return char
-		}
-		return unicode.ReplacementChar
-	}, text)
-	if characters := []rune(text); len(characters) > 48 {
-		return string(characters[:47]) + "…"
-	}
-	return text
+	return string(code) + text + string(plain)
 }
 
 func counted(count int, word string) string {
@@ -511,13 +639,14 @@ type auditOptions struct {
 	pages                          int
 	wait                           time.Duration
 	accept, refuse, withdraw       []string
+	noSandbox                      bool
 }
 
 // runAudit makes an audit and writes its report.
-func runAudit(out, progress io.Writer, pages []string, options auditOptions) (int, error) {
+func runAudit(out, progress *printer, pages []string, options auditOptions) (int, error) {
 	report, err := makeAudit(progress, pages, options)
 	if err == nil {
-		err = report.write(out, options.format, isTerminal(out))
+		err = report.write(out, options.format, out.isTerminal)
 	}
 	switch {
 	case err != nil:
@@ -530,7 +659,7 @@ func runAudit(out, progress io.Writer, pages []string, options auditOptions) (in
 	return caddy.ExitCodeSuccess, nil
 }
 
-func makeAudit(progress io.Writer, pages []string, options auditOptions) (*AuditReport, error) {
+func makeAudit(progress *printer, pages []string, options auditOptions) (*AuditReport, error) {
 	if !slices.Contains([]string{"text", "json", "html"}, options.format) {
 		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.format)
 	}
@@ -547,6 +676,9 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 	}
 	if options.pages < 1 {
 		return nil, errors.New("--pages is at least 1")
+	}
+	if options.noSandbox && options.browser == "" {
+		return nil, errors.New("--no-sandbox goes with --browser")
 	}
 	site, err := parseSite(pages[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
@@ -578,9 +710,9 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	a := &audit{charter: charter, pages: pages, most: most, progress: func(string) {}}
-	if isTerminal(progress) {
-		a.progress = func(text string) { fmt.Fprintf(progress, "\r\x1b[K%s", text) }
+	a := &audit{charter: charter, pages: pages, named: len(pages), most: most, progress: func(string) {}}
+	if progress.isTerminal {
+		a.progress = func(text string) { fmt.Fprint(progress, string(newLine), text) }
 		defer a.progress("")
 	}
 	if len(charter.hosts) > 0 && !slices.Contains(charter.hosts, site.Hostname()) {
@@ -594,11 +726,11 @@ func makeAudit(progress io.Writer, pages []string, options auditOptions) (*Audit
 				return nil, err
 			}
 		}
-		if a.browser, err = startChromium(ctx, path, page, clicks, options.wait); err != nil {
+		if a.browser, err = startChromium(ctx, path, page, clicks, options); err != nil {
 			return nil, err
 		}
 	}
-	err = a.run(ctx)
+	err = a.run(ctx, longest(most, options.wait))
 	return &a.report, errors.Join(err, a.browser.close())
 }
 
@@ -615,13 +747,17 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 		}
 		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.hosts, handler.page.published}, nil
 	}
-	content, err := readSource(source)
-	if err != nil {
-		return auditCharter{}, fmt.Errorf("reading the charter that is published: %w; name another by --charter, or the path of its page by --page", err)
+	shown := new(shownAddresses).show(source)
+	content, isWhole, err := readSource(source, maxCharter)
+	if err == nil && !isWhole {
+		err = fmt.Errorf("it has more than %d bytes", maxCharter)
 	}
-	declared, err := parseCharter(content, source)
 	if err != nil {
-		return auditCharter{}, fmt.Errorf("%s publishes no charter of this module: %w; name one by --charter", source, err)
+		return auditCharter{}, fmt.Errorf("reading the charter that is published at %s: %w; name another by --charter, or the path of its page by --page", shown, err)
+	}
+	declared, err := parsePublished(content, shown)
+	if err != nil {
+		return auditCharter{}, fmt.Errorf("%s publishes no charter of this module: %w; name one by --charter", shown, err)
 	}
 	published, err := newCharter(declared)
 	if err == nil {
@@ -632,8 +768,44 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 	}
 	var told struct{ Version string }
 	_ = yaml.Unmarshal(content, &told) // as parseCharter has done
-	return auditCharter{published, source, cmp.Or(told.Version, published.version), path, nil, func(row *Cookie) (duration, bool) {
+	return auditCharter{published, shown, cmp.Or(told.Version, published.version), path, nil, func(row *Cookie) (duration, bool) {
 		declared, err := parseDuration(row.Duration)
 		return declared, err == nil
 	}}, nil
+}
+
+const (
+	// maxCharter is how long a charter of somebody else's may be, in bytes, and
+	// maxNames how many names and patterns it may have.
+	maxCharter = 4 << 20
+	maxNames   = 10_000
+)
+
+// parsePublished reads a charter that a site publishes, be it none.
+func parsePublished(content []byte, name string) (source, error) {
+	if !json.Valid(content) {
+		if ascii.EqualFold(filepath.Ext(name), ".json") {
+			return source{}, errors.New("it is no JSON")
+		}
+		var document yaml.Node
+		if yaml.Unmarshal(content, &document) == nil && hasAlias(&document) {
+			return source{}, errors.New("it has aliases, by which a few bytes can stand for many")
+		}
+	}
+	declared, err := parseCharter(content, name)
+	if err != nil {
+		return source{}, err
+	}
+	names := 0
+	for _, row := range declared.rows {
+		names += len(row.Name) + len(row.Match)
+	}
+	if names > maxNames {
+		return source{}, fmt.Errorf("it has %d names; an audit takes up to %d", names, maxNames)
+	}
+	return declared, nil
+}
+
+func hasAlias(node *yaml.Node) bool {
+	return node.Kind == yaml.AliasNode || slices.ContainsFunc(node.Content, hasAlias)
 }

@@ -21,6 +21,13 @@ import (
 // Where Chromium is looked for.
 var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
 
+const (
+	// maxMessage is how long one message of the browser may be, in bytes: it tells all
+	// cookies in one. maxEvents is the same for all that it tells of one page.
+	maxMessage = 64 << 20
+	maxEvents  = 64 << 20
+)
+
 // appearance is how long a banner takes to appear, or the browser to end.
 const appearance = 10 * time.Second
 
@@ -38,6 +45,9 @@ type chromium struct {
 	input   io.WriteCloser
 	replies chan reply
 	events  []event
+	size    int  // of the events, in bytes
+	loaded  bool // since the last page was asked for
+	left    []string
 	last    int    // message
 	profile string // the browser context, which has cookies of its own
 	target  string
@@ -63,6 +73,9 @@ type event struct {
 
 var errEnded = errors.New("the browser has ended")
 
+// withoutSandbox is what to do where Chromium does not start.
+const withoutSandbox = "it does not run as root, nor where the system forbids its sandbox: run the audit as another user, or with --no-sandbox, so that nothing but the browser's own code keeps a hostile page from this machine"
+
 // findChromium returns the path of a local Chromium.
 func findChromium() (string, error) {
 	for _, name := range chromiumNames {
@@ -74,18 +87,18 @@ func findChromium() (string, error) {
 }
 
 // startChromium starts a browser. It ends with the context.
-func startChromium(ctx context.Context, path, page string, clicks map[string][]string, wait time.Duration) (*chromium, error) {
+func startChromium(ctx context.Context, path, page string, clicks map[string][]string, options auditOptions) (*chromium, error) {
 	folder, err := os.MkdirTemp("", "cookie_charter-")
 	if err != nil {
 		return nil, err
 	}
-	c := &chromium{page: page, clicks: clicks, wait: wait, folder: folder, replies: make(chan reply, 64)}
+	c := &chromium{page: page, clicks: clicks, wait: options.wait, folder: folder, replies: make(chan reply, 64)}
 	arguments := []string{
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
 	}
-	if os.Geteuid() == 0 {
-		arguments = append(arguments, "--no-sandbox") // it refuses to run otherwise
+	if options.noSandbox {
+		arguments = append(arguments, "--no-sandbox")
 	}
 	// Otherwise, Debian's refuses the cookies of other sites.
 	preferences := filepath.Join(folder, "Default", "Preferences")
@@ -111,26 +124,40 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	go c.listen(output)
 	var version struct{ Product string }
 	if err := c.call(ctx, "", "Browser.getVersion", nil, &version); err != nil {
-		return nil, errors.Join(fmt.Errorf("starting %s: %w", path, err), c.close())
+		err = fmt.Errorf("starting %s: %w", path, err)
+		if !options.noSandbox && errors.Is(err, errEnded) {
+			err = fmt.Errorf("%w; %s", err, withoutSandbox)
+		}
+		return nil, errors.Join(err, c.close())
 	}
 	c.product = version.Product
 	return c, nil
 }
 
-// listen reads messages, each of which ends with a zero byte.
+// listen reads messages, each of which ends with a zero byte. One that is too long
+// is taken for none: who waits for it waits in vain, and says so.
 func (c *chromium) listen(output io.ReadCloser) {
 	defer close(c.replies)
 	defer output.Close()
-	messages := bufio.NewReader(output)
+	messages := bufio.NewReaderSize(output, 64<<10)
+	var message []byte
+	isTooLong := false
 	for {
-		message, err := messages.ReadBytes(0)
+		part, err := messages.ReadSlice(0)
+		if isTooLong = isTooLong || len(message)+len(part) > maxMessage; !isTooLong {
+			message = append(message, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
 		if err != nil {
 			return
 		}
 		var received reply
-		if json.Unmarshal(message[:len(message)-1], &received) == nil {
+		if !isTooLong && json.Unmarshal(message[:len(message)-1], &received) == nil {
 			c.replies <- received
 		}
+		message, isTooLong = nil, false
 	}
 }
 
@@ -147,8 +174,15 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 			return received, c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
 		case "Target.attachedToTarget": // a frame of another site, or a worker
 			return received, c.attach(received.Params)
-		default:
-			c.events = append(c.events, received.event)
+		case "Page.loadEventFired":
+			c.loaded = true
+		case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
+			if c.size += len(received.Params); c.size > maxEvents {
+				c.leave("some of its requests, of which there are many or very long ones")
+			} else {
+				c.events = append(c.events, received.event)
+			}
+		default: // tells nothing of cookies
 		}
 		return received, nil
 	case <-ctx.Done():
@@ -158,7 +192,7 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 
 // call calls a method and waits for its answer.
 func (c *chromium) call(ctx context.Context, session, method string, parameters map[string]any, result any) error {
-	ctx, cancel := context.WithTimeout(ctx, auditTimeout)
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	if err := c.send(session, method, parameters); err != nil {
 		return err
@@ -213,18 +247,6 @@ func (c *chromium) attach(parameters json.RawMessage) error {
 }
 
 var autoAttach = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true}
-
-// waitFor waits until an event has come, be it before.
-func (c *chromium) waitFor(ctx context.Context, method string) error {
-	for {
-		if slices.ContainsFunc(c.events, func(e event) bool { return e.Method == method }) {
-			return nil
-		}
-		if _, err := c.receive(ctx); err != nil {
-			return err
-		}
-	}
-}
 
 // settle lets the scripts of a page go on.
 func (c *chromium) settle(ctx context.Context) error {
@@ -305,28 +327,46 @@ func (c *chromium) open(ctx context.Context, address string) (string, []string, 
 	var page struct {
 		Address string
 		Links   []string
+		IsCut   bool
 		Status  int
 	}
 	err := c.load(ctx, address)
 	if err == nil {
-		err = c.evaluate(ctx, `({
+		err = c.evaluate(ctx, fmt.Sprintf(`({
 			address: location.href,
-			links: Array.from(document.links, (link) => link.href),
+			links: Array.from(document.links).slice(0, %d).map((link) => link.href).filter((link) => link.length <= %d),
+			isCut: document.links.length > %[1]d,
 			status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
-		})`, &page)
+		})`, maxReferences, maxAddress), &page)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a script that does not end
 		return "", nil, errors.Join(err, c.newPage(ctx))
 	}
 	if err == nil {
-		err = statusError(address, page.Status)
+		err = statusError(page.Status)
+	}
+	if page.IsCut {
+		c.leave(fmt.Sprintf("its links after the first %d", maxReferences))
 	}
 	return page.Address, page.Links, err
 }
 
+// leave notes what is not looked at.
+func (c *chromium) leave(what string) {
+	if !slices.Contains(c.left, what) {
+		c.left = append(c.left, what)
+	}
+}
+
+func (c *chromium) leftOut() []string {
+	left := c.left
+	c.left = nil
+	return left
+}
+
 // load loads a page, and waits until it has settled.
 func (c *chromium) load(ctx context.Context, address string) error {
-	c.events = slices.DeleteFunc(c.events, func(e event) bool { return e.Method == "Page.loadEventFired" })
+	c.loaded = false
 	var loaded struct{ ErrorText string }
 	if err := c.call(ctx, c.session, "Page.navigate", map[string]any{"url": address}, &loaded); err != nil {
 		return err
@@ -338,11 +378,14 @@ func (c *chromium) load(ctx context.Context, address string) error {
 	default:
 		return errors.New(loaded.ErrorText)
 	}
-	limited, cancel := context.WithTimeout(ctx, auditTimeout)
+	limited, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	// A page that never ends to load is as good as loaded.
-	if err := c.waitFor(limited, "Page.loadEventFired"); err != nil && (ctx.Err() != nil || !errors.Is(err, context.DeadlineExceeded)) {
-		return err
+	for !c.loaded {
+		if _, err := c.receive(limited); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			break // a page that never ends to load is as good as loaded
+		} else if err != nil {
+			return err
+		}
 	}
 	return c.settle(ctx)
 }
@@ -384,7 +427,7 @@ func (c *chromium) answer(ctx context.Context, given answer, withdraws bool) err
 		if err != nil {
 			return err
 		}
-		return c.until(ctx, auditTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, statusSaved), "the form has not stored the answer")
+		return c.until(ctx, requestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, statusSaved), "the form has not stored the answer")
 	}
 	if err := c.load(ctx, c.first); err != nil {
 		return err
@@ -497,7 +540,12 @@ func (c chromiumCookie) held() heldCookie {
 
 // observed returns what the events since the last time tell.
 func (c *chromium) observed() []observation {
-	var seen []observation
+	var seen observations
+	see := func(happened observation) {
+		if !seen.add(happened) {
+			c.leave(manyCookies)
+		}
+	}
 	addresses := map[string][]string{} // of a request with its redirections
 	for _, e := range c.events {
 		var sent struct {
@@ -524,7 +572,7 @@ func (c *chromium) observed() []observation {
 		if e.Method == "Network.requestWillBeSentExtraInfo" {
 			for _, associated := range extra.AssociatedCookies {
 				if len(associated.BlockedReasons) == 0 {
-					seen = append(seen, observation{cookie: associated.Cookie.held(), sent: true})
+					see(observation{cookie: associated.Cookie.held(), sent: true})
 				}
 			}
 			continue
@@ -542,18 +590,18 @@ func (c *chromium) observed() []observation {
 			header[ascii.ToLower(name)] = bytesOf(value)
 		}
 		clock := func() (time.Time, bool) { return clockOf(header["date"]) }
+		isBlocked := map[string]bool{}
+		for _, blocked := range extra.BlockedCookies {
+			isBlocked[bytesOf(blocked.CookieLine)] = true
+		}
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
-			isBlocked := false
-			for _, blocked := range extra.BlockedCookies {
-				isBlocked = isBlocked || bytesOf(blocked.CookieLine) == line
-			}
-			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked && !cookie.life.deletes() {
-				seen = append(seen, observation{cookie: cookie.heldCookie})
+			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.deletes() {
+				see(observation{cookie: cookie.heldCookie})
 			}
 		}
 	}
-	c.events = nil
-	return seen
+	c.events, c.size = nil, 0
+	return seen.take()
 }
 
 // bytesOf returns the bytes of a header field, which the protocol tells as

@@ -22,15 +22,26 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
+// Bounds on what is looked at; what they leave out is said in the report.
 const (
-	auditTimeout = 30 * time.Second
+	// maxPageTime is how long a page may take with its parts.
+	maxPageTime = time.Minute
 
-	// maxHops is how many redirections are followed; a withdrawal takes up to nine.
-	maxHops = 20
+	// maxPage is how much of a page is read, and maxPart how much of a part, of which
+	// only the header counts, so that its connection can be used again; in bytes.
+	maxPage = 4 << 20
+	maxPart = 64 << 10
 
-	// maxParts is how many parts of a page (images, scripts, frames, ...) are loaded.
-	maxParts = 500
+	// maxReferences is how many references of a page are looked at, be they links or
+	// parts, and maxParts how many parts (images, scripts, frames, ...) are loaded.
+	maxReferences = 10_000
+	maxParts      = 500
 
+	// maxKept is how many cookies are kept of a site, as in Chromium.
+	maxKept = 180
+)
+
+const (
 	auditAgent = "Mozilla/5.0 (compatible; cookie_charter audit)"
 )
 
@@ -38,11 +49,14 @@ const (
 // browsers keep them (RFC 6265bis, section 5.7), which Go's own jar does not: it
 // drops lines that they store.
 type httpBrowser struct {
-	page   string // where the form for answers is
+	page   string        // where the form for answers is
+	time   time.Duration // for a page with its parts
 	client *http.Client
 	jar    map[heldCookie]*jarCookie
-	seen   []observation
+	stored int // how often cookies were
+	seen   observations
 	parts  map[string]bool // that were loaded
+	left   []string        // what was not looked at
 }
 
 // A jarCookie is a cookie with what decides where it is sent.
@@ -55,24 +69,34 @@ type jarCookie struct {
 }
 
 func newHTTPBrowser(page string) *httpBrowser {
-	return &httpBrowser{page: page, client: &http.Client{
-		Timeout:       auditTimeout,
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}}
+	return &httpBrowser{page: page, time: maxPageTime, client: newClient()}
 }
 
 func (*httpBrowser) name() string { return "" }
-func (*httpBrowser) close() error { return nil }
+
+func (b *httpBrowser) close() error {
+	b.client.CloseIdleConnections()
+	return nil
+}
 
 func (b *httpBrowser) begin(context.Context) error {
 	b.jar, b.parts = map[heldCookie]*jarCookie{}, map[string]bool{}
 	return nil
 }
 
-func (b *httpBrowser) observed() []observation {
-	seen := b.seen
-	b.seen = nil
-	return seen
+func (b *httpBrowser) observed() []observation { return b.seen.take() }
+
+func (b *httpBrowser) leftOut() []string {
+	left := b.left
+	b.left = nil
+	return left
+}
+
+// leave notes what is not looked at.
+func (b *httpBrowser) leave(what string) {
+	if !slices.Contains(b.left, what) {
+		b.left = append(b.left, what)
+	}
 }
 
 func (b *httpBrowser) held(context.Context) ([]heldCookie, error) {
@@ -89,50 +113,73 @@ func (c *jarCookie) isOver() bool { return !c.expires.IsZero() && time.Now().Aft
 
 // open visits a page and loads its parts of the same host.
 func (b *httpBrowser) open(ctx context.Context, address string) (string, []string, error) {
-	document, at, err := b.load(ctx, http.MethodGet, address, nil)
+	ctx, cancel := context.WithTimeout(ctx, b.time)
+	defer cancel()
+	var at, base *url.URL
+	var links, parts []string
+	references := 0
+	resolve := func(reference string) string {
+		if reference == "" {
+			return ""
+		}
+		if references++; references > maxReferences || len(reference) > maxAddress {
+			b.leave("some references, of which there are many or very long ones")
+			return ""
+		}
+		return resolve(base, reference)
+	}
+	addLink := func(reference string) {
+		if link := resolve(reference); link != "" {
+			links = append(links, link)
+		}
+	}
+	addPart := func(reference string) {
+		part := resolve(reference)
+		parsed, err := url.Parse(part)
+		switch {
+		case part == "" || err != nil || parsed.Host != at.Host || b.parts[part]:
+		case len(parts) >= maxParts:
+			b.leave(fmt.Sprintf("its parts after the first %d", maxParts))
+		default:
+			b.parts[part] = true
+			parts = append(parts, part)
+		}
+	}
+	at, err := b.load(ctx, http.MethodGet, address, nil, func(element html.Token, page *url.URL) {
+		if base == nil {
+			at, base = page, page
+		}
+		rel := ascii.ToLower(attributeOf(element, "rel"))
+		switch {
+		case element.DataAtom == atom.Base && base == page:
+			if given := resolve(attributeOf(element, "href")); given != "" {
+				base, _ = url.Parse(given) // as it was written by url
+			}
+		case element.DataAtom == atom.A || element.DataAtom == atom.Area:
+			addLink(attributeOf(element, "href"))
+		case element.DataAtom == atom.Meta && ascii.EqualFold(attributeOf(element, "http-equiv"), "refresh"):
+			_, address, _ := strings.Cut(attributeOf(element, "content"), "=")
+			addLink(strings.Trim(address, ` '"`))
+		case element.DataAtom == atom.Link && (strings.Contains(rel, "stylesheet") || strings.Contains(rel, "icon") || strings.Contains(rel, "preload")):
+			addPart(attributeOf(element, "href"))
+		default:
+			for _, attribute := range []string{"src", "poster", "data"} {
+				addPart(attributeOf(element, attribute))
+			}
+			for candidate := range strings.SplitSeq(attributeOf(element, "srcset"), ",") {
+				address, _, _ := strings.Cut(strings.TrimSpace(candidate), " ")
+				addPart(address)
+			}
+		}
+	})
 	if err != nil {
 		return "", nil, err
 	}
-	if document == nil {
-		return at.String(), nil, nil
-	}
-	base := at
-	var links, parts []string
-	for node := range document.Descendants() {
-		if node.Type != html.ElementNode {
-			continue
-		}
-		rel := ascii.ToLower(attributeOf(node, "rel"))
-		switch {
-		case node.DataAtom == atom.Base && base == at:
-			if given, err := at.Parse(attributeOf(node, "href")); err == nil {
-				base = given
-			}
-		case node.DataAtom == atom.A || node.DataAtom == atom.Area:
-			links = append(links, resolve(base, attributeOf(node, "href")))
-		case node.DataAtom == atom.Meta && ascii.EqualFold(attributeOf(node, "http-equiv"), "refresh"):
-			_, address, _ := strings.Cut(attributeOf(node, "content"), "=")
-			links = append(links, resolve(base, strings.Trim(address, ` '"`)))
-		case node.DataAtom == atom.Link && (strings.Contains(rel, "stylesheet") || strings.Contains(rel, "icon") || strings.Contains(rel, "preload")):
-			parts = append(parts, resolve(base, attributeOf(node, "href")))
-		default:
-			for _, attribute := range []string{"src", "poster", "data"} {
-				parts = append(parts, resolve(base, attributeOf(node, attribute)))
-			}
-			for candidate := range strings.SplitSeq(attributeOf(node, "srcset"), ",") {
-				address, _, _ := strings.Cut(strings.TrimSpace(candidate), " ")
-				parts = append(parts, resolve(base, address))
-			}
-		}
-	}
-	for _, part := range parts {
-		parsed, err := url.Parse(part)
-		if err != nil || part == "" || parsed.Host != at.Host || b.parts[part] || len(b.parts) >= maxParts {
-			continue
-		}
-		b.parts[part] = true
-		if _, _, err := b.load(ctx, http.MethodGet, part, nil); err != nil && ctx.Err() != nil {
-			return "", nil, err // a part that fails is the page's own matter
+	for i, part := range parts {
+		_, err := b.load(ctx, http.MethodGet, part, nil, nil)
+		if err != nil && ctx.Err() != nil { // else it is the page's own matter
+			b.leave(fmt.Sprintf("%d of its parts, which took too long", len(parts)-i))
+			break
 		}
 	}
 	return at.String(), links, nil
@@ -151,8 +198,8 @@ func resolve(base *url.URL, reference string) string {
 	return address.String()
 }
 
-func attributeOf(node *html.Node, key string) string {
-	for _, attribute := range node.Attr {
+func attributeOf(element html.Token, key string) string {
+	for _, attribute := range element.Attr {
 		if attribute.Key == key {
 			return attribute.Val
 		}
@@ -162,36 +209,38 @@ func attributeOf(node *html.Node, key string) string {
 
 // answer sends the form of the charter page.
 func (b *httpBrowser) answer(ctx context.Context, given answer, _ bool) error {
+	ctx, cancel := context.WithTimeout(ctx, b.time)
+	defer cancel()
 	b.parts = map[string]bool{}
-	document, at, err := b.load(ctx, http.MethodGet, b.page, nil)
+	hasForm := false
+	at, err := b.load(ctx, http.MethodGet, b.page, nil, func(element html.Token, _ *url.URL) {
+		hasForm = hasForm || element.DataAtom == atom.Button && attributeOf(element, "name") == "all" && attributeOf(element, "value") == given.String()
+	})
 	if err != nil {
 		return err
 	}
-	if document != nil {
-		for node := range document.Descendants() {
-			if node.DataAtom == atom.Button && attributeOf(node, "name") == "all" && attributeOf(node, "value") == given.String() {
-				_, at, err := b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}})
-				if err == nil && at.Query().Get("status") != statusSaved {
-					err = fmt.Errorf("the form at %s has not stored the answer", b.page)
-				}
-				return err
-			}
-		}
+	if !hasForm {
+		return fmt.Errorf("%w at %s", errNoQuestions, b.page)
 	}
-	return fmt.Errorf("%w at %s", errNoQuestions, b.page)
+	at, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}}, nil)
+	if err == nil && at.Query().Get("status") != statusSaved {
+		err = fmt.Errorf("the form at %s has not stored the answer", b.page)
+	}
+	return err
 }
 
 // load loads an address and follows redirections on the same host. It returns
-// the page, nil if it is no HTML, and where it is.
-func (b *httpBrowser) load(ctx context.Context, method, address string, form url.Values) (*html.Node, *url.URL, error) {
+// where that ended, which can be the address of another host. Look is called for
+// each element of a page in HTML; without it, that is not read.
+func (b *httpBrowser) load(ctx context.Context, method, address string, form url.Values, look func(element html.Token, page *url.URL)) (*url.URL, error) {
 	at, err := url.Parse(address)
 	if err != nil {
-		return nil, nil, err
+		return nil, withoutAddress(err)
 	}
 	for range maxHops {
 		request, err := http.NewRequestWithContext(ctx, method, at.String(), strings.NewReader(form.Encode()))
 		if err != nil {
-			return nil, nil, err
+			return nil, withoutAddress(err)
 		}
 		request.Header.Set("User-Agent", auditAgent)
 		request.Header.Set("Accept", "text/html,*/*;q=0.8")
@@ -204,42 +253,66 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		}
 		response, err := b.client.Do(request)
 		if err != nil {
-			return nil, nil, err
+			return nil, withoutAddress(err)
 		}
-		document, err := b.receive(response)
-		if err != nil {
-			return nil, nil, err
+		clock := func() (time.Time, bool) { return clockOf(response.Header.Get("Date")) }
+		for _, line := range response.Header["Set-Cookie"] {
+			b.store(line, at, clock)
 		}
-		next, err := response.Location()
-		if errors.Is(err, http.ErrNoLocation) || response.StatusCode < 300 || response.StatusCode > 399 {
-			return document, at, statusError(at.String(), response.StatusCode)
-		} else if err != nil {
-			return nil, nil, err
+		next, err := redirection(response)
+		if err == nil && next == nil {
+			err = statusError(response.StatusCode)
 		}
-		if next.Host != at.Host {
-			return nil, next, nil
+		if err == nil {
+			err = b.read(response, next == nil, look)
+		}
+		response.Body.Close()
+		switch {
+		case err != nil:
+			return nil, err
+		case next == nil:
+			return at, nil
+		case !sameHost(next, at):
+			return next, nil
 		}
 		if response.StatusCode != http.StatusTemporaryRedirect && response.StatusCode != http.StatusPermanentRedirect {
 			method, form = http.MethodGet, nil
 		}
 		at = next
 	}
-	return nil, nil, fmt.Errorf("%s leads from one address to the next, %d times", address, maxHops)
+	return nil, errTooManyHops
 }
 
-// receive stores the cookies of an answer, and reads it if it is HTML.
-func (b *httpBrowser) receive(response *http.Response) (*html.Node, error) {
-	defer response.Body.Close()
-	clock := func() (time.Time, bool) { return clockOf(response.Header.Get("Date")) }
-	for _, line := range response.Header["Set-Cookie"] {
-		b.store(line, response.Request.URL, clock)
+// read reads the elements of an answer that is a page to be looked at.
+func (b *httpBrowser) read(response *http.Response, isPage bool, look func(element html.Token, page *url.URL)) error {
+	mediaType, _ := ascii.MediaType(response.Header.Get("Content-Type"))
+	if !isPage || look == nil || mediaType != "text/html" && mediaType != "application/xhtml+xml" {
+		_, err := io.CopyN(io.Discard, response.Body, maxPart)
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return err
 	}
-	body := io.LimitReader(response.Body, maxImport)
-	if mediaType, _ := ascii.MediaType(response.Header.Get("Content-Type")); mediaType == "text/html" || mediaType == "application/xhtml+xml" {
-		return html.ParseWithOptions(body, html.ParseOptionEnableScripting(false)) // so that <noscript> counts
+	tokens := html.NewTokenizer(io.LimitReader(response.Body, maxPage))
+	for {
+		switch tokens.Next() {
+		case html.ErrorToken:
+			if !errors.Is(tokens.Err(), io.EOF) {
+				return withoutAddress(tokens.Err())
+			}
+			if more, _ := io.ReadFull(response.Body, make([]byte, 1)); more > 0 {
+				b.leave(fmt.Sprintf("what comes after its first %d bytes", maxPage))
+			}
+			return nil
+		case html.StartTagToken, html.SelfClosingTagToken:
+			element := tokens.Token()
+			if element.DataAtom == atom.Noscript { // which counts
+				tokens.NextIsNotRawText()
+			}
+			look(element, response.Request.URL)
+		default: // no element
+		}
 	}
-	_, err := io.Copy(io.Discard, body)
-	return nil, err
 }
 
 // store stores the cookie of a Set-Cookie line, or removes it, if browsers would.
@@ -257,12 +330,24 @@ func (b *httpBrowser) store(line string, at *url.URL, clock func() (time.Time, b
 	case cookie.life.deletes():
 		delete(b.jar, cookie.key())
 	default:
-		cookie.order = len(b.jar)
+		b.stored++
+		cookie.order = b.stored
 		if earlier := b.jar[cookie.key()]; earlier != nil {
 			cookie.order = earlier.order
+		} else if len(b.jar) >= maxKept {
+			b.leave(fmt.Sprintf("which of more than %d cookies browsers keep", maxKept))
+			oldest := slices.MinFunc(slices.Collect(maps.Values(b.jar)), func(a, b *jarCookie) int { return a.order - b.order })
+			delete(b.jar, oldest.key())
 		}
 		b.jar[cookie.key()] = cookie
-		b.seen = append(b.seen, observation{cookie: cookie.heldCookie})
+		b.see(observation{cookie: cookie.heldCookie})
+	}
+}
+
+// see notes what happened to a cookie.
+func (b *httpBrowser) see(happened observation) {
+	if !b.seen.add(happened) {
+		b.leave(manyCookies)
 	}
 }
 
@@ -285,7 +370,7 @@ func (b *httpBrowser) send(at *url.URL) string {
 			pair = cookie.name + "=" + cookie.value
 		}
 		pairs = append(pairs, pair)
-		b.seen = append(b.seen, observation{cookie: cookie.heldCookie, sent: true})
+		b.see(observation{cookie: cookie.heldCookie, sent: true})
 	}
 	return strings.Join(pairs, "; ")
 }
@@ -337,7 +422,6 @@ func isWithinPath(path, of string) bool {
 // isTrustworthy tells whether browsers take Secure cookies from an address and
 // send them there.
 func isTrustworthy(at *url.URL) bool {
-	host := at.Hostname()
-	address := net.ParseIP(host)
-	return at.Scheme == "https" || host == "localhost" || strings.HasSuffix(host, ".localhost") || address != nil && address.IsLoopback()
+	address := net.ParseIP(at.Hostname())
+	return at.Scheme == "https" || isLocalhost(at.Hostname()) || address != nil && address.IsLoopback()
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -47,7 +48,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.TrimSpace(string(expected)), "\n")
-	report, err := makeAudit(new(bytes.Buffer), []string{"http://127.0.0.1:" + planted}, auditOptions{format: "json", pages: 20})
+	report, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, auditOptions{format: "json", pages: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +59,7 @@ func TestAudit(t *testing.T) {
 	for _, page := range report.Pages {
 		paths = append(paths, strings.TrimPrefix(page, "http://127.0.0.1:"+planted))
 	}
-	if want := []string{"", "/eager?x=1", "/hop", "/script"}; !slices.Equal(paths, want) {
+	if want := []string{"", "/eager?x=1", "/eager?x=2", "/hop", "/script"}; !slices.Equal(paths, want) {
 		t.Errorf("visits %q, not %q", paths, want)
 	}
 	withdrawn := report.Visits[3].Cookies
@@ -77,12 +78,12 @@ func TestAudit(t *testing.T) {
 		for path := range strings.FieldsSeq(pages) {
 			addresses = append(addresses, "http://127.0.0.1:"+planted+path)
 		}
-		if report, err := makeAudit(new(bytes.Buffer), addresses, auditOptions{format: "json", pages: 3}); err != nil || len(report.Pages) != want {
+		if report, err := makeAudit(newPrinter(io.Discard), addresses, auditOptions{format: "json", pages: 3}); err != nil || len(report.Pages) != want {
 			t.Errorf("%s: %v, %q", pages, err, report.Pages)
 		}
 	}
 
-	report, err = makeAudit(new(bytes.Buffer), []string{"http://127.0.0.1:" + enforced}, auditOptions{format: "json", pages: 20})
+	report, err = makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, auditOptions{format: "json", pages: 20})
 	if err != nil || report.Violations != 0 || len(findings(report)) != 0 || len(report.Visits) != 4 {
 		t.Errorf("%v, %+v", err, report)
 	}
@@ -132,22 +133,22 @@ func TestAuditOfOtherSites(t *testing.T) {
 
 	var out bytes.Buffer
 	options := auditOptions{format: "text", pages: 20, charter: charter + "charter.yaml"}
-	code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL}, options)
+	code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL}, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
-		portal.URL + `/fails, on the visit "first": ` + portal.URL + "/fails answers 500", "leads from one address to the next",
+		portal.URL + `/fails, on the visit "first": it answers 500`, "Not followed: " + portal.URL + "/away, as it leads to another site, http://elsewhere.example.\n", "leads from one address to the next",
 		"set for 1158 days, published is 13 months", "undeclared", "\n3 violations\n", "5 pages, without scripts",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
-	if code != exitDifferences || err != nil || strings.Contains(out.String(), "\x1b") || strings.Contains(out.String(), "elsewhere") || strings.Count(out.String(), "Visit:") != 1 {
+	if code != exitDifferences || err != nil || strings.Contains(out.String(), "\x1b") || strings.Count(out.String(), "Visit:") != 1 {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
 	// What scripts are not needed for is loaded; a broken link is a page, too.
-	report, err := makeAudit(new(bytes.Buffer), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{format: "json", pages: 9, charter: charter + "necessary.yaml"})
+	report, err := makeAudit(newPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{format: "json", pages: 9, charter: charter + "necessary.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,16 +163,16 @@ func TestAuditOfOtherSites(t *testing.T) {
 	// What was not seen is not clean.
 	options.charter = charter + "charter.yaml"
 	out.Reset()
-	if code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
+	if code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
 	options.charter, options.format = charter+"necessary.yaml", "html"
 	out.Reset()
-	if code, err := runAudit(&out, new(bytes.Buffer), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != 0 || err != nil {
+	if code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != caddy.ExitCodeFailedStartup || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
-	for _, want := range []string{"No violations of the charter", "The charter asks nothing", "No cookies", portal.URL + "/away"} {
+	for _, want := range []string{"No violations of the charter", "The charter asks nothing", "No cookies", portal.URL + "/away, on the visit &#34;first&#34;: it leads to another site, http://elsewhere.example"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
@@ -187,7 +188,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
 		{[]string{portal.URL}, auditOptions{format: "text"}, "--pages is at least 1"},
-		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example/"},
+		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example"},
 		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
 		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", page: "/deaf"}, "has not stored the answer"},
 		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
@@ -200,7 +201,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
 		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
 	} {
-		if code, err := runAudit(new(bytes.Buffer), new(bytes.Buffer), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+		if code, err := runAudit(newPrinter(io.Discard), newPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)
 		}
 	}
@@ -296,7 +297,8 @@ func TestLoadHandlerByHost(t *testing.T) {
 func TestAuditAsJSON(t *testing.T) {
 	report := &AuditReport{Violations: 1, Visits: []AuditVisit{{Visit: "first", Cookies: []AuditCookie{{Name: "<a>", Violations: []string{"undeclared"}}}}}}
 	var out bytes.Buffer
-	if err := report.write(&out, "json", true); err != nil {
+	terminal := &printer{out: &out, isTerminal: true}
+	if err := report.write(terminal, "json", true); err != nil {
 		t.Fatal(err)
 	}
 	var again AuditReport
@@ -304,11 +306,11 @@ func TestAuditAsJSON(t *testing.T) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := report.write(&out, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
+	if err := report.write(terminal, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
 		t.Errorf("%v\n%q", err, &out)
 	}
 	out.Reset()
-	if err := report.write(&out, "html", true); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
+	if err := report.write(terminal, "html", true); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()

@@ -63,8 +63,8 @@ func addCommands(root *cobra.Command) {
 	}
 	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
 	language := check.Flags().String("language", "en", "of the texts")
-	check.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runCheck(check.OutOrStdout(), check.ErrOrStderr(), check.Flags().Args(), *format, *language)
+	run(check, func(out, report *printer) (int, error) {
+		return runCheck(out, report, check.Flags().Args(), *format, *language)
 	})
 
 	export := &cobra.Command{
@@ -75,8 +75,8 @@ func addCommands(root *cobra.Command) {
 	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
 	exportIn := export.Flags().String("language", "en", "of the texts")
 	site := export.Flags().String("site", "https://localhost", "the address of the site")
-	export.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runExport(export.OutOrStdout(), export.Flags().Args()[0], *exportAs, *exportIn, *site)
+	run(export, func(out, _ *printer) (int, error) {
+		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
 	})
 
 	diff := &cobra.Command{
@@ -88,11 +88,11 @@ func addCommands(root *cobra.Command) {
 	}
 	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
 	diffHost := diff.Flags().String("host", "", "the site, of the inventory and of a Caddy config with several")
-	diff.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+	run(diff, func(out, _ *printer) (int, error) {
 		if diff.Flags().NArg() == 2 && diff.Flags().Changed("address") {
 			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --address")
 		}
-		return runDiff(diff.OutOrStdout(), diff.Flags().Args(), *diffAddress, *diffHost)
+		return runDiff(out, diff.Flags().Args(), *diffAddress, *diffHost)
 	})
 
 	show := &cobra.Command{
@@ -103,8 +103,8 @@ func addCommands(root *cobra.Command) {
 	showAddress := show.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
 	showHost := show.Flags().String("host", "", "of one site; default: all")
 	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
-	show.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runInventory(show.OutOrStdout(), *showAddress, *showHost, *showAs)
+	run(show, func(out, _ *printer) (int, error) {
+		return runInventory(out, *showAddress, *showHost, *showAs)
 	})
 	diff.SilenceErrors = true // the exit code tells that there are differences
 	imports := &cobra.Command{
@@ -119,8 +119,8 @@ is left empty, so that the draft cannot be used before somebody has said it.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	importIn := imports.Flags().String("language", "fr", "of the page")
-	imports.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runImport(imports.OutOrStdout(), imports.ErrOrStderr(), imports.Flags().Args()[0], *importIn)
+	run(imports, func(out, report *printer) (int, error) {
+		return runImport(out, report, imports.Flags().Args()[0], *importIn)
 	})
 	audits := &cobra.Command{
 		Use:   "audit <URL...>",
@@ -131,7 +131,8 @@ accepting, and after withdrawing, by the form of its charter page. It tells whic
 cookies were set, kept and sent each time, and which of them violate the charter:
 those that are undeclared, those that were not allowed, and those that were set to
 live longer than published. It visits the pages to which the links of one URL lead, on the same
-host, each path once, or the URLs that are given, if they are several.
+host, each address once, or the URLs that are given, if they are several. What a site has more
+of than an audit looks at (references, cookies, bytes, time) is told in the report.
 
 The charter is the one that the site publishes, unless another is named. Without
 --browser no scripts run. --accept, --refuse and --withdraw are for sites whose
@@ -151,16 +152,27 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 	flags.IntVar(&options.pages, "pages", 20, "how many pages to visit at most, where links are followed")
 	flags.StringVar(&options.browser, "browser", "", "look with a local Chromium, found by itself or at this path")
 	flags.Lookup("browser").NoOptDefVal = findBrowser
+	flags.BoolVar(&options.noSandbox, "no-sandbox", false, "start the browser without its sandbox, as root needs it: nothing but its own code keeps a hostile page from this machine then")
 	flags.StringArrayVar(&options.accept, "accept", nil, "what to click to accept")
 	flags.StringArrayVar(&options.refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.withdraw, "withdraw", nil, "what to click to withdraw")
 	flags.DurationVar(&options.wait, "wait", time.Second, "how long scripts go on after a page was loaded")
 	flags.StringVar(&options.format, "format", "text", "text, json or html")
 	audits.SilenceErrors = true // as above
-	audits.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		return runAudit(audits.OutOrStdout(), audits.ErrOrStderr(), flags.Args(), options)
+	run(audits, func(out, report *printer) (int, error) {
+		return runAudit(out, report, flags.Args(), options)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits)
+}
+
+// run has a sub-command do something. What it writes, and what it makes wrong, can
+// be printed.
+func run(command *cobra.Command, do func(out, report *printer) (int, error)) {
+	command.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+		out, report := newPrinter(command.OutOrStdout()), newPrinter(command.ErrOrStderr())
+		code, err := do(out, report)
+		return code, makePrintable(errors.Join(err, out.Close(), report.Close()))
+	})
 }
 
 // A siteHandler is a handler with the hosts that lead to it, none for all, and the

@@ -6,12 +6,10 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"time"
+	"unicode/utf8"
 
 	"golang.org/x/net/html"
 	"gopkg.in/yaml.v3"
@@ -25,7 +23,11 @@ const (
 	// maxImport is how much of a page is read, in bytes.
 	maxImport = 8 << 20
 
-	importTimeout = 30 * time.Second
+	// maxRows is how many rows of its tables are, maxColumns how many cells of a row,
+	// and maxNamesOfRow how many names of one: no charter has as many.
+	maxRows       = 10_000
+	maxColumns    = 100
+	maxNamesOfRow = 100
 )
 
 // An importedTable is a table of a charter page that people wrote.
@@ -34,17 +36,56 @@ type importedTable struct {
 	rows    [][]string
 }
 
+// importedTables are the tables of a page.
+type importedTables struct {
+	list  []importedTable
+	rows  int
+	isCut bool // there are more rows, or cells
+}
+
+func (t *importedTables) begin(heading string) {
+	t.list = append(t.list, importedTable{heading: heading})
+}
+
+// last returns the table to which rows are added, nil if there is none.
+func (t *importedTables) last() *importedTable {
+	if len(t.list) == 0 {
+		return nil
+	}
+	return &t.list[len(t.list)-1]
+}
+
+// add adds a row to the last table, unless there are too many.
+func (t *importedTables) add(cells []string) {
+	if t.rows++; t.rows > maxRows || len(cells) > maxColumns {
+		t.isCut = true
+	}
+	if table := t.last(); table != nil && t.rows <= maxRows {
+		table.rows = append(table.rows, cells[:min(len(cells), maxColumns)])
+	}
+}
+
 // runImport drafts a charter file from an existing charter page. What is unsure
 // is marked in the draft, and listed in report.
 func runImport(out, report io.Writer, source, language string) (int, error) {
-	content, err := readSource(source)
+	content, isWhole, err := readSource(source, maxImport)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading %s: %w", source, err)
+	}
+	if !isWhole {
+		fmt.Fprintf(report, "not looked at: what comes after the first %d bytes\n", maxImport)
+	}
+	if !utf8.Valid(content) {
+		content = bytes.ToValidUTF8(content, []byte("�"))
+		fmt.Fprintln(report, "the page is not in UTF-8; what cannot be read is written �")
 	}
 	tables := findTables(content)
+	if tables.isCut {
+		fmt.Fprintf(report, "not looked at: rows after the first %d, or cells after the first %d of a row\n", maxRows, maxColumns)
+	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	unsure := 0
-	for _, table := range tables {
+	for _, table := range tables.list {
 		columns, body := findColumns(table.rows)
 		if columns == nil {
 			continue
@@ -65,7 +106,7 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 			rows.Content = append(rows.Content, imported.node)
 			for _, doubt := range imported.doubts {
 				unsure++
-				fmt.Fprintf(report, "%s: %s\n", imported.name, doubt)
+				fmt.Fprintf(report, "%s: %s\n", printable(imported.name, maxSentence), doubt)
 			}
 		}
 	}
@@ -84,36 +125,19 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 	return caddy.ExitCodeSuccess, nil
 }
 
-// readSource reads a file, or the page at a URL.
-func readSource(source string) ([]byte, error) {
-	if !isURL(source) {
-		return os.ReadFile(source) //nolint:gosec // the operator names it
-	}
-	client := &http.Client{Timeout: importTimeout}
-	response, err := client.Get(source) //nolint:noctx // the client has a time limit
-	if err != nil {
-		return nil, err
-	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s answers %s", source, response.Status)
-	}
-	return io.ReadAll(io.LimitReader(response.Body, maxImport))
-}
-
 func isURL(source string) bool {
 	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
 }
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.
-func findTables(content []byte) []importedTable {
+func findTables(content []byte) *importedTables {
 	if strings.Contains(ascii.ToLower(string(content)), "<table") {
 		return findHTMLTables(content)
 	}
-	var tables []importedTable
+	tables := new(importedTables)
 	heading, isTable := "", false
 	scanner := bufio.NewScanner(bytes.NewReader(content))
-	scanner.Buffer(nil, maxImport)
+	scanner.Buffer(nil, maxImport+1)
 	for scanner.Scan() {
 		line := strings.TrimRight(scanner.Text(), " \r")
 		var cells []string
@@ -134,11 +158,11 @@ func findTables(content []byte) []importedTable {
 			continue
 		}
 		if !isTable {
-			tables, isTable = append(tables, importedTable{heading: heading}), true
+			tables.begin(heading)
+			isTable = true
 		}
 		if strings.Trim(strings.Join(cells, ""), "-: ") != "" {
-			last := &tables[len(tables)-1]
-			last.rows = append(last.rows, cells)
+			tables.add(cells)
 		}
 	}
 	return tables
@@ -146,73 +170,114 @@ func findTables(content []byte) []importedTable {
 
 var markdownUnescape = strings.NewReplacer(`\_`, "_", `\*`, "*", "\\`", "`", `\[`, "[", `\]`, "]", `\\`, `\`, "`", "", "**", "", "&lt;", "<", "&amp;", "&", "<br>", "; ")
 
-func findHTMLTables(content []byte) []importedTable {
-	document, err := html.Parse(bytes.NewReader(content))
-	if err != nil {
-		return nil
-	}
-	var tables []importedTable
+// findHTMLTables returns the tables of a page. It reads it from its beginning to its
+// end, without a tree, of which a hostile page could have a large one made.
+func findHTMLTables(content []byte) *importedTables {
+	tables := new(importedTables)
 	heading := ""
-	for node := range document.Descendants() {
-		switch tag := tagOf(node); tag {
-		case "h1", "h2", "h3", "h4", "h5", "h6", "caption":
-			heading = textOf(node)
-			if tag == "caption" && len(tables) > 0 {
-				tables[len(tables)-1].heading = heading
-			}
-		case "table":
-			tables = append(tables, importedTable{heading: heading})
-		case "tr":
-			if len(tables) == 0 {
-				continue
-			}
-			var cells []string
-			for cell := range node.ChildNodes() {
-				if tag := tagOf(cell); tag == "td" || tag == "th" {
-					cells = append(cells, textOf(cell))
-				}
-			}
-			last := &tables[len(tables)-1]
-			last.rows = append(last.rows, cells)
+	var headingText, cellText *strings.Builder // while they are read
+	var cells []string
+	endHeading := func() {
+		if headingText != nil {
+			heading, headingText = onOneLine(headingText.String()), nil
 		}
 	}
+	endCell := func() {
+		if cellText != nil {
+			cells, cellText = append(cells, onOneLine(cellText.String())), nil
+		}
+	}
+	endRow := func() {
+		endHeading()
+		endCell()
+		if len(cells) > 0 {
+			tables.add(cells)
+			cells = nil
+		}
+	}
+	write := func(text string) {
+		for _, builder := range []*strings.Builder{headingText, cellText} {
+			if builder != nil {
+				builder.WriteString(text)
+			}
+		}
+	}
+	isHidden := false // within what browsers do not show
+	for tokens := html.NewTokenizer(bytes.NewReader(content)); !tables.isCut; {
+		kind := tokens.Next()
+		if kind == html.ErrorToken {
+			break
+		}
+		token := tokens.Token()
+		isStart := kind == html.StartTagToken || kind == html.SelfClosingTagToken
+		switch {
+		case kind == html.TextToken:
+			if !isHidden {
+				write(token.Data)
+			}
+			continue
+		case !isStart && kind != html.EndTagToken:
+			continue
+		}
+		switch token.Data {
+		case "h1", "h2", "h3", "h4", "h5", "h6", "caption":
+			endHeading()
+			if isStart {
+				headingText = new(strings.Builder)
+			} else if table := tables.last(); table != nil && token.Data == "caption" {
+				table.heading = heading
+			}
+		case "table", "thead", "tbody", "tr":
+			endRow()
+			if isStart && token.Data == "table" {
+				tables.begin(heading)
+			}
+		case "td", "th":
+			endCell()
+			if isStart && tables.last() != nil {
+				cellText = new(strings.Builder)
+			}
+		case "br", "p", "li", "div":
+			if isStart {
+				write(lineBreak)
+			}
+		case "script", "style":
+			isHidden = kind == html.StartTagToken
+		case "noscript":
+			if isStart {
+				tokens.NextIsNotRawText()
+			}
+		}
+	}
+	endRow()
 	return tables
 }
 
-// tagOf returns the name of an element, "" of what is none.
-func tagOf(node *html.Node) string {
-	if node.Type != html.ElementNode {
-		return ""
-	}
-	return node.Data
-}
+// lineBreak stands for a line break until it is told by ";".
+const lineBreak = "\x00"
 
-// textOf returns the text of a node on one line; line breaks are told by ";".
-func textOf(node *html.Node) string {
-	var text strings.Builder
-	for inner := range node.Descendants() {
-		switch {
-		case inner.Type == html.TextNode:
-			text.WriteString(inner.Data)
-		case slices.Contains([]string{"br", "p", "li", "div"}, tagOf(inner)):
-			text.WriteString(" ; ")
+// onOneLine returns a text on one line.
+func onOneLine(text string) string {
+	var parts []string
+	for part := range strings.SplitSeq(text, lineBreak) {
+		if part = strings.Join(strings.Fields(part), " "); part != "" {
+			parts = append(parts, part)
 		}
 	}
-	parts := strings.FieldsFunc(strings.ReplaceAll(text.String(), " ; ", "\x00"), func(char rune) bool { return char == 0 })
-	for i, part := range parts {
-		parts[i] = strings.Join(strings.Fields(part), " ")
-	}
-	return strings.Join(slices.DeleteFunc(parts, func(part string) bool { return part == "" }), "; ")
+	return strings.Join(parts, "; ")
 }
 
 // columnWords are what columns are called in French and English.
-var columnWords = []struct{ column, words string }{
-	{"duration", `dur[ée]e|conservation|validit[ée]|duration|expir|lifetime|retention`},
-	{"purpose", `finalit|fonction|description|utilit|objet|purpose|function|r[ôo]le|usage`},
-	{"category", `cat[ée]gorie|category|type|nature`},
-	{"provider", `fournisseur|[ée]metteur|[ée]diteur|provider|supplier|issuer|soci[ée]t[ée]`},
-	{"service", `service|emplacement|location`},
-	{"name", `nom|name|cookie`},
+var columnWords = []struct {
+	column string
+	words  *regexp.Regexp
+}{
+	{"duration", regexp.MustCompile(`(?i)dur[ée]e|conservation|validit[ée]|duration|expir|lifetime|retention`)},
+	{"purpose", regexp.MustCompile(`(?i)finalit|fonction|description|utilit|objet|purpose|function|r[ôo]le|usage`)},
+	{"category", regexp.MustCompile(`(?i)cat[ée]gorie|category|type|nature`)},
+	{"provider", regexp.MustCompile(`(?i)fournisseur|[ée]metteur|[ée]diteur|provider|supplier|issuer|soci[ée]t[ée]`)},
+	{"service", regexp.MustCompile(`(?i)service|emplacement|location`)},
+	{"name", regexp.MustCompile(`(?i)nom|name|cookie`)},
 }
 
 // findColumns returns the column of each field, from the table's header, and the
@@ -226,7 +291,7 @@ func findColumns(rows [][]string) (columns map[string]int, body [][]string) {
 				for _, column := range columns {
 					taken = taken || column == j
 				}
-				if _, found := columns[known.column]; !found && !taken && len(cell) < 60 && regexp.MustCompile(`(?i)`+known.words).MatchString(cell) {
+				if _, found := columns[known.column]; !found && !taken && len(cell) < 60 && known.words.MatchString(cell) {
 					columns[known.column] = j
 				}
 			}
@@ -240,18 +305,21 @@ func findColumns(rows [][]string) (columns map[string]int, body [][]string) {
 	return nil, nil
 }
 
+// categoryWords are what categories are called in French and English.
+var categoryWords = []struct {
+	category Category
+	words    *regexp.Regexp
+}{
+	{Necessary, regexp.MustCompile(`(?i)n[ée]cessair|necessary|essenti|techni|fonctionnement`)},
+	{Statistics, regexp.MustCompile(`(?i)statisti|audience|analyt|mesure|measure`)},
+	{ThirdParty, regexp.MustCompile(`(?i)tiers|tierce|third|r[ée]seaux sociaux|social|publicit|marketing|advert`)},
+	{FirstParty, regexp.MustCompile(`(?i)intern|first|fonctionnel|functional|pr[ée]f[ée]ren|personnali`)},
+}
+
 // findCategory returns the category that a heading or a cell speaks of.
 func findCategory(text string) Category {
-	for _, known := range []struct {
-		category Category
-		words    string
-	}{
-		{Necessary, `n[ée]cessair|necessary|essenti|techni|fonctionnement`},
-		{Statistics, `statisti|audience|analyt|mesure|measure`},
-		{ThirdParty, `tiers|tierce|third|r[ée]seaux sociaux|social|publicit|marketing|advert`},
-		{FirstParty, `intern|first|fonctionnel|functional|pr[ée]f[ée]ren|personnali`},
-	} {
-		if regexp.MustCompile(`(?i)` + known.words).MatchString(text) {
+	for _, known := range categoryWords {
+		if known.words.MatchString(text) {
 			return known.category
 		}
 	}
@@ -270,6 +338,9 @@ var (
 	namePlaceholder  = regexp.MustCompile(`<[^>]*>|\[[^\]]*\]|\{[^}]*\}|#|(?i:x{3,})`)
 	importableColumn = []string{"provider", "service", "purpose"}
 )
+
+// quoted returns a text of the page as comments and sentences can have it.
+func quoted(text string) string { return `"` + printable(text, maxSentence) + `"` }
 
 // importRow drafts a row from the cells of a table; it returns nil if they are
 // no cookie, such as a line between the rows.
@@ -296,19 +367,21 @@ func importRow(cell func(column string) string, category Category, language stri
 	}
 
 	var names, patterns []string
+	known := map[string]bool{}
 	doubt := ""
-	for _, name := range nameSeparator.Split(written, -1) {
+	for _, name := range nameSeparator.Split(written, maxNamesOfRow+1) { // the rest is no name, and doubted
 		name = strings.Trim(name, " \"'`.«»")
-		if name == "" || slices.Contains(names, name) {
+		if name == "" || known[name] {
 			continue
 		}
+		known[name] = true
 		names = append(names, name)
 		pattern := name
 		if place := namePlaceholder.FindStringIndex(name); place != nil && place[0] > 0 {
 			pattern = name[:place[0]] + "*"
 		}
 		if validatePattern(pattern, "") != nil {
-			doubt = fmt.Sprintf("%q is no cookie name; say in match what the filter matches", name)
+			doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quoted(name))
 			continue
 		}
 		patterns = append(patterns, pattern)
@@ -320,7 +393,7 @@ func importRow(cell func(column string) string, category Category, language stri
 	default:
 		add("name", doubt, names...)
 		if len(patterns) > 0 && !slices.Equal(patterns, names) {
-			add("match", fmt.Sprintf("read from %q", written), patterns...)
+			add("match", "read from "+quoted(written), patterns...)
 		}
 	}
 	for _, column := range importableColumn {
@@ -344,9 +417,9 @@ func importRow(cell func(column string) string, category Category, language stri
 		case isCertain:
 			add("duration", "", found)
 		case found != "":
-			add("duration", fmt.Sprintf("read from %q", text), found)
+			add("duration", "read from "+quoted(text), found)
 		default:
-			add("duration", fmt.Sprintf("cannot be read: %q", text), "")
+			add("duration", "cannot be read: "+quoted(text), "")
 		}
 	}
 	return imported

@@ -125,25 +125,6 @@ func onlyHost(listed map[string][]InventoryEntry, host string) map[string][]Inve
 	return found
 }
 
-// withoutParameters returns the path of a URL without what stands behind a ";" in
-// its segments, however that is encoded: portals keep sessions there.
-func withoutParameters(address *url.URL) string {
-	segments := strings.Split(address.EscapedPath(), "/")
-	for i, segment := range segments {
-		if parameters := pathParameters.FindStringIndex(segment); parameters != nil {
-			segments[i] = segment[:parameters[0]]
-		}
-	}
-	path := strings.Join(segments, "/")
-	if plain, err := url.PathUnescape(path); err == nil {
-		return plain
-	}
-	return path
-}
-
-// pathParameters is a ";", also encoded, once or more.
-var pathParameters = regexp.MustCompile(`;|%(?:25)*3[Bb]`)
-
 // An inventory is what was seen of a site's cookies.
 type inventory struct {
 	last     atomic.Int64 // Unix time in milliseconds
@@ -245,7 +226,7 @@ func (i *inventory) add(name string, address *url.URL, from direction, now int64
 		}
 	}
 	if cookie == nil {
-		path := withoutParameters(address)
+		path := shownPath(address)
 		cookie = &seenCookie{path: strings.Clone(path[:min(len(path), maxName)])}
 		cookie.first.Store(now)
 		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values

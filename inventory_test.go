@@ -291,7 +291,7 @@ func TestPathParameters(t *testing.T) {
 		if err != nil {
 			address = &url.URL{Path: written}
 		}
-		if got := withoutParameters(address); got != want {
+		if got := shownPath(address); got != want {
 			t.Errorf("%s: %s", written, got)
 		}
 	}
@@ -307,7 +307,7 @@ func TestPathParameters(t *testing.T) {
 		t.Errorf("%v, or a session in the log or the answer", err)
 	}
 	checkLinear(t, "path parameters", 4<<10, func(size int) {
-		withoutParameters(&url.URL{Path: strings.Repeat("/a;b", size/4)})
+		shownPath(&url.URL{Path: strings.Repeat("/a;b", size/4)})
 	})
 }
 

@@ -291,7 +291,13 @@ func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 // its line. Not all JSON is YAML.
 func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
-	lineAt := func(offset int64) int { return 1 + bytes.Count(data[:min(int(offset), len(data))], []byte("\n")) }
+	lines, counted := 1, 0
+	lineAt := func(offset int64) int { // which only grows
+		end := max(counted, min(int(offset), len(data)))
+		lines += bytes.Count(data[counted:end], []byte("\n"))
+		counted = end
+		return lines
+	}
 	var parse func() (*yaml.Node, error)
 	parse = func() (*yaml.Node, error) {
 		token, err := decoder.Token()

@@ -1,0 +1,482 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"runtime"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// hostile returns the address of a server that nobody trusts.
+func hostile(t *testing.T, handle http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+// peak returns how many bytes of memory the process had more than before, at most,
+// while something was done.
+func peak(do func()) uint64 {
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	before, most := memory.HeapAlloc, uint64(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	for {
+		runtime.ReadMemStats(&memory)
+		most = max(most, memory.HeapAlloc)
+		select {
+		case <-done:
+			return most - min(before, most)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+const (
+	necessaryCharter = "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"
+	megabyte         = 1 << 20
+)
+
+// importAll imports a page of a server, and returns what it drafts and reports.
+func importAll(t *testing.T, page string) (draft, report string, err error) {
+	t.Helper()
+	address := hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
+	var out, doubts bytes.Buffer
+	_, err = runImport(&out, &doubts, address, "fr")
+	return out.String(), doubts.String(), err
+}
+
+// An import reads as much of a page as it says, whatever that is, and says what it
+// has not read.
+func TestImportHasBounds(t *testing.T) {
+	header := "<table><tr><th>Name<th>Purpose"
+	rows := header + strings.Repeat("<tr><td>a<td>b", 8*megabyte/14)
+	used := peak(func() {
+		draft, report, err := importAll(t, rows)
+		if err != nil || strings.Count(draft, "name: a\n") != maxRows-1 || !strings.Contains(report, "not looked at: rows after the first 10000") {
+			t.Errorf("%d rows, %v, %.300s", strings.Count(draft, "name: a\n"), err, report)
+		}
+	})
+	if used > 512*megabyte {
+		t.Errorf("8 MB of rows take %d MB", used/megabyte)
+	}
+	for name, page := range map[string]string{
+		"nothing but rows": "<table>" + strings.Repeat("<tr>", 2*megabyte),
+		"rows without end": "<table>" + strings.Repeat("<tr><td>a<td>b", 8*megabyte/14),
+		"cells":            header + "<tr>" + strings.Repeat("<td>", 2*megabyte),
+		"nested tables":    header + strings.Repeat("<tr><td><table>", 8*megabyte/15),
+		"open elements":    header + strings.Repeat("<b><p>", 8*megabyte/6),
+		"names in one row": header + "<tr><td>" + strings.Repeat("a,b;c,", megabyte) + "<td>b",
+		"many names":       header + "<tr><td>" + manyNames(500_000) + "<td>b",
+		"lines":            "| Name | Purpose |\n" + strings.Repeat("| a | b |\n", 8*megabyte/10),
+		"one line":         "| Name | Purpose |\n|" + strings.Repeat("a|", 4*megabyte-20),
+	} {
+		if used := peak(func() { _, _, _ = importAll(t, page) }); used > 1024*megabyte {
+			t.Errorf("%s take %d MB", name, used/megabyte)
+		}
+	}
+	if _, report, err := importAll(t, header+"<tr><td>a<td>b</table>"+strings.Repeat(" ", maxImport)); err != nil || !strings.Contains(report, "not looked at: what comes after the first 8388608 bytes") {
+		t.Errorf("%v, %s", err, report)
+	}
+	if draft, report, err := importAll(t, header+"<tr><td>"+manyNames(maxNamesOfRow+2)+"<td>b"); err != nil || !strings.Contains(draft, `"63", '64,65,']`) || !strings.Contains(report, "is no cookie name") {
+		t.Errorf("%v, %s, %s", err, report, draft)
+	}
+	if draft, report, err := importAll(t, header+"<tr>"+strings.Repeat("<td>x", maxColumns+1)); err != nil || !strings.Contains(report, "cells after the first 100") {
+		t.Errorf("%v, %s, %s", err, report, draft)
+	}
+}
+
+// manyNames returns names that differ, each of few bytes.
+func manyNames(count int) string {
+	var names strings.Builder
+	for i := range count {
+		fmt.Fprintf(&names, "%x,", i)
+	}
+	return names.String()
+}
+
+// What a table costs grows as its bytes do.
+func TestImportIsLinear(t *testing.T) {
+	header := "<table><tr><th>Name<th>Purpose"
+	for name, page := range map[string]func(size int) string{
+		"rows":   func(size int) string { return "<table>" + strings.Repeat("<tr><td>a<td>b", size/14) },
+		"nested": func(size int) string { return header + strings.Repeat("<tr><td><table>", size/15) },
+		"names":  func(size int) string { return header + "<tr><td>" + manyNames(size/6) + "<td>b" },
+		"lines":  func(size int) string { return "| Name | Purpose |\n" + strings.Repeat("| a | b |\n", size/10) },
+	} {
+		checkLinear(t, name, 4<<10, func(size int) {
+			for _, table := range findTables([]byte(page(size))).list {
+				_, body := findColumns(table.rows)
+				for _, cells := range body {
+					importRow(func(string) string { return cells[0] }, "", "fr")
+				}
+			}
+		})
+	}
+}
+
+// The charter that a site publishes has bounds.
+func TestAuditedCharterHasBounds(t *testing.T) {
+	charters := map[string]string{
+		"names":   `{"cookies":[{"name":["` + strings.Join(slices.Collect(strings.SplitSeq(manyNames(maxNames+1), ",")), `","`) + `x"],"purpose":"p","category":"necessary"}]}`,
+		"long":    necessaryCharter + strings.Repeat("#", maxCharter),
+		"aliases": "cookies:\n  - {name: &a [b], purpose: p, category: necessary}\n  - {name: c, match: *a, purpose: p, category: necessary}\n",
+		"deep":    strings.Repeat("[", maxCharter),
+		"json":    strings.Repeat("[", maxCharter),
+		"keys":    `{"cookies":[` + strings.Repeat(`{"name":"a","purpose":"p","category":"statistics"},`, maxCharter/60) + `{}]}`,
+		"one":     necessaryCharter,
+	}
+	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, charters[strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/charter/"), ".json")])
+	})
+	for name, mistake := range map[string]string{
+		"names": "it has 10002 names; an audit takes up to 10000", "long": "it has more than 4194304 bytes", "aliases": "it has aliases",
+		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
+	} {
+		used := peak(func() {
+			_, err := makeAudit(newPrinter(io.Discard), []string{address}, auditOptions{format: "json", pages: 1, charter: address + "/charter/" + name})
+			if (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
+				t.Errorf("%s: %.300v", name, err)
+			}
+		})
+		if used > 512*megabyte {
+			t.Errorf("%s take %d MB", name, used/megabyte)
+		}
+	}
+}
+
+// An audit without a browser looks at no more than it says, and says what it has not
+// looked at.
+func TestAuditHasBounds(t *testing.T) {
+	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	var parts, names atomic.Int64
+	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/cookies", "/flood":
+			for range 10_000 { // of 21 bytes each
+				w.Header().Add("Set-Cookie", fmt.Sprintf("%d=1", names.Add(1)))
+			}
+			if r.URL.Path == "/cookies" {
+				fmt.Fprint(w, "<img src=flood>")
+				for i := range 20 {
+					fmt.Fprintf(w, "<img src=/flood?%d>", i)
+				}
+			}
+		case "/header":
+			w.Header().Set("X", strings.Repeat("x", maxHeader))
+		case "/long":
+			fmt.Fprint(w, strings.Repeat("<a>", 8*megabyte/3))
+		case "/references":
+			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", 4000)+`/">`, strings.Repeat("<img srcset='a,b'>", 2*megabyte/18))
+		case "/base":
+			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", megabyte)+`/">`, strings.Repeat("<img src=a>", 2*megabyte/11))
+		case "/parts":
+			for i := range 2 * maxParts {
+				fmt.Fprintf(w, "<img src=/part/%d>", i)
+			}
+		default:
+			if strings.HasPrefix(r.URL.Path, "/part/") {
+				parts.Add(1)
+			}
+		}
+	})
+	for path, want := range map[string]string{
+		"/cookies":    "which of more than 180 cookies browsers keep of ",
+		"/long":       "what comes after its first 4194304 bytes of ",
+		"/references": "some references, of which there are many or very long ones of ",
+		"/base":       "some references, of which there are many or very long ones of ",
+		"/parts":      "its parts after the first 500 of ",
+	} {
+		used := peak(func() {
+			report, err := makeAudit(newPrinter(io.Discard), []string{address + path}, auditOptions{format: "json", pages: 1, charter: charter})
+			if err != nil || !report.Incomplete || !strings.Contains(strings.Join(report.Notes, "\n"), "Not looked at: "+want+address+path+".") {
+				t.Errorf("%s: %v, %+v", path, err, report.Notes)
+				return
+			}
+			if seen := len(report.Visits[0].Cookies); seen > maxSeen {
+				t.Errorf("%s: tells of %d cookies", path, seen)
+			}
+			kept := 0
+			for _, cookie := range report.Visits[0].Cookies {
+				if cookie.Kept {
+					kept++
+				}
+			}
+			if kept > maxKept || path == "/cookies" && (len(report.Visits[0].Cookies) != maxSeen || !slices.ContainsFunc(report.Notes, func(note string) bool { return strings.Contains(note, "the cookies after the first 3300") })) {
+				t.Errorf("%s: %d cookies, %d kept, %q", path, len(report.Visits[0].Cookies), kept, report.Notes)
+			}
+		})
+		if used > 256*megabyte {
+			t.Errorf("%s takes %d MB", path, used/megabyte)
+		}
+	}
+	if parts.Load() != maxParts {
+		t.Errorf("loads %d parts", parts.Load())
+	}
+	if _, err := makeAudit(newPrinter(io.Discard), []string{address + "/header"}, auditOptions{format: "json", pages: 1, charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
+		t.Errorf("%v", err)
+	}
+}
+
+// Servers that answer slowly hold an audit up for as long as it says.
+func TestAuditEnds(t *testing.T) {
+	handler, err := loadHandler(writeFiles(t, map[string]string{"charter.yaml": commandCharter})+"charter.yaml", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			<-r.Context().Done()
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprint(w, "<img src=1><img src=2><a href=/slow></a>")
+	})
+	make := func(pageTime, limit time.Duration) AuditReport {
+		b := newHTTPBrowser(address + "/")
+		b.time = pageTime
+		a := &audit{browser: b, charter: auditCharter{charter: handler.charter, published: handler.page.published}, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
+		if err := a.run(t.Context(), limit); err != nil {
+			t.Fatal(err)
+		}
+		return a.report
+	}
+	report := make(200*time.Millisecond, time.Hour)
+	if want := "Not looked at: 2 of its parts, which took too long of " + address + "/."; !report.Incomplete || !slices.Contains(report.Notes, want) || len(report.Failures) != 1 || len(report.Pages) != 2 {
+		t.Errorf("%+v", report)
+	}
+	report = make(300*time.Millisecond, 450*time.Millisecond)
+	if want := "what comes after 450ms, which is how long an audit of so many pages may take"; !report.Incomplete || !strings.Contains(strings.Join(report.Notes, ""), want) || len(report.Visits) != 1 {
+		t.Errorf("%+v", report)
+	}
+	a := &audit{browser: newHTTPBrowser(address), pages: []string{address + "/slow"}, most: 1, progress: func(string) {}}
+	if err := a.run(t.Context(), 100*time.Millisecond); !errors.Is(err, errTooLong) {
+		t.Errorf("%v", err)
+	}
+	if limit := longest(20, time.Second); limit < 20*time.Minute || limit > time.Hour {
+		t.Errorf("takes %v", limit)
+	}
+}
+
+// Nobody is led to another host who has not asked for it.
+func TestRedirectionsToOtherHosts(t *testing.T) {
+	asked := false
+	inside := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+		asked = true
+		fmt.Fprint(w, "| Name | Purpose |\n| a | b |\n")
+	})
+	site := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/own":
+			http.Redirect(w, r, "/table", http.StatusFound)
+		case "/table":
+			fmt.Fprint(w, "| Name | Purpose |\n| a | b |\n")
+		case "/around":
+			http.Redirect(w, r, "/around", http.StatusFound)
+		case "/file":
+			http.Redirect(w, r, "file:///etc/passwd", http.StatusFound)
+		default:
+			http.Redirect(w, r, inside+"/?sessionid=0123456789abcdef", http.StatusFound)
+		}
+	})
+	host := strings.TrimPrefix(inside, "http://")
+	for path, mistake := range map[string]string{"/own": "", "/away": "it leads to another host, " + host, "/around": "20 times", "/file": "cannot be followed"} {
+		if _, err := runImport(io.Discard, io.Discard, site+path, "fr"); (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if mistake == "" {
+			continue
+		}
+		if _, err := makeAudit(newPrinter(io.Discard), []string{site}, auditOptions{format: "json", pages: 1, charter: site + path}); err == nil || !strings.Contains(err.Error(), mistake) {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	if _, err := makeAudit(newPrinter(io.Discard), []string{site + "/away"}, auditOptions{format: "json", pages: 1, charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
+		t.Errorf("%v", err)
+	}
+	if asked {
+		t.Error("another host was asked")
+	}
+}
+
+// Pages differ by their query, not by a session in their path, and a report shows no
+// session.
+func TestAuditOfPagesByQuery(t *testing.T) {
+	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	const secret = "0123456789abcdef"
+	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		if answer := map[string]string{"/broken": "HTTP/1.1 200 OK\r\nSet-Cookie sid=%s\r\n\r\n", "/malformed": "HTTP/1.1 302 OK\r\nLocation: http://%%zz/%s\r\n\r\n"}[r.URL.Path]; answer != "" {
+			connection, writer, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer connection.Close()
+			fmt.Fprintf(writer, answer, secret)
+			_ = writer.Flush()
+			return
+		}
+		w.Header().Set("Content-Type", "text/html")
+		fmt.Fprintf(w, `<a href="?id=1#a">1</a><a href="?id=1#b">1</a><a href="/x;jsessionid=%[1]s?id=2">2</a><a href="/x;jsessionid=%[2]d?id=2">2</a>
+			<a href="/?id=3&sid=%[1]s1">3</a><a href="/?id=3&sid=%[1]s2">3</a><a href="/broken?token=%[1]s"></a><a href="/malformed?t=%[1]s"></a>`, secret, time.Now().UnixNano())
+		for i := range 30 {
+			fmt.Fprintf(w, `<a href="?day=%s-%d">later</a>`, r.URL.Query().Get("day"), i)
+		}
+	})
+	for _, format := range []string{"json", "html", "text"} {
+		var out bytes.Buffer
+		if _, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{address + "/?token=" + secret}, auditOptions{format: format, pages: 12, charter: charter}); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(out.String(), secret) || strings.Contains(out.String(), "jsessionid") {
+			t.Errorf("%s", &out)
+		}
+		if format != "json" {
+			continue
+		}
+		var report AuditReport
+		if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+			t.Fatal(err)
+		}
+		var pages []string
+		for _, page := range report.Pages {
+			pages = append(pages, strings.TrimPrefix(page, address))
+		}
+		want := []string{"/?token=…1", "/?id=1", "/x?id=2", "/?id=3&sid=…2", "/?id=3&sid=…3", "/broken?token=…1", "/malformed?t=…1", "/?day=-0", "/?day=-1", "/?day=-2", "/?day=-3", "/?day=-4"}
+		slices.Sort(pages)
+		slices.Sort(want)
+		if !slices.Equal(pages, want) {
+			t.Errorf("visits %q", pages)
+		}
+		if failures := strings.Join(report.Failures, "\n"); !strings.Contains(failures, "its answer is malformed") || !strings.Contains(failures, "malformed?t=…1, on the visit \"first\": its answer is malformed") {
+			t.Errorf("%s", failures)
+		}
+	}
+}
+
+func TestWithoutParameters(t *testing.T) {
+	for path, want := range map[string]string{
+		"": "", "/": "/", "/a/b": "/a/b", "/a;jsessionid=1/b;v=2": "/a/b", "/a%3bjsessionid=1": "/a", "/a%3Bx=1/": "/a/", ";": "", "/;/;x/y": "///y",
+	} {
+		if got := withoutParameters(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}
+
+// Names below localhost are this machine, as in browsers, whatever name servers say.
+func TestAuditOfLocalhost(t *testing.T) {
+	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	for _, bind := range []string{"127.0.0.1:0", "[::1]:0"} {
+		listener, err := net.Listen("tcp", bind)
+		if err != nil {
+			t.Fatal(err)
+		}
+		server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Add("Set-Cookie", "seen=1; Secure; Domain="+strings.Split(r.Host, ":")[0])
+		})}
+		go func() { _ = server.Serve(listener) }()
+		defer server.Close()
+		_, port, _ := net.SplitHostPort(listener.Addr().String())
+		for _, host := range []string{"portal.localhost", "A.B.localhost", "localhost"} {
+			report, err := makeAudit(newPrinter(io.Discard), []string{"http://" + host + ":" + port}, auditOptions{format: "json", pages: 1, charter: charter})
+			if err != nil || len(report.Visits[0].Cookies) != 1 || !report.Visits[0].Cookies[0].Kept {
+				t.Errorf("%s: %v, %+v", host, err, report)
+			}
+		}
+	}
+}
+
+// A browser has its sandbox, unless somebody says otherwise.
+func TestSandbox(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter, "browser": "#!/bin/sh\necho \"$@\" > \"$0.arguments\"\n"})
+	if err := os.Chmod(folder+"browser", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, noSandbox := range []bool{false, true} {
+		_, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{format: "json", pages: 1, charter: folder + "charter.yaml", browser: folder + "browser", noSandbox: noSandbox})
+		arguments, _ := os.ReadFile(folder + "browser.arguments")
+		if err == nil || strings.Contains(string(arguments), "--no-sandbox") != noSandbox || strings.Contains(err.Error(), "it does not run as root") == noSandbox {
+			t.Errorf("%t: %v\n%s", noSandbox, err, arguments)
+		}
+	}
+	if _, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{format: "json", pages: 1, noSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What a browser tells of hostile pages is kept up to a bound, and read at a cost that
+// grows as it does.
+func TestChromiumHasBounds(t *testing.T) {
+	parameters, err := json.Marshal(map[string]any{"headers": map[string]string{"x": strings.Repeat("x", megabyte)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chromium{replies: make(chan reply, 1)}
+	for range 2 * maxEvents / megabyte {
+		for _, method := range []string{"Network.responseReceivedExtraInfo", "Network.dataReceived"} {
+			c.replies <- reply{event: event{Method: method, Params: parameters}}
+			if _, err := c.receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(c.events) > maxEvents/megabyte || len(c.observed()) != 0 || len(c.leftOut()) != 1 || c.size != 0 {
+		t.Errorf("keeps %d events, %q", len(c.events), c.leftOut())
+	}
+
+	output, browser := io.Pipe()
+	c = &chromium{replies: make(chan reply, 8)}
+	go c.listen(output)
+	go func() {
+		defer browser.Close()
+		fmt.Fprint(browser, `{"id":1}`+"\x00"+`{"id":2,"x":"`)
+		for range maxMessage / megabyte {
+			_, _ = browser.Write(bytes.Repeat([]byte("x"), megabyte))
+		}
+		fmt.Fprint(browser, `"}`+"\x00"+`{"id":3,"result":"`+strings.Repeat("x", megabyte)+`"}`+"\x00")
+	}()
+	var told []int
+	for received := range c.replies {
+		told = append(told, received.ID)
+	}
+	if !slices.Equal(told, []int{1, 3}) {
+		t.Errorf("reads the messages %v", told)
+	}
+
+	checkLinear(t, "blocked lines", 4<<10, func(size int) {
+		var lines []string
+		var blocked []map[string]string
+		for i := range size / 8 {
+			lines = append(lines, fmt.Sprintf("%x=1", i))
+			blocked = append(blocked, map[string]string{"CookieLine": lines[i]})
+		}
+		sent, _ := json.Marshal(map[string]any{"requestId": "1", "request": map[string]string{"url": "http://a.example/"}})
+		received, _ := json.Marshal(map[string]any{"requestId": "1", "headers": map[string]string{"Set-Cookie": strings.Join(lines, "\n")}, "blockedCookies": blocked})
+		c := &chromium{events: []event{{Method: "Network.requestWillBeSent", Params: sent}, {Method: "Network.responseReceivedExtraInfo", Params: received}}}
+		if len(c.observed()) != 0 {
+			t.Error("tells of blocked cookies")
+		}
+	})
+}

@@ -1,0 +1,162 @@
+package cookiecharter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+)
+
+// Bounds on what a server can make us do that nobody trusts.
+const (
+	// requestTimeout is how long one request may take, its answer included.
+	requestTimeout = 30 * time.Second
+
+	// maxHops is how many redirections are followed, on the same host; a withdrawal
+	// takes up to nine.
+	maxHops = 20
+
+	// maxHeader is how long the header of an answer may be, in bytes, as in Chromium.
+	maxHeader = 256 << 10
+
+	// maxAddress is how long an address may be, in bytes: what servers take, mostly.
+	maxAddress = 8 << 10
+)
+
+// newClient returns a client that keeps these bounds, takes *.localhost for this
+// machine, as browsers do, and leaves redirections to its user.
+func newClient() *http.Client {
+	dialer := &net.Dialer{Timeout: requestTimeout}
+	return &http.Client{
+		Timeout:       requestTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		Transport: &http.Transport{
+			Proxy: func(request *http.Request) (*url.URL, error) {
+				if isLocalhost(request.URL.Hostname()) {
+					return nil, nil
+				}
+				return http.ProxyFromEnvironment(request)
+			},
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				host, port, err := net.SplitHostPort(address)
+				if err != nil || !isLocalhost(host) {
+					return dialer.DialContext(ctx, network, address)
+				}
+				connection, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
+				if err != nil {
+					var other error
+					if connection, other = dialer.DialContext(ctx, network, net.JoinHostPort("::1", port)); other != nil {
+						return nil, err
+					}
+				}
+				return connection, nil
+			},
+			ForceAttemptHTTP2:      true,
+			MaxResponseHeaderBytes: maxHeader,
+			IdleConnTimeout:        requestTimeout,
+		},
+	}
+}
+
+// redirection returns where an answer leads, nil if it does not.
+func redirection(response *http.Response) (*url.URL, error) {
+	if response.StatusCode < 300 || response.StatusCode > 399 {
+		return nil, nil
+	}
+	next, err := response.Location()
+	switch {
+	case errors.Is(err, http.ErrNoLocation):
+		return nil, nil
+	case err != nil || len(next.String()) > maxAddress || next.Host == "" || next.Scheme != "http" && next.Scheme != "https":
+		return nil, errors.New("it leads to an address that cannot be followed")
+	}
+	return next, nil
+}
+
+// withoutAddress returns an error of a request without its address and without bytes
+// of its answer's header: both can hold values of cookies.
+func withoutAddress(err error) error {
+	if ofURL, ok := errors.AsType[*url.Error](err); ok {
+		err = ofURL.Err
+	}
+	if text := err.Error(); strings.Contains(text, "malformed") || strings.Contains(text, "Location header") {
+		return errors.New("its answer is malformed")
+	}
+	return err
+}
+
+// readSource reads a file, or the page at a URL, up to so many bytes, and tells
+// whether that was all. To another host nothing leads.
+func readSource(source string, most int64) (content []byte, isWhole bool, err error) {
+	if !isURL(source) {
+		file, err := os.Open(source) //nolint:gosec // the operator names it
+		if err != nil {
+			return nil, false, err
+		}
+		defer file.Close()
+		return readAll(file, most)
+	}
+	at, err := url.Parse(source)
+	if err != nil {
+		return nil, false, withoutAddress(err)
+	}
+	client := newClient()
+	defer client.CloseIdleConnections()
+	ctx, cancel := context.WithTimeout(context.Background(), requestTimeout)
+	defer cancel()
+	for range maxHops {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, at.String(), nil)
+		if err != nil {
+			return nil, false, withoutAddress(err)
+		}
+		response, err := client.Do(request)
+		if err != nil {
+			return nil, false, withoutAddress(err)
+		}
+		defer response.Body.Close()
+		next, err := redirection(response)
+		switch {
+		case err != nil:
+			return nil, false, err
+		case next != nil && !sameHost(next, at):
+			return nil, false, fmt.Errorf("it leads to another host, %s; name that if you mean it", next.Host)
+		case next != nil:
+			at = next
+		case response.StatusCode != http.StatusOK:
+			return nil, false, fmt.Errorf("it answers %d %s", response.StatusCode, http.StatusText(response.StatusCode))
+		default:
+			return readAll(response.Body, most)
+		}
+	}
+	return nil, false, errTooManyHops
+}
+
+var errTooManyHops = fmt.Errorf("it leads from one address to the next, %d times", maxHops)
+
+// readAll reads up to so many bytes, and tells whether that was all.
+func readAll(body io.Reader, most int64) (content []byte, isWhole bool, err error) {
+	content, err = io.ReadAll(io.LimitReader(body, most+1))
+	if err != nil {
+		return nil, false, withoutAddress(err)
+	}
+	return content[:min(int64(len(content)), most)], int64(len(content)) <= most, nil
+}
+
+// sameHost tells whether two addresses are of one host, be it by http or https.
+func sameHost(one, other *url.URL) bool {
+	hosts := [2]string{}
+	for i, address := range []*url.URL{one, other} {
+		site, err := parseSite(address.String())
+		if err != nil {
+			return false
+		}
+		hosts[i] = site.Host
+	}
+	return hosts[0] == hosts[1]
+}
