@@ -777,7 +777,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 const (
 	// maxCharter is how long a charter of somebody else's may be, in bytes, and
 	// maxNames how many names and patterns it may have.
-	maxCharter = 4 << 20
+	maxCharter = 2 << 20
 	maxNames   = 10_000
 )
 

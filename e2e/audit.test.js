@@ -9,6 +9,9 @@ import { root, start } from "./parts.js";
 
 const tracker = "_pk_id.1.1fff";
 
+// Chromium has no sandbox as root.
+const browser = process.getuid() === 0 ? ["--browser", "--no-sandbox"] : ["--browser"];
+
 const findings = ({ visits }) =>
   visits.flatMap(({ visit, cookies }) => cookies.flatMap(({ name, violations }) => violations.map((violation) => `${visit}: ${name} ${violation}`))).sort();
 
@@ -22,6 +25,18 @@ describe("audit", () => {
         response.writeHead(200, { "Set-Cookie": `${tracker}=1; Path=/; HttpOnly` }).end();
       } else if (request.url === "/third") {
         response.writeHead(200, { "Set-Cookie": "third=1; SameSite=None; Secure" }).end();
+      } else if (request.url === "/away") {
+        response.writeHead(302, { Location: `http://127.0.0.1:${parts.ports.ORIGIN_PORT}/inside` }).end();
+      } else if (request.url === "/inside") {
+        response.writeHead(200, { "Content-Type": "text/html" }).end('<a href="/inside?further">further</a>');
+      } else if (request.url === "/list") {
+        response.writeHead(200, { "Content-Type": "text/html" }).end('<a href="/away">away</a><a href="/item?id=1">1</a><a href="/item?id=2">2</a>');
+      } else if (request.url.startsWith("/item")) {
+        response.writeHead(200, { "Content-Type": "text/html", "Set-Cookie": `item${request.url.slice(-1)}=1` }).end();
+      } else if (request.url === "/flood") {
+        response.writeHead(200, { "Content-Type": "text/html" })
+          .end(`<body><script>document.body.append(...Array.from({ length: 20000 }, (_, i) => Object.assign(document.createElement("a"), { href: "/flood#" + i })));
+            for (let i = 0; i < 400; i++) fetch("/echo?" + i + "x".repeat(250000));</script>`);
       } else if (request.url === "/busy") {
         response.writeHead(200, { "Content-Type": "text/html" }).end("<script>for (;;);</script>");
       } else if (request.url === "/frames") {
@@ -47,7 +62,7 @@ describe("audit", () => {
   });
 
   const audit = async (...words) => {
-    const { status, stdout, stderr } = await parts.command("audit", ...words, "--browser", "--format", "json");
+    const { status, stdout, stderr } = await parts.command("audit", ...words, ...browser, "--format", "json");
     assert.equal(stderr, "");
     return { status, report: JSON.parse(stdout) };
   };
@@ -95,10 +110,33 @@ describe("audit", () => {
     assert.match(report.failures.join(), /busy/);
   });
 
+  test("pages that differ by query, and one that leads elsewhere", async () => {
+    const site = `http://localhost:${parts.ports.ORIGIN_PORT}`;
+    const { report } = await audit(`${site}/list`, "--charter", path.join(root, "testdata/charter.yaml"));
+    assert.deepEqual(report.pages, ["/list", "/away", "/item?id=1", "/item?id=2"].map((page) => site + page));
+    assert.deepEqual(findings(report).filter((finding) => finding.startsWith("first")), ["first: item1 undeclared", "first: item2 undeclared"]);
+    assert.ok(report.notes.includes(`Not followed: ${site}/away, as it leads to another site, http://127.0.0.1:${parts.ports.ORIGIN_PORT}.`), report.notes.join());
+  });
+
+  test("a page that tells more than is read", async () => {
+    const site = `http://localhost:${parts.ports.ORIGIN_PORT}`;
+    const { report } = await audit(`${site}/flood`, "--charter", path.join(root, "testdata/charter.yaml"));
+    assert.ok(report.incomplete);
+    assert.ok(report.notes.includes(`Not looked at: its links after the first 10000 of ${site}/flood.`), report.notes.join());
+    assert.ok(report.notes.includes(`Not looked at: some of its requests, of which there are many or very long ones of ${site}/flood.`), report.notes.join());
+  });
+
+  test("a browser without its sandbox, unasked", async () => {
+    const { status, stderr } = await parts.command("audit", `http://localhost:${parts.ports.PLANTED_PORT}`, "--browser", "--pages", "1");
+    if (process.getuid() !== 0) return assert.equal(status, 2);
+    assert.equal(status, 1);
+    assert.match(stderr, /does not run as root.*--no-sandbox/);
+  });
+
   test("a click that answers nothing", async () => {
     const site = `http://tarteaucitron.localhost:${parts.ports.BANNERS_PORT}`;
     const { status, stderr } = await parts.command(
-      ...["audit", `${site}/`, `${site}/measure`, "--charter", path.join(root, "e2e/Caddyfile"), "--browser"],
+      ...["audit", `${site}/`, `${site}/measure`, "--charter", path.join(root, "e2e/Caddyfile"), ...browser],
       ...["--accept", "h1", "--refuse", "h1", "--withdraw", "h1"],
     );
     assert.equal(status, 1);
@@ -108,7 +146,7 @@ describe("audit", () => {
   test("nothing to click", async () => {
     const site = `http://tarteaucitron.localhost:${parts.ports.BANNERS_PORT}`;
     const { status, stderr } = await parts.command(
-      ...["audit", `${site}/`, `${site}/measure`, "--charter", path.join(root, "e2e/Caddyfile"), "--browser"],
+      ...["audit", `${site}/`, `${site}/measure`, "--charter", path.join(root, "e2e/Caddyfile"), ...browser],
       ...["--accept", "#accept", "--refuse", "#nowhere", "--withdraw", "#refuse"],
     );
     assert.equal(status, 1);
