@@ -106,6 +106,60 @@ func TestImportHasBounds(t *testing.T) {
 	}
 }
 
+// An answer that does not end is read up to its bound.
+func TestSourcesHaveBounds(t *testing.T) {
+	address := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+		for range 512 {
+			if _, err := w.Write(bytes.Repeat([]byte(" "), megabyte)); err != nil {
+				return
+			}
+		}
+	})
+	used := peak(func() {
+		content, isWhole, err := readSource(address, maxImport)
+		if len(content) != maxImport || isWhole || err != nil {
+			t.Errorf("%d, %t, %v", len(content), isWhole, err)
+		}
+	})
+	if used > 128*megabyte {
+		t.Errorf("takes %d MB", used/megabyte)
+	}
+	tables := findTables([]byte("<table><tr>" + strings.Repeat("<td>x", 2*maxColumns) + "<tr><td>y"))
+	if rows := tables.last().rows; !tables.isCut || len(rows) != 2 || len(rows[0]) != maxColumns {
+		t.Errorf("%t, %q", tables.isCut, rows)
+	}
+}
+
+// What happened to cookies is told once each, as it was to last longest, up to a bound.
+func TestObservations(t *testing.T) {
+	var seen observations
+	place := heldCookie{name: "a", domain: "a.example", path: "/"}
+	for _, seconds := range []int64{60, 3600, 5} {
+		for _, persistent := range []bool{true, false} {
+			place.life = lifetime{seconds, persistent}
+			if !seen.add(observation{cookie: place}) {
+				t.Fatal("has no room")
+			}
+		}
+	}
+	if !seen.add(observation{cookie: place, sent: true}) {
+		t.Error("has no room for what was sent")
+	}
+	taken := seen.take()
+	if len(taken) != 2 || taken[0].cookie.life != (lifetime{3600, true}) || !taken[1].sent || len(seen.take()) != 0 {
+		t.Errorf("%+v", taken)
+	}
+	added := 0
+	for i := range 3 * maxSeen {
+		if seen.add(observation{cookie: heldCookie{name: fmt.Sprint(i)}}) {
+			added++
+		}
+	}
+	if added != 2*maxSeen {
+		t.Errorf("keeps %d", added)
+	}
+}
+
 // manyNames returns names that differ, each of few bytes.
 func manyNames(count int) string {
 	var names strings.Builder

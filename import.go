@@ -203,10 +203,11 @@ func findHTMLTables(content []byte) *importedTables {
 		}
 	}
 	isHidden := false // within what browsers do not show
-	for tokens := html.NewTokenizer(bytes.NewReader(content)); !tables.isCut; {
+	for tokens := html.NewTokenizer(bytes.NewReader(content)); ; {
 		kind := tokens.Next()
 		if kind == html.ErrorToken {
-			break
+			endRow()
+			return tables
 		}
 		token := tokens.Token()
 		isStart := kind == html.StartTagToken || kind == html.SelfClosingTagToken
@@ -249,8 +250,6 @@ func findHTMLTables(content []byte) *importedTables {
 			}
 		}
 	}
-	endRow()
-	return tables
 }
 
 // lineBreak stands for a line break until it is told by ";".
