@@ -327,7 +327,7 @@ func parseCookieDate(text string) (earliest, latest time.Time, ok bool) {
 	for start := 0; start < len(text); {
 		isNumbered := start+1 < len(text) && isDigit(text[start+1])
 		isBetween := date.year < 0 && start > 0 && isLetter(text[start-1])
-		if isDateSeparator(text[start]) || text[start] == '-' && (!isNumbered || isBetween) {
+		if isDateSeparator(text[start]) || text[start] == '-' && start > 0 && (!isNumbered || isBetween) {
 			start++
 			continue
 		}
@@ -375,7 +375,7 @@ func (d *cookieDate) read(part, rest string) bool {
 	case strings.Contains(part, ":"):
 		return d.readClock(part) && !isHalfDay(rest)
 	default:
-		return d.readNumber(part) && !(len(rest) > 1 && rest[0] == '-' && isDigit(rest[1]))
+		return d.readNumber(part) && (len(rest) < 2 || rest[0] != '-' || !isDigit(rest[1]))
 	}
 }
 
@@ -449,7 +449,7 @@ var dateMonths = map[string]time.Month{
 }
 
 // readWord reads a month, or another word, by how it begins. Names of zones count
-// in some browsers; a month behind a quotation mark does not.
+// in some browsers; a month or GMT behind a quotation mark does not.
 func (d *cookieDate) readWord(part string) bool {
 	word := strings.TrimLeft(part, "\"'")
 	for i := range len(word) {
@@ -467,7 +467,7 @@ func (d *cookieDate) readWord(part string) bool {
 	}
 	switch string(key[:]) {
 	case "gmt":
-		d.hasZone = true
+		d.hasZone = d.hasZone || word == part
 	case "pst", "pdt", "mst", "mdt", "cst", "cdt", "est", "edt", "ast", "nst", "bst", "met", "eet", "jst":
 		return d.hasZone
 	}
