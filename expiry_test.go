@@ -290,7 +290,7 @@ func TestExpiriesFitInFront(t *testing.T) {
 		for _, path := range []string{"/", "/" + strings.Repeat("x", 200) + "/?" + strings.Repeat("y", 700), pagePath + "?turn=0&from=0"} {
 			head := exchange(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
 			added := strings.Count(head, "Set-Cookie: ")
-			for _, line := range strings.Split(head, "\r\n") {
+			for line := range strings.SplitSeq(head, "\r\n") {
 				if strings.HasPrefix(line, "Set-Cookie: ") && !strings.Contains(line, "=; Max-Age=-1; ") {
 					t.Fatal(line)
 				}
