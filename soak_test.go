@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -19,9 +20,17 @@ import (
 	"time"
 )
 
+// moreThanChance tells whether a count of rare events is higher than another's by
+// what chance would bring once in thirty thousand times, if both had the same
+// rate: the difference of two such counts has their sum as its variance.
+func moreThanChance(count, other int64) bool {
+	return float64(count-other) > 4*math.Sqrt(float64(count+other))
+}
+
 // TestSoak loads a site with everything at once while Caddy reloads: pages,
 // event streams, uploads, WebSockets, slow readers, visitors who leave, and an
-// upstream that fails. No request is lost, no cookie escapes, and nothing grows.
+// upstream that fails. No more requests are lost than plain Caddy loses beside it,
+// by more than chance, no cookie escapes, and nothing grows.
 // SOAK=10m makes it as long.
 func TestSoak(t *testing.T) {
 	length := 4 * time.Second
@@ -204,7 +213,9 @@ func TestSoak(t *testing.T) {
 		for name, visit := range visitors {
 			for site := range ports {
 				visits.Go(func() {
-					transport := &http.Transport{DisableKeepAlives: name == "upload"}
+					// On a connection of its own, as a request that is lost on one that is used
+					// again is sent again in silence.
+					transport := &http.Transport{DisableKeepAlives: name == "upload" || name == "page"}
 					defer transport.CloseIdleConnections()
 					client := &http.Client{Transport: transport, Timeout: 30 * time.Second}
 					for time.Now().Before(end) && !t.Failed() {
@@ -219,7 +230,7 @@ func TestSoak(t *testing.T) {
 			}
 		}
 		for generation := 1; time.Now().Before(end); generation++ {
-			time.Sleep(min(length/4, 3*time.Second))
+			time.Sleep(time.Second)
 			reload(generation)
 		}
 		visits.Wait()
@@ -233,7 +244,7 @@ func TestSoak(t *testing.T) {
 	if goroutinesAfter > goroutines+20 || heapAfter > heap+heap/4+4<<20 {
 		t.Error("it grows")
 	}
-	if resets[withModule].Load() > 5+3*resets[0].Load() {
+	if moreThanChance(resets[withModule].Load(), resets[0].Load()) {
 		t.Error("requests are lost that plain Caddy does not lose")
 	}
 }
