@@ -18,13 +18,23 @@ var pathParameters = regexp.MustCompile(`(?:;|%(?:25)*3[Bb])[^/]*`)
 // sessions there.
 func withoutParameters(path string) string { return pathParameters.ReplaceAllString(path, "") }
 
-// shownPath returns the path of a URL as it can be told.
-func shownPath(address *url.URL) string {
-	path := withoutParameters(address.EscapedPath())
-	if plain, err := url.PathUnescape(path); err == nil {
-		return plain
+// A visitedPath is the path of a request as it can be told: found once, however
+// many cookies are seen there.
+type visitedPath struct {
+	address *url.URL
+	told    *string
+}
+
+func (p *visitedPath) shown() string {
+	if p.told == nil {
+		path := withoutParameters(p.address.EscapedPath())
+		if plain, err := url.PathUnescape(path); err == nil {
+			path = plain
+		}
+		path = strings.Clone(path[:min(len(path), maxName)])
+		p.told = &path
 	}
-	return path
+	return *p.told
 }
 
 // isLocalhost tells whether a host is this machine for every browser, whatever

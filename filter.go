@@ -123,6 +123,7 @@ type filter struct {
 
 	site    *inventory // once a cookie was seen
 	noted   int        // there
+	path    visitedPath
 	told    strings.Builder
 	refused bool        // the request has declared cookies that the visitor does not allow
 	expired *bool       // their expiries are in the header; nil if there are none

@@ -7,7 +7,6 @@ import (
 	"maps"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 	"strconv"
@@ -178,11 +177,11 @@ func (c *seenCookie) readBefore(written string) *attributes {
 
 // note notes that a cookie, nil if it is a new one, came from one side, from the
 // portal with attributes.
-func (i *inventory) note(cookie *seenCookie, from direction, name string, address *url.URL, by *judge, row *Cookie, judged verdict, read *attributes) {
+func (i *inventory) note(cookie *seenCookie, from direction, name string, path *visitedPath, by *judge, row *Cookie, judged verdict, read *attributes) {
 	now := i.last.Load() / 1000 // when this request came
 	if cookie != nil && (from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
 		cookie.counts[from].Add(1)
-	} else if cookie = i.add(name, address, from, now); cookie == nil {
+	} else if cookie = i.add(name, path, from, now); cookie == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
@@ -205,7 +204,7 @@ func (i *inventory) note(cookie *seenCookie, from direction, name string, addres
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name string, address *url.URL, from direction, now int64) *seenCookie {
+func (i *inventory) add(name string, path *visitedPath, from direction, now int64) *seenCookie {
 	name = name[:min(len(name), maxName)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -226,8 +225,7 @@ func (i *inventory) add(name string, address *url.URL, from direction, now int64
 		}
 	}
 	if cookie == nil {
-		path := shownPath(address)
-		cookie = &seenCookie{path: strings.Clone(path[:min(len(path), maxName)])}
+		cookie = &seenCookie{path: path.shown()}
 		cookie.first.Store(now)
 		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
 		i.names++

@@ -176,7 +176,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from direction, name, path string) {
-	site.note(site.find(name), from, name, &url.URL{Path: path}, nil, nil, undeclared, new(attributes))
+	site.note(site.find(name), from, name, &visitedPath{address: &url.URL{Path: path}}, nil, nil, undeclared, new(attributes))
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -291,7 +291,7 @@ func TestPathParameters(t *testing.T) {
 		if err != nil {
 			address = &url.URL{Path: written}
 		}
-		if got := shownPath(address); got != want {
+		if got := (&visitedPath{address: address}).shown(); got != want {
 			t.Errorf("%s: %s", written, got)
 		}
 	}
@@ -307,7 +307,7 @@ func TestPathParameters(t *testing.T) {
 		t.Errorf("%v, or a session in the log or the answer", err)
 	}
 	checkLinear(t, "path parameters", 4<<10, func(size int) {
-		shownPath(&url.URL{Path: strings.Repeat("/a;b", size/4)})
+		(&visitedPath{address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).shown()
 	})
 }
 

@@ -24,8 +24,11 @@ func checkLinear(t *testing.T, name string, few int, run func(size int)) {
 		}
 		return max(shortest, time.Microsecond)
 	}
-	small, large := fastest(few), fastest(times*few)
-	if large > most*small {
-		t.Errorf("%s: %d bytes take %v, %d bytes %v", name, few, small, times*few, large)
+	var small, large time.Duration
+	for range 3 { // a busy machine can be slow for once
+		if small, large = fastest(few), fastest(times*few); large <= most*small {
+			return
+		}
 	}
+	t.Errorf("%s: %d bytes take %v, %d bytes %v", name, few, small, times*few, large)
 }

@@ -179,7 +179,7 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
 	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(seen, from, name, f.request.URL, h.judge, row, judged, read)
+		f.inventory().note(seen, from, name, &f.path, h.judge, row, judged, read)
 	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
@@ -203,6 +203,7 @@ func (f *filter) report(from direction, name string, seen *seenCookie, read *att
 func (f *filter) inventory() *inventory {
 	if f.site == nil {
 		f.site = inventories.of(siteOf(f.request), f.visitor.now())
+		f.path.address = f.request.URL
 	}
 	return f.site
 }
