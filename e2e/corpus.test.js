@@ -184,7 +184,8 @@ describe("the corpus of Set-Cookie lines", () => {
       const wrong = [];
       let lines = 0, deletions = 0;
       for (const end = Date.now() + seconds * 1000; Date.now() < end; ) {
-        const moment = () => new Date(below(3) ? Date.now() + (below(700) - 300) * day * 1000 : below(2 ** 31) * 1000);
+        // Not this very second: Firefox lists what has just expired for a while.
+        const moment = () => new Date(below(3) ? Date.now() + ((below(700) - 300) * day - 1200) * 1000 : below(2 ** 31) * 1000);
         const lists = Array.from({ length: 60 }, () => `Expires=${randomDate(below, moment())}`);
         const { wrong: more, deletions: left } = await send(browser, `${name}random`, lists, below(4) ? undefined : randomDate(below, new Date(Date.now() - below(20) * day * 1000)));
         wrong.push(...more);
