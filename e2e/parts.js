@@ -1,6 +1,6 @@
 // The real parts of the end-to-end tests: the portal, Caddy and Chromium.
 import { spawn, execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
@@ -28,6 +28,17 @@ export async function freePort() {
     return String(port);
   }
 }
+
+export const browserArguments = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--host-resolver-rules=MAP *.example 127.0.0.1",
+];
 
 export async function accepts(port, process) {
   for (let tries = 0; tries < 600; tries++) {
@@ -83,16 +94,7 @@ export async function start() {
     await accepts(ports.HTTPS_PORT, caddy);
     browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
-      args: [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--host-resolver-rules=MAP *.example 127.0.0.1",
-      ],
+      args: browserArguments,
     });
   } catch (error) {
     await stop();
@@ -106,5 +108,13 @@ export async function start() {
     const status = await new Promise((resolve) => child.once("close", resolve));
     return { status, ...printed };
   };
-  return { browser, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, command, stop };
+  // choices returns the records of choices, without those of former tests.
+  let told = 0;
+  const choices = () => {
+    const lines = readFileSync(path.join(environment.STORAGE, "choices.log"), { encoding: "utf8", flag: "a+" }).trim().split("\n").filter(Boolean);
+    const records = lines.slice(told).map((line) => JSON.parse(line));
+    told = lines.length;
+    return records;
+  };
+  return { browser, choices, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, command, stop };
 }

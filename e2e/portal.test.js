@@ -82,7 +82,7 @@ describe("a visitor of the portal", () => {
     assert.equal(await text("[role=status]"), "Your choices have been saved.");
     assert.equal(await page.locator("input[value=refused]:checked").count(), 2);
     await shot("charter-refused");
-    await sends("sessionid", "csrftoken", "django_language", "charter_preference");
+    await sends("sessionid", "csrftoken", "django_language", "__Host-charter_preference");
   });
 
   test("the Enter key saves what is marked", async () => {
@@ -104,7 +104,7 @@ describe("a visitor of the portal", () => {
     await page.click("button:not([name])");
     assert.equal(await text("[role=status]"), "Your choices have been saved.");
     await shot("charter-matomo");
-    await sends("sessionid", "csrftoken", "django_language", "charter_preference", "_pk_id.1.1fff");
+    await sends("sessionid", "csrftoken", "django_language", "__Host-charter_preference", "_pk_id.1.1fff");
   });
 
   test("withdraw", async () => {
@@ -114,14 +114,14 @@ describe("a visitor of the portal", () => {
     assert.equal(await text("[role=status]"), "Your choices have been saved.");
     const { cookie } = await (await page.goto(parts.site + "/")).request().allHeaders();
     assert.doesNotMatch(cookie, /_pk_id/, "it outlived the answer to the withdrawal");
-    await sends("sessionid", "csrftoken", "django_language", "charter_preference");
+    await sends("sessionid", "csrftoken", "django_language", "__Host-charter_preference");
   });
 
   test("log out", async () => {
     assert.equal(await text("#user"), "alice");
     await page.click("#logout");
     assert.equal(await text("#user"), "nobody");
-    await sends("sessionid", "csrftoken", "django_language", "charter_preference");
+    await sends("sessionid", "csrftoken", "django_language", "__Host-charter_preference");
   });
 });
 
