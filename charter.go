@@ -170,7 +170,7 @@ func (c *Cookie) validate() (field string, err error) {
 		return "exempt", errors.New("a necessary cookie needs no answer; remove exempt or choose another category")
 	}
 	if c.Consent != "" && !isConsentKey(c.Consent) {
-		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q", c.Consent, timestampKey)
+		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, timestampKey, charterKey)
 	}
 	if c.Duration != "" {
 		if _, err := parseDuration(c.Duration); err != nil {
@@ -240,7 +240,7 @@ func validatePattern(pattern, fix string) error {
 }
 
 func isConsentKey(key string) bool {
-	return len(key) >= 1 && len(key) <= 64 && key != timestampKey && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
+	return len(key) >= 1 && len(key) <= 64 && key != timestampKey && key != charterKey && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
 }
 
 // in returns the text for a language: its own, else the one for all
@@ -373,6 +373,10 @@ type charter struct {
 	// Of the operator's own rows, each with its place: durations that are too long,
 	// texts that nobody reads, and what is not told.
 	tooLong, unread, gaps []string
+
+	// The same without the category, as they were until hostCookie came into use:
+	// grants from before that hold.
+	formerly map[string]string
 
 	names nameTree
 }
@@ -564,18 +568,26 @@ func (c *charter) sign(language string) error {
 		return err
 	}
 	c.version = hash(declared, 6)
-	c.fingerprints = map[string]string{}
+	c.fingerprints, c.formerly = map[string]string{}, map[string]string{}
 	for _, key := range c.consentKeys() {
-		var asked []string
+		var asked, formerly []string
 		for _, cookie := range c.cookies {
 			if cookie.key == key {
-				asked = append(asked, fmt.Sprintf("%q", []string{cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en")}))
+				who, what := cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en")
+				asked = append(asked, fmt.Sprintf("%q", []string{who, what, string(cookie.Category)}))
+				formerly = append(formerly, fmt.Sprintf("%q", []string{who, what}))
 			}
 		}
-		slices.Sort(asked)
-		c.fingerprints[key] = hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
+		c.fingerprints[key], c.formerly[key] = fingerprint(asked), fingerprint(formerly)
 	}
 	return nil
+}
+
+// fingerprint returns a hash over what is asked, in whatever order and however
+// often.
+func fingerprint(asked []string) string {
+	slices.Sort(asked)
+	return hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
 }
 
 // hash returns the first bytes of the SHA-256 hash of data, in hexadecimal.

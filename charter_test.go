@@ -146,8 +146,8 @@ func TestCharterErrors(t *testing.T) {
 		{"cookies:\n  - name: a\n    purpose: {fr: ' '}\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
 		{"cookies:\n  - name: a\n    purpose: p", `cookie "a": missing category; use one of [necessary statistics first_party third_party], at f:2`},
 		{"cookies:\n  - name: a\n    purpose: p\n    category: tracking", `cookie "a": unknown category "tracking"; use one of [necessary statistics first_party third_party], at f:4`},
-		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: a b", `cookie "a": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp", at f:5`},
-		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: timestamp", `cookie "a": unusable consent key "timestamp"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp", at f:5`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: a b", `cookie "a": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: timestamp", `cookie "a": unusable consent key "timestamp"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
 	} {
 		parsed, err := parseCharter([]byte(test.yaml), "f")
 		if err == nil {

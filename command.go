@@ -329,6 +329,9 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				continue
 			}
 			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.version, len(handler.charter.cookies))
+			for _, note := range handler.preferenceNotes() {
+				fmt.Fprintln(out, note)
+			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.cookies {

@@ -134,24 +134,28 @@ func TestConsentMatcherNeedsKeys(t *testing.T) {
 	}
 }
 
+// records returns the records of choices in the log.
+func records(t *testing.T) (found [][]byte) {
+	t.Helper()
+	logs, err := os.ReadFile(storage() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range bytes.Lines(logs) {
+		if bytes.Contains(line, []byte(`"logger":"http.handlers.cookie_charter.choices"`)) {
+			found = append(found, line)
+		}
+	}
+	return found
+}
+
 // A choice is recorded before it is answered, without anything that tells whose
 // it is, and the visitor sees the record's reference.
 func TestRecordChoices(t *testing.T) {
 	const secret = "S3cr3t"
 	site := "cookie_charter {\n preset opendatasoft matomo\n"
 	address := "http://" + serve(t, false, site+"record_choices\n}")
-	records := func() (found [][]byte) {
-		logs, err := os.ReadFile(storage() + "/log")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for line := range bytes.Lines(logs) {
-			if bytes.Contains(line, []byte(`"logger":"http.handlers.cookie_charter.choices"`)) {
-				found = append(found, line)
-			}
-		}
-		return found
-	}
+	records := func() [][]byte { return records(t) }
 	before := len(records())
 	header := form.Clone()
 	header.Set("Cookie", "sessionid="+secret+"; _pk_id.1="+secret)

@@ -339,6 +339,9 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	judged, row := undeclared, (*Cookie)(nil)
 	if ok {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
+		if f.visitor.owns(name) {
+			judged = refused
+		}
 	}
 	monitored := f.handler.monitors(row)
 	if row != nil && row.key != "" && !monitored {

@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -20,11 +23,18 @@ import (
 // form can send is far below.
 const maxForm = 64 << 10
 
+// framing are the destinations of requests that are made inside a frame (Fetch
+// Metadata, section 2.1).
+var framing = []string{"iframe", "frame", "embed", "object", "fencedframe"}
+
 // store takes a form post and leads back to the page.
 func (p *page) store(f *filter) error {
 	r := f.request
 	if err := p.origins.Check(r); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
+	}
+	if slices.Contains(framing, r.Header.Get("Sec-Fetch-Dest")) {
+		return p.refuseFramed(f)
 	}
 	given, back, err := p.readForm(f, r)
 	if err != nil {
@@ -37,11 +47,14 @@ func (p *page) store(f *filter) error {
 		source := "page"
 		if back != "" {
 			source = noticeFile
+			query.Set(returnField, back)
 		}
-		if reference := p.handler.recordChoice(given, source, p.language(r).tag.String(), f.visitor.opposed); reference != "" {
+		reference := p.handler.recordChoice(given, source, p.language(r).tag.String(), f.visitor.opposed)
+		if reference != "" {
 			query.Set("reference", reference)
 		}
-		for _, cookie := range f.visitor.store(given, now) {
+		f.dropFormer()
+		for _, cookie := range f.visitor.store(given, reference, now) {
 			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
 		}
 
@@ -51,7 +64,79 @@ func (p *page) store(f *filter) error {
 	if r.URL.Query().Has("flg") {
 		query.Set("flg", p.language(r).tag.String())
 	}
-	return lead(f, cmp.Or(back, "?"+query.Encode()))
+	if len(given) == 0 && back != "" {
+		return lead(f, back)
+	}
+	return lead(f, "?"+query.Encode())
+}
+
+// refuseFramed refuses a form post from inside a frame, where a visitor may not
+// know what is clicked, by the only words of the page that a frame can show: they
+// are no HTML.
+func (p *page) refuseFramed(f *filter) error {
+	r := f.request
+	text := p.language(r)
+	f.Header().Del("Content-Security-Policy")
+	f.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	f.Header().Set("Content-Language", text.tag.String())
+	f.WriteHeader(http.StatusForbidden)
+	_, _ = fmt.Fprintf(f, text.Framed+"\n", scheme(r)+"://"+r.Host+originalURL(r).EscapedPath()) // that a visitor has left is no error
+	return nil
+}
+
+// dropFormer removes plainCookie where hostCookie has taken its place.
+func (f *filter) dropFormer() {
+	for i := range f.handler.Preferences {
+		if !f.visitor.secure || !f.handler.Preferences[i].hostOnly {
+			continue
+		}
+		for range f.visitor.lines.values(plainCookie) {
+			f.Header().Add("Set-Cookie", plainCookie+"=; Max-Age=-1; Path=/; Secure")
+			break
+		}
+	}
+}
+
+// resolve looks whether the browser has kept a choice, in the request that follows
+// its form post, and tells whether it has answered this request: a kept choice from
+// the notice leads back to the portal, and one that was lost to a page that says
+// so.
+func (p *page) resolve(f *filter, query url.Values) (done bool, err error) {
+	at := parseTime(query.Get("at"))
+	if query.Get("status") != statusSaved || !f.visitor.isRecent(at) || !isFromHere(f.request) {
+		return false, nil
+	}
+	back, reference := query.Get(returnField), query.Get("reference")
+	if !isReference(reference) {
+		reference = ""
+	}
+	if f.visitor.keeps(at, reference) {
+		if !isLocal(back) {
+			return false, nil
+		}
+		return true, lead(f, back)
+	}
+	p.handler.recordLost(reference)
+	query.Set("status", statusLost)
+	query.Del(returnField)
+	query.Del("reference")
+	return true, lead(f, "?"+query.Encode())
+}
+
+// isFromHere tells whether no link from elsewhere has led to a request: that could
+// tell anything of what was done.
+func isFromHere(r *http.Request) bool {
+	site := r.Header.Get("Sec-Fetch-Site")
+	return site == "" || site == "same-origin"
+}
+
+// recordLost counts and records that a choice of a record, "" if there is none,
+// was not kept by the browser, so that it is not in force.
+func (h *Handler) recordLost(reference string) {
+	h.metrics.lost.Inc()
+	if h.RecordChoices && reference != "" {
+		h.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", h.charter.version))
+	}
 }
 
 // withdraw adds to the answer what removes refused cookies, from a position on,
@@ -130,7 +215,7 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (given map[strin
 	}
 	if all != answerNone {
 		for _, key := range keys {
-			given[key] = all
+			given[key] = max(given[key], all) // of two answers to a key, the stricter
 		}
 	}
 	return given, back, nil

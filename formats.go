@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -22,8 +23,12 @@ type storedFormat struct {
 	// in "*". None: there is no usual name.
 	cookies []string
 
-	// Other cookies that read looks at, as proof of an answer.
+	// Other cookies that prove looks at, if cookies does not name them.
 	proofs []string
+
+	// prove returns what all other cookies of a request say of the answers in this
+	// one, which read is given. None: nothing.
+	prove func(cookieLines) proof
 
 	// Whether answers are to consent keys alone: nobody answers to a category.
 	asksEachKey bool
@@ -50,7 +55,7 @@ type storedFormat struct {
 // A storedCookie is one copy of a cookie that holds answers.
 type storedCookie struct {
 	name, value string
-	others      cookieLines
+	proof       proof
 	format      *PreferenceFormat
 	charter     *charter
 }
@@ -65,22 +70,46 @@ func (c storedCookie) read() (reading, error) {
 	return read, err
 }
 
+// A proof is what other cookies say of answers, once for all copies of these.
+type proof struct {
+	isGiven bool    // the visitor has answered
+	listed  reading // what is answered to each key, if another cookie lists that
+	err     error   // that cannot be read
+}
+
 // A reading is what a stored value says.
 type reading struct {
 	format  *PreferenceFormat
 	answers map[string]answer // by the banner's keys
 	rest    answer            // to the keys that it does not name
-	at      timestamp         // if the format is written by the page
+
+	// If the format is written by the page: when the answers were given, what the
+	// page has stored by the charter's keys (nil if it was a banner that stored the
+	// rest), and the reference of their record.
+	at        timestamp
+	asked     map[string]answer
+	reference string
+
+	ended   bool // its grants do not count any more
+	isPlain bool // it is from plainCookie, where hostCookie takes its place over https
 }
 
-// A timestamp is a time in Unix milliseconds, 0 if there is none.
+// A timestamp is a time in Unix milliseconds.
 type timestamp int64
+
+const (
+	noTime  timestamp = 0
+	badTime timestamp = -1 // there is something that is no time
+)
 
 func timestampNow() timestamp { return timestamp(time.Now().UnixMilli()) }
 
-// parseTimestamp reads a timestamp as it is stored; what is none is 0.
-func parseTimestamp(text string) timestamp {
-	milliseconds, _ := strconv.ParseInt(text, 10, 64)
+// parseTime reads a timestamp as it is stored.
+func parseTime(text string) timestamp {
+	milliseconds, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || milliseconds <= 0 {
+		return badTime
+	}
 	return timestamp(milliseconds)
 }
 
@@ -95,46 +124,71 @@ func (t timestamp) isPossible(now timestamp) bool {
 
 // A writing is what the charter page stores.
 type writing struct {
-	name    string            // of the cookie
-	stored  []string          // the copies that the browser has
-	answers map[string]answer // by the banner's keys
-	keys    []string          // all of the banner's keys that the charter asks for
-	at      time.Time
-	charter *charter
+	name      string            // of the cookie
+	stored    []string          // the copies that the browser has
+	given     map[string]answer // all answers in force, by the charter's keys
+	answers   map[string]answer // those that were just given, by the banner's keys
+	keys      []string          // all of the banner's keys that the charter asks for
+	live      map[string]bool   // those of them of which a stored grant is in force
+	at        time.Time
+	reference string // of the record, "" if there is none
+	charter   *charter
 }
 
 // storedFormats are all formats. Many banners write their cookie before any
 // answer, so each has its own proof that there was one.
 var storedFormats = map[string]storedFormat{
-	charterFormat:           {cookies: []string{"charter_preference"}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
-	"opendatasoft":          {cookies: []string{"cookies_preferences"}, asksEachKey: true, read: readMap, write: writeMap},
-	"json":                  {read: readMap, write: writeMapAsStored},
+	charterFormat:           {cookies: []string{plainCookie, hostCookie}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
+	"opendatasoft":          {cookies: []string{"cookies_preferences"}, asksEachKey: true, read: readWrittenMap, write: writeMap},
+	"json":                  {read: readWrittenMap, write: writeMapAsStored},
 	"orejime":               {cookies: []string{"eu-consent", "orejime"}, read: readMap},
 	"klaro":                 {cookies: []string{"klaro"}, read: readMap},
 	"tarteaucitron":         {cookies: []string{"tarteaucitron"}, grantsUnasked: true, read: readTarteaucitron},
 	"cookieconsent":         {cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent},
 	"cookieconsent2":        {cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent2},
-	"govuk":                 {cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, read: readGovUK},
-	"nhsuk":                 {cookies: []string{"nhsuk-cookie-consent"}, read: provenBy("consented")},
+	"govuk":                 {cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, prove: provenBy("cookies_preferences_set", "true"), read: readGovUK},
+	"nhsuk":                 {cookies: []string{"nhsuk-cookie-consent"}, read: provenWithin("consented")},
 	"django_cookie_consent": {cookies: []string{"cookie_consent"}, read: readDjangoCookieConsent},
-	"drupal":                {cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, read: readDrupal},
-	"complianz":             {cookies: []string{"cmplz_*"}, hasNames: true, read: readComplianz},
+	"drupal":                {cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, prove: listDrupal, read: readDrupal},
+	"complianz":             {cookies: []string{"cmplz_*"}, hasNames: true, prove: provenBy("cmplz_banner-status", "dismissed"), read: readComplianz},
 	"cookiebot":             {cookies: []string{"CookieConsent"}, read: readCookiebot},
-	"onetrust":              {cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, read: readOneTrust},
-	"axeptio":               {cookies: []string{"axeptio_cookies"}, read: provenBy("$$completed")},
+	"onetrust":              {cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, prove: provenBy("OptanonAlertBoxClosed", ""), read: readOneTrust},
+	"axeptio":               {cookies: []string{"axeptio_cookies"}, read: provenWithin("$$completed")},
 	"didomi":                {cookies: []string{"didomi_token"}, read: readDidomi},
 	"c15t":                  {cookies: []string{"c15t"}, read: readC15t},
 	"osano":                 {cookies: []string{"cookieconsent_status"}, read: readOsano},
 	"tcf":                   {cookies: []string{"euconsent-v2"}, read: readTCF},
 	"matomo":                {cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, hasNames: true, read: readMatomo},
 	"cookieyes":             {cookies: []string{"cookieyes-consent"}, read: readCookieYes},
-	"symfony":               {cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, read: readSymfony},
+	"symfony":               {cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, prove: provenBy("Cookie_Consent", ""), read: readSymfony},
 }
 
 var (
 	errUnreadable = errors.New("unreadable")
 	errOversized  = errors.New("too long")
+
+	// errContradictory is an error of the readers below, whose outcome is contradicting.
+	errContradictory = errors.New("contradictory")
 )
+
+// provenBy returns a proof that there was an answer: a cookie, every copy of which
+// has this value, or any if that is "".
+func provenBy(name, wanted string) func(cookieLines) proof {
+	return func(lines cookieLines) proof {
+		found := false
+		for value := range lines.values(name) {
+			if value == "" || wanted != "" && value != wanted {
+				return proof{}
+			}
+			found = true
+		}
+		return proof{isGiven: found}
+	}
+}
+
+// contradicting is what something says that says two things at once, where no
+// banner does: the stricter of all that it could say.
+func contradicting() reading { return reading{rest: answerRefused} }
 
 // answerOf returns the answer that a boolean stands for.
 func answerOf(granted bool) answer {
@@ -202,28 +256,159 @@ func readMap(cookie storedCookie) (reading, error) {
 	return reading{}, errUnreadable
 }
 
+// readWrittenMap is readMap where the page writes, too. What the page has asked
+// then, and when, stands beside the answers: grants hold for that. Where the
+// portal's banner has written since, at another time, only the banner knows what
+// it asked.
+func readWrittenMap(cookie storedCookie) (reading, error) {
+	for text := range decodings(cookie.value) {
+		members, err := parseObject(text)
+		if err != nil {
+			continue
+		}
+		read := readMembers(members)
+		var times []timestamp
+		for _, m := range members {
+			if m.key == timestampKey {
+				times = append(times, m.time())
+			}
+		}
+		for _, at := range times {
+			if read.at == noTime || at < read.at {
+				read.at = at
+			}
+		}
+		found := 0
+		for _, m := range members {
+			asked, isText := m.text()
+			if m.key != charterKey || !isText {
+				continue
+			}
+			found++
+			written, err := readCharterFormat(storedCookie{value: asked, charter: cookie.charter})
+			switch {
+			case err != nil || found > 1:
+				read.asked = map[string]answer{} // one that could say anything, or one too many
+			case len(times) == 0 || slices.Contains(times, written.at):
+				read.asked, read.reference = written.answers, written.reference
+			}
+		}
+		return read, nil
+	}
+	return reading{}, errUnreadable
+}
+
 // A member is a key of a JSON object with its raw value.
 type member struct{ key, value string }
 
 func (m member) isBoolean() bool { return m.value == "true" || m.value == "false" }
 
-// readObject returns what the boolean members of a JSON object answer, and its
-// timestamp.
+// text returns the value, if it is a string.
+func (m member) text() (text string, ok bool) {
+	ok = strings.HasPrefix(m.value, `"`) && json.Unmarshal([]byte(m.value), &text) == nil
+	return text, ok
+}
+
+// time returns the time that the value is, be it a number or the same as a string.
+func (m member) time() timestamp {
+	if text, ok := m.text(); ok {
+		return parseTime(text)
+	}
+	return parseTime(m.value)
+}
+
+// readMembers returns what the boolean members of a JSON object answer.
+func readMembers(members []member) reading {
+	said := statements{}
+	for _, m := range members {
+		switch {
+		case m.key == timestampKey:
+		case m.isBoolean():
+			said.add(m.key, answerOf(m.value == "true"))
+		default:
+			said.add(m.key, answerNone)
+		}
+	}
+	return reading{answers: said.answers()}
+}
+
+// statements are what a text says of keys, maybe several times: a refusal beats
+// all else, and what is no answer beats a grant.
+type statements map[string]answer
+
+// isSilent marks a key of which something is said that is no answer.
+const isSilent answer = -1
+
+func (s statements) add(key string, given answer) {
+	former, ok := s[key]
+	switch {
+	case former == answerRefused || given == answerRefused:
+		s[key] = answerRefused
+	case given == answerNone || ok && former == isSilent:
+		s[key] = isSilent
+	default:
+		s[key] = given
+	}
+}
+
+func (s statements) answers() map[string]answer {
+	maps.DeleteFunc(s, func(_ string, given answer) bool { return given == isSilent })
+	return s
+}
+
+// readObject is readMembers of a text.
 func readObject(text string) (reading, error) {
 	members, err := parseObject(text)
 	if err != nil {
 		return reading{}, err
 	}
-	read := reading{answers: map[string]answer{}}
+	return readMembers(members), nil
+}
+
+// An object has the members of a JSON object by their keys, as they are written:
+// encoding/json would take "Key" and "Key" for "key". What it has twice is contradictory.
+type object struct {
+	members       map[string]string
+	contradictory map[string]bool
+}
+
+func newObject(members []member) object {
+	o := object{members: make(map[string]string, len(members))}
 	for _, m := range members {
-		if m.key == timestampKey {
-			read.at = parseTimestamp(m.value)
-		} else if m.isBoolean() {
-			// encoding/json would let the last of two equal keys win.
-			read.answers[m.key] = max(read.answers[m.key], answerOf(m.value == "true"))
+		if _, ok := o.members[m.key]; ok {
+			if o.contradictory == nil {
+				o.contradictory = map[string]bool{}
+			}
+			o.contradictory[m.key] = true
 		}
+		o.members[m.key] = m.value
 	}
-	return read, nil
+	return o
+}
+
+// read reads one member into a variable, which stays as it is if there is none.
+func (o object) read(key string, into any) error {
+	value, ok := o.members[key]
+	if !ok {
+		return nil
+	}
+	if o.contradictory[key] {
+		return errContradictory
+	}
+	if json.Unmarshal([]byte(value), into) != nil {
+		return errUnreadable
+	}
+	return nil
+}
+
+// within returns the object that is one member, an empty one if there is none.
+func (o object) within(key string) (object, error) {
+	var inner json.RawMessage
+	if err := o.read(key, &inner); err != nil || inner == nil || string(inner) == "null" {
+		return object{}, err
+	}
+	members, err := parseObject(string(inner))
+	return newObject(members), err
 }
 
 // parseObject returns the members of a JSON object as they stand there.
@@ -283,17 +468,18 @@ func encodeURIComponent(text string) string {
 // object returns the JSON object that holds the answers, encoded.
 func (w writing) object(encode func(string) string) string {
 	var members []member
+	places := map[string]int{}
 	put := func(m member) {
-		i := slices.IndexFunc(members, func(other member) bool { return other.key == m.key })
-		if i < 0 {
-			members = append(members, m)
-		} else {
+		if i, ok := places[m.key]; ok {
 			members[i] = m
+			return
 		}
+		places[m.key] = len(members)
+		members = append(members, m)
 	}
 	stricter := func(m member) bool {
-		i := slices.IndexFunc(members, func(other member) bool { return other.key == m.key })
-		return i < 0 || m.value == "false" || m.value == "true" && !members[i].isBoolean()
+		i, ok := places[m.key]
+		return !ok || m.value == "false" || m.value == "true" && !members[i].isBoolean()
 	}
 	for _, value := range w.stored {
 		for text := range decodings(value) {
@@ -313,10 +499,19 @@ func (w writing) object(encode func(string) string) string {
 		put(member{key, strconv.FormatBool(w.answers[key] == answerGranted)})
 	}
 	put(member{timestampKey, strconv.FormatInt(w.at.UnixMilli(), 10)})
+	put(member{charterKey, `"` + writeCharterFormat(w) + `"`})
 
+	asked := map[string]bool{timestampKey: true, charterKey: true}
+	for _, key := range w.keys {
+		asked[key] = true
+	}
+	// A grant that is over does not begin anew.
+	members = slices.DeleteFunc(members, func(m member) bool {
+		return m.value == "true" && asked[m.key] && w.answers[m.key] == answerNone && !w.live[m.key]
+	})
 	value := encode(formatObject(members))
 	if len(w.name)+len(value) > maxPreference {
-		members = slices.DeleteFunc(members, func(m member) bool { return m.key != timestampKey && !slices.Contains(w.keys, m.key) })
+		members = slices.DeleteFunc(members, func(m member) bool { return !asked[m.key] })
 		value = encode(formatObject(members))
 	}
 	return value
@@ -337,26 +532,52 @@ func formatObject(members []member) string {
 	return text.String()
 }
 
-// provenBy reads such a map that is an answer only if a member of it is true.
-func provenBy(member string) func(storedCookie) (reading, error) {
+// provenWithin reads such a map that is an answer only if a member of it is true.
+func provenWithin(proving string) func(storedCookie) (reading, error) {
 	return func(cookie storedCookie) (reading, error) {
-		read, err := readMap(cookie)
-		if err != nil || read.answers[member] != answerGranted {
-			return reading{}, err
+		for text := range decodings(cookie.value) {
+			members, err := parseObject(text)
+			if err != nil {
+				continue
+			}
+			isProven, isDenied := false, false
+			for _, m := range members {
+				if m.key == proving {
+					isProven = isProven || m.value == "true"
+					isDenied = isDenied || m.value != "true"
+				}
+			}
+			switch {
+			case !isProven:
+				return reading{}, nil
+			case isDenied:
+				return contradicting(), nil
+			}
+			read := readMembers(members)
+			delete(read.answers, proving)
+			return read, nil
 		}
-		delete(read.answers, member)
-		return read, nil
+		return reading{}, errUnreadable
 	}
 }
 
-// readJSON decodes a JSON value that is raw or percent-encoded.
-func readJSON(value string, into any) error {
+// readDocument reads a JSON object that is raw or percent-encoded, by a function
+// that returns errContradictory for what says two things at once.
+func readDocument(value string, read func(object) (reading, error)) (reading, error) {
 	for text := range decodings(value) {
-		if json.Unmarshal([]byte(text), into) == nil {
-			return nil
+		if members, err := parseObject(text); err == nil {
+			return newObject(members).reading(read)
 		}
 	}
-	return errUnreadable
+	return reading{}, errUnreadable
+}
+
+func (o object) reading(read func(object) (reading, error)) (reading, error) {
+	found, err := read(o)
+	if errors.Is(err, errContradictory) {
+		return contradicting(), nil
+	}
+	return found, err
 }
 
 // readTarteaucitron reads `!matomo=true!youtube=wait`.
@@ -370,61 +591,58 @@ func readPairs(value, between, within string, words map[string]answer) (reading,
 	for text := range decodings(value) {
 		value = text
 	}
-	read := reading{answers: map[string]answer{}}
-	found := false
+	said := statements{}
 	for pair := range strings.SplitSeq(value, between) {
-		key, word, ok := strings.Cut(pair, within)
-		found = found || ok
-		if given := words[word]; ok && given != answerNone {
-			read.answers[key] = max(read.answers[key], given)
+		if key, word, ok := strings.Cut(pair, within); ok {
+			said.add(key, words[word])
 		}
 	}
-	if !found {
+	if len(said) == 0 {
 		return reading{}, errUnreadable
 	}
-	return read, nil
+	return reading{answers: said.answers()}, nil
 }
 
 // readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
 // and services of theirs.
 func readCookieConsent(cookie storedCookie) (reading, error) {
-	var stored struct {
-		Categories []string            `json:"categories"`
-		Services   map[string][]string `json:"services"`
-		Revision   int                 `json:"revision"`
-		ID         string              `json:"consentId"`
-		At         string              `json:"consentTimestamp"`
-	}
-	if err := readJSON(cookie.value, &stored); err != nil {
-		return reading{}, err
-	}
-	if stored.ID == "" || stored.At == "" || stored.Revision != cookie.format.Revision {
-		return reading{}, nil
-	}
-	read := reading{answers: map[string]answer{}, rest: answerRefused}
-	for _, category := range stored.Categories {
-		read.answers[category] = answerGranted
-		for _, service := range stored.Services[category] {
-			read.answers[service] = answerGranted
+	return readDocument(cookie.value, func(stored object) (reading, error) {
+		var categories []string
+		var revision int
+		var id, at string
+		services, err := stored.within("services")
+		err = cmp.Or(err, stored.read("categories", &categories), stored.read("revision", &revision), stored.read("consentId", &id), stored.read("consentTimestamp", &at))
+		if err != nil {
+			return reading{}, err
 		}
-	}
-	return read, nil
+		if id == "" || at == "" || revision != cookie.format.Revision {
+			return reading{}, nil
+		}
+		read := granting(categories)
+		for _, category := range categories {
+			var granted []string
+			if err := services.read(category, &granted); err != nil {
+				return reading{}, err
+			}
+			for _, service := range granted {
+				read.answers[service] = answerGranted
+			}
+		}
+		return read, nil
+	})
 }
 
 // readCookieConsent2 reads vanilla-cookieconsent 2, and 1 with its levels.
 func readCookieConsent2(cookie storedCookie) (reading, error) {
-	var stored struct {
-		Categories []string `json:"categories"`
-		Level      []string `json:"level"`
-		Revision   int      `json:"revision"`
-	}
-	if err := readJSON(cookie.value, &stored); err != nil {
-		return reading{}, err
-	}
-	if stored.Categories == nil && stored.Level == nil || stored.Revision != cookie.format.Revision {
-		return reading{}, nil
-	}
-	return granting(slices.Concat(stored.Categories, stored.Level)), nil
+	return readDocument(cookie.value, func(stored object) (reading, error) {
+		var categories, level []string
+		var revision int
+		err := cmp.Or(stored.read("categories", &categories), stored.read("level", &level), stored.read("revision", &revision))
+		if err != nil || categories == nil && level == nil || revision != cookie.format.Revision {
+			return reading{}, err
+		}
+		return granting(slices.Concat(categories, level)), nil
+	})
 }
 
 // granting returns the reading of a list that names what is granted.
@@ -437,7 +655,7 @@ func granting(keys []string) reading {
 }
 
 func readGovUK(cookie storedCookie) (reading, error) {
-	if !cookie.others.all("cookies_preferences_set", func(value string) bool { return value == "true" }) {
+	if !cookie.proof.isGiven {
 		return reading{}, nil
 	}
 	return readMap(cookie)
@@ -466,26 +684,50 @@ func readDrupal(cookie storedCookie) (reading, error) {
 	if !agreed && cookie.value != "0" {
 		return reading{}, errUnreadable
 	}
-	read := reading{rest: answerOf(agreed)}
-	for value := range cookie.others.values("cookie-agreed-categories") {
+	switch {
+	case !agreed:
+		return reading{rest: answerRefused}, nil
+	case cookie.proof.err != nil:
+		return reading{}, cookie.proof.err
+	case cookie.proof.listed.answers != nil:
+		return cookie.proof.listed, nil
+	}
+	return reading{rest: answerGranted}, nil
+}
+
+// listDrupal reads its lists of categories: of several copies, what is in all.
+func listDrupal(lines cookieLines) proof {
+	var listed reading
+	for value := range lines.values("cookie-agreed-categories") {
 		var categories []string
-		if err := readJSON(value, &categories); err != nil {
-			return reading{}, err
+		if err := readList(value, &categories); err != nil {
+			return proof{err: err}
 		}
-		if agreed {
-			listed := granting(categories)
-			if read.answers != nil {
-				maps.DeleteFunc(listed.answers, func(key string, _ answer) bool { return read.answers[key] != answerGranted })
-			}
-			read = listed
+		granted := granting(categories)
+		if listed.answers != nil {
+			maps.DeleteFunc(granted.answers, func(key string, _ answer) bool { return listed.answers[key] != answerGranted })
+		}
+		listed = granted
+	}
+	return proof{listed: listed}
+}
+
+// readList reads a JSON list that is raw or percent-encoded.
+func readList(value string, into *[]string) error {
+	if len(value) > maxPreference {
+		return errOversized
+	}
+	for text := range decodings(value) {
+		if json.Unmarshal([]byte(text), into) == nil {
+			return nil
 		}
 	}
-	return read, nil
+	return errUnreadable
 }
 
 func readComplianz(cookie storedCookie) (reading, error) {
 	category := strings.TrimPrefix(cookie.name, "cmplz_")
-	if !cookie.others.all("cmplz_banner-status", func(value string) bool { return value == "dismissed" }) {
+	if !cookie.proof.isGiven {
 		return reading{}, nil
 	}
 	words := map[string]answer{"allow": answerGranted, "deny": answerRefused}
@@ -501,24 +743,26 @@ func readCookiebot(cookie storedCookie) (reading, error) {
 	case "0":
 		return reading{rest: answerRefused}, nil
 	}
-	for text := range decodings(cookie.value) {
-		inner, ok := strings.CutPrefix(text, "{")
-		inner, closed := strings.CutSuffix(inner, "}")
-		if !ok || !closed || !strings.Contains(inner, "'") { // the quotes may be encoded still
-			continue
-		}
-		read, err := readPairs(inner, ",", ":", map[string]answer{"true": answerGranted, "false": answerRefused})
-		fields := map[string]string{}
-		for pair := range strings.SplitSeq(inner, ",") {
-			key, value, _ := strings.Cut(pair, ":")
-			fields[key] = strings.Trim(value, "'")
-		}
-		if fields["stamp"] == "" || fields["stamp"] == "-1" || fields["method"] != "" && fields["method"] != "explicit" {
-			return reading{}, err
-		}
-		return read, err
+	var text string
+	for text = range decodings(cookie.value) { // commas and quotes may be encoded apart
 	}
-	return reading{}, errUnreadable
+	inner, ok := strings.CutPrefix(text, "{")
+	inner, closed := strings.CutSuffix(inner, "}")
+	if !ok || !closed {
+		return reading{}, errUnreadable
+	}
+	isStamped, isImplied := false, false
+	for pair := range strings.SplitSeq(inner, ",") {
+		key, value, _ := strings.Cut(pair, ":")
+		value = strings.Trim(value, "'")
+		isStamped = isStamped || key == "stamp" && value != ""
+		isImplied = isImplied || key == "stamp" && (value == "" || value == "-1") || key == "method" && value != "" && value != "explicit"
+	}
+	read, err := readPairs(inner, ",", ":", map[string]answer{"true": answerGranted, "false": answerRefused})
+	if !isStamped || isImplied {
+		return reading{}, err
+	}
+	return read, err
 }
 
 // readOneTrust reads a query string whose groups are `C0001:1,C0002:0`.
@@ -527,8 +771,7 @@ func readOneTrust(cookie storedCookie) (reading, error) {
 	if err != nil {
 		return reading{}, errUnreadable
 	}
-	isClosed := cookie.others.all("OptanonAlertBoxClosed", func(value string) bool { return value != "" })
-	if !isClosed || fields.Get("AwaitingReconsent") == "true" {
+	if !cookie.proof.isGiven || slices.Contains(fields["AwaitingReconsent"], "true") {
 		return reading{}, nil
 	}
 	return readPairs(strings.Join(fields["groups"], ","), ",", ":", map[string]answer{"1": answerGranted, "0": answerRefused})
@@ -536,32 +779,36 @@ func readOneTrust(cookie storedCookie) (reading, error) {
 
 // readDidomi reads base64 of JSON with lists of purposes and vendors.
 func readDidomi(cookie storedCookie) (reading, error) {
-	type lists struct {
-		Enabled  []string `json:"enabled"`
-		Disabled []string `json:"disabled"`
-	}
-	var stored struct {
-		Purposes lists `json:"purposes"`
-		Vendors  lists `json:"vendors"`
-	}
 	for text := range decodings(cookie.value) {
-		text = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(text), "=")
+		text = strings.TrimRight(toStandardBase64.Replace(text), "=")
 		decoded, err := base64.RawStdEncoding.DecodeString(text)
 		if err != nil {
 			continue
 		}
-		if json.Unmarshal(decoded, &stored) != nil {
-			return reading{}, errUnreadable
+		members, err := parseObject(string(decoded))
+		if err != nil {
+			return reading{}, err
 		}
-		read := granting(slices.Concat(stored.Purposes.Enabled, stored.Vendors.Enabled))
-		read.rest = answerNone
-		for _, key := range slices.Concat(stored.Purposes.Disabled, stored.Vendors.Disabled) {
-			read.answers[key] = answerRefused
-		}
-		return read, nil
+		return newObject(members).reading(func(stored object) (reading, error) {
+			var enabled, disabled [2][]string
+			for i, key := range []string{"purposes", "vendors"} {
+				lists, err := stored.within(key)
+				if err = cmp.Or(err, lists.read("enabled", &enabled[i]), lists.read("disabled", &disabled[i])); err != nil {
+					return reading{}, err
+				}
+			}
+			read := granting(slices.Concat(enabled[:]...))
+			read.rest = answerNone
+			for _, key := range slices.Concat(disabled[:]...) {
+				read.answers[key] = answerRefused
+			}
+			return read, nil
+		})
 	}
 	return reading{}, errUnreadable
 }
+
+var toStandardBase64 = strings.NewReplacer("-", "+", "_", "/")
 
 // readC15t reads `c.measurement:1,i.t:1719830000000`.
 func readC15t(cookie storedCookie) (reading, error) {
@@ -569,14 +816,14 @@ func readC15t(cookie storedCookie) (reading, error) {
 	if err != nil {
 		return reading{}, err
 	}
-	proven := false
+	isProven, isDenied := false, false
 	for text := range decodings(cookie.value) {
 		for pair := range strings.SplitSeq(text, ",") {
 			at, ok := strings.CutPrefix(pair, "i.t:")
-			proven = proven || ok && at != ""
+			isProven, isDenied = isProven || ok && at != "", isDenied || ok && at == ""
 		}
 	}
-	if !proven {
+	if !isProven || isDenied {
 		return reading{}, nil
 	}
 	answers := map[string]answer{}
@@ -638,7 +885,7 @@ func readCookieYes(cookie storedCookie) (reading, error) {
 
 func readSymfony(cookie storedCookie) (reading, error) {
 	category := strings.TrimPrefix(cookie.name, "Cookie_Category_")
-	if !cookie.others.all("Cookie_Consent", func(value string) bool { return value != "" }) {
+	if !cookie.proof.isGiven {
 		return reading{}, nil
 	}
 	words := map[string]answer{"true": answerGranted, "false": answerRefused}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A vector is a Cookie header, a byte per character, and what it answers to
@@ -27,6 +28,9 @@ type vector struct {
 }
 
 const vectorFile = "testdata/preferences.jsonl"
+
+// vectorsAsked is when the answers of the vectors are asked for: 2100-01-01.
+const vectorsAsked timestamp = 4_102_444_800_000
 
 func TestFormats(t *testing.T) {
 	tested := map[string]map[string]bool{}
@@ -51,7 +55,7 @@ func TestFormats(t *testing.T) {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &preference{handler: handler, lines: cookieLines{fromLatin1(v.Cookie)}}
+			visitor := &preference{handler: handler, lines: cookieLines{fromLatin1(v.Cookie)}, asked: vectorsAsked}
 			row := &Cookie{Category: Statistics, key: key, Exempt: exempt}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
@@ -217,13 +221,17 @@ func TestReadersAllocateLittle(t *testing.T) {
 	worst := uint64(0)
 	for name, format := range storedFormats {
 		for _, value := range values {
-			stored := storedCookie{"x", value, cookieLines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}, &PreferenceFormat{Format: name}, &charter{}}
+			lines := cookieLines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}
 			const runs = 5
 			multiple := uint64(math.MaxUint64)
 			for range 3 { // what earlier tests have left running allocates, too
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				for range runs {
+					stored := storedCookie{name: "x", value: value, format: &PreferenceFormat{Format: name}, charter: &charter{}}
+					if format.prove != nil {
+						stored.proof = format.prove(lines)
+					}
 					_, _ = format.read(stored)
 				}
 				runtime.ReadMemStats(&after)
@@ -238,22 +246,132 @@ func TestReadersAllocateLittle(t *testing.T) {
 	t.Logf("at most %d times", worst)
 }
 
-// FuzzFormats looks for values that break a reader, or are an answer though
-// they are longer than a cookie can be.
+// A readerHandler has one format alone, and questions to which it can have answers.
+func readerHandler(t testing.TB, format string) *Handler {
+	t.Helper()
+	name := format
+	if len(storedFormats[format].cookies) == 0 {
+		name += " my-choice"
+	}
+	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+name+"\n}")
+	handler.debugs = false
+	return handler
+}
+
+// readerHeaders are Cookie headers of about so many bytes, with as much work for
+// the reader of a format as they can hold: its vectors again and again, copies that
+// all differ, and as many proofs as copies.
+func readerHeaders(t testing.TB, format string, size int) []string {
+	t.Helper()
+	var cookies []string
+	for _, v := range readLines[vector](t, vectorFile) {
+		if cookie := fromLatin1(v.Cookie); v.Format == format && len(v.Cookie) < 300 && cookie != "" {
+			cookies = append(cookies, cookie)
+		}
+	}
+	if len(cookies) == 0 {
+		t.Fatalf("%s has no vectors", format)
+	}
+	fill := func(part func(i int) string) string {
+		var header strings.Builder
+		for i := 0; header.Len() < size; i++ {
+			header.WriteString(part(i) + "; ")
+		}
+		return header.String()
+	}
+	name := "my-choice"
+	if names := storedFormats[format].cookies; len(names) > 0 {
+		name = names[0]
+	}
+	numbered := func(i int) string { return strings.Replace(name, "*", fmt.Sprint(i), 1) }
+	proofs := slices.Concat(storedFormats[format].proofs, []string{"cmplz_banner-status"})
+	headers := []string{
+		fill(func(i int) string { return cookies[i%len(cookies)] }),
+		fill(func(i int) string { return numbered(i) + "=" + fmt.Sprint(i) }),
+		fill(func(i int) string { return numbered(i) + "=" }),
+	}
+	for _, cookie := range cookies {
+		if _, value, ok := strings.Cut(cookie, "="); ok {
+			value, _, _ = strings.Cut(value, ";")
+			for _, proof := range []string{"true", "dismissed", "[%22a%22]", value} {
+				headers = append(headers, fill(func(i int) string { return numbered(i) + "=" + value + "; " + proofs[i%len(proofs)] + "=" + proof }))
+			}
+			break
+		}
+	}
+	return headers
+}
+
+// askAll asks a header for all that the filter and the page ask.
+func askAll(handler *Handler, header string) {
+	visitor := &preference{handler: handler, lines: cookieLines{header}}
+	visitor.answerTo(handler.charter.find("_pk_id.1"))
+	visitor.answerTo(handler.charter.find("_ga"))
+	visitor.writtenTo("matomo")
+	visitor.givenAt()
+	visitor.keeps(1, "x")
+	if handler.Preferences[0].isWritten() {
+		visitor.store(map[string]answer{"matomo": answerGranted}, "", time.Now())
+	}
+}
+
+// Whatever a visitor sends, each format is read at a cost that is linear in it.
+func TestReadersAreLinear(t *testing.T) {
+	for name := range storedFormats {
+		handler := readerHandler(t, name)
+		handler.Preferences[0].recent = nil // which remembers all of few, and little of many
+		const few = 4 << 10
+		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
+		for i := range small {
+			checkLinear(t, fmt.Sprintf("%s, %.60q", name, small[i]), few, func(size int) {
+				if size == few {
+					askAll(handler, small[i])
+				} else {
+					askAll(handler, large[i])
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkReaders measures what the longest headers take that servers take, and
+// longer ones, in each format.
+func BenchmarkReaders(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(storedFormats)) {
+		handler := readerHandler(b, name)
+		for _, size := range []int{1, 4, 16, 64} {
+			header := readerHeaders(b, name, size<<10)[0]
+			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
+				b.SetBytes(int64(len(header)))
+				for b.Loop() {
+					askAll(handler, header)
+				}
+			})
+		}
+	}
+}
+
+// FuzzFormats looks for values that break a reader, are read differently each
+// time, or break what the page writes beside them.
 func FuzzFormats(f *testing.F) {
+	row := &Cookie{Name: Names{"x"}, Category: Statistics, key: "a"}
+	charterOfA := &charter{cookies: []*Cookie{row}, version: "0123456789ab", fingerprints: map[string]string{"a": "01234567"}}
 	formats := slices.Sorted(maps.Keys(storedFormats))
 	for _, v := range readLines[vector](f, vectorFile) {
 		_, value, _ := strings.Cut(v.Cookie, "=")
-		f.Add(uint8(slices.Index(formats, v.Format)), fromLatin1(value))
+		f.Add(uint8(slices.Index(formats, v.Format)), fromLatin1(value), "cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=[%22a%22]")
 	}
-	f.Fuzz(func(t *testing.T, index uint8, value string) {
+	f.Fuzz(func(t *testing.T, index uint8, value, others string) {
 		name := formats[int(index)%len(formats)]
 		format := storedFormats[name]
 		cookie := "x"
 		if len(format.cookies) > 0 {
 			cookie = strings.Replace(format.cookies[0], "*", "x", 1)
 		}
-		stored := storedCookie{cookie, value, nil, &PreferenceFormat{Format: name}, &charter{}}
+		stored := storedCookie{name: cookie, value: value, format: &PreferenceFormat{Format: name}, charter: &charter{}}
+		if format.prove != nil {
+			stored.proof = format.prove(cookieLines{others})
+		}
 		read, err := format.read(stored)
 		if err != nil && (read.rest != answerNone || len(read.answers) > 0) {
 			t.Errorf("%s: %q is unreadable, and an answer: %v", name, value, read)
@@ -261,6 +379,16 @@ func FuzzFormats(f *testing.F) {
 		again, _ := format.read(stored)
 		if !maps.Equal(read.answers, again.answers) || read.rest != again.rest {
 			t.Errorf("%s: %q reads differently the second time", name, value)
+		}
+		if format.write == nil {
+			return
+		}
+		// What the page writes beside it can be read, and is of now.
+		w := writing{stored: []string{value}, given: map[string]answer{"a": answerGranted}, answers: map[string]answer{"a": answerGranted}, keys: []string{"a"}, at: time.UnixMilli(1_795_000_000_000), charter: charterOfA}
+		stored.value, stored.charter = format.write(w), charterOfA
+		read, err = stored.read()
+		if given := read.findKey("a"); err != nil || given != answerGranted || read.at != 1_795_000_000_000 {
+			t.Errorf("%s: beside %q, the page writes %q, which is %v, %v", name, value, stored.value, given, err)
 		}
 	})
 }

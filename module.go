@@ -125,8 +125,9 @@ type Handler struct {
 	// logger `http.handlers.cookie_charter.choices`, at level info, before it is
 	// answered: its time, a random reference that the visitor sees, the charter's
 	// version, the answers, where it was made (page or notice), in which language,
-	// and whether the browser opposes (Global Privacy Control). There is no
-	// personal data in it. Default: false.
+	// and whether the browser opposes (Global Privacy Control). Where the browser
+	// did not keep the choice, a second record with the same reference says so. The
+	// reference is stored with the choice. Default: false.
 	RecordChoices bool `json:"record_choices,omitempty"`
 
 	charter *charter
@@ -317,12 +318,25 @@ func (h *Handler) loadCharter() (*charter, error) {
 		h.Preferences = []PreferenceFormat{{Format: defaultFormat(sources)}}
 	}
 	var kept []string // the cookies that hold the preference
+	rows := 0         // that declare them, before all others
 	for i := range h.Preferences {
 		preference := &h.Preferences[i]
 		preference.names = preference.cookies()
 		format := storedFormats[preference.Format]
-		if len(format.proofs) == 0 && !format.hasNames {
+		if format.prove == nil && !format.hasNames {
 			preference.recent = new(recentValues)
+		}
+		if preference.Format == charterFormat && preference.Cookie == "" {
+			if preference.hostOnly = nameBoth(sources); !preference.hostOnly {
+				preference.names = []string{plainCookie}
+			}
+			row, err := loadPreferenceRow(preference.names...)
+			if err != nil {
+				return nil, err
+			}
+			sources, kept = slices.Insert(sources, rows, row), append(kept, preference.names...)
+			rows++
+			continue
 		}
 		for _, name := range slices.Concat(preference.cookies(), format.proofs) {
 			row, err := loadPreferenceRow(name)
@@ -332,7 +346,8 @@ func (h *Handler) loadCharter() (*charter, error) {
 			if !preference.isWritten() && preference.LocalStorage == "" {
 				row.rows[0].Duration = "" // which only the banner knows
 			}
-			sources, kept = slices.Insert(sources, len(kept), row), append(kept, name)
+			sources, kept = slices.Insert(sources, rows, row), append(kept, name)
+			rows++
 		}
 	}
 
@@ -401,6 +416,9 @@ func (h *Handler) logLoaded(ctx caddy.Context) {
 	for _, warning := range h.warnings() {
 		h.logger.Warn(warning)
 	}
+	for _, note := range h.preferenceNotes() {
+		h.logger.Info(note)
+	}
 }
 
 // ServeHTTP is the way of a request: the visitor's preference is read, the
@@ -414,6 +432,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visitor: preference{
 			handler: h,
 			lines:   r.Header["Cookie"],
+			secure:  scheme(r) == "https",
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}

@@ -46,14 +46,23 @@ func TestNotice(t *testing.T) {
 		t.Errorf("POST: %s", response.Status)
 	}
 
+	// What was stored leads back, by the page, which looks whether it was.
 	for back, want := range map[string]string{
 		"/explore?q=a&b=c#d": "/explore?q=a&b=c#d", "/": "/",
 		"//elsewhere.example": "", "///elsewhere.example": "", "/\r/elsewhere.example": "", "/\x7f": "", `/\elsewhere.example`: "", `\\elsewhere.example`: "", "https://elsewhere.example": "", "elsewhere": "",
 		"/a\r\nSet-Cookie: x=1": "", "/\t/elsewhere.example": "", "javascript:alert(1)": "", "": "", "/%zz": "",
 	} {
 		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused&return="+url.QueryEscape(back))
-		if got := response.Header.Get("Location"); got != want || (response.StatusCode != http.StatusSeeOther) != (want == "") {
-			t.Errorf("%q: %s to %q", back, response.Status, got)
+		location := response.Header.Get("Location")
+		if (response.StatusCode != http.StatusSeeOther) != (want == "") {
+			t.Errorf("%q: %s to %q", back, response.Status, location)
+		}
+		if want != "" {
+			cookie, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+			response, _ := do(t, http.MethodGet, address+pagePath+location, http.Header{"Cookie": {cookie}}, "")
+			if got := response.Header.Get("Location"); got != want || response.StatusCode != http.StatusSeeOther {
+				t.Errorf("%q: %s on to %q", back, response.Status, got)
+			}
 		}
 		if _, notice := get(t, address+pagePath+"notice?return="+url.QueryEscape(back), nil); strings.Contains(notice, `name="return"`) != (want != "") {
 			t.Errorf("%q is in the notice, or is not: %s", back, notice)

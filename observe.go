@@ -38,6 +38,7 @@ type metrics struct {
 	expiries   prometheus.Counter
 	views      prometheus.Counter
 	choices    *prometheus.CounterVec
+	lost       prometheus.Counter
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
@@ -54,7 +55,7 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		row.counters = new(rowCounters)
 		rows.add(row.Name[0], row.counters)
 	}
-	var unreadable, expiries, views *prometheus.CounterVec
+	var unreadable, expiries, views, lost *prometheus.CounterVec
 	for _, counter := range []struct {
 		vector     **prometheus.CounterVec
 		name, help string
@@ -64,6 +65,7 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		{&expiries, "expiries_total", "Set-Cookie lines that were added to remove refused cookies from browsers.", nil},
 		{&views, "page_views_total", "Charter pages that were shown.", nil},
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
+		{&lost, "lost_choices_total", "Choices made by form that the browser did not keep, so that they are not in force.", nil},
 	} {
 		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricName(counter.name), Help: counter.help}, counter.labels)
 		if *counter.vector, err = register(registry, vector); err != nil {
@@ -73,7 +75,7 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 	for format := range storedFormats {
 		m.unreadable[format] = unreadable.WithLabelValues(format)
 	}
-	m.expiries, m.views = expiries.WithLabelValues(), views.WithLabelValues()
+	m.expiries, m.views, m.lost = expiries.WithLabelValues(), views.WithLabelValues(), lost.WithLabelValues()
 	return m, nil
 }
 

@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"bytes"
 	"cmp"
+	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -279,7 +280,7 @@ func newPage(h *Handler) (*page, error) {
 			continue
 		}
 		lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0]))
-		preference.lifetime = lifetime
+		preference.lifetime = lifetime // of the row, which hostCookie shares
 		if !p.canAnswer || lifetime.seconds() < p.lifetime.seconds() {
 			p.lifetime = lifetime
 		}
@@ -323,12 +324,16 @@ func newPage(h *Handler) (*page, error) {
 
 // checkRoom returns an error if the answers to all keys do not fit into a cookie.
 func (h *Handler) checkRoom() error {
+	reference := ""
+	if h.RecordChoices {
+		reference = rand.Text()
+	}
 	for _, given := range []answer{answerGranted, answerRefused} {
 		answers := map[string]answer{}
 		for _, key := range h.charter.consentKeys() {
 			answers[key] = given
 		}
-		for _, cookie := range (&preference{handler: h}).store(answers, time.Now()) {
+		for _, cookie := range (&preference{handler: h, secure: true}).store(answers, reference, time.Now()) {
 			if length := len(cookie.name) + len(cookie.value); length > maxPreference {
 				return fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(answers), length, maxPreference)
 			}
@@ -498,11 +503,13 @@ func (p *page) serve(f *filter) error {
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "private, no-store")
 	dropTargeted(header)
+	header.Set("Content-Security-Policy", pagePolicy) // on errors, too: they may have HTML of the operator's
 	name := strings.Trim(strings.TrimPrefix(f.request.URL.Path, p.path), "/")
 	canAnswer := name == "" && p.canAnswer && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
 	switch asset, isAsset := p.assets[name]; {
 	case isRead && isAsset:
+		header.Del("Content-Security-Policy")
 		header.Set("Cache-Control", asset.cacheControl)
 		if name == styleFile && !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
 			header.Set("Cache-Control", "no-cache") // not the version that the page names
@@ -584,6 +591,9 @@ func (p *page) show(f *filter) error {
 	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, "", int(turn)+1, int(from)) {
 		return lead(f, "?"+query.Encode())
 	}
+	if done, err := p.resolve(f, query); done {
+		return err
+	}
 	data := p.data(f, text)
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, data); err != nil {
@@ -591,7 +601,6 @@ func (p *page) show(f *filter) error {
 	}
 	p.handler.metrics.views.Inc()
 	header.Set("Content-Language", data.Language)
-	header.Set("Content-Security-Policy", pagePolicy)
 	header.Set("Referrer-Policy", "same-origin")
 	return p.write(f, "text/html; charset=utf-8", body.Bytes())
 }
@@ -627,20 +636,16 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	data.Style = data.Base + p.styleName
 	inOther := url.Values{}
 	switch status := query.Get("status"); status {
-	case statusSaved, statusUnchanged:
+	case statusSaved, statusUnchanged, statusLost:
 		// Only what was just done is told: the address may come back later.
-		at := parseTimestamp(query.Get("at"))
-		if !at.isPossible(f.visitor.now()) || time.Since(at.time()) > maxStatus {
+		if !f.visitor.isRecent(parseTime(query.Get("at"))) || !isFromHere(r) {
 			break
 		}
 		inOther.Set("status", status)
 		inOther.Set("at", query.Get("at"))
-		if reference := query.Get("reference"); isReference(reference) {
+		if reference := query.Get("reference"); f.visitor.holds(reference) {
 			inOther.Set("reference", reference)
 			data.Reference = fmt.Sprintf(text.Reference, reference)
-		}
-		if status == statusSaved && !f.visitor.isSince(at) {
-			status = statusLost
 		}
 		data.Status = text.Status[status]
 		if status == statusSaved && f.refused {

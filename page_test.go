@@ -5,6 +5,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -111,7 +112,7 @@ func TestPageShowsWhatIsEnforced(t *testing.T) {
 		response, _ := get(t, address+"/", nil)
 		_, page := get(t, address+pagePath, nil)
 		published := publishedNames(t, page)
-		published = slices.DeleteFunc(published, func(name string) bool { return name == "charter_preference" })
+		published = slices.DeleteFunc(published, func(name string) bool { return name == plainCookie || name == hostCookie })
 		var enforced []string
 		for _, line := range response.Header["Set-Cookie"] {
 			name, _, _ := strings.Cut(line, "=")
@@ -268,7 +269,7 @@ func TestFallbackLanguages(t *testing.T) {
 func TestLanguageSwitcher(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)
 	at := fmt.Sprint(time.Now().UnixMilli())
-	_, page := get(t, address+pagePath+"?flg=fr&status=saved&at="+at+"&x=%22%3E", nil)
+	_, page := get(t, address+pagePath+"?flg=fr&status=saved&at="+at+"&x=%22%3E", http.Header{"Cookie": {`cookies_preferences={"timestamp":` + at + "}"}})
 	for _, want := range []string{
 		`<li><a href="?at=` + at + `&amp;flg=de&amp;status=saved" lang="de" hreflang="de">Deutsch</a></li>`,
 		`<li><a href="?at=` + at + `&amp;flg=fr&amp;status=saved" lang="fr" hreflang="fr" aria-current="true">Français</a></li>`,
@@ -315,7 +316,7 @@ func TestVisitorsOwnView(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)
 	for _, at := range []string{"null", "true", "-5", "1", "99999999999999999", "1e400"} {
 		_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {`cookies_preferences={"matomo":true,"timestamp":` + at + "}"}})
-		if !strings.Contains(page, "Stored answer: accepted.") || strings.Contains(page, "Your answers were given") {
+		if strings.Contains(page, "Stored answer: accepted.") || strings.Contains(page, "Your answers were given") {
 			t.Errorf("timestamp %s", at)
 		}
 	}
@@ -494,7 +495,7 @@ const twoQuestions = "cookie_charter {\n preset opendatasoft matomo google_analy
 
 func TestForm(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)
-	stored := `cookies_preferences={"matomo":true,"functional_cookies":true,"timestamp":1}`
+	stored := fmt.Sprintf(`cookies_preferences={"matomo":true,"functional_cookies":true,"timestamp":%d}`, time.Now().Add(-time.Hour).UnixMilli())
 	for _, test := range []struct {
 		cookie, body, status string
 		want                 map[string]answer
@@ -504,6 +505,7 @@ func TestForm(t *testing.T) {
 		{"", "answer.matomo=granted", statusSaved, map[string]answer{"matomo": answerGranted}},
 		{"", "answer.matomo=granted&answer.ga=refused", statusSaved, map[string]answer{"matomo": answerGranted, "ga": answerRefused}},
 		{"", "answer.matomo=granted&all=refused", statusSaved, map[string]answer{"matomo": answerRefused, "ga": answerRefused}},
+		{"", "answer.matomo=refused&all=granted", statusSaved, map[string]answer{"matomo": answerRefused, "ga": answerGranted}},
 		{stored, "answer.ga=refused", statusSaved, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "functional_cookies": answerGranted}},
 		{stored, "answer.matomo=refused", statusSaved, map[string]answer{"matomo": answerRefused, "functional_cookies": answerGranted}},
 		{"", "", statusUnchanged, nil},
@@ -530,7 +532,7 @@ func TestForm(t *testing.T) {
 			t.Errorf("%s: attributes %q", test.body, attributes)
 		}
 		_, value, _ := strings.Cut(pair, "=")
-		read, err := readMap(storedCookie{value: value})
+		read, err := readWrittenMap(storedCookie{value: value, charter: &charter{}})
 		if err != nil || !reflect.DeepEqual(read.answers, test.want) {
 			t.Errorf("%s: stored %v, want %v", test.body, read.answers, test.want)
 		}
@@ -562,9 +564,18 @@ func TestForm(t *testing.T) {
 		stamped(now.Add(time.Second)) + "; " + stamped(now): "Your choices have been saved",
 		stamped(now.Add(48 * time.Hour)):                    "Your choices were not kept", // not one of ours
 	} {
-		_, page := get(t, address+pagePath+"?flg=en&status=saved&at="+fmt.Sprint(now.UnixMilli()), http.Header{"Cookie": {cookies}})
+		query := "?flg=en&status=saved&at=" + fmt.Sprint(now.UnixMilli())
+		response, page := get(t, address+pagePath+query, http.Header{"Cookie": {cookies}})
+		if location := response.Header.Get("Location"); location != "" {
+			_, page = get(t, address+pagePath+location, http.Header{"Cookie": {cookies}})
+		}
 		if !strings.Contains(page, want) {
 			t.Errorf("does not say %s with %s", want, cookies)
+		}
+		// Where a link from elsewhere leads, nothing is told.
+		response, page = get(t, address+pagePath+query, http.Header{"Cookie": {cookies}, "Sec-Fetch-Site": {"cross-site"}})
+		if strings.Contains(page, "charter-status") || response.StatusCode != http.StatusOK {
+			t.Errorf("a link tells what was done: %s", response.Status)
 		}
 	}
 	// An address that comes back later tells nothing of what was done long ago.
@@ -686,5 +697,128 @@ func TestStoredCookieHasRoom(t *testing.T) {
 	line := response.Header.Get("Set-Cookie")
 	if !strings.HasPrefix(line, "cookies_preferences=") || strings.Contains(line, "xxxx") {
 		t.Errorf("%.200q", line)
+	}
+}
+
+// All that the page answers refuses to be shown in a frame, so that nobody clicks
+// on it unawares, and a post from inside one stores and records nothing.
+func TestFrames(t *testing.T) {
+	site := "cookie_charter {\n preset opendatasoft matomo\n record_choices\n}\nrespond portal"
+	address := "http://" + serve(t, false, site)
+	for _, request := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{"GET", "", "", 200}, {"HEAD", "", "", 200}, {"GET", "?flg=ar", "", 200}, {"GET", "?format=json", "", 200}, {"GET", "?format=markdown", "", 200}, {"GET", "?format=edpb", "", 200},
+		{"GET", "notice", "", 200}, {"GET", "notice?return=/x", "", 200}, {"POST", "notice", "all=granted", 405}, {"PUT", "", "", 405}, {"POST", "", "all=granted", 303}, {"POST", "", "all=maybe", 400},
+	} {
+		response, _ := do(t, request.method, address+pagePath+request.path, form, request.body)
+		if got := response.Header["Content-Security-Policy"]; len(got) != 1 || got[0] != pagePolicy || response.StatusCode != request.status {
+			t.Errorf("%s %s: %s, %q", request.method, request.path, response.Status, got)
+		}
+	}
+	if _, notice := get(t, address+pagePath+"notice", http.Header{"Sec-Gpc": {"1"}}); notice != "" {
+		t.Fatal("the notice is not empty")
+	}
+	for _, path := range []string{pagePath + "style.css", pagePath + "notice.css", pagePath + "charter.schema.json", "/"} {
+		if response, _ := get(t, address+path, nil); response.Header["Content-Security-Policy"] != nil {
+			t.Errorf("%s: %q", path, response.Header["Content-Security-Policy"])
+		}
+	}
+	before := len(records(t))
+	for _, destination := range []string{"iframe", "frame", "embed", "object", "fencedframe"} {
+		header := form.Clone()
+		maps.Copy(header, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Dest": {destination}})
+		response, body := do(t, http.MethodPost, address+pagePath+"?flg=en", header, "all=granted")
+		if response.StatusCode != http.StatusForbidden || response.Header["Set-Cookie"] != nil || body != "Nothing was stored: choices cannot be made inside another page. Open "+address+pagePath+" and make them there.\n" {
+			t.Errorf("%s: %s, %q, %q", destination, response.Status, response.Header, body)
+		}
+		// These words are the only ones that a frame can show.
+		if response.Header["Content-Security-Policy"] != nil || response.Header.Get("Content-Type") != "text/plain; charset=utf-8" || response.Header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %q", destination, response.Header)
+		}
+	}
+	if got := len(records(t)); got != before {
+		t.Errorf("%d records of posts from frames", got-before)
+	}
+	header := form.Clone()
+	maps.Copy(header, http.Header{"Sec-Fetch-Site": {"same-origin"}, "Sec-Fetch-Dest": {"document"}})
+	if response, _ := do(t, http.MethodPost, address+pagePath, header, "all=granted"); response.StatusCode != http.StatusSeeOther {
+		t.Errorf("from the page itself: %s", response.Status)
+	}
+}
+
+// What a browser did not keep is told to the visitor, counted, and recorded beside
+// the choice, from the page and from the notice.
+func TestLostChoices(t *testing.T) {
+	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n preference "+format+"\n record_choices\n}\nmetrics /metrics")
+		lost := func() string {
+			_, metrics := get(t, address+"/metrics", nil)
+			return regexp.MustCompile(`\ncaddy_cookie_charter_lost_choices_total (\d+)\n`).FindStringSubmatch(metrics)[1]
+		}
+		follow := func(location string, header http.Header) (*http.Response, string) {
+			response, page := get(t, address+pagePath+location+"&flg=en", header)
+			if next := response.Header.Get("Location"); strings.HasPrefix(next, "?") {
+				return get(t, address+pagePath+next, header)
+			}
+			return response, page
+		}
+		earlier, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+		for i, body := range []string{"all=granted", "all=refused&return=/explore"} {
+			before := len(records(t))
+			response, _ := do(t, http.MethodPost, address+pagePath, form, body)
+			location, cookie := response.Header.Get("Location"), storedBy(response)
+			sent, err := url.Parse(location)
+			if err != nil || len(records(t)) != before+1 {
+				t.Fatalf("%s, %s: %d records", format, body, len(records(t))-before)
+			}
+			reference := sent.Query().Get("reference")
+
+			// Kept: it is told, or leads back.
+			response, page := follow(location, http.Header{"Cookie": {cookie}, "Sec-Fetch-Site": {"same-origin"}})
+			if i == 0 && !strings.Contains(page, "have been saved. Reference of the record, without your name: "+reference) || i == 1 && response.Header.Get("Location") != "/explore" {
+				t.Errorf("%s, %s: %s, kept, %q", format, body, response.Status, response.Header.Get("Location"))
+			}
+			// A link from elsewhere can neither tell nor record anything, nor lead on.
+			response, page = follow(location, http.Header{"Sec-Fetch-Site": {"cross-site"}})
+			if response.StatusCode != http.StatusOK || strings.Contains(page, "charter-status") {
+				t.Errorf("%s, %s: %s by a link", format, body, response.Status)
+			}
+			if len(records(t)) != before+1 || lost() != fmt.Sprint(2*i) {
+				t.Errorf("%s, %s: kept, or by a link, and recorded as lost", format, body)
+			}
+			// Not kept, or not this one: both are recorded.
+			for n, cookies := range []string{"", storedBy(earlier)} {
+				_, page = follow(location, http.Header{"Cookie": {cookies}, "Sec-Fetch-Site": {"same-origin"}})
+				if !strings.Contains(page, "Your choices were not kept") || strings.Contains(page, reference) {
+					t.Errorf("%s, %s: a lost choice is not told", format, body)
+				}
+				found := records(t)
+				if len(found) != before+2+n || !strings.Contains(string(found[len(found)-1]), `"msg":"choice not stored","reference":"`+reference+`"`) || lost() != fmt.Sprint(2*i+n+1) {
+					t.Errorf("%s, %s: %d records, %s lost", format, body, len(found)-before, lost())
+				}
+			}
+		}
+	}
+}
+
+// The page shows a reference to who has it stored, and to nobody else.
+func TestReferenceIsTheVisitors(t *testing.T) {
+	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n preference "+format+"\n record_choices\n}")
+		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+		cookie, location := storedBy(response), response.Header.Get("Location")
+		reference := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(location)
+		const made = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+		for location, want := range map[string]string{
+			location: reference, strings.Replace(location, reference, made, 1): "",
+			strings.Replace(location, "saved", "unchanged", 1): reference, strings.Replace(strings.Replace(location, "saved", "unchanged", 1), reference, made, 1): "",
+		} {
+			_, page := get(t, address+pagePath+location, http.Header{"Cookie": {cookie}})
+			if got := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(page); got != want {
+				t.Errorf("%s, %s: shows %q, want %q", format, location, got, want)
+			}
+		}
 	}
 }

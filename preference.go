@@ -28,7 +28,9 @@ type PreferenceFormat struct {
 	Format string `json:"format"`
 
 	// The name of the cookie that holds it, a token (RFC 6265, section 4.1.1).
-	// Default: the format's usual one; `json` has none.
+	// Default: the format's usual one; `json` has none. That of `charter` is
+	// `__Host-charter_preference` on https, where no other host can write it,
+	// unless its row has a domain or a path, and else `charter_preference`.
 	Cookie string `json:"cookie,omitempty"`
 
 	// The banner's keys for a consent key of the charter, or for a category. Of
@@ -51,6 +53,7 @@ type PreferenceFormat struct {
 	LocalStorage string `json:"local_storage,omitempty"`
 
 	names    []string      // what cookies returns
+	hostOnly bool          // on https, it is in hostCookie
 	lifetime duration      // of what the charter page writes
 	recent   *recentValues // nil if what a cookie says depends on others
 }
@@ -62,6 +65,17 @@ const (
 
 	// timestampKey holds when the answer was given, in Unix milliseconds.
 	timestampKey = "timestamp"
+
+	// charterKey holds what the page asked when it wrote a JSON object.
+	charterKey = "charter"
+
+	// plainCookie and hostCookie are the usual cookies of the format charter.
+	plainCookie = "charter_preference"
+	hostCookie  = "__Host-" + plainCookie
+
+	// renamed is when hostCookie came into use, 2026-12-01. Over https, grants in
+	// plainCookie count only from before that: any host of the same site can write it.
+	renamed timestamp = 1_796_083_200_000
 )
 
 func (p *PreferenceFormat) validate() error {
@@ -80,6 +94,13 @@ func (p *PreferenceFormat) validate() error {
 	}
 	if p.Format == charterFormat && len(p.Keys) > 0 {
 		return errors.New("the preference format charter has the charter's own keys; remove key")
+	}
+	for key, banner := range p.Keys {
+		for _, name := range banner {
+			if format.write != nil && (name == timestampKey || name == charterKey) {
+				return fmt.Errorf("the preference format %s keeps something else under %q, the key for %s; use another", p.Format, name, key)
+			}
+		}
 	}
 	if p.Revision != 0 && !format.hasRevision {
 		return fmt.Errorf("the preference format %s knows no revision; remove it", p.Format)
@@ -100,6 +121,47 @@ func (p *PreferenceFormat) cookies() []string {
 		return []string{p.Cookie}
 	}
 	return storedFormats[p.Format].cookies
+}
+
+// written returns the name of the cookie that the page writes.
+func (p *PreferenceFormat) written(secure bool) string {
+	if secure && p.hostOnly {
+		return hostCookie
+	}
+	return p.cookies()[0]
+}
+
+// nameBoth makes both usual names of the format charter one row's, wherever one
+// of them is declared. It tells whether hostCookie can be used: not where the row
+// says a domain or a path.
+func nameBoth(sources []source) bool {
+	var declaring *row
+	found := 0
+	for _, source := range sources {
+		for i := range source.rows {
+			for _, name := range []string{plainCookie, hostCookie} {
+				if slices.Contains(source.rows[i].Name, name) || slices.Contains(source.rows[i].Match, name) {
+					declaring, found = &source.rows[i], found+1
+				}
+			}
+		}
+	}
+	if found != 1 {
+		return true
+	}
+	if declaring.Domain != "" || declaring.Path != "" && declaring.Path != "/" {
+		return false
+	}
+	for _, names := range []*Names{&declaring.Name, &declaring.Match} {
+		if i := slices.IndexFunc(*names, func(name string) bool { return name == plainCookie || name == hostCookie }); i >= 0 {
+			other := hostCookie
+			if (*names)[i] == hostCookie {
+				other = plainCookie
+			}
+			*names = slices.Concat(*names, Names{other}) // not into the configuration's own
+		}
+	}
+	return true
 }
 
 // holdsAnswers tells whether a cookie of this name is one of some, by their names
@@ -173,29 +235,18 @@ func (lines cookieLines) values(name string) func(yield func(value string) bool)
 	}
 }
 
-// all tells whether there is a cookie of this name, and all copies satisfy a
-// condition.
-func (lines cookieLines) all(name string, satisfies func(value string) bool) bool {
-	found := false
-	for value := range lines.values(name) {
-		if !satisfies(value) {
-			return false
-		}
-		found = true
-	}
-	return found
-}
-
 // A preference is the visitor's answers, decoded from the Cookie header when
 // first asked for.
 type preference struct {
 	handler  *Handler
 	lines    cookieLines
+	secure   bool // over https, as the visitor sees it
 	opposed  bool // Global Privacy Control: what is unanswered is refused
 	decoded  bool
 	asked    timestamp          // when something about time was first asked
 	readings []reading          // of every copy of every cookie that holds answers, once decoded
 	given    map[*Cookie]answer // what several readings say, so that each is asked once for a row
+	stores   bool               // the page has stored answers, in this request
 }
 
 // now returns when the request was looked at, always the same: looking at a clock
@@ -244,18 +295,43 @@ func (p *preference) givenTo(row *Cookie) answer {
 // find returns what is answered to a row: by its consent key, else by its
 // category, else as to all keys that the reading does not name.
 func (r *reading) find(row *Cookie) answer {
-	if given := r.findKey(row.key); given != answerNone {
-		return given
-	}
-	if !storedFormats[r.format.Format].asksEachKey {
-		if given := r.findKey(string(row.Category)); given != answerNone {
-			return given
+	given := r.findKey(row.key)
+	if given == answerNone && !storedFormats[r.format.Format].asksEachKey {
+		// The page asks each key for itself.
+		if given = r.findKey(string(row.Category)); given == answerGranted && r.asked != nil {
+			given = answerNone
 		}
 	}
-	return r.rest
+	if given == answerNone {
+		given = r.rest
+	}
+	return r.inForce(given)
+}
+
+// inForce returns an answer of the reading, if it counts: a refusal does always.
+func (r *reading) inForce(given answer) answer {
+	if given == answerGranted && r.ended {
+		return answerNone
+	}
+	return given
 }
 
 func (r *reading) findKey(key string) answer {
+	given := r.findStored(key)
+	if r.asked == nil {
+		return given
+	}
+	// What the page has stored holds for what it asked.
+	switch asked := r.asked[key]; {
+	case asked == answerRefused:
+		return answerRefused
+	case given == answerGranted && asked != answerGranted:
+		return answerNone
+	}
+	return given
+}
+
+func (r *reading) findStored(key string) answer {
 	keys, ok := r.format.Keys[key]
 	if !ok {
 		return r.answers[key]
@@ -278,30 +354,83 @@ func (p *preference) decode() []reading {
 		return p.readings
 	}
 	p.decoded = true
+	proofs := p.prove()
+	broken := map[place]bool{} // a copy there cannot be read
+	hasHost := false
 	for name, value := range p.lines.pairs() {
 		for i := range p.handler.Preferences {
 			format := &p.handler.Preferences[i]
 			if !holdsAnswers(format.names, name) {
 				continue
 			}
-			read, err := format.recent.read(storedCookie{name, value, p.lines, format, p.handler.charter})
+			from := place{format, format.hostOnly && name == plainCookie}
+			hasHost = hasHost || format.hostOnly && name == hostCookie
+			var proof proof
+			if proofs != nil {
+				proof = proofs[i]
+			}
+			read, err := format.recent.read(storedCookie{name, value, proof, format, p.handler.charter})
 			if err != nil {
 				p.handler.reportUnreadable(format.Format, err)
+				broken[from] = true
 			}
-			if format.isOver(read[0].at, p.now()) {
-				// A grant ends; a refusal does not need to.
-				read = slices.Clone(read)
-				read[0].answers = maps.Clone(read[0].answers)
-				maps.DeleteFunc(read[0].answers, func(_ string, given answer) bool { return given == answerGranted })
-			}
-			if p.readings == nil {
+			ended := format.isOver(read[0].at, p.now()) || p.secure && from.isPlain && read[0].at >= renamed
+			if p.readings == nil && !ended && !from.isPlain {
 				p.readings = read // not copied: nearly always, it is the only one
-			} else {
-				p.readings = append(p.readings, read...)
+				continue
 			}
+			p.readings = append(p.readings, read...)
+			added := &p.readings[len(p.readings)-1]
+			added.ended, added.isPlain = ended, from.isPlain
 		}
 	}
+	if len(broken) == 0 && !hasHost {
+		return p.readings
+	}
+	// One copy that cannot be read could say anything, so that no grant of another
+	// counts. What anybody could write does not count beside hostCookie, which comes
+	// over https alone: a template's request for the notice does not say that it did.
+	if len(p.readings) == 1 {
+		p.readings = slices.Clone(p.readings) // it may be what is remembered
+	}
+	p.readings = slices.DeleteFunc(p.readings, func(read reading) bool { return read.isPlain && hasHost })
+	for i := range p.readings {
+		read := &p.readings[i]
+		read.ended = read.ended || broken[place{read.format, read.isPlain}]
+	}
 	return p.readings
+}
+
+// A place is where copies of the same answers are.
+type place struct {
+	format  *PreferenceFormat
+	isPlain bool // in plainCookie, where hostCookie takes its place over https
+}
+
+// prove returns what other cookies say of the answers in each format, nil if no
+// format looks at others.
+func (p *preference) prove() []proof {
+	var proofs []proof
+	for i := range p.handler.Preferences {
+		if prove := storedFormats[p.handler.Preferences[i].Format].prove; prove != nil {
+			if proofs == nil {
+				proofs = make([]proof, len(p.handler.Preferences))
+			}
+			proofs[i] = prove(p.lines)
+		}
+	}
+	return proofs
+}
+
+// owns tells whether a cookie is the page's alone to write: it is that of our own
+// format, and the answer is not the page's.
+func (p *preference) owns(name string) bool {
+	for i := range p.handler.Preferences {
+		if format := &p.handler.Preferences[i]; format.Format == charterFormat && holdsAnswers(format.names, name) {
+			return !p.stores
+		}
+	}
+	return false
 }
 
 const (
@@ -357,11 +486,15 @@ func (p *PreferenceFormat) isWritten() bool {
 	return storedFormats[p.Format].write != nil && p.LocalStorage == ""
 }
 
-// isOver tells whether an answer that the page wrote has been kept for as long as
-// the page says; a browser's cookie can be renewed by the portal.
+// isOver tells whether a grant that the page wrote has ended: it was kept for as
+// long as the page says, or is of a time that cannot be; a browser's cookie can be
+// renewed by the portal. One without a time lasts as long as its cookie.
 func (p *PreferenceFormat) isOver(at, now timestamp) bool {
+	if at == noTime || !p.isWritten() {
+		return false
+	}
 	seconds := p.lifetime.seconds()
-	return seconds > 0 && at.isPossible(now) && now-at > timestamp(seconds)*1000
+	return !at.isPossible(now) || seconds > 0 && now-at > timestamp(seconds)*1000
 }
 
 // keysOf returns the banner's keys for a consent key.
@@ -377,15 +510,16 @@ func (p *preference) writtenTo(key string) answer {
 	given := answerNone
 	for _, read := range p.decode() {
 		if read.format.isWritten() {
-			given = max(given, read.findKey(key))
+			given = max(given, read.inForce(read.findKey(key)))
 		}
 	}
 	return given
 }
 
 // store returns the cookies that hold answers to consent keys, beside those that
-// were given before. From now on they are the visitor's.
-func (p *preference) store(given map[string]answer, at time.Time) []storedCookie {
+// were given before, with the reference of their record, "" if there is none. From
+// now on they are the visitor's.
+func (p *preference) store(given map[string]answer, reference string, at time.Time) []storedCookie {
 	var cookies []storedCookie
 	var readings []reading
 	for i := range p.handler.Preferences {
@@ -393,22 +527,9 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 		if !format.isWritten() {
 			continue
 		}
-		name := format.cookies()[0]
-		w := writing{name: name, answers: map[string]answer{}, at: at, charter: p.handler.charter}
-		for value := range p.lines.values(name) {
-			if len(value) <= maxPreference {
-				w.stored = append(w.stored, value)
-			}
-		}
-		for _, key := range p.handler.charter.consentKeys() {
-			w.keys = append(w.keys, format.keysOf(key)...)
-			if given[key] != answerNone {
-				for _, banner := range format.keysOf(key) {
-					w.answers[banner] = max(w.answers[banner], given[key])
-				}
-			}
-		}
-		cookie := storedCookie{name, storedFormats[format.Format].write(w), nil, format, p.handler.charter}
+		w := p.writing(format, given)
+		w.reference, w.at = reference, at
+		cookie := storedCookie{w.name, storedFormats[format.Format].write(w), proof{}, format, p.handler.charter}
 		read, _ := cookie.read() // what was just written can be read
 		readings = append(readings, read)
 		cookies = append(cookies, cookie)
@@ -418,8 +539,41 @@ func (p *preference) store(given map[string]answer, at time.Time) []storedCookie
 			readings = append(readings, read)
 		}
 	}
-	p.readings, p.given = readings, nil
+	p.readings, p.given, p.stores = readings, nil, true
 	return cookies
+}
+
+// writing returns what the page writes in a format.
+func (p *preference) writing(format *PreferenceFormat, given map[string]answer) writing {
+	w := writing{name: format.written(p.secure), given: map[string]answer{}, answers: map[string]answer{}, live: map[string]bool{}, charter: p.handler.charter}
+	for value := range p.lines.values(w.name) {
+		if len(value) <= maxPreference {
+			w.stored = append(w.stored, value)
+		}
+	}
+	before := p.decode()
+	for _, key := range p.handler.charter.consentKeys() {
+		keys := format.keysOf(key)
+		w.keys = append(w.keys, keys...)
+		for _, read := range before {
+			if read.format != format {
+				continue
+			}
+			w.given[key] = max(w.given[key], read.inForce(read.findKey(key)))
+			for _, banner := range keys {
+				isLive := read.inForce(read.answers[banner]) == answerGranted && (read.asked == nil || read.asked[key] == answerGranted)
+				w.live[banner] = w.live[banner] || isLive
+			}
+		}
+		if given[key] == answerNone {
+			continue
+		}
+		w.given[key] = given[key]
+		for _, banner := range keys {
+			w.answers[banner] = max(w.answers[banner], given[key])
+		}
+	}
+	return w
 }
 
 // givenAt returns when what the page wrote was given, the latest of all copies,
@@ -433,13 +587,20 @@ func (p *preference) givenAt() (latest time.Time, ok bool) {
 	return latest.UTC(), !latest.IsZero()
 }
 
-// isSince tells whether every copy of what the page wrote is of a time, or later.
-func (p *preference) isSince(at timestamp) bool {
+// isRecent tells whether what was done at a time was done just now.
+func (p *preference) isRecent(at timestamp) bool {
+	return at.isPossible(p.now()) && p.now()-at <= timestamp(maxStatus.Milliseconds())
+}
+
+// keeps tells whether the browser has kept a choice that was made at a time, with
+// the reference of its record, "" if there is none: every copy of what the page
+// wrote is of that choice, or of a later one.
+func (p *preference) keeps(at timestamp, reference string) bool {
 	written := map[*PreferenceFormat]bool{}
 	for _, read := range p.decode() {
 		if read.format.isWritten() {
 			written[read.format] = true
-			if !read.at.isPossible(p.now()) || read.at < at {
+			if !read.at.isPossible(p.now()) || read.at < at || read.at == at && reference != "" && read.reference != reference {
 				return false
 			}
 		}
@@ -452,12 +613,18 @@ func (p *preference) isSince(at timestamp) bool {
 	return true
 }
 
+// holds tells whether what the page wrote has the reference of a record.
+func (p *preference) holds(reference string) bool {
+	return reference != "" && slices.ContainsFunc(p.decode(), func(read reading) bool { return read.reference == reference })
+}
+
 // The format of our own is `1.<time>.<version>`, then `.<key>-n` for each key
-// that is refused, and `.<key>-y<fingerprint>` for each that is granted: its
-// letters, digits, '.', '-' and '_' trip no firewall. The time is in Unix
-// milliseconds, the version the charter's. In keys, '-' is written "-0" and '.'
-// is "-1". A refusal holds whatever else changes; a grant holds for what was
-// asked, so that what is new is asked again.
+// that is refused, and `.<key>-y<fingerprint>` for each that is granted, and at the
+// end `.<reference>` of the choice's record, if there is one: its letters, digits,
+// '.', '-' and '_' trip no firewall. The time is in Unix milliseconds, the version
+// the charter's. In keys, '-' is written "-0" and '.' is "-1". A refusal holds
+// whatever else changes; a grant holds for what was asked, so that what is new is
+// asked again.
 const (
 	charterFormat        = "charter"
 	charterFormatVersion = "1"
@@ -476,7 +643,11 @@ func readCharterFormat(cookie storedCookie) (reading, error) {
 	if _, err := strconv.ParseUint(fields[1], 10, 64); err != nil {
 		return reading{}, errUnreadable
 	}
-	read := reading{answers: map[string]answer{}, at: parseTimestamp(fields[1])}
+	read := reading{answers: map[string]answer{}, at: parseTime(fields[1])}
+	if last := len(fields) - 1; last > 2 && isReference(fields[last]) {
+		read.reference = fields[last]
+		fields = fields[:last]
+	}
 	for _, field := range fields[3:] {
 		end := max(strings.LastIndexByte(field, '-'), 0)
 		escaped, word := field[:end], field[end:]
@@ -487,7 +658,7 @@ func readCharterFormat(cookie storedCookie) (reading, error) {
 			return reading{}, errUnreadable
 		case !isGrant:
 			read.answers[key] = answerRefused
-		case fingerprint == cookie.charter.fingerprints[key]:
+		case fingerprint == cookie.charter.fingerprints[key], fingerprint == cookie.charter.formerly[key] && read.at < renamed:
 			read.answers[key] = max(read.answers[key], answerGranted)
 		}
 	}
@@ -495,23 +666,18 @@ func readCharterFormat(cookie storedCookie) (reading, error) {
 }
 
 func writeCharterFormat(w writing) string {
-	answers := map[string]answer{}
-	for _, value := range w.stored {
-		read, _ := readCharterFormat(storedCookie{value: value, charter: w.charter})
-		for key, given := range read.answers {
-			answers[key] = max(answers[key], given)
-		}
-	}
-	maps.Copy(answers, w.answers)
 	fields := []string{charterFormatVersion, strconv.FormatInt(w.at.UnixMilli(), 10), w.charter.version}
-	for _, key := range w.keys {
-		switch answers[key] {
+	for _, key := range w.charter.consentKeys() {
+		switch w.given[key] {
 		case answerGranted:
 			fields = append(fields, escapeKey.Replace(key)+"-y"+w.charter.fingerprints[key])
 		case answerRefused:
 			fields = append(fields, escapeKey.Replace(key)+"-n")
-		case answerNone: // nothing to write
+		case answerNone, isSilent: // nothing to write
 		}
+	}
+	if w.reference != "" {
+		fields = append(fields, w.reference)
 	}
 	return strings.Join(fields, ".")
 }
@@ -525,6 +691,22 @@ func (h *Handler) reportUnreadable(format string, reason error) {
 	}
 }
 
+// preferenceNotes returns what is to be known of the preferences that others write.
+func (h *Handler) preferenceNotes() []string {
+	var notes []string
+	for i := range h.Preferences {
+		preference := &h.Preferences[i]
+		if preference.isWritten() {
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("preference %s: only the banner knows what it has asked; where a provider, a purpose or a category changes here, let it ask again", preference.Format))
+		if storedFormats[preference.Format].grantsUnasked {
+			notes = append(notes, fmt.Sprintf("preference %s: its cookie does not tell an answer from a default; it must not store true unasked (serviceDefaultState 'wait', highPrivacy and alwaysNeedConsent true, no bypass)", preference.Format))
+		}
+	}
+	return notes
+}
+
 // validatePreferences returns the first mistake in where preferences are stored.
 func (h *Handler) validatePreferences() error {
 	for i := range h.Preferences {
@@ -533,8 +715,10 @@ func (h *Handler) validatePreferences() error {
 			return err
 		}
 		for _, earlier := range h.Preferences[:i] {
-			if name := preference.cookies()[0]; holdsAnswers(earlier.cookies(), name) && (preference.isWritten() || earlier.isWritten()) {
-				return fmt.Errorf("two preferences, %s and %s, are written into the cookie %q; keep one", earlier.Format, preference.Format, name)
+			for _, name := range preference.cookies() {
+				if holdsAnswers(earlier.cookies(), name) && (preference.isWritten() || earlier.isWritten()) {
+					return fmt.Errorf("two preferences, %s and %s, are written into the cookie %q; keep one", earlier.Format, preference.Format, name)
+				}
 			}
 		}
 	}

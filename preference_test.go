@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
@@ -80,7 +81,10 @@ func TestPreferenceCopies(t *testing.T) {
 		{[]string{"a=b", `p={"k":true}`}, answerGranted},
 		{[]string{`p={"k":true}; p={"k":false}`}, answerRefused},
 		{[]string{`p={"k":false}`, `p={"k":true}`}, answerRefused},
-		{[]string{`p={"k":true}; p=junk; p={}`}, answerGranted},
+		{[]string{`p={"k":true}; p={}`}, answerGranted},
+		{[]string{`p={"k":true}; p=junk; p={}`}, answerNone},
+		{[]string{`p=; p={"k":true}`}, answerNone},
+		{[]string{`p={"k":true}`, "p=" + strings.Repeat("x", maxPreference+1)}, answerNone},
 		{[]string{`p=junk; p={"k":false}`}, answerRefused},
 		{[]string{`P={"k":true}`}, answerNone},
 		{[]string{`p={"k":true,"x":"` + strings.Repeat("x", maxPreference) + `"}`}, answerNone},
@@ -95,12 +99,13 @@ func TestPreferenceCopies(t *testing.T) {
 
 func TestWriteMap(t *testing.T) {
 	answers := map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}
-	got := writeMap(writing{answers: answers, at: time.UnixMilli(1719830000000)})
-	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%7D"
+	asked := &charter{version: "0123456789ab"}
+	got := writeMap(writing{answers: answers, at: time.UnixMilli(1719830000000), charter: asked})
+	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%2C%22charter%22%3A%221.1719830000000.0123456789ab%22%7D"
 	if got != want {
 		t.Errorf("got %s", got)
 	}
-	back, err := readMap(storedCookie{value: got})
+	back, err := readWrittenMap(storedCookie{value: got, charter: asked})
 	if err != nil || back.at != 1719830000000 {
 		t.Errorf("%v, time %d", err, back.at)
 	}
@@ -127,12 +132,16 @@ func TestWriteMap(t *testing.T) {
 			stored:  strings.Split(test.stored, ";"),
 			answers: map[string]answer{"matomo": answerGranted, "ga": answerRefused},
 			keys:    []string{"matomo", "ga", "xiti"},
+			live:    map[string]bool{"xiti": true},
 			at:      time.UnixMilli(2),
+			charter: asked,
 		})
-		if got != test.want {
+		want := strings.Replace(test.want, `"timestamp":2}`, `"timestamp":2,"charter":"1.2.0123456789ab"}`, 1)
+		want = strings.Replace(want, "%3A2%7D", "%3A2%2C%22charter%22%3A%221.2.0123456789ab%22%7D", 1)
+		if got != want {
 			t.Errorf("into %.100s: got %.300s", test.stored, got)
 		}
-		if got := writeMap(writing{stored: strings.Split(test.stored, ";")}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
+		if got := writeMap(writing{stored: strings.Split(test.stored, ";"), charter: asked}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
 			t.Errorf("into %.100s: got %.300s", test.stored, got)
 		}
 	}
@@ -256,7 +265,7 @@ func TestStoreEveryPreference(t *testing.T) {
 	lines := response.Header["Set-Cookie"]
 	for i, want := range []string{
 		`^charter_preference=1\.(\d+)\.[0-9a-f]{12}\.matomo-y[0-9a-f]{8}\.ga-y[0-9a-f]{8}; Path=/; SameSite=Lax; Max-Age=15778476$`,
-		`^choice=\{"gtag":true,"analytics":true,"matomo":true,"banner":\{"version":3\},"timestamp":(\d+)\}; Path=/portal; Domain=city.example; Max-Age=7889238; HttpOnly; SameSite=Strict$`,
+		`^choice=\{"gtag":true,"analytics":true,"matomo":true,"banner":\{"version":3\},"timestamp":(\d+),"charter":"1\.(\d+)\.[0-9a-f]{12}\.matomo-y[0-9a-f]{8}\.ga-y[0-9a-f]{8}"\}; Path=/portal; Domain=city.example; Max-Age=7889238; HttpOnly; SameSite=Strict$`,
 	} {
 		if len(lines) != 2 || !regexp.MustCompile(want).MatchString(lines[i]) {
 			t.Errorf("set %q, want %s", lines, want)
@@ -273,8 +282,8 @@ func TestStoreEveryPreference(t *testing.T) {
 		if got := response.Header["Set-Cookie"]; len(got) != 2 {
 			t.Errorf("%s: %q", cookie, got)
 		}
-		_, page := get(t, address+pagePath+response.Header.Get("Location")+"?flg=en&status=saved&at="+regexp.MustCompile(`\d{13}`).FindString(cookie), http.Header{"Cookie": {cookie}})
-		if isWhole := strings.Contains(cookie, "; "); strings.Contains(page, "have been saved") != isWhole {
+		saved, page := get(t, address+pagePath+"?flg=en&status=saved&at="+regexp.MustCompile(`\d{13}`).FindString(cookie), http.Header{"Cookie": {cookie}})
+		if isWhole := strings.Contains(cookie, "; "); strings.Contains(page, "have been saved") != isWhole || strings.Contains(saved.Header.Get("Location"), "status=lost") == isWhole {
 			t.Errorf("%s: the page says that all is saved: %v", cookie, !isWhole)
 		}
 	}
@@ -286,7 +295,7 @@ func TestAnswersEnd(t *testing.T) {
 	for _, format := range []string{"opendatasoft p", "json p"} {
 		handler := provision(t, "cookie_charter {\n preset matomo\n preference "+format+"\n cookie p {\n purpose p\n category necessary\n duration \"30 days\"\n}\n}")
 		row := handler.charter.find("_pk_id.1")
-		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "granted"} {
+		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
 			at := time.Now().AddDate(0, 0, -days).UnixMilli()
 			visitor := &preference{handler: handler, lines: cookieLines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
 			if got := visitor.answerTo(row).String(); got != want {
@@ -314,7 +323,11 @@ func FuzzReadMap(f *testing.F) {
 	f.Add("%7B%22matomo%22%3Atrue%7D")
 	f.Fuzz(func(t *testing.T, value string) {
 		read, _ := readMap(storedCookie{value: value})
-		for _, w := range []writing{{answers: read.answers}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers))}} {
+		live := map[string]bool{}
+		for key := range read.answers {
+			live[key] = true
+		}
+		for _, w := range []writing{{answers: read.answers, charter: &charter{}}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers)), live: live, charter: &charter{}}} {
 			written := writeMap(w)
 			if back, _ := readMap(storedCookie{value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
 				t.Errorf("%q: %v became %v", value, read.answers, back.answers)
@@ -413,8 +426,9 @@ func TestRecentValues(t *testing.T) {
 	if _, ok := format.recent.newer[long]; ok {
 		t.Error("a long value is remembered")
 	}
+	now := time.Now().UnixMilli()
 	for i := range 3*maxRecent + 7 {
-		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, 4102444800000+i)); got != answerGranted {
+		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, now-int64(i))); got != answerGranted {
 			t.Fatalf("value %d: %v", i, got)
 		}
 		if i == maxRecent {
@@ -431,5 +445,325 @@ func TestRecentValues(t *testing.T) {
 	handler = provision(t, "cookie_charter {\n preset matomo\n preference onetrust\n}")
 	if handler.Preferences[0].recent != nil {
 		t.Error("remembers a value that says nothing alone")
+	}
+}
+
+// The cookies of a form post, as a browser would send them back.
+func storedBy(response *http.Response) string {
+	var pairs []string
+	for _, line := range response.Header["Set-Cookie"] {
+		if pair, attributes, _ := strings.Cut(line, ";"); !strings.Contains(attributes, "Max-Age=-1") && !strings.Contains(attributes, "Max-Age=0") {
+			pairs = append(pairs, pair)
+		}
+	}
+	return strings.Join(pairs, "; ")
+}
+
+// In every format that the page writes, a grant covers what was asked and no more;
+// what is new is asked for again.
+func TestGrantCoversWhatWasAsked(t *testing.T) {
+	site := func(format, rows string) string {
+		return "cookie_charter {\n preference " + format + "\n" + rows + "\n}\nheader +Set-Cookie VISITOR_INFO1_LIVE=1\nheader +Set-Cookie _fbp=1\nrespond ok"
+	}
+	row := func(names, provider, purpose, category string) string {
+		return fmt.Sprintf("cookie %s {\n provider %s\n purpose %q\n category %s\n consent third_party\n}\n", names, provider, purpose, category)
+	}
+	youtube := row("VISITOR_INFO1_LIVE", "YouTube", "Plays videos", "third_party")
+	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
+		address := "http://" + serve(t, false, site(format, youtube))
+		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+		cookie := storedBy(response)
+		_, value, _ := strings.Cut(cookie, "=")
+		refusal, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused")
+		refused := storedBy(refusal)
+		for name, test := range map[string]struct{ rows, want string }{
+			"the same":                  {youtube, "VISITOR_INFO1_LIVE=1"},
+			"another name, same use":    {row("VISITOR_INFO1_LIVE _fbp", "YouTube", "Plays videos", "third_party"), "VISITOR_INFO1_LIVE=1 _fbp=1"},
+			"somebody more":             {youtube + row("_fbp", "Meta", "Follows visitors", "third_party"), ""},
+			"somebody else":             {row("VISITOR_INFO1_LIVE", "Meta", "Plays videos", "third_party"), ""},
+			"another purpose":           {row("VISITOR_INFO1_LIVE", "YouTube", "Follows visitors", "third_party"), ""},
+			"another category":          {row("VISITOR_INFO1_LIVE", "YouTube", "Plays videos", "statistics"), ""},
+			"another key, its category": {strings.Replace(youtube, "consent third_party", "consent video", 1), ""},
+			"a translation":             {strings.Replace(youtube, "purpose \"Plays videos\"", "purpose fr \"Plays videos\"\npurpose en Plays", 1), "VISITOR_INFO1_LIVE=1"},
+		} {
+			address := "http://" + serve(t, false, site(format, test.rows))
+			response, _ := get(t, address, http.Header{"Cookie": {cookie}})
+			if got := strings.Join(response.Header["Set-Cookie"], " "); got != test.want {
+				t.Errorf("%s, %s: %q, want %q", format, name, got, test.want)
+			}
+			_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {cookie}})
+			_, notice := get(t, address+pagePath+"notice?flg=en", http.Header{"Cookie": {cookie}})
+			if isAsked := test.want == ""; strings.Contains(page, " checked") == isAsked || (notice != "") != isAsked {
+				t.Errorf("%s, %s: asks again: %t", format, name, !isAsked)
+			}
+			if name == "another key, its category" {
+				continue // the refusal was of another
+			}
+			exempt := strings.ReplaceAll(test.rows, " consent", " exempt\n consent")
+			response, _ = get(t, "http://"+serve(t, false, site(format, exempt)), http.Header{"Cookie": {refused}})
+			if got := response.Header["Set-Cookie"]; got != nil {
+				t.Errorf("%s, %s: %q after a refusal", format, name, got)
+			}
+		}
+		if format == "charter" {
+			continue
+		}
+
+		// The portal's own reader, JSON.parse(decodeURIComponent(value)), reads it.
+		decoded, err := url.PathUnescape(value)
+		var object map[string]any
+		if err != nil || json.Unmarshal([]byte(decoded), &object) != nil || object["third_party"] != true || object["timestamp"] == nil {
+			t.Errorf("%s: the banner reads %s, %v", format, decoded, err)
+		}
+		if asked, _ := object["charter"].(string); !regexp.MustCompile(`^1\.\d{13}\.[0-9a-f]{12}\.third_party-y[0-9a-f]{8}$`).MatchString(asked) {
+			t.Errorf("%s: the page asked %q", format, asked)
+		}
+		// What a banner writes goes on to count, be it beside what the page wrote.
+		name, _, _ := strings.Cut(cookie, "=")
+		at := fmt.Sprint(time.Now().UnixMilli() + 5)
+		both := youtube + row("_fbp", "Meta", "Follows visitors", "third_party")
+		address = "http://" + serve(t, false, site(format, both))
+		for value, want := range map[string]int{
+			`{"third_party":true}`: 2, `{"third_party":true,"timestamp":` + at + `}`: 2,
+			regexp.MustCompile(`"timestamp":\d+`).ReplaceAllString(decoded, `"timestamp":`+at): 2,
+			decoded: 0, strings.Replace(decoded, `"timestamp"`, `"x"`, 1): 0,
+			strings.Replace(decoded, "{", `{"charter":"1.1.x",`, 1): 0, strings.Replace(decoded, `"charter":"1`, `"charter":"2`, 1): 0,
+		} {
+			response, _ := get(t, address, http.Header{"Cookie": {name + "=" + value}})
+			if got := response.Header["Set-Cookie"]; len(got) != want {
+				t.Errorf("%s, %s: %q", format, value, got)
+			}
+		}
+		// What the page wrote cannot be stretched.
+		address = "http://" + serve(t, false, site(format, youtube))
+		for _, change := range []string{"", `,"charter":"1.` + at + `.x.third_party-n"`} {
+			response, _ := get(t, address, http.Header{"Cookie": {name + "=" + strings.Replace(decoded, "}", change+"}", 1)}})
+			if got := response.Header["Set-Cookie"]; (len(got) == 1) != (change == "") {
+				t.Errorf("%s, %s: %q", format, change, got)
+			}
+		}
+	}
+}
+
+// What the page writes keeps what is in force, and begins nothing anew that is
+// over.
+func TestWritingKeepsWhatIsInForce(t *testing.T) {
+	day := 24 * time.Hour
+	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
+		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
+		cookie := func(at time.Time, given map[string]answer) cookieLines {
+			stored := (&preference{handler: handler}).store(given, "", at)
+			return cookieLines{stored[0].name + "=" + stored[0].value}
+		}
+		for age, want := range map[time.Duration]answer{day: answerGranted, 200 * day: answerNone} {
+			lines := cookie(time.Now().Add(-age), map[string]answer{"matomo": answerGranted})
+			visitor := &preference{handler: handler, lines: lines}
+			stored := visitor.store(map[string]answer{"ga": answerGranted}, "", time.Now())
+			for _, visitor := range []*preference{visitor, {handler: handler, lines: cookieLines{stored[0].name + "=" + stored[0].value}}} {
+				if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
+					t.Errorf("%s, granted %v ago: %v, want %v", format, age, got, want)
+				}
+				if got := visitor.answerTo(handler.charter.find("_ga")); got != answerGranted {
+					t.Errorf("%s: what was granted just now is %v", format, got)
+				}
+			}
+			if isLeft := strings.Contains(stored[0].value, "matomo"); isLeft != (want == answerGranted) {
+				t.Errorf("%s, granted %v ago: %s", format, age, stored[0].value)
+			}
+		}
+		lines := cookie(time.Now().Add(-200*day), map[string]answer{"matomo": answerRefused})
+		visitor := &preference{handler: handler, lines: lines}
+		visitor.store(map[string]answer{"ga": answerGranted}, "", time.Now())
+		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != answerRefused {
+			t.Errorf("%s: a refusal became %v", format, got)
+		}
+	}
+}
+
+// Who did not answer has no answer: what the portal or a sibling site writes into
+// the page's own cookie is none.
+func TestOwnCookie(t *testing.T) {
+	fingerprint := provision(t, "cookie_charter {\n preset matomo\n}").charter.fingerprints["matomo"]
+	forged := fmt.Sprintf("=1.%d.000000000000.matomo-y%s", time.Now().UnixMilli(), fingerprint)
+	for _, test := range []struct{ preference, line, want string }{
+		{"charter", plainCookie + forged + "; Path=/", ""},
+		{"charter", hostCookie + forged + "; Path=/; Secure", ""},
+		{"charter", plainCookie + "=; Path=/; Max-Age=0", plainCookie + "=; Path=/; Max-Age=0"},
+		{"charter mine", "mine" + forged, ""},
+		{"charter mine", "mine=; Max-Age=-1", "mine=; Max-Age=-1"},
+		{"opendatasoft", "cookies_preferences=%7B%22matomo%22:true%7D", "cookies_preferences=%7B%22matomo%22:true%7D"},
+		{"tarteaucitron", "tarteaucitron=!matomo=true", "tarteaucitron=!matomo=true"},
+	} {
+		for _, encrypted := range []bool{false, true} {
+			address := map[bool]string{false: "http://", true: "https://"}[encrypted] + serve(t, encrypted, "cookie_charter {\n preset matomo\n preference "+test.preference+"\n}\nheader +Set-Cookie \""+test.line+"\"\nrespond portal")
+			response, _ := get(t, address, nil)
+			got := strings.Join(response.Header["Set-Cookie"], " ")
+			if !strings.HasPrefix(got, test.want) || test.want == "" && got != "" {
+				t.Errorf("%s, %s: %q passes", test.preference, test.line, got)
+			}
+			// The page's own line leaves, where the format is its to write.
+			if test.preference != "tarteaucitron" {
+				if response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted"); len(response.Header["Set-Cookie"]) != 1 {
+					t.Errorf("%s: the page sets %q", test.preference, response.Header["Set-Cookie"])
+				}
+			}
+		}
+	}
+}
+
+// Over https, the page's own cookie has a name that only this host can write. What
+// is stored under the former name counts until there is a new one, and its grants
+// only if they are from before that.
+func TestHostCookie(t *testing.T) {
+	site := "cookie_charter {\n preset matomo\n%s\n}\nheader +Set-Cookie _pk_id.1=1\nrespond portal"
+	for rows, want := range map[string]struct{ encrypted, plain string }{
+		"": {hostCookie, plainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n duration \"3 months\"\n}": {hostCookie, plainCookie},
+		"cookie __Host-charter_preference {\n purpose p\n category necessary\n path /\n}":         {hostCookie, plainCookie},
+		"cookie choice {\n match charter_preference\n purpose p\n category necessary\n}":          {hostCookie, plainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n domain city.example\n}":   {plainCookie, plainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n path /portal\n}":          {plainCookie, plainCookie},
+		"preference charter mine": {"mine", "mine"},
+		"cookie charter_preference {\n purpose p\n category necessary\n}\ncookie __Host-charter_preference {\n purpose p\n category necessary\n}": {hostCookie, plainCookie},
+	} {
+		for _, encrypted := range []bool{true, false} {
+			scheme, name := "http://", want.plain
+			if encrypted {
+				scheme, name = "https://", want.encrypted
+			}
+			address := scheme + serve(t, encrypted, fmt.Sprintf(site, rows))
+			response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+			lines := response.Header["Set-Cookie"]
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], name+"=1.") || strings.HasSuffix(lines[0], "; Secure") != encrypted || name == hostCookie && strings.Contains(lines[0], "Domain") {
+				t.Errorf("%s, %s: set %q", rows, scheme, lines)
+				continue
+			}
+			if isShort := strings.Contains(lines[0], "Max-Age=7889238"); isShort != strings.Contains(rows, "3 months") {
+				t.Errorf("%s, %s: set %q", rows, scheme, lines)
+			}
+			if response, _ := get(t, address, http.Header{"Cookie": {storedBy(response)}}); response.Header.Get("Set-Cookie") != "_pk_id.1=1" {
+				t.Errorf("%s, %s: does not read what it wrote", rows, scheme)
+			}
+		}
+	}
+
+	// A choice over https takes the former cookie away.
+	header := form.Clone()
+	header.Set("Cookie", plainCookie+"=1.1790000000000.000000000000.matomo-n; "+plainCookie+"=x")
+	response, _ := do(t, http.MethodPost, "https://"+serve(t, true, fmt.Sprintf(site, ""))+pagePath, header, "all=granted")
+	if lines := response.Header["Set-Cookie"]; len(lines) != 2 || lines[0] != plainCookie+"=; Max-Age=-1; Path=/; Secure" || !strings.HasPrefix(lines[1], hostCookie+"=1.") {
+		t.Errorf("set %q", lines)
+	}
+
+	// The notice knows it, too, where a template asks for it.
+	address := "https://" + serve(t, true, "cookie_charter {\n preset matomo\n}\ntemplates\nheader Content-Type text/html\nrespond `{{httpInclude \"/terms/cookies-policy/notice\"}}`")
+	_, asking := get(t, address, nil)
+	_, answered := get(t, address, http.Header{"Cookie": {storedBy(response)}})
+	if !strings.Contains(asking, "<form") || answered != "" {
+		t.Errorf("the notice: %q", answered)
+	}
+
+	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	row := handler.charter.find("_pk_id.1")
+	const hour timestamp = 3_600_000
+	value := func(at timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
+	granted, formerly := "-y"+handler.charter.fingerprints["matomo"], "-y"+handler.charter.formerly["matomo"]
+	for _, test := range []struct {
+		cookies          string
+		encrypted, plain answer
+	}{
+		{hostCookie + value(renamed+hour, granted), answerGranted, answerGranted},
+		{hostCookie + value(renamed-hour, formerly), answerGranted, answerGranted},
+		{hostCookie + value(renamed+hour, formerly), answerNone, answerNone},
+		{plainCookie + value(renamed-hour, granted), answerGranted, answerGranted},
+		{plainCookie + value(renamed-hour, formerly), answerGranted, answerGranted},
+		{plainCookie + value(renamed, granted), answerNone, answerGranted},
+		{plainCookie + value(renamed, formerly), answerNone, answerNone},
+		{plainCookie + value(renamed, "-n"), answerRefused, answerRefused},
+		{plainCookie + value(renamed-200*24*hour, granted), answerNone, answerNone},
+		// Beside the new one, the former says nothing, in whatever order.
+		{plainCookie + value(renamed, "-n") + hostCookie + value(renamed, granted), answerGranted, answerGranted},
+		{hostCookie + value(renamed, granted) + plainCookie + value(renamed, "-n"), answerGranted, answerGranted},
+		{hostCookie + value(renamed, granted) + plainCookie + "=junk", answerGranted, answerGranted},
+		{plainCookie + value(renamed-hour, granted) + hostCookie + "=junk", answerNone, answerNone},
+	} {
+		for secure, want := range map[bool]answer{true: test.encrypted, false: test.plain} {
+			visitor := &preference{handler: handler, lines: cookieLines{test.cookies}, secure: secure, asked: renamed + 2*hour}
+			if got := visitor.answerTo(row); got != want {
+				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
+			}
+		}
+	}
+}
+
+// One copy that cannot be read could say anything: no grant of another copy counts,
+// and every refusal does.
+func TestUnreadableCopies(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference opendatasoft\n preference tarteaucitron\n}")
+	matomo, ga := handler.charter.find("_pk_id.1"), handler.charter.find("_ga")
+	for _, lines := range []cookieLines{
+		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=junk`},
+		{`cookies_preferences=junk`, `cookies_preferences={"matomo":true,"ga":false}`},
+		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=; cookies_preferences={"matomo":true}`},
+	} {
+		for range 2 { // what is remembered of a value stays as it was read
+			visitor := &preference{handler: handler, lines: lines}
+			if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerNone, answerRefused} {
+				t.Errorf("%s: %v", lines, got)
+			}
+		}
+		visitor := &preference{handler: handler, lines: slices.Concat(lines, cookieLines{"tarteaucitron=!matomo=true!ga=true"})}
+		if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerGranted, answerRefused} {
+			t.Errorf("%s, and another format: %v", lines, got)
+		}
+	}
+	visitor := &preference{handler: handler, lines: cookieLines{`cookies_preferences={"matomo":true,"ga":false}`}}
+	if got := visitor.answerTo(matomo); got != answerGranted {
+		t.Errorf("alone: %v", got)
+	}
+}
+
+// A grant with a time that cannot be read, or cannot be, has ended; one without
+// lasts as long as its cookie. Of two times, the stricter counts.
+func TestTimesOfAnswers(t *testing.T) {
+	const now timestamp = 1_795_000_000_000
+	for _, format := range []string{"opendatasoft p", "json p"} {
+		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
+		for times, want := range map[string]answer{
+			``: answerGranted, `"timestamp":1794999999999`: answerGranted, `"timestamp":"1794999999999"`: answerGranted,
+			`"timestamp":1795086399999`: answerGranted, `"timestamp":1795086400001`: answerNone, // a day ahead
+			`"timestamp":978307199999`: answerNone, `"timestamp":1795000000`: answerNone, `"timestamp":0`: answerNone, `"timestamp":-1`: answerNone,
+			`"timestamp":null`: answerNone, `"timestamp":true`: answerNone, `"timestamp":"2026-11-20"`: answerNone, `"timestamp":""`: answerNone, `"timestamp":{}`: answerNone,
+			`"timestamp":1e400`: answerNone, `"timestamp":99999999999999999999`: answerNone, `"timestamp":1794999999999.5`: answerNone,
+			`"timestamp":1794999999999,"timestamp":1760000000000`: answerNone, `"timestamp":1760000000000,"timestamp":1794999999999`: answerNone,
+			`"timestamp":1794999999999,"timestamp":"x"`: answerNone, `"timestamp":null,"timestamp":1794999999999`: answerNone,
+			`"timestamp":1794999999999,"timestamp":1794999999998`: answerGranted,
+		} {
+			lines := cookieLines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
+			visitor := &preference{handler: handler, lines: lines, asked: now}
+			if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
+				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
+			}
+			if got := visitor.answerTo(handler.charter.find("_ga")); got != answerRefused {
+				t.Errorf("%s, %s: the refusal is %v", format, times, got)
+			}
+		}
+	}
+	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	for at, want := range map[string]answer{"1794999999999": answerGranted, "0": answerNone, "1": answerNone, "1795086400001": answerNone, "18446744073709551615": answerNone} {
+		visitor := &preference{handler: handler, lines: cookieLines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, asked: now}
+		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
+			t.Errorf("charter, %s: %v, want %v", at, got, want)
+		}
+	}
+}
+
+// What others write is told of, with what is not known of it.
+func TestPreferenceNotes(t *testing.T) {
+	for block, want := range map[string]int{"": 0, "preference charter": 0, "preference opendatasoft\npreference json p": 0, "preference klaro": 1, "preference klaro {\n local_storage\n}": 1, "preference charter\npreference tarteaucitron": 2} {
+		notes := provision(t, "cookie_charter {\n preset matomo\n"+block+"\n}").preferenceNotes()
+		if len(notes) != want {
+			t.Errorf("%s: %q", block, notes)
+		}
 	}
 }

@@ -159,9 +159,9 @@ func loadPreset(name string) (source, error) {
 	return loaded, err
 }
 
-// loadPreferenceRow declares the cookie that holds the preference, for charters
-// that do not.
-func loadPreferenceRow(cookie string) (source, error) {
+// loadPreferenceRow declares the cookie that holds the preference, by all of its
+// names, for charters that do not.
+func loadPreferenceRow(names ...string) (source, error) {
 	data, err := pageFiles.ReadFile("page/preference.yaml")
 	if err != nil {
 		return source{}, err
@@ -171,7 +171,7 @@ func loadPreferenceRow(cookie string) (source, error) {
 		return source{}, err
 	}
 	loaded.preset = true
-	loaded.rows[0].Name = Names{cookie}
+	loaded.rows[0].Name = names
 	return loaded, nil
 }
 

@@ -59,6 +59,7 @@ type texts struct {
 	Status          map[string]string `yaml:"status"`
 	Remaining       map[string]string `yaml:"remaining"` // refused cookies, by when they go
 	Reference       string            `yaml:"reference"` // of a record
+	Framed          string            `yaml:"framed"`    // of the page's address
 
 	MineTitle      string            `yaml:"mine_title"`
 	Mine           string            `yaml:"mine"`
