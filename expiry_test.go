@@ -298,7 +298,7 @@ func TestExpiriesFitInFront(t *testing.T) {
 			if most := frontBuffer - frontReserve/2; added > 0 && len(head)+len(path) > most {
 				t.Errorf("%d bytes with %d lines for %.20s, and %d of the address", len(head), added, path, len(path))
 			}
-			if room := frontBuffer - frontReserve - size - len(path) - 600; room > 0 && added == 0 {
+			if room := frontBuffer - frontReserve - size - len(path) - 800; room > 0 && added == 0 {
 				t.Errorf("nothing is removed from %.20s, beside %d bytes", path, size)
 			}
 		}
