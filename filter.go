@@ -352,7 +352,7 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
 	}
 	keeps := judged == allowed || monitored || deletes
-	isNews := !deletes && !(keeps && f.early) // what is kept in an early answer is seen once more
+	isNews := !deletes && (!keeps || !f.early) // what is kept in an early answer is seen once more
 	if isNews {
 		f.report(fromPortal, name, seen, read, row, judged, keeps)
 	}
