@@ -21,11 +21,12 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"golang.org/x/net/idna"
 	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // An AuditReport is what `caddy cookie-charter audit` has seen, as its format

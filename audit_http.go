@@ -15,10 +15,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
 	"golang.org/x/net/publicsuffix"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // Bounds on what is looked at; what they leave out is said in the report.

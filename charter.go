@@ -14,9 +14,10 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/language"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // Category is one of the four kinds of cookies that a charter page defines.

@@ -193,8 +193,10 @@ func TestDiffCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
-		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n"})
+	folder := writeFiles(t, map[string]string{
+		"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
+		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n",
+	})
 	for _, test := range []struct {
 		files []string
 		host  string

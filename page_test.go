@@ -709,8 +709,18 @@ func TestFrames(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{"GET", "", "", 200}, {"HEAD", "", "", 200}, {"GET", "?flg=ar", "", 200}, {"GET", "?format=json", "", 200}, {"GET", "?format=markdown", "", 200}, {"GET", "?format=edpb", "", 200},
-		{"GET", "notice", "", 200}, {"GET", "notice?return=/x", "", 200}, {"POST", "notice", "all=granted", 405}, {"PUT", "", "", 405}, {"POST", "", "all=granted", 303}, {"POST", "", "all=maybe", 400},
+		{"GET", "", "", 200},
+		{"HEAD", "", "", 200},
+		{"GET", "?flg=ar", "", 200},
+		{"GET", "?format=json", "", 200},
+		{"GET", "?format=markdown", "", 200},
+		{"GET", "?format=edpb", "", 200},
+		{"GET", "notice", "", 200},
+		{"GET", "notice?return=/x", "", 200},
+		{"POST", "notice", "all=granted", 405},
+		{"PUT", "", "", 405},
+		{"POST", "", "all=granted", 303},
+		{"POST", "", "all=maybe", 400},
 	} {
 		response, _ := do(t, request.method, address+pagePath+request.path, form, request.body)
 		if got := response.Header["Content-Security-Policy"]; len(got) != 1 || got[0] != pagePolicy || response.StatusCode != request.status {

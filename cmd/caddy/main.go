@@ -5,11 +5,11 @@ package main
 import (
 	_ "time/tzdata"
 
-	_ "github.com/cookie-charter/cookie_charter"
-
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	_ "github.com/cookie-charter/cookie_charter"
 )
 
 func main() {
