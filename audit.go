@@ -27,6 +27,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // An AuditReport is what `caddy cookie-charter audit` has seen, as its format
@@ -130,7 +131,7 @@ func statusError(status int) error {
 // A heldCookie is a cookie in a browser.
 type heldCookie struct {
 	name, domain, path string // the domain begins with "." if it is for subdomains too
-	life               lifetime
+	life               setcookie.Lifetime
 }
 
 // key is what tells one cookie of a browser from another.
@@ -160,7 +161,7 @@ type observations struct {
 func (o *observations) add(happened observation) bool {
 	key := observation{happened.cookie.key(), happened.sent}
 	if i, ok := o.places[key]; ok {
-		if o.list[i].cookie.life.isShorter(happened.cookie.life) {
+		if isShorter(o.list[i].cookie.life, happened.cookie.life) {
 			o.list[i] = happened
 		}
 		return true
@@ -185,8 +186,8 @@ func (o *observations) take() []observation {
 
 // isShorter tells whether a cookie lives shorter than with another lifetime; a
 // session is shorter than what is told in seconds.
-func (l lifetime) isShorter(other lifetime) bool {
-	return other.persistent && (!l.persistent || l.seconds < other.seconds)
+func isShorter(life, other setcookie.Lifetime) bool {
+	return other.Persistent && (!life.Persistent || life.Seconds < other.Seconds)
 }
 
 // The visits of an audit, in their order.
@@ -513,7 +514,7 @@ func parseSite(address string) (*url.URL, error) {
 func (a *audit) judge(cookie heldCookie, number int) *AuditCookie {
 	judged := &AuditCookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: undeclared, Violations: []string{}}
 	row := a.charter.find(cookie.name)
-	if row == nil || !isToken(cookie.name) {
+	if row == nil || !setcookie.IsToken(cookie.name) {
 		return judged
 	}
 	judged.Cookie, judged.Category = row.Name[0], row.Category
@@ -525,20 +526,20 @@ func (a *audit) judge(cookie heldCookie, number int) *AuditCookie {
 }
 
 // measure notes how long a cookie was set to live, and if that is too long.
-func (a *audit) measure(cookie *AuditCookie, life lifetime) {
+func (a *audit) measure(cookie *AuditCookie, life setcookie.Lifetime) {
 	cookie.Lifetime = session
 	switch {
-	case life.seconds > 10*int64(secondsPer("year")):
+	case life.Seconds > 10*int64(secondsPer("year")):
 		cookie.Lifetime = "more than 10 years"
-	case life.persistent:
-		cookie.Lifetime = inWholeUnits(int(life.seconds)).String()
+	case life.Persistent:
+		cookie.Lifetime = inWholeUnits(int(life.Seconds)).String()
 	}
 	row := a.charter.find(cookie.Name)
 	if row == nil || len(cookie.Violations) > 0 {
 		return // one is enough
 	}
 	published, ok := a.charter.published(row)
-	if ok && life.persistent && life.seconds > int64(published.seconds())+tolerance {
+	if ok && life.Persistent && life.Seconds > int64(published.seconds())+tolerance {
 		cookie.Violations = append(cookie.Violations, fmt.Sprintf("set for %s, published is %s", cookie.Lifetime, published))
 	}
 }

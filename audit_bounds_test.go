@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // hostile returns the address of a server that nobody trusts.
@@ -136,7 +138,7 @@ func TestObservations(t *testing.T) {
 	place := heldCookie{name: "a", domain: "a.example", path: "/"}
 	for _, seconds := range []int64{60, 3600, 5} {
 		for _, persistent := range []bool{true, false} {
-			place.life = lifetime{seconds, persistent}
+			place.life = setcookie.Lifetime{Seconds: seconds, Persistent: persistent}
 			if !seen.add(observation{cookie: place}) {
 				t.Fatal("has no room")
 			}
@@ -146,7 +148,7 @@ func TestObservations(t *testing.T) {
 		t.Error("has no room for what was sent")
 	}
 	taken := seen.take()
-	if len(taken) != 2 || taken[0].cookie.life != (lifetime{3600, true}) || !taken[1].sent || len(seen.take()) != 0 {
+	if len(taken) != 2 || taken[0].cookie.life != (setcookie.Lifetime{Seconds: 3600, Persistent: true}) || !taken[1].sent || len(seen.take()) != 0 {
 		t.Errorf("%+v", taken)
 	}
 	added := 0

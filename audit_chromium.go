@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // Where Chromium is looked for.
@@ -533,7 +534,7 @@ type chromiumCookie struct {
 func (c chromiumCookie) held() heldCookie {
 	held := heldCookie{name: c.Name, domain: c.Domain, path: c.Path}
 	if c.Expires >= 0 {
-		held.life = lifetime{int64(c.Expires) - time.Now().Unix(), true}
+		held.life = setcookie.Lifetime{Seconds: int64(c.Expires) - time.Now().Unix(), Persistent: true}
 	}
 	return held
 }
@@ -589,13 +590,13 @@ func (c *chromium) observed() []observation {
 		for name, value := range extra.Headers {
 			header[ascii.ToLower(name)] = bytesOf(value)
 		}
-		clock := func() (time.Time, bool) { return clockOf(header["date"]) }
+		clock := setcookie.Clock{Now: time.Now(), Date: header["date"]}
 		isBlocked := map[string]bool{}
 		for _, blocked := range extra.BlockedCookies {
 			isBlocked[bytesOf(blocked.CookieLine)] = true
 		}
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
-			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.deletes() {
+			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.Deletes() {
 				see(observation{cookie: cookie.heldCookie})
 			}
 		}

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // Bounds on what is looked at; what they leave out is said in the report.
@@ -255,7 +256,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		if err != nil {
 			return nil, withoutAddress(err)
 		}
-		clock := func() (time.Time, bool) { return clockOf(response.Header.Get("Date")) }
+		clock := setcookie.Clock{Now: time.Now(), Date: response.Header.Get("Date")}
 		for _, line := range response.Header["Set-Cookie"] {
 			b.store(line, at, clock)
 		}
@@ -316,9 +317,9 @@ func (b *httpBrowser) read(response *http.Response, isPage bool, look func(eleme
 }
 
 // store stores the cookie of a Set-Cookie line, or removes it, if browsers would.
-func (b *httpBrowser) store(line string, at *url.URL, clock func() (time.Time, bool)) {
+func (b *httpBrowser) store(line string, at *url.URL, clock setcookie.Clock) {
 	cookie := parseSetCookie(line, at, clock)
-	if cookie == nil || hasControls(line) || len(cookie.name)+len(cookie.value) > maxNameAndValue {
+	if cookie == nil || setcookie.HasControls(line) || len(cookie.name)+len(cookie.value) > setcookie.MaxNameAndValue {
 		return
 	}
 	isHost := ascii.HasPrefixFold(cookie.name, "__Host-")
@@ -327,7 +328,7 @@ func (b *httpBrowser) store(line string, at *url.URL, clock func() (time.Time, b
 	case (cookie.secure || isSecure) && !isTrustworthy(at):
 	case isSecure && !cookie.secure:
 	case isHost && (strings.HasPrefix(cookie.domain, ".") || cookie.path != "/"):
-	case cookie.life.deletes():
+	case cookie.life.Deletes():
 		delete(b.jar, cookie.key())
 	default:
 		b.stored++
@@ -377,24 +378,24 @@ func (b *httpBrowser) send(at *url.URL) string {
 
 // parseSetCookie returns the cookie of a Set-Cookie line with the place where it
 // is stored, nil if no browser stores it there.
-func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *jarCookie {
+func parseSetCookie(line string, at *url.URL, clock setcookie.Clock) *jarCookie {
 	pair, written, _ := strings.Cut(line, ";")
-	name, value, _ := cutPair(pair)
+	name, value, _ := setcookie.CutPair(pair)
 	if !strings.Contains(pair, "=") {
-		value = trim(pair) // of a cookie without a name
+		value = setcookie.Trim(pair) // of a cookie without a name
 	}
 	if name == "" && value == "" {
 		return nil
 	}
 	host := ascii.ToLower(at.Hostname())
 	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: defaultPath(at)}, value: value}
-	read := readAttributes(written)
-	cookie.secure = read.secure
-	if domain := ascii.ToLower(strings.TrimPrefix(read.domain, ".")); domain != "" {
+	read := setcookie.ReadAttributes(written)
+	cookie.secure = read.Secure
+	if domain := ascii.ToLower(strings.TrimPrefix(read.Domain, ".")); domain != "" {
 		cookie.domain = "." + domain
 	}
-	if strings.HasPrefix(read.path, "/") {
-		cookie.path = read.path
+	if strings.HasPrefix(read.Path, "/") {
+		cookie.path = read.Path
 	}
 	if domain, ok := strings.CutPrefix(cookie.domain, "."); ok {
 		_, notAddress := netip.ParseAddr(host)
@@ -406,8 +407,8 @@ func parseSetCookie(line string, at *url.URL, clock func() (time.Time, bool)) *j
 			return nil
 		}
 	}
-	if cookie.life, _ = read.lifetime(clock); cookie.life.persistent {
-		cookie.expires = time.Now().Add(time.Duration(min(cookie.life.seconds, int64(maxLifetime.seconds()))) * time.Second)
+	if cookie.life, _ = read.Lifetime(clock); cookie.life.Persistent {
+		cookie.expires = time.Now().Add(time.Duration(min(cookie.life.Seconds, int64(maxLifetime.seconds()))) * time.Second)
 	}
 	return cookie
 }

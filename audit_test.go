@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // findings returns what a report accuses of, as lines.
@@ -242,7 +244,7 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b.store(test.line, at, func() (time.Time, bool) { return time.Now(), true })
+		b.store(test.line, at, setcookie.Clock{Now: time.Now()})
 		held, _ := b.held(t.Context())
 		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.observed()) != len(held) {
 			t.Errorf("%s from %s: %+v", test.line, test.at, held)
@@ -263,7 +265,7 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 	_ = b.begin(t.Context())
 	at := &url.URL{Scheme: "https", Host: "a.city.fr", Path: "/x/"}
 	for _, line := range []string{"a=1; Path=/", "b=1; Path=/", "c=1", "a=2; Path=/; Max-Age=9", "d=1", "d=; Max-Age=-1", "e=1; Max-Age=9"} {
-		b.store(line, at, func() (time.Time, bool) { return time.Now(), true })
+		b.store(line, at, setcookie.Clock{Now: time.Now()})
 	}
 	for _, cookie := range b.jar {
 		if cookie.name == "e" {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // rowCounts are the sizes of the charters in the benchmarks: as a portal has it,
@@ -144,7 +146,7 @@ func BenchmarkPreference(b *testing.B) {
 			handler.Preferences[0].recent = recent
 			b.ReportAllocs()
 			for b.Loop() {
-				visitor := preference{handler: handler, lines: cookieLines{benchmarkCookies}}
+				visitor := preference{handler: handler, lines: setcookie.Lines{benchmarkCookies}}
 				visitor.decode()
 			}
 		})

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // The rule for caches: an answer to which a cookie was added, or of which a
@@ -104,8 +105,8 @@ func cutDirective(says string) (directive, rest string) {
 		case quoted && char == '\\':
 			i++
 		case !quoted && char == ',':
-			return trim(says[:i]), says[i+1:]
+			return setcookie.Trim(says[:i]), says[i+1:]
 		}
 	}
-	return trim(says), ""
+	return setcookie.Trim(says), ""
 }

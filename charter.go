@@ -18,6 +18,7 @@ import (
 	"golang.org/x/text/language"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // Category is one of the four kinds of cookies that a charter page defines.
@@ -233,7 +234,7 @@ func validatePattern(pattern, fix string) error {
 		return errors.New(`"*" alone would declare every cookie; write a longer prefix, such as _pk_id.*`)
 	case strings.Contains(name, "*"):
 		return fmt.Errorf(`%q has a "*" that is not its last character; only a prefix can be matched, such as _pk_id.*`, pattern)
-	case !isToken(name):
+	case !setcookie.IsToken(name):
 		return fmt.Errorf("%q is not a cookie name, which is of letters, digits and !#$%%&'+-.^_`|~; %s", pattern, fix)
 	}
 	return nil

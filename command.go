@@ -28,6 +28,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func init() {
@@ -506,7 +507,7 @@ func diffInventory(c *charter, entries []InventoryEntry) []string {
 	seen := map[*Cookie]bool{}
 	for _, entry := range entries {
 		row := c.find(entry.Name)
-		if row == nil || !isToken(entry.Name) {
+		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
 			continue
 		}

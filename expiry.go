@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 const (
@@ -292,7 +293,7 @@ func domainsOf(host, registrable string) (likely, between []string) {
 // down.
 func deeperPaths(address *url.URL) (likely, rest []string) {
 	path, usable := address.EscapedPath(), 0
-	for usable < len(path) && usable < maxAttribute && path[usable] > ' ' && path[usable] <= '~' && path[usable] != ';' {
+	for usable < len(path) && usable < setcookie.MaxAttribute && path[usable] > ' ' && path[usable] <= '~' && path[usable] != ';' {
 		usable++
 	}
 	if !strings.HasPrefix(path, "/") {
@@ -357,7 +358,7 @@ func originalURL(r *http.Request) *url.URL {
 
 // isPath tells whether a path can stand in a Path attribute.
 func isPath(path string) bool {
-	if strings.HasSuffix(path, " ") || len(path) > maxAttribute {
+	if strings.HasSuffix(path, " ") || len(path) > setcookie.MaxAttribute {
 		return false
 	}
 	for i := range len(path) {

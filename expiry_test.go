@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // visit returns a request as Caddy hands it to the handler.
@@ -452,7 +454,7 @@ func TestWithdrawal(t *testing.T) {
 		}
 		var expired []string
 		for _, line := range response.Header["Set-Cookie"] {
-			name, _, _ := cutPair(line)
+			name, _, _ := setcookie.CutPair(line)
 			if !strings.Contains(line, "Max-Age=-1") {
 				t.Errorf("%+v: deposit %q", test, line)
 			}
@@ -550,7 +552,7 @@ func TestWithdrawalTurns(t *testing.T) {
 	turns := 0
 	for ; response.StatusCode == http.StatusSeeOther; turns++ {
 		for _, line := range response.Header["Set-Cookie"] {
-			name, _, _ := cutPair(line)
+			name, _, _ := setcookie.CutPair(line)
 			delete(held, name)
 		}
 		response, _ = get(t, address+pagePath+response.Header.Get("Location"), header())

@@ -7,108 +7,26 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"time"
 
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
-
-// maxNameAndValue is how long the name and the value of a cookie may be
-// together, in bytes (RFC 6265bis, section 5.6).
-const maxNameAndValue = 4096
-
-// readSetCookie returns the name under which every current browser stores the
-// cookie of a Set-Cookie line. It is not ok if browsers differ, or refuse the
-// line, or take more from it than a name (RFC 6265bis, section 5.6, narrowed to
-// what Chromium, Firefox and Safari agree on). The name is returned in any
-// case as far as there is one, for the log; beside it, what was seen of the name
-// before, and the attributes, which are read only if they differ from those.
-func (f *filter) readSetCookie(line string) (name string, ok bool, seen *seenCookie, read *attributes) {
-	pair, written, _ := cutByte(line, ';')
-	name, value, hasName := cutPair(pair)
-	seen = f.inventory().find(name)
-	if read = seen.readBefore(written); read == nil {
-		read = readAttributes(strings.Clone(written)) // not a part of the line, which holds a value
-		read.at = f.visitor.now()
-	}
-	return name, hasName && isToken(name) && len(name)+len(value) <= maxNameAndValue && !hasControls(pair) && !read.hasControls, seen, read
-}
-
-// cutPair splits `name=value` as browsers do, at the first "=", and trims both.
-// Without a "=" or a name it is not ok, and there is no name.
-func cutPair(pair string) (name, value string, ok bool) {
-	name, value, ok = cutByte(pair, '=')
-	name, value = trim(name), trim(value)
-	if !ok || name == "" {
-		return "", value, false
-	}
-	return name, value, true
-}
-
-// cutByte is strings.Cut for one byte, which takes half as long.
-func cutByte(text string, separator byte) (before, after string, found bool) {
-	if i := strings.IndexByte(text, separator); i >= 0 {
-		return text[:i], text[i+1:], true
-	}
-	return text, "", false
-}
-
-// trim removes spaces and tabs from both ends.
-func trim(text string) string {
-	for text != "" && (text[0] == ' ' || text[0] == '\t') {
-		text = text[1:]
-	}
-	for text != "" && (text[len(text)-1] == ' ' || text[len(text)-1] == '\t') {
-		text = text[:len(text)-1]
-	}
-	return text
-}
-
-// isToken tells whether name is a token (RFC 9110, section 5.6.2).
-func isToken(name string) bool {
-	for i := range len(name) {
-		if !tokenBytes[name[i]] {
-			return false
-		}
-	}
-	return name != ""
-}
-
-var tokenBytes = func() (table [256]bool) {
-	for _, char := range []byte("!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz") {
-		table[char] = true
-	}
-	return table
-}()
-
-// hasControls tells whether line has a control byte other than a tab. It looks at
-// eight bytes at once, as it has to look at all of a line.
-func hasControls(line string) bool {
-	const ones, tops = 0x0101010101010101, 0x8080808080808080
-	for ; len(line) >= 8; line = line[8:] {
-		eight := line[:8]
-		word := uint64(eight[0]) | uint64(eight[1])<<8 | uint64(eight[2])<<16 | uint64(eight[3])<<24 |
-			uint64(eight[4])<<32 | uint64(eight[5])<<40 | uint64(eight[6])<<48 | uint64(eight[7])<<56
-		isDelete := word ^ 0x7f*ones
-		if ((word-' '*ones)&^word|(isDelete-ones)&^isDelete)&tops != 0 { // one is below ' ', or is 0x7f
-			break
-		}
-	}
-	for i := range len(line) {
-		if char := line[i]; char < ' ' && char != '\t' || char == 0x7f {
-			return true
-		}
-	}
-	return false
-}
 
 // isSetCookie tells whether a key of a header map is written as Set-Cookie.
 // Handlers may have put it there in any case.
 func isSetCookie(key string) bool {
 	return ascii.EqualFold(key, "Set-Cookie")
+}
+
+// isCookieTrailer tells whether a key of a header map is that of cookies that would
+// follow an answer's body, where no browser looks for them (RFC 9110, section 6.5.1).
+func isCookieTrailer(key string) bool {
+	name, isTrailer := strings.CutPrefix(key, http.TrailerPrefix)
+	return isTrailer && isSetCookie(name)
 }
 
 // A filter applies the charter to one request and its answer. On the answer it
@@ -132,6 +50,7 @@ type filter struct {
 	early   bool        // the header is that of an informational answer
 	sent    bool        // the final header is on its way
 	judged  judgedFields
+	clock   setcookie.Clock // from which dates in the answer count
 }
 
 // judgedFields are fields of the final header as they were judged.
@@ -221,7 +140,7 @@ func (f *filter) dropPairs(line string) (string, bool) {
 		if length := strings.IndexByte(line[start:], ';'); length >= 0 {
 			end = start + length
 		}
-		pair := trim(line[start:end])
+		pair := setcookie.Trim(line[start:end])
 		switch {
 		case pair == "":
 		case !f.keepsPair(pair):
@@ -245,9 +164,9 @@ func (f *filter) dropPairs(line string) (string, bool) {
 
 // keepsPair judges one pair of a Cookie line, and reports it.
 func (f *filter) keepsPair(pair string) bool {
-	name, _, ok := cutPair(pair)
+	name, _, ok := setcookie.CutPair(pair)
 	judged, row := undeclared, (*Cookie)(nil)
-	if ok && isToken(name) {
+	if ok && setcookie.IsToken(name) {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
 	}
 	monitored := f.handler.monitors(row)
@@ -255,7 +174,7 @@ func (f *filter) keepsPair(pair string) bool {
 		f.refused = true
 	}
 	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies
-	f.report(fromBrowser, name, f.inventory().find(name), nil, row, judged, keeps)
+	f.report(fromBrowser, name, nil, row, judged, keeps)
 	return keeps
 }
 
@@ -280,13 +199,15 @@ func (f *filter) finish() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.private = false
-	if f.handler.Monitor != monitorEverything {
-		dropCookieTrailers(header)
-	}
+	f.clock = setcookie.Clock{} // an early answer can have another Date
 	for key, lines := range header {
-		if key != "Set-Cookie" && isSetCookie(key) {
+		switch {
+		case key == "Set-Cookie":
+		case isSetCookie(key):
 			delete(header, key)
 			header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+		case isCookieTrailer(key) && f.handler.Monitor != monitorEverything:
+			delete(header, key)
 		}
 	}
 	if _, ok := header["Set-Cookie"]; ok {
@@ -308,9 +229,8 @@ func (f *filter) holdFields() {
 	if f.handler.Monitor == monitorEverything {
 		return
 	}
-	dropCookieTrailers(header)
 	for key := range header {
-		if isSetCookie(key) || f.private && (isTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
+		if isSetCookie(key) || isCookieTrailer(key) || f.private && (isTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
 			delete(header, key)
 		}
 	}
@@ -323,19 +243,11 @@ func (f *filter) holdFields() {
 	f.judged.count = len(header)
 }
 
-// dropCookieTrailers drops the cookies that would follow an answer's body, where
-// no browser looks for them (RFC 9110, section 6.5.1).
-func dropCookieTrailers(header http.Header) {
-	for key := range header {
-		if name, isTrailer := strings.CutPrefix(key, http.TrailerPrefix); isTrailer && isSetCookie(name) {
-			delete(header, key)
-		}
-	}
-}
-
 // judgeLine judges one Set-Cookie line, and reports it.
 func (f *filter) judgeLine(line string) (string, bool) {
-	name, ok, seen, read := f.readSetCookie(line)
+	name, written, ok := setcookie.Cut(line)
+	read := f.handler.attributes.Read(written)
+	ok = ok && !read.HasControls
 	judged, row := undeclared, (*Cookie)(nil)
 	if ok {
 		judged, row = f.handler.charter.judge(name, &f.visitor)
@@ -347,14 +259,17 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	if row != nil && row.key != "" && !monitored {
 		f.private = true // another visitor's answer could differ
 	}
-	deletes := ok && read.deletes(f.clock) // a deletion is not a deposit
+	if f.clock.Now.IsZero() {
+		f.clock = setcookie.Clock{Now: f.visitor.now().time(), Date: f.Header().Get("Date")}
+	}
+	deletes := ok && read.Delete(f.clock) // a deletion is not a deposit
 	if deletes && f.handler.debugs {
 		f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
 	}
 	keeps := judged == allowed || monitored || deletes
 	isNews := !deletes && (!keeps || !f.early) // what is kept in an early answer is seen once more
 	if isNews {
-		f.report(fromPortal, name, seen, read, row, judged, keeps)
+		f.report(fromPortal, name, read, row, judged, keeps)
 	}
 	if judged != allowed {
 		return line, keeps
@@ -369,25 +284,24 @@ func (f *filter) judgeLine(line string) (string, bool) {
 	return amended, true
 }
 
-// clock returns the time from which the dates in this answer count. Browsers
-// correct their clock by the answer's own Date; the earlier of the two lets a
-// cookie live longer, so it is the safe one. It is not ok if browsers may read
-// another Date than we do.
-func (f *filter) clock() (now time.Time, ok bool) { return clockOf(f.Header().Get("Date")) }
-
-// clockOf is clock for an answer with this Date, "" if it has none.
-func clockOf(text string) (now time.Time, ok bool) {
-	now = time.Now()
-	if text != "" {
-		date, _, plain := parseCookieDate(text)
-		if !plain {
-			return now, false
-		}
-		if date.Before(now) {
-			now = date
-		}
+// amend returns a kept line as it may leave: a cookie that would outlive its
+// row's duration is shortened, and attributes that the row declares are added.
+func (f *filter) amend(line string, read *setcookie.Attributes, row *Cookie) string {
+	if f.handler.Durations != declareDurations {
+		line = read.Shorten(line, int64(row.limit.seconds()), f.clock)
 	}
-	return now, true
+	secures := row.Secure && !read.Secure && scheme(f.request) == "https"
+	if secures {
+		line += "; Secure"
+	}
+	if row.HTTPOnly && !read.HTTPOnly {
+		line += "; HttpOnly"
+	}
+	// Browsers refuse SameSite=None without Secure.
+	if row.SameSite != "" && !read.HasSameSite && (row.SameSite != "None" || read.Secure || secures) {
+		line += "; SameSite=" + row.SameSite
+	}
+	return line
 }
 
 // expiredVar holds, for a request with refused cookies, whether its expiries are
@@ -441,8 +355,8 @@ func (f *filter) addExpiries(lines []string) {
 func (f *filter) refusedCookies() []refusedCookie {
 	var cookies []refusedCookie
 	seen := map[string]bool{}
-	for name := range f.visitor.lines.pairs() {
-		if len(cookies) == maxCookies || seen[name] || !isToken(name) {
+	for name := range f.visitor.lines.Pairs() {
+		if len(cookies) == maxCookies || seen[name] || !setcookie.IsToken(name) {
 			continue
 		}
 		seen[name] = true

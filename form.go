@@ -90,7 +90,7 @@ func (f *filter) dropFormer() {
 		if !f.visitor.secure || !f.handler.Preferences[i].hostOnly {
 			continue
 		}
-		for range f.visitor.lines.values(plainCookie) {
+		for range f.visitor.lines.Values(plainCookie) {
 			f.Header().Add("Set-Cookie", plainCookie+"=; Max-Age=-1; Path=/; Secure")
 			break
 		}

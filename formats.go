@@ -14,6 +14,8 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // A storedFormat is a way in which a consent banner stores the visitor's
@@ -28,7 +30,7 @@ type storedFormat struct {
 
 	// prove returns what all other cookies of a request say of the answers in this
 	// one, which read is given. None: nothing.
-	prove func(cookieLines) proof
+	prove func(setcookie.Lines) proof
 
 	// Whether answers are to consent keys alone: nobody answers to a category.
 	asksEachKey bool
@@ -173,10 +175,10 @@ var (
 
 // provenBy returns a proof that there was an answer: a cookie, every copy of which
 // has this value, or any if that is "".
-func provenBy(name, wanted string) func(cookieLines) proof {
-	return func(lines cookieLines) proof {
+func provenBy(name, wanted string) func(setcookie.Lines) proof {
+	return func(lines setcookie.Lines) proof {
 		found := false
-		for value := range lines.values(name) {
+		for value := range lines.Values(name) {
 			if value == "" || wanted != "" && value != wanted {
 				return proof{}
 			}
@@ -696,9 +698,9 @@ func readDrupal(cookie storedCookie) (reading, error) {
 }
 
 // listDrupal reads its lists of categories: of several copies, what is in all.
-func listDrupal(lines cookieLines) proof {
+func listDrupal(lines setcookie.Lines) proof {
 	var listed reading
-	for value := range lines.values("cookie-agreed-categories") {
+	for value := range lines.Values("cookie-agreed-categories") {
 		var categories []string
 		if err := readList(value, &categories); err != nil {
 			return proof{err: err}

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // A vector is a Cookie header, a byte per character, and what it answers to
@@ -55,7 +57,7 @@ func TestFormats(t *testing.T) {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &preference{handler: handler, lines: cookieLines{fromLatin1(v.Cookie)}, asked: vectorsAsked}
+			visitor := &preference{handler: handler, lines: setcookie.Lines{fromLatin1(v.Cookie)}, asked: vectorsAsked}
 			row := &Cookie{Category: Statistics, key: key, Exempt: exempt}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
@@ -96,7 +98,7 @@ func TestSeveralPreferences(t *testing.T) {
 		response, _ := get(t, address, http.Header{"Cookie": {cookies}})
 		var names []string
 		for _, line := range response.Header["Set-Cookie"] {
-			if name, _, _ := cutPair(line); !strings.Contains(line, "Max-Age=-1") {
+			if name, _, _ := setcookie.CutPair(line); !strings.Contains(line, "Max-Age=-1") {
 				names = append(names, name)
 			}
 		}
@@ -221,7 +223,7 @@ func TestReadersAllocateLittle(t *testing.T) {
 	worst := uint64(0)
 	for name, format := range storedFormats {
 		for _, value := range values {
-			lines := cookieLines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}
+			lines := setcookie.Lines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}
 			const runs = 5
 			multiple := uint64(math.MaxUint64)
 			for range 3 { // what earlier tests have left running allocates, too
@@ -304,7 +306,7 @@ func readerHeaders(t testing.TB, format string, size int) []string {
 
 // askAll asks a header for all that the filter and the page ask.
 func askAll(handler *Handler, header string) {
-	visitor := &preference{handler: handler, lines: cookieLines{header}}
+	visitor := &preference{handler: handler, lines: setcookie.Lines{header}}
 	visitor.answerTo(handler.charter.find("_pk_id.1"))
 	visitor.answerTo(handler.charter.find("_ga"))
 	visitor.writtenTo("matomo")
@@ -370,7 +372,7 @@ func FuzzFormats(f *testing.F) {
 		}
 		stored := storedCookie{name: cookie, value: value, format: &PreferenceFormat{Format: name}, charter: &charter{}}
 		if format.prove != nil {
-			stored.proof = format.prove(cookieLines{others})
+			stored.proof = format.prove(setcookie.Lines{others})
 		}
 		read, err := format.read(stored)
 		if err != nil && (read.rest != answerNone || len(read.answers) > 0) {

@@ -20,6 +20,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func init() {
@@ -138,10 +139,11 @@ type inventory struct {
 type seenCookie struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [len(directions)]atomic.Int64
-	verdict     atomic.Int32               // the latest
-	row         atomic.Pointer[Cookie]     // that declares it, nil if none does
-	judge       atomic.Pointer[judge]      // whose verdict it is
-	read        atomic.Pointer[attributes] // of the portal's latest line, but for oversized ones
+	verdict     atomic.Int32                         // the latest
+	row         atomic.Pointer[Cookie]               // that declares it, nil if none does
+	judge       atomic.Pointer[judge]                // whose verdict it is
+	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
+	readAt      atomic.Int64                         // Unix seconds
 	path        string
 }
 
@@ -162,23 +164,10 @@ func (i *inventory) find(name string) *seenCookie {
 	return cookie
 }
 
-// readBefore returns the attributes of the portal's latest line, nil if they are
-// not those that are written.
-func (c *seenCookie) readBefore(written string) *attributes {
-	if c == nil {
-		return nil
-	}
-	read := c.read.Load()
-	if read == nil || read.written != written {
-		return nil
-	}
-	return read
-}
-
-// note notes that a cookie, nil if it is a new one, came from one side, from the
-// portal with attributes.
-func (i *inventory) note(cookie *seenCookie, from direction, name string, path *visitedPath, by *judge, row *Cookie, judged verdict, read *attributes) {
+// note notes that a cookie came from one side, from the portal with attributes.
+func (i *inventory) note(from direction, name string, path *visitedPath, by *judge, row *Cookie, judged verdict, read *setcookie.Attributes) {
 	now := i.last.Load() / 1000 // when this request came
+	cookie := i.find(name)
 	if cookie != nil && (from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
 		cookie.counts[from].Add(1)
 	} else if cookie = i.add(name, path, from, now); cookie == nil {
@@ -197,7 +186,8 @@ func (i *inventory) note(cookie *seenCookie, from direction, name string, path *
 	if cookie.judge.Load() != by {
 		cookie.judge.Store(by)
 	}
-	if from == fromPortal && cookie.read.Load() != read && len(read.written) <= maxPreference {
+	if before := cookie.read.Load(); from == fromPortal && len(read.Written) <= maxPreference && (before == nil || before.Written != read.Written) {
+		cookie.readAt.Store(now)
 		cookie.read.Store(read)
 	}
 }
@@ -245,24 +235,26 @@ func (i *inventory) all() func(yield func(name string, cookie *seenCookie) bool)
 	}
 }
 
-// shown returns the attributes as the admin API tells them.
-func (a *attributes) shown() *seenAttributes {
-	if a == nil {
+// attributes returns the attributes of the portal's latest line as the admin API
+// tells them.
+func (c *seenCookie) attributes() *seenAttributes {
+	read := c.read.Load()
+	if read == nil {
 		return nil
 	}
 	clip := func(text string, length int) string {
 		return strings.ToValidUTF8(text[:min(len(text), length)], "�")
 	}
 	shown := &seenAttributes{
-		Domain:   clip(a.domain, maxHost),
-		Path:     clip(a.path, maxName),
-		Secure:   a.secure,
-		HTTPOnly: a.httpOnly,
-		SameSite: clip(a.sameSite, len("Strict")),
+		Domain:   clip(read.Domain, maxHost),
+		Path:     clip(read.Path, maxName),
+		Secure:   read.Secure,
+		HTTPOnly: read.HTTPOnly,
+		SameSite: clip(read.SameSite, len("Strict")),
 		Lifetime: session,
 	}
-	if life, _ := a.lifetime(func() (time.Time, bool) { return a.at.time(), true }); life.persistent {
-		shown.Lifetime = strconv.FormatInt(life.seconds, 10)
+	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(c.readAt.Load(), 0)}); life.Persistent {
+		shown.Lifetime = strconv.FormatInt(life.Seconds, 10)
 	}
 	return shown
 }
@@ -290,7 +282,7 @@ type InventoryEntry struct {
 // name.
 func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (verdict, *Cookie) {
 	judged, row, by := verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
-	if by == nil || now.has(by) || len(charters) == 0 || !isToken(name) || row == nil && by.charter.find(name) != nil {
+	if by == nil || now.has(by) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && by.charter.find(name) != nil {
 		return judged, row
 	}
 	for _, charter := range charters {
@@ -324,7 +316,7 @@ func (s *inventorySet) list(now runningConfig) map[string][]InventoryEntry {
 			entries = append(entries, InventoryEntry{
 				Name: name, Cookie: declared, Verdict: judged,
 				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
-				Attributes: cookie.read.Load().shown(), Path: cookie.path,
+				Attributes: cookie.attributes(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
 		}
@@ -431,7 +423,7 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 
 // isDraftable tells whether a row can be drafted for a cookie, and has to be.
 func isDraftable(entry InventoryEntry) bool {
-	return entry.Verdict == undeclared && isToken(entry.Name) && !strings.Contains(entry.Name, "*")
+	return entry.Verdict == undeclared && setcookie.IsToken(entry.Name) && !strings.Contains(entry.Name, "*")
 }
 
 const (

@@ -20,6 +20,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // The admin API tells what was seen of each site, over a reload, without values,
@@ -115,7 +117,7 @@ func TestInventory(t *testing.T) {
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judge.judgeLine("changes=" + secret + attributes)
 		seen := site.find("changes").read.Load()
-		if got := seen.shown().Lifetime; got != lifetime {
+		if got := site.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
 		if judge.judgeLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
@@ -125,14 +127,14 @@ func TestInventory(t *testing.T) {
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 	judge.judgeLine(dated)
 	read := site.find("dated").read.Load()
-	if seconds, err := strconv.Atoi(read.shown().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
-		t.Errorf("lives %s", read.shown().Lifetime)
+	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
+		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
 	}
-	if unsafe.StringData(read.written) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
+	if unsafe.StringData(read.Written) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judge.judgeLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().written) > maxPreference {
+	if judge.judgeLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().Written) > maxPreference {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -176,7 +178,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from direction, name, path string) {
-	site.note(site.find(name), from, name, &visitedPath{address: &url.URL{Path: path}}, nil, nil, undeclared, new(attributes))
+	site.note(from, name, &visitedPath{address: &url.URL{Path: path}}, nil, nil, undeclared, new(setcookie.Attributes))
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the

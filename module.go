@@ -27,6 +27,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func init() {
@@ -139,6 +140,10 @@ type Handler struct {
 	choices *zap.Logger
 	ctx     caddy.Context
 	events  *caddyevents.App // nil if nobody subscribes
+
+	hasHostCookie bool // a preference is in hostCookie over https
+
+	attributes *setcookie.Cache // of lines that come again and again
 }
 
 // CaddyModule returns the Caddy module information.
@@ -203,6 +208,7 @@ func (h *Handler) prepare() error {
 		return err
 	}
 
+	h.attributes = new(setcookie.Cache)
 	var err error
 	if h.charter, err = h.loadCharter(); err != nil {
 		return err
@@ -327,7 +333,9 @@ func (h *Handler) loadCharter() (*charter, error) {
 			preference.recent = new(recentValues)
 		}
 		if preference.Format == charterFormat && preference.Cookie == "" {
-			if preference.hostOnly = nameBoth(sources); !preference.hostOnly {
+			preference.hostOnly = nameBoth(sources)
+			h.hasHostCookie = h.hasHostCookie || preference.hostOnly
+			if !preference.hostOnly {
 				preference.names = []string{plainCookie}
 			}
 			row, err := loadPreferenceRow(preference.names...)
@@ -432,7 +440,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visitor: preference{
 			handler: h,
 			lines:   r.Header["Cookie"],
-			secure:  scheme(r) == "https",
+			secure:  h.hasHostCookie && scheme(r) == "https",
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}

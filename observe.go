@@ -9,6 +9,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // A direction is where a cookie came from.
@@ -177,18 +179,18 @@ func effectOf(keeps bool) string {
 
 // report counts and logs a verdict, and notes the cookie in the inventory; never
 // a value.
-func (f *filter) report(from direction, name string, seen *seenCookie, read *attributes, row *Cookie, judged verdict, keeps bool) {
+func (f *filter) report(from direction, name string, read *setcookie.Attributes, row *Cookie, judged verdict, keeps bool) {
 	h := f.handler
 	h.metrics.count(from, row, judged, keeps)
 	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(seen, from, name, &f.path, h.judge, row, judged, read)
+		f.inventory().note(from, name, &f.path, h.judge, row, judged, read)
 	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
 			f.told.WriteString(", ")
 		}
 		shown := ""
-		if isToken(name) {
+		if setcookie.IsToken(name) {
 			shown = name[:min(len(name), maxName)]
 		}
 		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[from], judged, effectOf(keeps))

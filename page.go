@@ -31,6 +31,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/encode"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 //go:embed page
@@ -109,7 +110,7 @@ var preferenceLifetime = duration{6, "month"}
 // that is not given has none.
 func (o *Page) validate() error {
 	if trimmed := strings.TrimSuffix(o.Path, "/"); o.Path != "" &&
-		(!strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || hasControls(trimmed)) {
+		(!strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || setcookie.HasControls(trimmed)) {
 		return fmt.Errorf("%q is no path for the page; write one from the root, such as %s", o.Path, defaultPagePath)
 	}
 	if o.Theme != "" && !slices.Contains(pageThemes, o.Theme) {
@@ -562,7 +563,7 @@ func (p *page) write(f *filter, contentType string, body []byte) error {
 // languages, the default.
 func (p *page) language(r *http.Request) *texts {
 	var chosen string
-	for value := range cookieLines(r.Header["Cookie"]).values("django_language") {
+	for value := range setcookie.Lines(r.Header["Cookie"]).Values("django_language") {
 		chosen = value // Django, too, takes the last
 	}
 	_, index := language.MatchStrings(p.matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
@@ -807,13 +808,13 @@ const maxName = 128
 func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
 	var cookies []PageCookie
 	seen := map[string]bool{}
-	for name := range visitor.lines.names() {
+	for name := range visitor.lines.Names() {
 		if len(cookies) == maxCookies || seen[name] {
 			continue
 		}
 		seen[name] = true
 		judged, row := undeclared, (*Cookie)(nil)
-		if isToken(name) {
+		if setcookie.IsToken(name) {
 			judged, row = p.charter.judge(name, visitor)
 		}
 		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: judged.String(), Outcome: text.Outcomes[judged.String()]}
@@ -854,7 +855,7 @@ func (p *page) title(text *texts) PageText {
 func scheme(r *http.Request) string {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	if r.TLS != nil || trusted && ascii.EqualFold(trim(forwarded), "https") {
+	if r.TLS != nil || trusted && ascii.EqualFold(setcookie.Trim(forwarded), "https") {
 		return "https"
 	}
 	return "http"

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // PreferenceFormat says where the visitor's preference is stored and how it is
@@ -83,7 +85,7 @@ func (p *PreferenceFormat) validate() error {
 	if !ok {
 		return fmt.Errorf("unknown preference format %q; use one of %s", p.Format, strings.Join(slices.Sorted(maps.Keys(storedFormats)), ", "))
 	}
-	if p.Cookie != "" && !isToken(p.Cookie) {
+	if p.Cookie != "" && !setcookie.IsToken(p.Cookie) {
 		return fmt.Errorf("%q is not a cookie name", p.Cookie)
 	}
 	if p.Cookie == "" && len(format.cookies) == 0 {
@@ -190,56 +192,11 @@ func (a answer) String() string {
 	return [...]string{"none", "granted", "refused"}[a]
 }
 
-// cookieLines are the lines of a Cookie header.
-type cookieLines []string
-
-// pairs yields all names and values.
-func (lines cookieLines) pairs() func(yield func(name, value string) bool) {
-	return func(yield func(name, value string) bool) {
-		for _, line := range lines {
-			for more := true; more; {
-				var pair string
-				pair, line, more = cutByte(line, ';')
-				if name, value, ok := cutPair(pair); ok && !yield(name, value) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// names yields the name of every pair, "" for one without.
-func (lines cookieLines) names() func(yield func(name string) bool) {
-	return func(yield func(name string) bool) {
-		for _, line := range lines {
-			for pair := range strings.SplitSeq(line, ";") {
-				if trim(pair) == "" {
-					continue
-				}
-				if name, _, _ := cutPair(pair); !yield(name) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// values yields the values of one name.
-func (lines cookieLines) values(name string) func(yield func(value string) bool) {
-	return func(yield func(value string) bool) {
-		for other, value := range lines.pairs() {
-			if other == name && !yield(value) {
-				return
-			}
-		}
-	}
-}
-
 // A preference is the visitor's answers, decoded from the Cookie header when
 // first asked for.
 type preference struct {
 	handler  *Handler
-	lines    cookieLines
+	lines    setcookie.Lines
 	secure   bool // over https, as the visitor sees it
 	opposed  bool // Global Privacy Control: what is unanswered is refused
 	decoded  bool
@@ -357,7 +314,7 @@ func (p *preference) decode() []reading {
 	proofs := p.prove()
 	broken := map[place]bool{} // a copy there cannot be read
 	hasHost := false
-	for name, value := range p.lines.pairs() {
+	for name, value := range p.lines.Pairs() {
 		for i := range p.handler.Preferences {
 			format := &p.handler.Preferences[i]
 			if !holdsAnswers(format.names, name) {
@@ -546,7 +503,7 @@ func (p *preference) store(given map[string]answer, reference string, at time.Ti
 // writing returns what the page writes in a format.
 func (p *preference) writing(format *PreferenceFormat, given map[string]answer) writing {
 	w := writing{name: format.written(p.secure), given: map[string]answer{}, answers: map[string]answer{}, live: map[string]bool{}, charter: p.handler.charter}
-	for value := range p.lines.values(w.name) {
+	for value := range p.lines.Values(w.name) {
 		if len(value) <= maxPreference {
 			w.stored = append(w.stored, value)
 		}

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func TestReadMap(t *testing.T) {
@@ -297,11 +299,11 @@ func TestAnswersEnd(t *testing.T) {
 		row := handler.charter.find("_pk_id.1")
 		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
 			at := time.Now().AddDate(0, 0, -days).UnixMilli()
-			visitor := &preference{handler: handler, lines: cookieLines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
+			visitor := &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, granted %d days ago: %s", format, days, got)
 			}
-			visitor = &preference{handler: handler, lines: cookieLines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
+			visitor = &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
 			if got := visitor.answerTo(row); got != answerRefused {
 				t.Errorf("%s, refused %d days ago: %s", format, days, got)
 			}
@@ -310,7 +312,7 @@ func TestAnswersEnd(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
 	fingerprint := handler.charter.fingerprints["matomo"]
 	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
-		visitor := &preference{handler: handler, lines: cookieLines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
+		visitor := &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")).String(); got != want {
 			t.Errorf("granted %d days ago: %s", days, got)
 		}
@@ -357,7 +359,7 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 func TestGivenAt(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset matomo\n preference klaro\n preference opendatasoft\n}")
 	of := func(cookies string) time.Time {
-		visitor := preference{handler: handler, lines: cookieLines{cookies}}
+		visitor := preference{handler: handler, lines: setcookie.Lines{cookies}}
 		at, _ := visitor.givenAt()
 		return at
 	}
@@ -377,7 +379,7 @@ func TestGivenAt(t *testing.T) {
 func TestManyCopies(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
 	const copies = 20_000
-	visitor := preference{handler: handler, lines: cookieLines{strings.Repeat("cookies_preferences={};", copies)}}
+	visitor := preference{handler: handler, lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
 	if got := testing.AllocsPerRun(1, func() {
 		visitor.decoded, visitor.readings = false, nil
 		visitor.decode()
@@ -401,7 +403,7 @@ func TestRecentValues(t *testing.T) {
 	format := &handler.Preferences[0]
 	row := handler.charter.find("_pk_id.1")
 	answerTo := func(value string) answer {
-		visitor := preference{handler: handler, lines: cookieLines{"cookies_preferences=" + value}}
+		visitor := preference{handler: handler, lines: setcookie.Lines{"cookies_preferences=" + value}}
 		return visitor.answerTo(row)
 	}
 	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
@@ -551,15 +553,15 @@ func TestWritingKeepsWhatIsInForce(t *testing.T) {
 	day := 24 * time.Hour
 	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
 		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
-		cookie := func(at time.Time, given map[string]answer) cookieLines {
+		cookie := func(at time.Time, given map[string]answer) setcookie.Lines {
 			stored := (&preference{handler: handler}).store(given, "", at)
-			return cookieLines{stored[0].name + "=" + stored[0].value}
+			return setcookie.Lines{stored[0].name + "=" + stored[0].value}
 		}
 		for age, want := range map[time.Duration]answer{day: answerGranted, 200 * day: answerNone} {
 			lines := cookie(time.Now().Add(-age), map[string]answer{"matomo": answerGranted})
 			visitor := &preference{handler: handler, lines: lines}
 			stored := visitor.store(map[string]answer{"ga": answerGranted}, "", time.Now())
-			for _, visitor := range []*preference{visitor, {handler: handler, lines: cookieLines{stored[0].name + "=" + stored[0].value}}} {
+			for _, visitor := range []*preference{visitor, {handler: handler, lines: setcookie.Lines{stored[0].name + "=" + stored[0].value}}} {
 				if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 					t.Errorf("%s, granted %v ago: %v, want %v", format, age, got, want)
 				}
@@ -688,7 +690,7 @@ func TestHostCookie(t *testing.T) {
 		{plainCookie + value(renamed-hour, granted) + hostCookie + "=junk", answerNone, answerNone},
 	} {
 		for secure, want := range map[bool]answer{true: test.encrypted, false: test.plain} {
-			visitor := &preference{handler: handler, lines: cookieLines{test.cookies}, secure: secure, asked: renamed + 2*hour}
+			visitor := &preference{handler: handler, lines: setcookie.Lines{test.cookies}, secure: secure, asked: renamed + 2*hour}
 			if got := visitor.answerTo(row); got != want {
 				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
 			}
@@ -701,7 +703,7 @@ func TestHostCookie(t *testing.T) {
 func TestUnreadableCopies(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference opendatasoft\n preference tarteaucitron\n}")
 	matomo, ga := handler.charter.find("_pk_id.1"), handler.charter.find("_ga")
-	for _, lines := range []cookieLines{
+	for _, lines := range []setcookie.Lines{
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=junk`},
 		{`cookies_preferences=junk`, `cookies_preferences={"matomo":true,"ga":false}`},
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=; cookies_preferences={"matomo":true}`},
@@ -712,12 +714,12 @@ func TestUnreadableCopies(t *testing.T) {
 				t.Errorf("%s: %v", lines, got)
 			}
 		}
-		visitor := &preference{handler: handler, lines: slices.Concat(lines, cookieLines{"tarteaucitron=!matomo=true!ga=true"})}
+		visitor := &preference{handler: handler, lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
 		if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerGranted, answerRefused} {
 			t.Errorf("%s, and another format: %v", lines, got)
 		}
 	}
-	visitor := &preference{handler: handler, lines: cookieLines{`cookies_preferences={"matomo":true,"ga":false}`}}
+	visitor := &preference{handler: handler, lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
 	if got := visitor.answerTo(matomo); got != answerGranted {
 		t.Errorf("alone: %v", got)
 	}
@@ -739,7 +741,7 @@ func TestTimesOfAnswers(t *testing.T) {
 			`"timestamp":1794999999999,"timestamp":"x"`: answerNone, `"timestamp":null,"timestamp":1794999999999`: answerNone,
 			`"timestamp":1794999999999,"timestamp":1794999999998`: answerGranted,
 		} {
-			lines := cookieLines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
+			lines := setcookie.Lines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
 			visitor := &preference{handler: handler, lines: lines, asked: now}
 			if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
@@ -751,7 +753,7 @@ func TestTimesOfAnswers(t *testing.T) {
 	}
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
 	for at, want := range map[string]answer{"1794999999999": answerGranted, "0": answerNone, "1": answerNone, "1795086400001": answerNone, "18446744073709551615": answerNone} {
-		visitor := &preference{handler: handler, lines: cookieLines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, asked: now}
+		visitor := &preference{handler: handler, lines: setcookie.Lines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, asked: now}
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 			t.Errorf("charter, %s: %v, want %v", at, got, want)
 		}

@@ -50,7 +50,7 @@ var foldsUnicode = map[string][]string{
 // peoplesWords are the functions that read what people wrote, in any alphabet.
 var peoplesWords = []string{
 	"internal/ascii/ascii.go MediaType", // of ASCII alone
-	"lifetime.go parseDuration",         // "Année"
+	"duration.go parseDuration",         // "Année"
 }
 
 // Whatever reads bytes from the wire folds letters of ASCII only: the code has no

@@ -1,4 +1,4 @@
-package cookiecharter
+package setcookie
 
 import (
 	"slices"
@@ -12,7 +12,7 @@ import (
 
 // The functions chromiumDate and firefoxDate read dates as these browsers do, with
 // all their peculiarities: TestBrowserDates holds them to what was recorded, and
-// the fuzz target holds parseCookieDate to them.
+// the fuzz target holds ParseDate to them.
 
 // chromiumDate takes the first day, month, year and clock for those of the date.
 func chromiumDate(text string) (date time.Time, ok bool) {
@@ -206,10 +206,10 @@ func firefoxDate(text string) (date time.Time, ok bool) {
 
 // TestBrowserDates holds the two to what was recorded.
 func TestBrowserDates(t *testing.T) {
-	now, _ := asOf2026()
+	now := asOf2026.Now
 	for _, row := range readLines[recordedRow](t, recordedFile) {
 		expires, found := strings.CutPrefix(fromLatin1(row.Attributes), "Expires=")
-		if !found || strings.Contains(expires, ";") || row.Date != "" || len(expires) > maxAttribute {
+		if !found || strings.Contains(expires, ";") || row.Date != "" || len(expires) > MaxAttribute {
 			continue
 		}
 		moments := []time.Time{recordedPast, recordedFuture}[:len(row.Chromium)]
@@ -226,7 +226,7 @@ func TestBrowserDates(t *testing.T) {
 				switch {
 				case browser.outcome == "refused":
 				case browser.name == "Firefox" && row.Chromium[i] == "session": // of which nothing is certain
-				case ends == ok, deletes != (ok && life <= 0), !deletes && !ends && min(life, float64(maxLifetime.seconds())) != seconds && browser.outcome != "longest":
+				case ends == ok, deletes != (ok && life <= 0), !deletes && !ends && min(life, float64(longest)) != seconds && browser.outcome != "longest":
 					t.Errorf("%q in %s: %v, %v, recorded is %v", text, browser.name, date, ok, browser.outcome)
 				}
 			}
@@ -234,10 +234,10 @@ func TestBrowserDates(t *testing.T) {
 	}
 }
 
-// checkDate holds what parseCookieDate is certain of to both browsers.
+// checkDate holds what ParseDate is certain of to both browsers.
 func checkDate(t *testing.T, text string) {
 	t.Helper()
-	earliest, latest, ok := parseCookieDate(text)
+	earliest, latest, ok := ParseDate(text)
 	if !ok {
 		return
 	}
