@@ -256,7 +256,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		if err != nil {
 			return nil, withoutAddress(err)
 		}
-		clock := setcookie.Clock{Now: time.Now(), Date: response.Header.Get("Date")}
+		clock := setcookie.Clock{Now: time.Now(), Date: dateOf(response.Header)}
 		for _, line := range response.Header["Set-Cookie"] {
 			b.store(line, at, clock)
 		}

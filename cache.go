@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"iter"
 	"net/http"
 	"net/textproto"
 	"slices"
@@ -32,21 +33,36 @@ func isTargeted(field string) bool {
 	return false
 }
 
-// makePrivate marks an answer so that no shared cache keeps it.
+// makePrivate marks an answer so that no shared cache keeps it: by that first, and
+// by what else it says to caches as far as that is plain, and not the contrary.
+// Caches differ over the rest, such as quotes that do not end.
 func makePrivate(header http.Header) {
 	dropTargeted(header)
-	if !hasDirective(header, "private", "no-store") {
-		// First, as a quote in what follows may not end.
-		header["Cache-Control"] = []string{strings.Join(append([]string{"private"}, header["Cache-Control"]...), ", ")}
+	kept := []string{"private"}
+	for directive := range directives(header) {
+		if isHarmless(directive) && !slices.Contains(kept, directive) {
+			kept = append(kept, directive)
+		}
 	}
+	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+}
+
+// isHarmless tells whether a directive says nothing of shared caches, or forbids
+// more.
+func isHarmless(directive string) bool {
+	name, seconds, hasSeconds := strings.Cut(directive, "=")
+	names := []string{"no-store", "no-cache", "no-transform", "must-revalidate", "immutable"}
+	if hasSeconds {
+		names = []string{"max-age", "stale-while-revalidate", "stale-if-error"}
+	}
+	isNumber := seconds != "" && strings.Trim(seconds, "0123456789") == ""
+	return hasSeconds == isNumber && slices.ContainsFunc(names, func(known string) bool { return ascii.EqualFold(name, known) })
 }
 
 // makeUnstored marks an answer so that no cache keeps it.
 func makeUnstored(header http.Header) {
 	dropTargeted(header)
-	if !hasDirective(header, "no-store") {
-		header["Cache-Control"] = []string{"private, no-store"}
-	}
+	header["Cache-Control"] = []string{"private, no-store"}
 }
 
 // dropTargeted drops the fields for single caches from a header, and leaves one
@@ -79,12 +95,9 @@ func isShared(header http.Header) bool {
 }
 
 // hasDirective tells whether Cache-Control has one of some directives, as they are
-// given, or with any argument if they end in "=". What names fields
-// (`private="field"`) restricts these only, and is another directive.
+// given, or with any argument if they end in "=".
 func hasDirective(header http.Header, wanted ...string) bool {
-	for says := strings.Join(header["Cache-Control"], ", "); says != ""; {
-		var directive string
-		directive, says = cutDirective(says)
+	for directive := range directives(header) {
 		for _, one := range wanted {
 			if ascii.EqualFold(directive, one) || one[len(one)-1] == '=' && ascii.HasPrefixFold(directive, one) {
 				return true
@@ -94,19 +107,15 @@ func hasDirective(header http.Header, wanted ...string) bool {
 	return false
 }
 
-// cutDirective cuts the first of a list of directives off, at a comma that is not
-// within quotes (RFC 9110, section 5.6.4).
-func cutDirective(says string) (directive, rest string) {
-	quoted := false
-	for i := 0; i < len(says); i++ {
-		switch char := says[i]; {
-		case char == '"':
-			quoted = !quoted
-		case quoted && char == '\\':
-			i++
-		case !quoted && char == ',':
-			return setcookie.Trim(says[:i]), says[i+1:]
+// directives yields what stands between the commas of Cache-Control.
+func directives(header http.Header) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, line := range header["Cache-Control"] {
+			for directive := range strings.SplitSeq(line, ",") {
+				if !yield(setcookie.Trim(directive)) {
+					return
+				}
+			}
 		}
 	}
-	return setcookie.Trim(says), ""
 }

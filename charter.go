@@ -375,10 +375,6 @@ type charter struct {
 	// texts that nobody reads, and what is not told.
 	tooLong, unread, gaps []string
 
-	// The same without the category, as they were until hostCookie came into use:
-	// grants from before that hold.
-	formerly map[string]string
-
 	names nameTree
 }
 
@@ -569,26 +565,18 @@ func (c *charter) sign(language string) error {
 		return err
 	}
 	c.version = hash(declared, 6)
-	c.fingerprints, c.formerly = map[string]string{}, map[string]string{}
+	c.fingerprints = map[string]string{}
 	for _, key := range c.consentKeys() {
-		var asked, formerly []string
+		var asked []string
 		for _, cookie := range c.cookies {
 			if cookie.key == key {
-				who, what := cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en")
-				asked = append(asked, fmt.Sprintf("%q", []string{who, what, string(cookie.Category)}))
-				formerly = append(formerly, fmt.Sprintf("%q", []string{who, what}))
+				asked = append(asked, fmt.Sprintf("%q", []string{cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en"), string(cookie.Category)}))
 			}
 		}
-		c.fingerprints[key], c.formerly[key] = fingerprint(asked), fingerprint(formerly)
+		slices.Sort(asked)
+		c.fingerprints[key] = hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
 	}
 	return nil
-}
-
-// fingerprint returns a hash over what is asked, in whatever order and however
-// often.
-func fingerprint(asked []string) string {
-	slices.Sort(asked)
-	return hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
 }
 
 // hash returns the first bytes of the SHA-256 hash of data, in hexadecimal.

@@ -111,7 +111,7 @@ func TestAnswersThatDependOnConsent(t *testing.T) {
 	const untouched = "public, max-age=31536000, immutable"
 	for _, preference := range []string{"", `cookies_preferences={"matomo":true}`, `cookies_preferences={"matomo":false}`} {
 		for path, want := range map[string]string{
-			"/": untouched, "/matched": "private, no-store", "/allowed": "private, no-store", "/consent": "private, no-store", "/kept": "no-store",
+			"/": untouched, "/matched": "private, no-store", "/allowed": "private, no-store", "/consent": "private, no-store", "/kept": "private, no-store",
 		} {
 			response, _ := get(t, address+path, http.Header{"Cookie": {preference}})
 			if got := response.Header["Cache-Control"]; len(got) != 1 || got[0] != want {

@@ -164,6 +164,17 @@ func TestDeletionsPass(t *testing.T) {
 	if got := response.Header["Set-Cookie"]; strings.Join(got, "\n") != strings.Join(deletions, "\n") {
 		t.Errorf("got %q", got)
 	}
+	// Of several Dates, each browser takes another: none is certain.
+	for _, dates := range []string{"Date:\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "Date: Wed, 25 Nov 2026 00:00:00 GMT\r\nDate: +1200\r\n", "Date: \r\n"} {
+		address = serve(t, false, site(upstreamOf(dates, []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT", "unknown=x; Max-Age=0"})))
+		response, _ = get(t, "http://"+address, nil)
+		if got := response.Header["Set-Cookie"]; len(got) != 1 || got[0] != "unknown=x; Max-Age=0" {
+			t.Errorf("%q: got %q", dates, got)
+		}
+	}
+	if dateOf(http.Header{"date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}) == "" {
+		t.Error("the server's own Date is beside one in another case")
+	}
 	// Browsers count dates from the answer's own Date: here, Expires lies ahead.
 	address = serve(t, false, site(upstreamOf("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"})))
 	response, _ = get(t, "http://"+address, nil)

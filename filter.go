@@ -243,6 +243,25 @@ func (f *filter) holdFields() {
 	f.judged.count = len(header)
 }
 
+// dateOf returns the Date of an answer, "" if it has none. Of several, browsers take
+// different ones, so that none can be read.
+func dateOf(header http.Header) string {
+	const unreadable = "?"
+	for key := range header {
+		if key != "Date" && ascii.EqualFold(key, "Date") {
+			return unreadable // beside which the server writes its own
+		}
+	}
+	switch dates := header["Date"]; {
+	case len(dates) == 0:
+		return ""
+	case len(dates) > 1 || dates[0] == "":
+		return unreadable
+	default:
+		return dates[0]
+	}
+}
+
 // judgeLine judges one Set-Cookie line, and reports it.
 func (f *filter) judgeLine(line string) (string, bool) {
 	name, written, ok := setcookie.Cut(line)
@@ -260,7 +279,7 @@ func (f *filter) judgeLine(line string) (string, bool) {
 		f.private = true // another visitor's answer could differ
 	}
 	if f.clock.Now.IsZero() {
-		f.clock = setcookie.Clock{Now: f.visitor.now().time(), Date: f.Header().Get("Date")}
+		f.clock = setcookie.Clock{Now: f.visitor.now().time(), Date: dateOf(f.Header())}
 	}
 	deletes := ok && read.Delete(f.clock) // a deletion is not a deposit
 	if deletes && f.handler.debugs {

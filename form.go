@@ -23,6 +23,10 @@ import (
 // form can send is far below.
 const maxForm = 64 << 10
 
+// maxResolve is how long after a form post the browser's next request is its
+// outcome: later, a choice that was kept can have been deleted.
+const maxResolve = time.Minute
+
 // framing are the destinations of requests that are made inside a frame (Fetch
 // Metadata, section 2.1).
 var framing = []string{"iframe", "frame", "embed", "object", "fencedframe"}
@@ -103,7 +107,7 @@ func (f *filter) dropFormer() {
 // so.
 func (p *page) resolve(f *filter, query url.Values) (done bool, err error) {
 	at := parseTime(query.Get("at"))
-	if query.Get("status") != statusSaved || !f.visitor.isRecent(at) || !isFromHere(f.request) {
+	if query.Get("status") != statusSaved || !f.visitor.isWithin(at, maxResolve) || !isFromHere(f.request) {
 		return false, nil
 	}
 	back, reference := query.Get(returnField), query.Get("reference")
@@ -116,7 +120,7 @@ func (p *page) resolve(f *filter, query url.Values) (done bool, err error) {
 		}
 		return true, lead(f, back)
 	}
-	p.handler.recordLost(reference)
+	p.handler.recordLost(reference, &f.visitor)
 	query.Set("status", statusLost)
 	query.Del(returnField)
 	query.Del("reference")
@@ -130,13 +134,19 @@ func isFromHere(r *http.Request) bool {
 	return site == "" || site == "same-origin"
 }
 
-// recordLost counts and records that a choice of a record, "" if there is none,
-// was not kept by the browser, so that it is not in force.
-func (h *Handler) recordLost(reference string) {
+// recordLost counts that a choice of a record, "" if there is none, is not in force as
+// it was made, as the browser did not keep it or has another copy that says
+// otherwise, and records what is in force.
+func (h *Handler) recordLost(reference string, visitor *preference) {
 	h.metrics.lost.Inc()
-	if h.RecordChoices && reference != "" {
-		h.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", h.charter.version))
+	if !h.RecordChoices || reference == "" {
+		return
 	}
+	inForce := map[string]string{}
+	for _, key := range h.charter.consentKeys() {
+		inForce[key] = visitor.writtenTo(key).String()
+	}
+	h.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", h.charter.version), zap.Any("in_force", inForce))
 }
 
 // withdraw adds to the answer what removes refused cookies, from a position on,

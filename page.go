@@ -639,7 +639,8 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	switch status := query.Get("status"); status {
 	case statusSaved, statusUnchanged, statusLost:
 		// Only what was just done is told: the address may come back later.
-		if !f.visitor.isRecent(parseTime(query.Get("at"))) || !isFromHere(r) {
+		at := parseTime(query.Get("at"))
+		if !f.visitor.isWithin(at, maxStatus) || !isFromHere(r) || status == statusSaved && !f.visitor.keeps(at, "") {
 			break
 		}
 		inOther.Set("status", status)

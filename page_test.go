@@ -559,7 +559,11 @@ func TestForm(t *testing.T) {
 	for cookies, want := range map[string]string{
 		"":     "Your choices were not kept",
 		stored: "Your choices were not kept",
-		stamped(now.Add(-time.Second)) + "; " + stamped(now): "Your choices were not kept",
+		// Another copy counts where it says otherwise.
+		stamped(now.Add(-time.Second)) + "; " + stamped(now):    "Your choices have been saved",
+		stamped(now) + "; cookies_preferences={}":               "Your choices have been saved",
+		stamped(now) + `; cookies_preferences={"matomo":false}`: "Your choices were not kept",
+		stamped(now) + "; cookies_preferences=junk":             "Your choices were not kept",
 		stamped(now): "Your choices have been saved",
 		stamped(now.Add(time.Second)) + "; " + stamped(now): "Your choices have been saved",
 		stamped(now.Add(48 * time.Hour)):                    "Your choices were not kept", // not one of ours
@@ -798,14 +802,20 @@ func TestLostChoices(t *testing.T) {
 			if len(records(t)) != before+1 || lost() != fmt.Sprint(2*i) {
 				t.Errorf("%s, %s: kept, or by a link, and recorded as lost", format, body)
 			}
-			// Not kept, or not this one: both are recorded.
+			// Nor can it later, when the choice may have been deleted.
+			later := sent.Query()
+			later.Set("at", fmt.Sprint(time.Now().Add(-2*time.Minute).UnixMilli()))
+			if _, page = follow("?"+later.Encode(), nil); strings.Contains(page, "charter-status") || len(records(t)) != before+1 {
+				t.Errorf("%s, %s: recorded as lost after two minutes", format, body)
+			}
+			// Not kept, or not this one: both are recorded, with what is in force.
 			for n, cookies := range []string{"", storedBy(earlier)} {
 				_, page = follow(location, http.Header{"Cookie": {cookies}, "Sec-Fetch-Site": {"same-origin"}})
 				if !strings.Contains(page, "Your choices were not kept") || strings.Contains(page, reference) {
 					t.Errorf("%s, %s: a lost choice is not told", format, body)
 				}
 				found := records(t)
-				if len(found) != before+2+n || !strings.Contains(string(found[len(found)-1]), `"msg":"choice not stored","reference":"`+reference+`"`) || lost() != fmt.Sprint(2*i+n+1) {
+				if len(found) != before+2+n || !strings.Contains(string(found[len(found)-1]), `"msg":"choice not stored","reference":"`+reference+`"`) || !strings.Contains(string(found[len(found)-1]), `"in_force":{"matomo":"`+[]string{"none", "granted"}[n]+`"}`) || lost() != fmt.Sprint(2*i+n+1) {
 					t.Errorf("%s, %s: %d records, %s lost", format, body, len(found)-before, lost())
 				}
 			}

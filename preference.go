@@ -71,13 +71,14 @@ const (
 	// charterKey holds what the page asked when it wrote a JSON object.
 	charterKey = "charter"
 
-	// plainCookie and hostCookie are the usual cookies of the format charter.
+	// plainCookie and hostCookie are the usual cookies of the format charter. Over
+	// https, any host of the same site can write the former, so that only its
+	// refusals count.
 	plainCookie = "charter_preference"
 	hostCookie  = "__Host-" + plainCookie
 
-	// renamed is when hostCookie came into use, 2026-12-01. Over https, grants in
-	// plainCookie count only from before that: any host of the same site can write it.
-	renamed timestamp = 1_796_083_200_000
+	// maxReadings is how many copies of answers are read: browsers have a few.
+	maxReadings = 64
 )
 
 func (p *PreferenceFormat) validate() error {
@@ -322,6 +323,10 @@ func (p *preference) decode() []reading {
 			}
 			from := place{format, format.hostOnly && name == plainCookie}
 			hasHost = hasHost || format.hostOnly && name == hostCookie
+			if len(p.readings) >= maxReadings {
+				broken[from] = true
+				continue
+			}
 			var proof proof
 			if proofs != nil {
 				proof = proofs[i]
@@ -331,7 +336,7 @@ func (p *preference) decode() []reading {
 				p.handler.reportUnreadable(format.Format, err)
 				broken[from] = true
 			}
-			ended := format.isOver(read[0].at, p.now()) || p.secure && from.isPlain && read[0].at >= renamed
+			ended := format.isOver(read[0].at, p.now()) || p.secure && from.isPlain
 			if p.readings == nil && !ended && !from.isPlain {
 				p.readings = read // not copied: nearly always, it is the only one
 				continue
@@ -544,27 +549,37 @@ func (p *preference) givenAt() (latest time.Time, ok bool) {
 	return latest.UTC(), !latest.IsZero()
 }
 
-// isRecent tells whether what was done at a time was done just now.
-func (p *preference) isRecent(at timestamp) bool {
-	return at.isPossible(p.now()) && p.now()-at <= timestamp(maxStatus.Milliseconds())
+// isWithin tells whether what was done at a time was done no longer ago.
+func (p *preference) isWithin(at timestamp, ago time.Duration) bool {
+	return at.isPossible(p.now()) && p.now()-at <= timestamp(ago.Milliseconds())
 }
 
-// keeps tells whether the browser has kept a choice that was made at a time, with
-// the reference of its record, "" if there is none: every copy of what the page
-// wrote is of that choice, or of a later one.
+// keeps tells whether a choice that was made at a time, with the reference of its
+// record, "" if there is none, or a later one is in force: the browser has it in all
+// that the page wrote, and no other copy says otherwise.
 func (p *preference) keeps(at timestamp, reference string) bool {
-	written := map[*PreferenceFormat]bool{}
-	for _, read := range p.decode() {
-		if read.format.isWritten() {
-			written[read.format] = true
-			if !read.at.isPossible(p.now()) || read.at < at || read.at == at && reference != "" && read.reference != reference {
-				return false
-			}
+	kept := map[*PreferenceFormat]*reading{}
+	readings := p.decode()
+	for i := range readings {
+		read := &readings[i]
+		isOther := read.at == at && reference != "" && read.reference != reference
+		if read.format.isWritten() && read.at.isPossible(p.now()) && read.at >= at && !isOther {
+			kept[read.format] = read
 		}
 	}
 	for i := range p.handler.Preferences {
-		if format := &p.handler.Preferences[i]; format.isWritten() && !written[format] {
+		format := &p.handler.Preferences[i]
+		if !format.isWritten() {
+			continue
+		}
+		read := kept[format]
+		if read == nil {
 			return false
+		}
+		for _, key := range p.handler.charter.consentKeys() {
+			if p.writtenTo(key) != read.findKey(key) {
+				return false
+			}
 		}
 	}
 	return true
@@ -615,7 +630,7 @@ func readCharterFormat(cookie storedCookie) (reading, error) {
 			return reading{}, errUnreadable
 		case !isGrant:
 			read.answers[key] = answerRefused
-		case fingerprint == cookie.charter.fingerprints[key], fingerprint == cookie.charter.formerly[key] && read.at < renamed:
+		case fingerprint == cookie.charter.fingerprints[key]:
 			read.answers[key] = max(read.answers[key], answerGranted)
 		}
 	}

@@ -386,8 +386,15 @@ func TestManyCopies(t *testing.T) {
 	}); got > 100 {
 		t.Errorf("%v allocations for %d copies", got, copies)
 	}
-	if len(visitor.readings) != copies {
+	if len(visitor.readings) != maxReadings {
 		t.Errorf("%d readings", len(visitor.readings))
+	}
+	const granted = `cookies_preferences={"matomo":true};`
+	for count, want := range map[int]answer{maxReadings: answerGranted, maxReadings + 1: answerNone} {
+		visitor := preference{handler: handler, lines: setcookie.Lines{strings.Repeat(granted, count)}}
+		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
+			t.Errorf("%d copies: %v", count, got)
+		}
 	}
 	for i := range 1000 {
 		handler.charter.judge(fmt.Sprintf("_pk_id.%d", i), &visitor)
@@ -614,8 +621,7 @@ func TestOwnCookie(t *testing.T) {
 }
 
 // Over https, the page's own cookie has a name that only this host can write. What
-// is stored under the former name counts until there is a new one, and its grants
-// only if they are from before that.
+// is stored under the former name counts until there is a new one, if it refuses.
 func TestHostCookie(t *testing.T) {
 	site := "cookie_charter {\n preset matomo\n%s\n}\nheader +Set-Cookie _pk_id.1=1\nrespond portal"
 	for rows, want := range map[string]struct{ encrypted, plain string }{
@@ -669,28 +675,25 @@ func TestHostCookie(t *testing.T) {
 	row := handler.charter.find("_pk_id.1")
 	const hour timestamp = 3_600_000
 	value := func(at timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
-	granted, formerly := "-y"+handler.charter.fingerprints["matomo"], "-y"+handler.charter.formerly["matomo"]
+	const now timestamp = 1_796_083_200_000
+	granted := "-y" + handler.charter.fingerprints["matomo"]
 	for _, test := range []struct {
 		cookies          string
 		encrypted, plain answer
 	}{
-		{hostCookie + value(renamed+hour, granted), answerGranted, answerGranted},
-		{hostCookie + value(renamed-hour, formerly), answerGranted, answerGranted},
-		{hostCookie + value(renamed+hour, formerly), answerNone, answerNone},
-		{plainCookie + value(renamed-hour, granted), answerGranted, answerGranted},
-		{plainCookie + value(renamed-hour, formerly), answerGranted, answerGranted},
-		{plainCookie + value(renamed, granted), answerNone, answerGranted},
-		{plainCookie + value(renamed, formerly), answerNone, answerNone},
-		{plainCookie + value(renamed, "-n"), answerRefused, answerRefused},
-		{plainCookie + value(renamed-200*24*hour, granted), answerNone, answerNone},
+		{hostCookie + value(now, granted), answerGranted, answerGranted},
+		{hostCookie + value(now, "-y00000000"), answerNone, answerNone},
+		{plainCookie + value(now, granted), answerNone, answerGranted},
+		{plainCookie + value(now, "-n"), answerRefused, answerRefused},
+		{plainCookie + value(now-200*24*hour, granted), answerNone, answerNone},
 		// Beside the new one, the former says nothing, in whatever order.
-		{plainCookie + value(renamed, "-n") + hostCookie + value(renamed, granted), answerGranted, answerGranted},
-		{hostCookie + value(renamed, granted) + plainCookie + value(renamed, "-n"), answerGranted, answerGranted},
-		{hostCookie + value(renamed, granted) + plainCookie + "=junk", answerGranted, answerGranted},
-		{plainCookie + value(renamed-hour, granted) + hostCookie + "=junk", answerNone, answerNone},
+		{plainCookie + value(now, "-n") + hostCookie + value(now, granted), answerGranted, answerGranted},
+		{hostCookie + value(now, granted) + plainCookie + value(now, "-n"), answerGranted, answerGranted},
+		{hostCookie + value(now, granted) + plainCookie + "=junk", answerGranted, answerGranted},
+		{plainCookie + value(now, granted) + hostCookie + "=junk", answerNone, answerNone},
 	} {
 		for secure, want := range map[bool]answer{true: test.encrypted, false: test.plain} {
-			visitor := &preference{handler: handler, lines: setcookie.Lines{test.cookies}, secure: secure, asked: renamed + 2*hour}
+			visitor := &preference{handler: handler, lines: setcookie.Lines{test.cookies}, secure: secure, asked: now + 2*hour}
 			if got := visitor.answerTo(row); got != want {
 				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
 			}
