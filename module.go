@@ -440,7 +440,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visitor: preference{
 			handler: h,
 			lines:   r.Header["Cookie"],
-			secure:  h.hasHostCookie && scheme(r) == "https",
+			secure:  h.hasHostCookie && isEncrypted(r),
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}

@@ -862,6 +862,20 @@ func scheme(r *http.Request) string {
 	return "http"
 }
 
+// isEncrypted tells whether a visitor's connection is, also in a request that a
+// template makes for a fragment of its page (httpInclude), which says nothing of it.
+func isEncrypted(r *http.Request) bool {
+	if scheme(r) == "https" {
+		return true
+	}
+	if r.Header.Get("Caddy-Templates-Include") == "" {
+		return false
+	}
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return ok && len(server.TLSConnPolicies) > 0 || ascii.EqualFold(setcookie.Trim(forwarded), "https")
+}
+
 // gpcPath is where a site tells that it respects Global Privacy Control (W3C,
 // Global Privacy Control, section 4).
 const gpcPath = "/.well-known/gpc.json"

@@ -671,7 +671,16 @@ func TestHostCookie(t *testing.T) {
 		t.Errorf("the notice: %q", answered)
 	}
 
+	// Nor can a sibling grant there.
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	forged := http.Header{"Cookie": {fmt.Sprintf("%s=1.%d.x.matomo-y%s", plainCookie, time.Now().UnixMilli(), handler.charter.fingerprints["matomo"])}}
+	const included = "cookie_charter {\n preset matomo\n}\ntemplates\nheader Content-Type text/html\n@part {\n path /part\n cookie_consent matomo\n}\nrespond @part granted\nrespond /part refused\nrespond `{{httpInclude \"/part\"}}`"
+	for scheme, want := range map[string]string{"https": "refused", "http": "granted"} {
+		if _, body := get(t, scheme+"://"+serve(t, scheme == "https", included), forged); body != want {
+			t.Errorf("a fragment over %s: %s", scheme, body)
+		}
+	}
+
 	row := handler.charter.find("_pk_id.1")
 	const hour timestamp = 3_600_000
 	value := func(at timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
