@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -564,7 +563,7 @@ var auditPage string
 var auditTemplate = template.Must(template.New("audit").Parse(auditPage))
 
 // write writes the report in a format.
-func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
+func (r *AuditReport) write(out *printer, format string) error {
 	switch format {
 	case "json":
 		encoder := json.NewEncoder(out)
@@ -583,7 +582,8 @@ func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
 	for _, visit := range r.Visits {
 		fmt.Fprintln(out)
 		writeLine("Visit: " + visit.Visit)
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+		var lines strings.Builder
+		table := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "NAME\tDOMAIN\tPATH\tDECLARED AS\tVERDICT\tSET BY\tKEPT\tSENT\tLIFETIME\tFIRST ON\tVIOLATIONS")
 		for _, cookie := range visit.Cookies {
 			for _, cell := range []string{
@@ -592,29 +592,32 @@ func (r *AuditReport) write(out io.Writer, format string, coloured bool) error {
 			} {
 				fmt.Fprint(table, printable(cell, maxCell), "\t")
 			}
-			fmt.Fprintln(table, colour(printable(strings.Join(cookie.Violations, ", "), maxSentence), red, coloured))
+			fmt.Fprintln(table)
 		}
 		if err := table.Flush(); err != nil {
 			return err
 		}
+		rows := strings.Split(lines.String(), "\n")
+		fmt.Fprintln(out, rows[0])
+		for i, cookie := range visit.Cookies {
+			fmt.Fprint(out, rows[i+1])
+			if err := out.writeColoured(red, printable(strings.Join(cookie.Violations, ", "), maxSentence)); err != nil {
+				return err
+			}
+			fmt.Fprintln(out)
+		}
 	}
-	verdict := colour("no violations", green, coloured)
+	verdict, colour := "no violations", green
 	if r.Incomplete {
-		verdict = colour("no violations were seen, but pages or visits are missing", red, coloured)
+		verdict, colour = "no violations were seen, but pages or visits are missing", red
 	}
 	if r.Violations > 0 {
-		verdict = colour(counted(r.Violations, "violation"), red, coloured)
+		verdict, colour = counted(r.Violations, "violation"), red
 	}
-	_, err := fmt.Fprintf(out, "\n%s\n", verdict)
+	fmt.Fprintln(out)
+	err := out.writeColoured(colour, verdict)
+	fmt.Fprintln(out)
 	return err
-}
-
-// colour returns a text in a colour, if there is to be one.
-func colour(text string, code rune, coloured bool) string {
-	if !coloured || text == "" {
-		return text
-	}
-	return string(code) + text + string(plain)
 }
 
 func counted(count int, word string) string {
@@ -647,7 +650,7 @@ type auditOptions struct {
 func runAudit(out, progress *printer, pages []string, options auditOptions) (int, error) {
 	report, err := makeAudit(progress, pages, options)
 	if err == nil {
-		err = report.write(out, options.format, out.isTerminal)
+		err = report.write(out, options.format)
 	}
 	switch {
 	case err != nil:
@@ -713,7 +716,7 @@ func makeAudit(progress *printer, pages []string, options auditOptions) (*AuditR
 	defer stop()
 	a := &audit{charter: charter, pages: pages, named: len(pages), most: most, progress: func(string) {}}
 	if progress.isTerminal {
-		a.progress = func(text string) { fmt.Fprint(progress, string(newLine), text) }
+		a.progress = func(text string) { _ = progress.replaceLine(text) }
 		defer a.progress("")
 	}
 	if len(charter.hosts) > 0 && !slices.Contains(charter.hosts, site.Hostname()) {

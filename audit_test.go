@@ -300,7 +300,7 @@ func TestAuditAsJSON(t *testing.T) {
 	report := &AuditReport{Violations: 1, Visits: []AuditVisit{{Visit: "first", Cookies: []AuditCookie{{Name: "<a>", Violations: []string{"undeclared"}}}}}}
 	var out bytes.Buffer
 	terminal := &printer{out: &out, isTerminal: true}
-	if err := report.write(terminal, "json", true); err != nil {
+	if err := report.write(terminal, "json"); err != nil {
 		t.Fatal(err)
 	}
 	var again AuditReport
@@ -308,15 +308,15 @@ func TestAuditAsJSON(t *testing.T) {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := report.write(terminal, "text", true); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
+	if err := report.write(terminal, "text"); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
 		t.Errorf("%v\n%q", err, &out)
 	}
 	out.Reset()
-	if err := report.write(terminal, "html", true); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
+	if err := report.write(terminal, "html"); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 	out.Reset()
-	if err := (&AuditReport{Incomplete: true}).write(&out, "html", true); err != nil || !strings.Contains(out.String(), "No violations of the charter were seen") || !strings.Contains(out.String(), "Pages or visits are missing.") {
+	if err := (&AuditReport{Incomplete: true}).write(terminal, "html"); err != nil || !strings.Contains(out.String(), "No violations of the charter were seen") || !strings.Contains(out.String(), "Pages or visits are missing.") {
 		t.Errorf("%v\n%s", err, &out)
 	}
 }

@@ -54,7 +54,8 @@ func isCommand(char rune) bool {
 	case '\u2028', '\u2029':
 		return true
 	}
-	return unicode.IsControl(char) || unicode.Is(unicode.Bidi_Control, char) || marks[char] != ""
+	isNoncharacter := char <= 0xffff && unicode.Is(unicode.Noncharacter_Code_Point, char) // JSON escapes no others so
+	return unicode.IsControl(char) || unicode.Is(unicode.Bidi_Control, char) || isNoncharacter
 }
 
 // escaped returns a character as JSON and YAML write it in quotes.
@@ -65,16 +66,14 @@ func escaped(char rune) string {
 	return fmt.Sprintf(`\u%04x`, char)
 }
 
-// Marks that only this program writes, as Unicode keeps these characters for uses
-// like this, and that a printer turns into sequences of a terminal.
+// Sequences of a terminal. They reach it by a printer's methods alone: whatever stands
+// in a text is a text.
 const (
-	red     = '\ufdd0'
-	green   = '\ufdd1'
-	plain   = '\ufdd2'
-	newLine = '\ufdd3' // in the place of the present one
+	red     = "\x1b[31m"
+	green   = "\x1b[32m"
+	plain   = "\x1b[0m"
+	newLine = "\r\x1b[K" // in the place of the present one
 )
-
-var marks = map[rune]string{red: "\x1b[31m", green: "\x1b[32m", plain: "\x1b[0m", newLine: "\r\x1b[K"}
 
 // A printer is what our commands write to. Whatever they forgot to make printable,
 // it does.
@@ -111,15 +110,36 @@ func (p *printer) Close() error {
 	return p.print(rest)
 }
 
+// writeColoured writes a whole text in a colour, if somebody looks.
+func (p *printer) writeColoured(colour, text string) error {
+	if !p.isTerminal || text == "" {
+		return p.print(text)
+	}
+	return p.writeBetween(colour, text, plain)
+}
+
+// replaceLine writes a whole text in the place of the present line, if somebody looks.
+func (p *printer) replaceLine(text string) error {
+	if !p.isTerminal {
+		return nil
+	}
+	return p.writeBetween(newLine, text, "")
+}
+
+// writeBetween writes a text between two sequences.
+func (p *printer) writeBetween(before, text, after string) error {
+	_, first := io.WriteString(p.out, before)
+	second := p.print(text)
+	_, third := io.WriteString(p.out, after)
+	return errors.Join(first, second, third)
+}
+
 func (p *printer) print(text string) error {
 	var safe strings.Builder
 	for _, char := range text {
-		switch sequence := marks[char]; {
-		case p.isTerminal && sequence != "":
-			safe.WriteString(sequence)
-		case isCommand(char):
+		if isCommand(char) {
 			safe.WriteString(escaped(char))
-		default:
+		} else {
 			safe.WriteRune(char)
 		}
 	}

@@ -165,11 +165,11 @@ func TestNothingIsPrintedRaw(t *testing.T) {
 // What a printer lets through is whole, whatever pieces it is given.
 func TestPrinter(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain, é, 日本, \U0001f36a\n\tx":                    "plain, é, 日本, \U0001f36a\n\tx",
-		"\u200e\u200fعربي\u00a0\u202f":                     "\u200e\u200fعربي\u00a0\u202f",
-		"\x1b[31m\r\u009b\u202e\u2028\U000e0001":           `\u001b[31m\u000d\u009b\u202e\u2028` + "\U000e0001",
-		"\xff\xc3\xe2\x82":                                 "���",
-		"a" + string(red) + "b" + string(plain) + "\ufdd4": "a\x1b[31mb\x1b[0m\ufdd4",
+		"plain, é, 日本, \U0001f36a\n\tx":                       "plain, é, 日本, \U0001f36a\n\tx",
+		"\u200e\u200fعربي\u00a0\u202f":                        "\u200e\u200fعربي\u00a0\u202f",
+		"\x1b[31m\r\u009b\u202e\u2028\U000e0001":              `\u001b[31m\u000d\u009b\u202e\u2028` + "\U000e0001",
+		"\xff\xc3\xe2\x82":                                    "���",
+		"a\ufdd0b\ufdd1c\ufdd2d\ufdd3e\ufdef\uffff\U0001fffe": `a\ufdd0b\ufdd1c\ufdd2d\ufdd3e\ufdef\uffff` + "\U0001fffe",
 	} {
 		for size := range 5 {
 			var out bytes.Buffer
@@ -188,9 +188,13 @@ func TestPrinter(t *testing.T) {
 	}
 	var out bytes.Buffer
 	p := newPrinter(&out)
-	fmt.Fprint(p, string(newLine), "x")
-	if out.String() != `\ufdd3x` || p.isTerminal {
-		t.Errorf("%q", &out)
+	if err := errors.Join(p.replaceLine("x"), p.writeColoured(red, "y\x1b")); err != nil || out.String() != `y\u001b` || p.isTerminal {
+		t.Errorf("%q, %v", &out, err)
+	}
+	out.Reset()
+	p.isTerminal = true
+	if err := errors.Join(p.replaceLine("x\r"), p.writeColoured(red, "y\x1b"), p.writeColoured(red, "")); err != nil || out.String() != "\r\x1b[Kx"+`\u000d`+"\x1b[31my"+`\u001b`+"\x1b[0m" {
+		t.Errorf("%q, %v", &out, err)
 	}
 
 	if got := printable("é\x1b\u00a0\U000e0001\xff"+strings.Repeat("x", 50), 9); got != `é\u001b\u00a0\U000e0001�xxx…` {
