@@ -2,21 +2,44 @@ package cookiecharter
 
 import (
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
-// pathParameters begin at a ";" in a segment of a path, however that is encoded,
-// once or more.
-var pathParameters = regexp.MustCompile(`(?:;|%(?:25)*3[Bb])[^/]*`)
-
 // withoutParameters returns a path, escaped or not, without the parameters of its
 // segments (RFC 3986, section 3.3), such as ";jsessionid=VALUE": portals keep
 // sessions there.
-func withoutParameters(path string) string { return pathParameters.ReplaceAllString(path, "") }
+func withoutParameters(path string) string {
+	segments := strings.Split(path, "/") // a slash that is encoded is a part of a value
+	for i, segment := range segments {
+		segments[i] = segment[:parametersIn(segment)]
+	}
+	return strings.Join(segments, "/")
+}
+
+// parametersIn returns where the parameters of a segment begin: at the first ";",
+// however that is encoded, once or more. What an escape stands for can end one before
+// it ("%25%33%42" is "%3B" is ";"), so the text that is read so far is kept decoded.
+func parametersIn(segment string) int {
+	decoded := make([]byte, 0, len(segment))
+	starts := make([]int, 0, len(segment)) // of each byte of it
+	for i := range len(segment) {
+		decoded, starts = append(decoded, segment[i]), append(starts, i)
+		for first := len(decoded) - 3; first >= 0 && decoded[first] == '%'; first = len(decoded) - 3 {
+			char, err := strconv.ParseUint(string(decoded[first+1:]), 16, 8)
+			if err != nil {
+				break
+			}
+			decoded, starts = append(decoded[:first], byte(char)), starts[:first+1]
+		}
+		if last := len(decoded) - 1; decoded[last] == ';' {
+			return starts[last]
+		}
+	}
+	return len(segment)
+}
 
 // A visitedPath is the path of a request as it can be told: found once, however
 // many cookies are seen there.
@@ -56,7 +79,7 @@ type shownAddresses struct {
 }
 
 // show returns an address as a report can have it: without its user, parameters of
-// its path, and longer words in its query.
+// its path, and longer words in its query, be they names or values.
 func (s *shownAddresses) show(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
@@ -70,7 +93,7 @@ func (s *shownAddresses) show(address string) string {
 	for field := range strings.FieldsFuncSeq(parsed.RawQuery, func(char rune) bool { return char == '&' || char == ';' }) {
 		name, value, hasValue := strings.Cut(field, "=")
 		if hasValue {
-			fields = append(fields, name+"="+s.word(value))
+			fields = append(fields, s.word(name)+"="+s.word(value))
 		} else {
 			fields = append(fields, s.word(name))
 		}

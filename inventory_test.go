@@ -287,6 +287,7 @@ func TestInventoryOfPorts(t *testing.T) {
 func TestPathParameters(t *testing.T) {
 	for written, want := range map[string]string{
 		"/app;jsessionid=S3cr3t/list;v=1": "/app/list", "/app%3Bjsessionid=S3cr3t": "/app", "/app%3bjsessionid=S3cr3t/x": "/app/x", "/a%253Bjsessionid=S3cr3t": "/a",
+		"/a%25%33%42S3cr3t/x": "/a/x", "/a%253%42S3cr3t%252Fx": "/a", "/a%2525zz%25253BS3cr3t": "/a%25zz",
 		"/a%25253bx": "/a", ";x/y": "/y", "/a;x=b%2FS3cr3t/c": "/a/c", "/%C3%A9t%C3%A9/a%2Fb": "/été/a/b", "/plain": "/plain", "*": "*", "": "",
 	} {
 		address, err := url.ParseRequestURI(written)
@@ -310,6 +311,10 @@ func TestPathParameters(t *testing.T) {
 	}
 	checkLinear(t, "path parameters", 4<<10, func(size int) {
 		(&visitedPath{address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).shown()
+	})
+	checkLinear(t, "nested escapes", 4<<10, func(size int) {
+		withoutParameters("/" + strings.Repeat("%", size/3) + strings.Repeat("25", size/3))
+		withoutParameters("/" + strings.Repeat("%25", size/3))
 	})
 }
 
