@@ -36,6 +36,11 @@ type importedTable struct {
 	rows    [][]string
 }
 
+// hasColumns tells whether a table has several rows and columns: others are layout.
+func (t importedTable) hasColumns() bool {
+	return len(t.rows) > 1 && slices.ContainsFunc(t.rows, func(cells []string) bool { return len(cells) > 1 })
+}
+
 // importedTables are the tables of a page.
 type importedTables struct {
 	list  []importedTable
@@ -85,10 +90,17 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	unsure := 0
+	var unused []string
 	for _, table := range tables.list {
 		columns, body := findColumns(table.rows)
-		if columns == nil {
-			continue
+		above := table // the rows without a header that is understood
+		if columns != nil {
+			above.rows = table.rows[:len(table.rows)-len(body)-1]
+		}
+		if above.hasColumns() {
+			doubt := "not used: the table with the columns " + quoted(strings.Join(above.rows[0], " | "))
+			unused = append(unused, doubt)
+			fmt.Fprintln(report, doubt)
 		}
 		category := findCategory(table.heading)
 		for _, cells := range body {
@@ -113,7 +125,8 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 	if len(rows.Content) == 0 {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has no table with cookies; there have to be columns for a name and a purpose", source)
 	}
-	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "cookies"}, rows}}
+	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies", HeadComment: strings.Join(unused, "\n")}
+	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, rows}}
 	encoded, err := yaml.Marshal(document)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
@@ -121,7 +134,7 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 	if _, err := out.Write(encoded); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure)
+	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure+len(unused))
 	return caddy.ExitCodeSuccess, nil
 }
 
@@ -135,7 +148,7 @@ func findTables(content []byte) *importedTables {
 		return findHTMLTables(content)
 	}
 	tables := new(importedTables)
-	heading, isTable := "", false
+	heading, isTable, isMarkdown := "", false, false
 	scanner := bufio.NewScanner(bytes.NewReader(content))
 	scanner.Buffer(nil, maxImport+1)
 	for scanner.Scan() {
@@ -143,18 +156,21 @@ func findTables(content []byte) *importedTables {
 		var cells []string
 		switch {
 		case strings.HasPrefix(strings.TrimSpace(line), "|"):
+			isMarkdown = true
 			line = strings.ReplaceAll(strings.Trim(strings.TrimSpace(line), "|"), `\|`, "\x00")
 			for cell := range strings.SplitSeq(line, "|") {
 				cells = append(cells, markdownUnescape.Replace(strings.ReplaceAll(strings.TrimSpace(cell), "\x00", "|")))
 			}
 		case strings.Contains(line, "\t"):
+			isMarkdown = false
 			for cell := range strings.SplitSeq(line, "\t") {
 				cells = append(cells, strings.TrimSpace(cell))
 			}
 		default:
 			if line != "" {
-				heading, isTable = strings.TrimLeft(line, "# "), false
+				heading = strings.TrimLeft(line, "# ")
 			}
+			isTable = isTable && line == "" && !isMarkdown // people leave lines of a sheet empty
 			continue
 		}
 		if !isTable {
@@ -272,11 +288,11 @@ var columnWords = []struct {
 	words  *regexp.Regexp
 }{
 	{"duration", regexp.MustCompile(`(?i)dur[ée]e|conservation|validit[ée]|duration|expir|lifetime|retention`)},
-	{"purpose", regexp.MustCompile(`(?i)finalit|fonction|description|utilit|objet|purpose|function|r[ôo]le|usage`)},
+	{"purpose", regexp.MustCompile(`(?i)finalit|fonction|description|utilit|utilisation|objet|objectif|\bbuts?\b|\bquoi\b|\bsert\b|purpose|function|r[ôo]le|usage`)},
 	{"category", regexp.MustCompile(`(?i)cat[ée]gorie|category|type|nature`)},
 	{"provider", regexp.MustCompile(`(?i)fournisseur|[ée]metteur|[ée]diteur|provider|supplier|issuer|soci[ée]t[ée]`)},
 	{"service", regexp.MustCompile(`(?i)service|emplacement|location`)},
-	{"name", regexp.MustCompile(`(?i)nom|name|cookie`)},
+	{"name", regexp.MustCompile(`(?i)nom|name|cookie|traceur|tracker`)},
 }
 
 // findColumns returns the column of each field, from the table's header, and the

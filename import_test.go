@@ -93,6 +93,40 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// A table is used, whatever its columns are called, or told of.
+func TestImportOtherColumns(t *testing.T) {
+	const understood = "\n\n| Nom | Finalité |\n|---|---|\n| a | p |\n"
+	for header, isUsed := range map[string]bool{
+		"Cookie | But | Durée": true, "Nom | Objectif": true, "Traceur | Utilisation | Durée d'utilisation": true, "Cookie | À quoi ça sert": true, "Traceur | Sert à": true,
+		"Clé | Butin\u009b": false, "Nom | Note": false,
+	} {
+		folder := writeFiles(t, map[string]string{"page.md": "| " + header + " |\n|---|---|\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
+		var draft, report bytes.Buffer
+		if code, err := runImport(&draft, &report, folder+"page.md", "fr"); code != 0 || err != nil {
+			t.Fatal(code, err)
+		}
+		doubt := `not used: the table with the columns "` + strings.ReplaceAll(header, "\u009b", `\u009b`) + `"`
+		if got := strings.Contains(draft.String(), "name: other"); got != isUsed {
+			t.Errorf("%s: used is %t\n%s", header, got, &report)
+		}
+		if told := strings.Contains(report.String(), doubt+"\n") && strings.Contains(draft.String(), "# "+doubt+"\n"); told == isUsed || strings.Count(report.String(), "not used") > 1 {
+			t.Errorf("%s: told is %t\n%s%s", header, told, &report, &draft)
+		}
+		if doubts := map[bool]string{true: "2 rows, 2 doubts", false: "1 rows, 2 doubts"}[isUsed]; !strings.Contains(report.String(), doubts) {
+			t.Errorf("%s: no %s\n%s", header, doubts, &report)
+		}
+	}
+}
+
+// Rows above the header of a sheet are told of, too, wherever it has empty lines.
+func TestImportRowsAboveHeader(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"sheet.txt": "Clé\tNote\nx\ty\n\nNom\tFinalité\n\na\tMesure\n"})
+	var draft, report bytes.Buffer
+	if code, err := runImport(&draft, &report, folder+"sheet.txt", "fr"); code != 0 || err != nil || !strings.Contains(draft.String(), "name: a\n") || !strings.Contains(report.String(), `not used: the table with the columns "Clé | Note"`) {
+		t.Errorf("%d, %v\n%s%s", code, err, &report, &draft)
+	}
+}
+
 // What the page exports can be imported: its own HTML, and its Markdown.
 func TestImportOwnPage(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}")
