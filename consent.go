@@ -17,8 +17,9 @@ func init() {
 
 // MatchConsent matches requests of visitors who allow all cookies of some consent
 // keys: who have granted them, or not refused them where rows are exempt. It
-// stands after the handler `cookie_charter`; without that, or with a key that no
-// row has, nothing matches.
+// stands after the handler `cookie_charter`; where a request does not go through that,
+// nothing matches, and a server without one is refused, as is a key that no row of its
+// site has.
 //
 //	@measured cookie_consent matomo
 //
@@ -49,6 +50,17 @@ func (m *MatchConsent) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if d.NextBlock(0) {
 			return d.Err("cookie_consent has no block")
 		}
+	}
+	return nil
+}
+
+// Provision returns an error if no charter can make the matcher match.
+func (m *MatchConsent) Provision(ctx caddy.Context) error {
+	if err := m.Validate(); err != nil {
+		return err
+	}
+	if server := askingServer(ctx); server != nil && !hasCharter(server) {
+		return fmt.Errorf("cookie_consent asks for %q, but its server has no cookie_charter; add one, or remove the matcher", (*m)[0])
 	}
 	return nil
 }
@@ -141,5 +153,6 @@ func (f *filter) share() {
 var (
 	_ caddyhttp.RequestMatcherWithError = (*MatchConsent)(nil)
 	_ caddyfile.Unmarshaler             = (*MatchConsent)(nil)
+	_ caddy.Provisioner                 = (*MatchConsent)(nil)
 	_ caddy.Validator                   = (*MatchConsent)(nil)
 )

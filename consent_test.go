@@ -67,8 +67,8 @@ func TestConsentMatcherAndPlaceholders(t *testing.T) {
 			t.Errorf("%+v: %q", test, got)
 		}
 	}
-	// Without the handler nothing matches.
-	address = "http://" + serve(t, false, "@matomo cookie_consent matomo\nheader @matomo X-Matomo yes\nrespond ok")
+	// Where a request does not go through the handler, nothing matches.
+	address = "http://" + serve(t, false, "cookie_charter /a {\n preset opendatasoft matomo\n}\n@matomo cookie_consent matomo\nheader @matomo X-Matomo yes\nrespond ok")
 	if response, _ := get(t, address, http.Header{"Cookie": {`cookies_preferences={"matomo":true}`}}); response.Header.Get("X-Matomo") != "" {
 		t.Error("matches without the handler")
 	}
@@ -120,6 +120,41 @@ func TestAnswersThatDependOnConsent(t *testing.T) {
 			if targeted := response.Header["Cdn-Cache-Control"]; targeted != nil != (want == untouched) {
 				t.Errorf("%s with %q: caches are told %q", path, preference, targeted)
 			}
+		}
+	}
+}
+
+// A server on which the matcher can never match is refused, wherever the matcher stands.
+func TestConsentMatcherNeedsCharter(t *testing.T) {
+	const (
+		charter = `{"handler":"cookie_charter","presets":["matomo"]}`
+		asked   = `{"match":[{"cookie_consent":["matomo"]}],"handle":[{"handler":"static_response"}]}`
+		not     = `{"match":[{"path":["/b"]},{"not":[{"cookie_consent":["matomo"]}]}],"handle":[{"handler":"static_response"}]}`
+		plain   = `{"match":[{"path":["/a"]}],"handle":[{"handler":"static_response"}]}`
+	)
+	inside := func(routes string) string { return `{"handle":[{"handler":"subroute","routes":[` + routes + `]}]}` }
+	const other = `"b":{"listen":["127.0.0.2:0"],"routes":[{"match":[{"path":["/b"]}],"handle":[` + charter + `]}]},`
+	for server, isRefused := range map[string]bool{
+		`"routes":[` + asked + `]`:                                                                                                        true,
+		`"routes":[` + plain + `,` + not + `]`:                                                                                            true,
+		`"routes":[` + plain + `,` + inside(asked) + `]`:                                                                                  true,
+		`"routes":[` + plain + `],"errors":{"routes":[` + asked + `]}`:                                                                    true,
+		`"routes":[` + plain + `],"named_routes":{"n":` + asked + `}`:                                                                     true,
+		`"routes":[{"handle":[` + charter + `]},` + asked + `]`:                                                                           false,
+		`"routes":[` + inside(`{"handle":[`+charter+`]},`+asked) + `]`:                                                                    false,
+		`"routes":[` + inside(`{"handle":[`+charter+`]}`) + `,` + inside(not) + `]`:                                                       false,
+		`"routes":[{"handle":[` + charter + `]}],"errors":{"routes":[` + asked + `]}`:                                                     false,
+		`"routes":[` + plain + `],"errors":{"routes":[{"handle":[` + charter + `]},` + asked + `]}`:                                       false,
+		`"routes":[{"handle":[{"handler":"invoke","name":"n"}]},` + inside(asked) + `],"named_routes":{"n":{"handle":[` + charter + `]}}`: false,
+	} {
+		err := caddy.Load([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{`+other+`"c":{"listen":["127.0.0.1:0"],`+server+`}}}}}`), true)
+		if isRefused && (err == nil || !strings.Contains(err.Error(), `cookie_consent asks for "matomo", but its server has no cookie_charter; add one, or remove the matcher`)) || !isRefused && err != nil {
+			t.Errorf("%s: %v", server, err)
+		}
+	}
+	for _, address := range []string{"http://:0", "http://a.example:0"} {
+		if err := tryLoad(t, address+" {\n bind 127.0.0.1\n @matomo cookie_consent matomo\n respond @matomo ok\n}"); err == nil || !strings.Contains(err.Error(), "its server has no cookie_charter") {
+			t.Errorf("%s: %v", address, err)
 		}
 	}
 }

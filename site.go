@@ -389,6 +389,48 @@ func loadedInRoutes(routes caddyhttp.RouteList) []*Handler {
 	return found
 }
 
+// askingServer returns the server of which a matcher is being provisioned, nil if there
+// is none. Caddy loads the matchers of a server's own routes before it tells whose they
+// are, and forgets the JSON of those that it has loaded.
+func askingServer(ctx caddy.Context) *caddyhttp.Server {
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		return server
+	}
+	for _, module := range ctx.Modules() {
+		app, ok := module.(*caddyhttp.App)
+		if !ok {
+			continue
+		}
+		for _, name := range slices.Sorted(maps.Keys(app.Servers)) { // as Caddy does
+			if server := app.Servers[name]; slices.ContainsFunc(server.Routes, func(route caddyhttp.Route) bool { return route.MatcherSetsRaw != nil }) {
+				return server
+			}
+		}
+	}
+	return nil
+}
+
+// hasCharter tells whether a server has a handler of this module, loaded or not.
+func hasCharter(server *caddyhttp.Server) bool {
+	routes := slices.Clone(server.Routes)
+	if server.Errors != nil {
+		routes = append(routes, server.Errors.Routes...)
+	}
+	for _, named := range server.NamedRoutes {
+		routes = append(routes, *named)
+	}
+	found := len(loadedInRoutes(routes)) > 0
+	for _, route := range routes {
+		for _, raw := range route.HandlersRaw {
+			walkObjects(raw, func(object map[string]json.RawMessage) bool {
+				found = found || string(object["handler"]) == `"cookie_charter"`
+				return !found
+			})
+		}
+	}
+	return found
+}
+
 // A judge is the charter of a handler, as the inventory remembers it, and where it
 // runs; what has stopped is not kept by that.
 type judge struct {
