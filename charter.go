@@ -211,6 +211,9 @@ func (r *row) doubt(c *charter) {
 			reason = "an exempt row lives no longer"
 		}
 		c.tooLong = append(c.tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, r.Duration, r.longest(), reason, r.place("duration")))
+		if declared.seconds() > maxLifetime.seconds() {
+			c.untrue = append(c.untrue, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, r.Duration, maxLifetime, r.place("duration")))
+		}
 	}
 	for _, field := range cookieTexts {
 		text := map[string]Text{"provider": r.Provider, "service": r.Service, "purpose": r.Purpose}[field]
@@ -372,8 +375,8 @@ type charter struct {
 	fingerprints map[string]string
 
 	// Of the operator's own rows, each with its place: durations that are too long,
-	// texts that nobody reads, and what is not told.
-	tooLong, unread, gaps []string
+	// those that are not true where they are only declared, texts that nobody reads, and what is not told.
+	tooLong, untrue, unread, gaps []string
 
 	names nameTree
 }

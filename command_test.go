@@ -132,8 +132,9 @@ func TestCheckWarns(t *testing.T) {
 	if _, err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{folder + "future.yaml"}, "none", "en"); err == nil || !strings.HasSuffix(err.Error(), "the date 2999-01-01 is still to come; write that of the last update, at "+folder+"future.yaml:1") {
 		t.Errorf("got %v", err)
 	}
-	if handler, err := loadHandler(folder+"declare.caddyfile", ""); err != nil || len(handler.warnings()) != 1 {
-		t.Errorf("%v, or told of durations that are not enforced", err)
+	if handler, err := loadHandler(folder+"declare.caddyfile", ""); err != nil || len(handler.warnings()) != 2 ||
+		handler.warnings()[0] != `cookie "a": the duration "5 years" is published, but is not so, as browsers keep no cookie longer than 400 days; declare that, at `+folder+"bad.yaml:5" {
+		t.Errorf("%v, or told of durations that are not enforced, or not of those that are not true: %q", err, handler.warnings())
 	}
 	load(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n  charter "+folder+"bad.yaml\n }\n}")
 	log, err := os.ReadFile(filepath.Join(storage(), "log"))

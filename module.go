@@ -240,7 +240,7 @@ func (h *Handler) monitors(row *Cookie) bool {
 // warnings returns what is not as it was written, though it can be served.
 func (h *Handler) warnings() []string {
 	if h.Durations == declareDurations {
-		return h.charter.unread
+		return slices.Concat(h.charter.untrue, h.charter.unread)
 	}
 	return slices.Concat(h.charter.tooLong, h.charter.unread)
 }
