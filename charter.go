@@ -588,6 +588,14 @@ func hash(data []byte, length int) string {
 	return hex.EncodeToString(sum[:length])
 }
 
+// useOneOf returns the fix for a consent key that there is not.
+func useOneOf(keys []string) string {
+	if len(keys) == 0 {
+		return "no row needs an answer, so there is none to use"
+	}
+	return fmt.Sprintf("use one of %v", keys)
+}
+
 // consentKeys returns the keys that a visitor can answer, in the order of the
 // table.
 func (c *charter) consentKeys() []string {

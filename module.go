@@ -398,7 +398,7 @@ func (h *Handler) validateKeys(c *charter) error {
 	for _, preference := range h.Preferences {
 		for key := range preference.Keys {
 			if !slices.Contains(c.consentKeys(), key) && !slices.Contains(categories, Category(key)) {
-				return fmt.Errorf("no cookie has the consent key %q, for which the preference %s has a key; use one of %v", key, preference.Format, c.consentKeys())
+				return fmt.Errorf("no cookie has the consent key %q, for which the preference %s has a key; %s", key, preference.Format, useOneOf(c.consentKeys()))
 			}
 		}
 	}
@@ -742,6 +742,9 @@ func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		field, language, values := d.Val(), "", d.RemainingArgs()
+		if field == "name" {
+			return declared, d.Errf("in a Caddyfile, names stand behind cookie, not in its block; write cookie %s {", strings.Join(values, " "))
+		}
 		if len(values) == 2 && slices.Contains(cookieTexts, field) {
 			language, values = values[0], values[1:]
 			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, ascii.ToLower(base)) {

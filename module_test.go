@@ -148,7 +148,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"preferences":[{"format":"osano","key":{}}]}`:                                                `unknown field "key": JSON calls it keys, in preference 1`,
 		`{"updated":"2999-01-01"}`:                                                                     "the date 2999-01-01 is still to come",
 		`{"gpc":"2999-01-01"}`:                                                                         "the date 2999-01-01 is still to come",
-		`{"preferences":[{"format":"osano","keys":{"matomo":"x"}}]}`:                                   `no cookie has the consent key "matomo"`,
+		`{"preferences":[{"format":"osano","keys":{"matomo":"x"}}]}`:                                   `no cookie has the consent key "matomo", for which the preference osano has a key; no row needs an answer`,
 	} {
 		handler := strings.Replace(config, "{", `{"handler":"cookie_charter",`, 1)
 		err := caddy.Load([]byte(`{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[{"handle":[`+handler+`]}]}}}}}`), true)

@@ -122,7 +122,7 @@ func (s configSite) check() error {
 	}
 	for _, key := range asked {
 		if !slices.Contains(keys, key) {
-			return fmt.Errorf("site %s: cookie_consent asks for %q, but no row of its charter has this consent key; use one of %v", name, key, keys)
+			return fmt.Errorf("site %s: cookie_consent asks for %q, but no row of its charter has this consent key; %s", name, key, useOneOf(keys))
 		}
 	}
 	return nil

@@ -36,6 +36,7 @@ func TestSiteErrors(t *testing.T) {
 		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter {\n  preset matomo\n }\n @m cookie_consent matomo\n respond @m ok\n}":        "",
 		"cookie_charter {\n preset matomo\n}\nhandle_errors {\n @m cookie_consent matomo\n respond @m ok\n}":                                       "",
 		"handle /a/* {\n cookie_charter\n}\nhandle {\n cookie_charter {\n  preset matomo\n }\n @m cookie_consent ga\n respond @m ok\n}":            `asks for "ga", but no row of its charter has this consent key; use one of [matomo]`,
+		"cookie_charter\n@m cookie_consent matomo\nrespond @m ok":                                                                                  `asks for "matomo", but no row of its charter has this consent key; no row needs an answer`,
 		"cookie_charter {\n charter no/such.yaml\n}\n@m cookie_consent matomo\nrespond @m ok":                                                      "no/such.yaml",
 		"cookie_charter {\n preset matomo\n}\nhandle_path /z/* {\n cookie_charter {\n  preset matomo\n }\n @m cookie_consent x\n respond @m ok\n}": twice,
 	} {
