@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -302,6 +303,9 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
+	if err := checkLanguage(language); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
 	if format == "table" {
 		fmt.Fprintf(out, "cookie_charter %s\n", moduleVersion())
 	}
@@ -359,7 +363,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 
 func runExport(out io.Writer, path, format, language, site string) (int, error) {
 	address, err := url.Parse(site)
-	if err != nil {
+	if err := cmp.Or(err, checkLanguage(language)); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	handler, err := loadHandler(path, address.Host)

@@ -175,6 +175,19 @@ func TestExportYAML(t *testing.T) {
 	}
 }
 
+// Texts are in the languages that the page speaks.
+func TestLanguageOfCommands(t *testing.T) {
+	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter, "page.md": importPages["page.md"]})
+	for _, words := range [][]string{{"check", folder + "charter.yaml"}, {"export", folder + "charter.yaml"}, {"import", folder + "page.md"}} {
+		for language, want := range map[string]string{"pl": `the page does not speak "pl"; use one of ar, ca, de,`, "french": `the page does not speak "french"; use one of`, "": `the page does not speak ""; use`, "eu": ""} {
+			out, _, mistake := runCommand(append(words, "--language", language)...)
+			if want == "" && (mistake != "" || out == "") || want != "" && (out != "" || !strings.Contains(mistake, want)) {
+				t.Errorf("%s %q: %s, %s", words[0], language, out, mistake)
+			}
+		}
+	}
+}
+
 func TestDiffCommand(t *testing.T) {
 	changed := strings.NewReplacer("2 weeks", "3 weeks", "provider: Portal", "# nobody", "[_ga, _gid]", "other").Replace(commandCharter)
 	inventory, err := json.Marshal(map[string][]InventoryEntry{

@@ -73,6 +73,9 @@ func (t *importedTables) add(cells []string) {
 // runImport drafts a charter file from an existing charter page. What is unsure
 // is marked in the draft, and listed in report.
 func runImport(out, report io.Writer, source, language string) (int, error) {
+	if err := checkLanguage(language); err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
 	content, isWhole, err := readSource(source, maxImport)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading %s: %w", source, err)

@@ -263,8 +263,10 @@ func (h *Handler) validateOptions() error {
 	if err := h.Page.validate(); err != nil {
 		return err
 	}
-	if h.Language != "" && !slices.Contains(pageLanguages, h.Language) {
-		return fmt.Errorf("the page does not speak %q; use one of %s", h.Language, strings.Join(pageLanguages, ", "))
+	if h.Language != "" {
+		if err := checkLanguage(h.Language); err != nil {
+			return err
+		}
 	}
 	if !slices.Contains([]string{"", "filter", passCookies}, h.RequestCookies) {
 		return fmt.Errorf("unknown request_cookies %q; use filter or pass", h.RequestCookies)

@@ -21,6 +21,14 @@ const defaultPageLanguage = "fr"
 // front office, a file each.
 var pageLanguages = []string{"ar", "ca", "de", "en", "es", "eu", "fr", "it", "nl", "pt", "sv"}
 
+// checkLanguage returns an error if the page does not speak a language.
+func checkLanguage(name string) error {
+	if !slices.Contains(pageLanguages, name) {
+		return fmt.Errorf("the page does not speak %q; use one of %s", name, strings.Join(pageLanguages, ", "))
+	}
+	return nil
+}
+
 // texts are the page's own words in one language, read from its file.
 type texts struct {
 	Name       string                       `yaml:"name"`      // of the language
