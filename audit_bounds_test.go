@@ -444,8 +444,10 @@ func TestWithoutParameters(t *testing.T) {
 	const secret = "0123456789abcdef0123456789abcdef"
 	var addresses shownAddresses
 	for _, test := range [][2]string{
-		{"https://a.example/p?" + secret + "=1&page=2", "https://a.example/p?…1=1&page=2"}, {"https://a.example/p?" + secret, "https://a.example/p?…1"},
-		{"https://a.example/p?" + secret + "x=" + secret, "https://a.example/p?…2=…1"}, {"https://a.example/a%25%33%42" + secret + "?a=", "https://a.example/a?a="},
+		{"https://a.example/p?" + secret + "=1&page=2", "https://a.example/p?…1=1&page=2"},
+		{"https://a.example/p?" + secret, "https://a.example/p?…1"},
+		{"https://a.example/p?" + secret + "x=" + secret, "https://a.example/p?…2=…1"},
+		{"https://a.example/a%25%33%42" + secret + "?a=", "https://a.example/a?a="},
 	} {
 		if got := addresses.show(test[0]); got != test[1] {
 			t.Errorf("%s: %s", test[0], got)
