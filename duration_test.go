@@ -165,8 +165,8 @@ func TestDeletionsPass(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	// Of several Dates, each browser takes another: none is certain.
-	for _, dates := range []string{"Date:\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n", "Date: Wed, 25 Nov 2026 00:00:00 GMT\r\nDate: +1200\r\n", "Date: \r\n"} {
-		address = serve(t, false, site(upstreamOf(dates, []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT", "unknown=x; Max-Age=0"})))
+	for _, dates := range [][]string{{"", "Thu, 01 Jan 1970 00:00:00 GMT"}, {"Wed, 25 Nov 2026 00:00:00 GMT", "+1200"}, {""}} {
+		address = serve(t, false, site(upstreamOf("Date: "+strings.Join(dates, "\r\nDate: ")+"\r\n", []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT", "unknown=x; Max-Age=0"})))
 		response, _ = get(t, "http://"+address, nil)
 		if got := response.Header["Set-Cookie"]; len(got) != 1 || got[0] != "unknown=x; Max-Age=0" {
 			t.Errorf("%q: got %q", dates, got)
