@@ -20,8 +20,8 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/idna"
-	"gopkg.in/yaml.v3"
 
 	"github.com/caddyserver/caddy/v2"
 

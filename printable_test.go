@@ -21,7 +21,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 )
 
 // nasty is what no terminal may be given: a title, a colour by a C1 byte and by its

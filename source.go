@@ -17,7 +17,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"gopkg.in/yaml.v3"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
@@ -240,7 +240,7 @@ func parseCharter(data []byte, name string) (source, error) {
 	return parsed, nil
 }
 
-// yamlLine is how yaml.v3 begins an error.
+// yamlLine is how the library begins an error.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
 // yamlAlias is how it tells of an alias without an anchor, whose line it does not tell.

@@ -10,9 +10,9 @@ import (
 	"sync"
 	"time"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
-	"gopkg.in/yaml.v3"
 )
 
 const defaultPageLanguage = "fr"
