@@ -98,7 +98,7 @@ func BenchmarkLongLine(b *testing.B) {
 				lines := twoLongLines(parts[0], parts[1], size)
 				b.SetBytes(int64(size))
 				for i := 0; b.Loop(); i++ {
-					judge.judgeLine(lines[i%2])
+					judge.keepsLine(lines[i%2])
 				}
 			})
 		}

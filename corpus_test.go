@@ -91,7 +91,7 @@ func TestCorpus(t *testing.T) {
 	encoder := json.NewEncoder(&written)
 	encoder.SetEscapeHTML(false)
 	for _, entry := range corpus {
-		leaves, keep := f.judgeLine(fromLatin1(entry.Line))
+		leaves, keep := f.keepsLine(fromLatin1(entry.Line))
 		if !keep {
 			leaves = ""
 		}
@@ -122,7 +122,7 @@ func FuzzSetCookie(f *testing.F) {
 		if parsed, err := http.ParseSetCookie(line); err == nil && ok && parsed.Name != name {
 			t.Errorf("%q: %q, net/http reads %q", line, name, parsed.Name)
 		}
-		left, keep := judge.judgeLine(line)
+		left, keep := judge.keepsLine(line)
 		if !keep {
 			if left != line {
 				t.Errorf("%q: edited though withheld: %q", line, left)
@@ -132,7 +132,7 @@ func FuzzSetCookie(f *testing.F) {
 		if !ok {
 			t.Fatalf("%q: kept without a name", line)
 		}
-		if again, keep := judge.judgeLine(left); again != left || !keep {
+		if again, keep := judge.keepsLine(left); again != left || !keep {
 			t.Errorf("%q: not idempotent: %q, then %q", line, left, again)
 		}
 		leftName, written, ok := setcookie.Cut(left)
@@ -140,7 +140,7 @@ func FuzzSetCookie(f *testing.F) {
 			t.Errorf("%q: the name became %q", line, leftName)
 		}
 		_, row := judge.handler.charter.judge(name, &judge.visitor)
-		life, certain := setcookie.ReadAttributes(written).Lifetime(judge.clock)
+		life, certain := setcookie.ReadAttributes(written).Lifetime(judge.answer.clock)
 		if !certain || row != nil && life.Persistent && !life.Deletes() && life.Seconds > int64(row.limit.seconds()) {
 			t.Errorf("%q: lives %v, %v", left, life, certain)
 		}
@@ -180,7 +180,7 @@ func judgeLongLines(t *testing.T, judge *filter, begins, repeated string, few in
 	turn := 0
 	checkLinear(t, fmt.Sprintf("%q, %q", begins, repeated), few, func(size int) {
 		turn++
-		judge.judgeLine(lines[size][turn%2])
+		judge.keepsLine(lines[size][turn%2])
 	})
 }
 

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"go.uber.org/zap"
-
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
@@ -50,7 +48,7 @@ type filter struct {
 	early   bool        // the header is that of an informational answer
 	sent    bool        // the final header is on its way
 	judged  judgedFields
-	clock   setcookie.Clock // from which dates in the answer count
+	answer  answerContext // once a line was judged
 }
 
 // judgedFields are fields of the final header as they were judged.
@@ -162,20 +160,13 @@ func (f *filter) dropPairs(line string) (string, bool) {
 	return kept.String(), kept.Len() > 0
 }
 
-// keepsPair judges one pair of a Cookie line, and reports it.
+// keepsPair judges one pair of a Cookie line, and tells of it.
 func (f *filter) keepsPair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
-	judged, row := undeclared, (*Cookie)(nil)
-	if ok && setcookie.IsToken(name) {
-		judged, row = f.handler.charter.judge(name, &f.visitor)
-	}
-	monitored := f.handler.monitors(row)
-	if judged == refused {
-		f.refused = true
-	}
-	keeps := judged == allowed || monitored || f.handler.RequestCookies == passCookies
-	f.report(fromBrowser, name, nil, row, judged, keeps)
-	return keeps
+	judged := f.handler.policy.judgePair(name, ok, &f.visitor)
+	f.refused = f.refused || judged.verdict == refused
+	f.tell(&judged)
+	return judged.keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -199,7 +190,7 @@ func (f *filter) finish() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.private = false
-	f.clock = setcookie.Clock{} // an early answer can have another Date
+	f.answer = answerContext{} // an early one can have another Date
 	for key, lines := range header {
 		switch {
 		case key == "Set-Cookie":
@@ -211,7 +202,7 @@ func (f *filter) withhold() {
 		}
 	}
 	if _, ok := header["Set-Cookie"]; ok {
-		editHeader(header, "Set-Cookie", f.judgeLine)
+		editHeader(header, "Set-Cookie", f.keepsLine)
 	}
 	if f.private {
 		makePrivate(header)
@@ -262,65 +253,20 @@ func dateOf(header http.Header) string {
 	}
 }
 
-// judgeLine judges one Set-Cookie line, and reports it.
-func (f *filter) judgeLine(line string) (string, bool) {
-	name, written, ok := setcookie.Cut(line)
-	read := f.handler.attributes.Read(written)
-	ok = ok && !read.HasControls
-	judged, row := undeclared, (*Cookie)(nil)
-	if ok {
-		judged, row = f.handler.charter.judge(name, &f.visitor)
-		if f.visitor.owns(name) {
-			judged = refused
+// keepsLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
+func (f *filter) keepsLine(line string) (string, bool) {
+	if f.answer.clock.Now.IsZero() {
+		f.answer = answerContext{
+			clock:     setcookie.Clock{Now: f.visitor.now().time(), Date: dateOf(f.Header())},
+			encrypted: f.handler.policy.addsSecure && scheme(f.request) == "https",
 		}
 	}
-	monitored := f.handler.monitors(row)
-	if row != nil && row.key != "" && !monitored {
-		f.private = true // another visitor's answer could differ
+	judged := f.handler.policy.judgeLine(line, f.answer, &f.visitor)
+	f.private = f.private || judged.depends
+	if !judged.keeps || !f.early { // what is kept in an early answer is seen once more
+		f.tell(&judged)
 	}
-	if f.clock.Now.IsZero() {
-		f.clock = setcookie.Clock{Now: f.visitor.now().time(), Date: dateOf(f.Header())}
-	}
-	deletes := ok && read.Delete(f.clock) // a deletion is not a deposit
-	if deletes && f.handler.debugs {
-		f.handler.logger.Debug("passed a deletion", zap.String("cookie", name))
-	}
-	keeps := judged == allowed || monitored || deletes
-	isNews := !deletes && (!keeps || !f.early) // what is kept in an early answer is seen once more
-	if isNews {
-		f.report(fromPortal, name, read, row, judged, keeps)
-	}
-	if judged != allowed {
-		return line, keeps
-	}
-	amended := f.amend(line, read, row)
-	if amended != line && isNews {
-		f.handler.reportAmended(name, row)
-	}
-	if monitored {
-		return line, true
-	}
-	return amended, true
-}
-
-// amend returns a kept line as it may leave: a cookie that would outlive its
-// row's duration is shortened, and attributes that the row declares are added.
-func (f *filter) amend(line string, read *setcookie.Attributes, row *Cookie) string {
-	if f.handler.Durations != declareDurations {
-		line = read.Shorten(line, int64(row.limit.seconds()), f.clock)
-	}
-	secures := row.Secure && !read.Secure && scheme(f.request) == "https"
-	if secures {
-		line += "; Secure"
-	}
-	if row.HTTPOnly && !read.HTTPOnly {
-		line += "; HttpOnly"
-	}
-	// Browsers refuse SameSite=None without Secure.
-	if row.SameSite != "" && !read.HasSameSite && (row.SameSite != "None" || read.Secure || secures) {
-		line += "; SameSite=" + row.SameSite
-	}
-	return line
+	return judged.line, judged.keeps
 }
 
 // expiredVar holds, for a request with refused cookies, whether its expiries are
@@ -379,8 +325,8 @@ func (f *filter) refusedCookies() []refusedCookie {
 			continue
 		}
 		seen[name] = true
-		if judged, row := f.handler.charter.judge(name, &f.visitor); judged == refused && !f.handler.monitors(row) {
-			cookies = append(cookies, refusedCookie{name, row})
+		if judged := f.handler.policy.judgePair(name, true, &f.visitor); judged.verdict == refused && !judged.monitored {
+			cookies = append(cookies, refusedCookie{name, judged.row})
 		}
 	}
 	return cookies

@@ -164,29 +164,30 @@ func (i *inventory) find(name string) *seenCookie {
 	return cookie
 }
 
-// note notes that a cookie came from one side, from the portal with attributes.
-func (i *inventory) note(from direction, name string, path *visitedPath, by *judge, row *Cookie, judged verdict, read *setcookie.Attributes) {
+// note notes a cookie that was judged by somebody.
+func (i *inventory) note(judged *judgement, path *visitedPath, by *judge) {
 	now := i.last.Load() / 1000 // when this request came
-	cookie := i.find(name)
-	if cookie != nil && (from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
-		cookie.counts[from].Add(1)
-	} else if cookie = i.add(name, path, from, now); cookie == nil {
+	cookie := i.find(judged.name)
+	if cookie != nil && (judged.from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
+		cookie.counts[judged.from].Add(1)
+	} else if cookie = i.add(judged.name, path, judged.from, now); cookie == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
 	if cookie.last.Load() != now {
 		cookie.last.Store(now)
 	}
-	if cookie.verdict.Load() != int32(judged) {
-		cookie.verdict.Store(int32(judged))
+	if cookie.verdict.Load() != int32(judged.verdict) {
+		cookie.verdict.Store(int32(judged.verdict))
 	}
-	if cookie.row.Load() != row {
-		cookie.row.Store(row)
+	if cookie.row.Load() != judged.row {
+		cookie.row.Store(judged.row)
 	}
 	if cookie.judge.Load() != by {
 		cookie.judge.Store(by)
 	}
-	if before := cookie.read.Load(); from == fromPortal && len(read.Written) <= maxPreference && (before == nil || before.Written != read.Written) {
+	read := judged.attributes
+	if before := cookie.read.Load(); read != nil && len(read.Written) <= maxPreference && (before == nil || before.Written != read.Written) {
 		cookie.readAt.Store(now)
 		cookie.read.Store(read)
 	}

@@ -115,17 +115,17 @@ func TestInventory(t *testing.T) {
 	site := inventories.of("city.example", timestampNow())
 	judge := corpusFilter(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
-		judge.judgeLine("changes=" + secret + attributes)
+		judge.keepsLine("changes=" + secret + attributes)
 		seen := site.find("changes").read.Load()
 		if got := site.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
-		if judge.judgeLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
+		if judge.keepsLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	judge.judgeLine(dated)
+	judge.keepsLine(dated)
 	read := site.find("dated").read.Load()
 	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
 		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
@@ -134,7 +134,7 @@ func TestInventory(t *testing.T) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judge.judgeLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().Written) > maxPreference {
+	if judge.keepsLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().Written) > maxPreference {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -178,7 +178,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from direction, name, path string) {
-	site.note(from, name, &visitedPath{address: &url.URL{Path: path}}, nil, nil, undeclared, new(setcookie.Attributes))
+	site.note(&judgement{from: from, name: name, attributes: new(setcookie.Attributes)}, &visitedPath{address: &url.URL{Path: path}}, nil)
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -230,8 +230,8 @@ func TestInventoryHasBounds(t *testing.T) {
 func TestInventoryAllocates(t *testing.T) {
 	judge := corpusFilter(t, "")
 	for _, line := range []string{"csrftoken=1; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=60; Path=/", "known=1; expires=Fri, 02 Jan 2037 06:00:00 GMT"} {
-		judge.judgeLine(line)
-		if got := testing.AllocsPerRun(100, func() { judge.judgeLine(line) }); got != 0 {
+		judge.keepsLine(line)
+		if got := testing.AllocsPerRun(100, func() { judge.keepsLine(line) }); got != 0 {
 			t.Errorf("%s: %v allocations", line, got)
 		}
 	}

@@ -27,7 +27,6 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func init() {
@@ -143,7 +142,7 @@ type Handler struct {
 
 	hasHostCookie bool // a preference is in hostCookie over https
 
-	attributes *setcookie.Cache // of lines that come again and again
+	policy *policy
 }
 
 // CaddyModule returns the Caddy module information.
@@ -208,11 +207,11 @@ func (h *Handler) prepare() error {
 		return err
 	}
 
-	h.attributes = new(setcookie.Cache)
 	var err error
 	if h.charter, err = h.loadCharter(); err != nil {
 		return err
 	}
+	h.policy = newPolicy(h)
 	if h.page, err = newPage(h); err != nil {
 		return err
 	}
@@ -230,12 +229,6 @@ const (
 	monitorEverything = "everything"
 	monitorUndeclared = "undeclared"
 )
-
-// monitors tells whether verdicts of a row, nil for undeclared cookies, are only
-// reported.
-func (h *Handler) monitors(row *Cookie) bool {
-	return h.Monitor == monitorEverything || row == nil && h.Monitor == monitorUndeclared || row != nil && row.Monitor
-}
 
 // warnings returns what is not as it was written, though it can be served.
 func (h *Handler) warnings() []string {

@@ -154,17 +154,20 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 	}
 }
 
-// count counts a verdict.
-func (m *metrics) count(from direction, row *Cookie, judged verdict, keeps bool) {
+// count counts a judgement.
+func (m *metrics) count(judged *judgement) {
 	counters := &m.undeclared
-	if row != nil {
-		counters = row.counters
+	if judged.row != nil {
+		counters = judged.row.counters
 	}
 	effect := 0
-	if keeps {
+	if judged.keeps {
 		effect = 1
 	}
-	counters.judged[from][judged][effect].Add(1)
+	counters.judged[judged.from][judged.verdict][effect].Add(1)
+	if judged.amended {
+		counters.amended.Add(1)
+	}
 }
 
 // maxTold is the length from which nothing is added to Cookie-Charter-Verdicts.
@@ -177,29 +180,38 @@ func effectOf(keeps bool) string {
 	return effects[0]
 }
 
-// report counts and logs a verdict, and notes the cookie in the inventory; never
-// a value.
-func (f *filter) report(from direction, name string, read *setcookie.Attributes, row *Cookie, judged verdict, keeps bool) {
+// tell tells who observes what became of a cookie: counters, the inventory, the debug
+// header and the log; never a value. A deletion is only logged.
+func (f *filter) tell(judged *judgement) {
 	h := f.handler
-	h.metrics.count(from, row, judged, keeps)
+	if judged.deletes {
+		if h.debugs {
+			h.logger.Debug("passed a deletion", zap.String("cookie", judged.name))
+		}
+		return
+	}
+	h.metrics.count(judged)
 	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(from, name, &f.path, h.judge, row, judged, read)
+		f.inventory().note(judged, &f.path, h.judge)
 	}
 	if h.DebugHeader && f.told.Len() < maxTold {
 		if f.told.Len() > 0 {
 			f.told.WriteString(", ")
 		}
 		shown := ""
-		if setcookie.IsToken(name) {
-			shown = name[:min(len(name), maxName)]
+		if setcookie.IsToken(judged.name) {
+			shown = judged.name[:min(len(judged.name), maxName)]
 		}
-		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[from], judged, effectOf(keeps))
+		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[judged.from], judged.verdict, effectOf(judged.keeps))
 		if f.told.Len() >= maxTold {
 			f.told.WriteString(`, "";truncated`)
 		}
 	}
 	if h.debugs {
-		h.logger.Debug("judged a cookie", zap.String("from", directions[from]), zap.String("cookie", name), zap.Stringer("verdict", judged), zap.Bool("kept", keeps))
+		h.logger.Debug("judged a cookie", zap.String("from", directions[judged.from]), zap.String("cookie", judged.name), zap.Stringer("verdict", judged.verdict), zap.Bool("kept", judged.keeps))
+		if judged.amended {
+			h.logger.Debug("amended a cookie", zap.String("cookie", judged.name), zap.Bool("monitored", judged.monitored))
+		}
 	}
 }
 
@@ -230,13 +242,4 @@ func (h *Handler) recordChoice(given map[string]answer, source, language string,
 			zap.String("source", source), zap.String("language", language), zap.Bool("global_privacy_control", opposed))
 	}
 	return reference
-}
-
-// reportAmended counts and logs that a kept line leaves otherwise than it came,
-// or would have.
-func (h *Handler) reportAmended(name string, row *Cookie) {
-	row.counters.amended.Add(1)
-	if h.debugs {
-		h.logger.Debug("amended a cookie", zap.String("cookie", name), zap.Bool("monitored", h.monitors(row)))
-	}
 }

@@ -101,7 +101,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.count(fromPortal, nil, undeclared, false)
+	m.count(&judgement{from: fromPortal})
 	rows[0].counters.amended.Add(1)
 	rows[1].counters.amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")

@@ -814,20 +814,17 @@ func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
 			continue
 		}
 		seen[name] = true
-		judged, row := undeclared, (*Cookie)(nil)
-		if setcookie.IsToken(name) {
-			judged, row = p.charter.judge(name, visitor)
-		}
-		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: row != nil, Verdict: judged.String(), Outcome: text.Outcomes[judged.String()]}
-		monitored := p.handler.monitors(row)
+		judged := p.handler.policy.judgePair(name, name != "", visitor)
+		word := judged.verdict.String()
+		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: judged.row != nil, Verdict: word, Outcome: text.Outcomes[word]}
 		switch {
-		case judged == refused && monitored:
+		case judged.verdict == refused && judged.monitored:
 			cookie.Outcome = text.Outcomes["refused_monitored"]
-		case judged != allowed && (monitored || p.handler.RequestCookies == passCookies):
-			cookie.Outcome = text.Outcomes[judged.String()+"_passed"]
+		case judged.verdict != allowed && judged.keeps:
+			cookie.Outcome = text.Outcomes[word+"_passed"]
 		}
-		if row != nil {
-			cookie.Purpose = p.in(text, row.Purpose)
+		if judged.row != nil {
+			cookie.Purpose = p.in(text, judged.row.Purpose)
 		}
 		cookies = append(cookies, cookie)
 	}
