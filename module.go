@@ -44,15 +44,18 @@ func init() {
 // A Set-Cookie field leaves only if its name is declared and the row is
 // necessary, or exempt and not refused, or granted by the visitor's stored
 // preference. This holds for every answer of the handlers after it: of any
-// status, informational, upgraded or failed, and for trailers. Lines that
+// status, informational, upgraded or failed, and whatever handlers do to the
+// header after they have written it; in trailers, no cookie leaves. Lines that
 // delete a cookie pass. Answers of `handle_errors` routes come from a chain of
 // their own; the directive has to stand there too.
 //
 // Cookies that would not be allowed to leave do not reach the next handlers in
 // requests either. Of these, declared ones are removed from the browser, by
 // lines that are added to the answer. The request field `Sec-GPC: 1` (Global
-// Privacy Control) refuses what the visitor has not answered. An answer that
-// depends on the preference is marked `Cache-Control: private`.
+// Privacy Control) refuses what the visitor has not answered. An answer of which
+// a cookie depends on the preference is marked `Cache-Control: private`, and one
+// for which the matcher `cookie_consent` or a placeholder asked for the
+// preference, `private, no-store`.
 //
 // No field takes placeholders.
 //
