@@ -56,6 +56,7 @@ settings.configure(
         "django.contrib.sessions",
     ],
     MIDDLEWARE=[
+        f"{__name__}.receive",
         "django.contrib.sessions.middleware.SessionMiddleware",
         "django.middleware.locale.LocaleMiddleware",
         "django.middleware.csrf.CsrfViewMiddleware",
@@ -88,6 +89,20 @@ from django.http import HttpResponse  # noqa: E402
 from django.shortcuts import render  # noqa: E402
 from django.urls import include, path  # noqa: E402
 from django.views.decorators.csrf import csrf_exempt  # noqa: E402
+
+
+def receive(get_response):
+    """Takes the whole request before anything answers, as servers in front of applications do.
+
+    Django's own server waits for what an answer has left of it, which a client over HTTP/2 has
+    stopped sending once it saw a refusal.
+    """
+
+    def respond(request):
+        request.body  # reads it
+        return get_response(request)
+
+    return respond
 
 
 class Login(LoginView):
