@@ -127,7 +127,7 @@ func (a *archive) others() []archived {
 }
 
 // showVersion writes a version as it was served.
-func (p *page) showVersion(f *filter, version string) error {
+func (p *page) showVersion(e exchange, version string) error {
 	p.archive.mutex.Lock()
 	entry, ok := p.archive.find(version)
 	p.archive.mutex.Unlock()
@@ -138,5 +138,5 @@ func (p *page) showVersion(f *filter, version string) error {
 	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	return p.write(f, "application/json", content)
+	return p.write(e, "application/json", content)
 }

@@ -79,7 +79,7 @@ type auditCharter struct {
 	version   string   // as published
 	path      string   // of the page
 	hosts     []string // of a Caddy config, none for all
-	published func(*Cookie) (duration, bool)
+	published func(*Row) (duration, bool)
 }
 
 // A browser is what an audit looks with.
@@ -517,7 +517,7 @@ func (a *audit) judge(cookie heldCookie, number int) *AuditCookie {
 		return judged
 	}
 	judged.Cookie, judged.Category = row.Name[0], row.Category
-	judged.Verdict = row.verdict(auditVisits[number].given)
+	judged.Verdict = verdictAfter(auditVisits[number].given, row)
 	if published, ok := a.charter.published(row); ok {
 		judged.Declared = published.String()
 	}
@@ -749,7 +749,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 		if err != nil {
 			return auditCharter{}, err
 		}
-		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.hosts, handler.page.published}, nil
+		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.hosts, func(row *Row) (duration, bool) { return row.published(handler.policy.enforcesDuration) }}, nil
 	}
 	shown := new(shownAddresses).show(source)
 	content, isWhole, err := readSource(source, maxCharter)
@@ -772,7 +772,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 	}
 	var told struct{ Version string }
 	_ = yaml.Unmarshal(content, &told) // as parseCharter has done
-	return auditCharter{published, shown, cmp.Or(told.Version, published.version), path, nil, func(row *Cookie) (duration, bool) {
+	return auditCharter{published, shown, cmp.Or(told.Version, published.version), path, nil, func(row *Row) (duration, bool) {
 		declared, err := parseDuration(row.Duration)
 		return declared, err == nil
 	}}, nil

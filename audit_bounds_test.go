@@ -311,7 +311,7 @@ func TestAuditEnds(t *testing.T) {
 	make := func(pageTime, limit time.Duration) AuditReport {
 		b := newHTTPBrowser(address + "/")
 		b.time = pageTime
-		a := &audit{browser: b, charter: auditCharter{charter: handler.charter, published: handler.page.published}, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
+		a := &audit{browser: b, charter: auditCharter{charter: handler.charter, published: func(row *Row) (duration, bool) { return row.published(true) }}, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
 		if err := a.run(t.Context(), limit); err != nil {
 			t.Fatal(err)
 		}

@@ -256,7 +256,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		if err != nil {
 			return nil, withoutAddress(err)
 		}
-		clock := setcookie.Clock{Now: time.Now(), Date: dateOf(response.Header)}
+		clock := setcookie.Clock{Now: time.Now(), Date: setcookie.DateOf(response.Header)}
 		for _, line := range response.Header["Set-Cookie"] {
 			b.store(line, at, clock)
 		}
@@ -388,7 +388,7 @@ func parseSetCookie(line string, at *url.URL, clock setcookie.Clock) *jarCookie 
 		return nil
 	}
 	host := ascii.ToLower(at.Hostname())
-	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: defaultPath(at)}, value: value}
+	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: setcookie.DefaultPath(at)}, value: value}
 	read := setcookie.ReadAttributes(written)
 	cookie.secure = read.Secure
 	if domain := ascii.ToLower(strings.TrimPrefix(read.Domain, ".")); domain != "" {

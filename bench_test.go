@@ -30,7 +30,7 @@ func benchmarkHandler(b testing.TB, rows int) *Handler {
 	}
 	block.WriteString("}")
 	handler := provision(b, block.String())
-	handler.debugs = false
+	handler.observers = handler.observers[:2]
 	return handler
 }
 
@@ -55,7 +55,7 @@ func benchmarkFilter(b testing.TB, handler *Handler) *filter {
 	r.Header["Cookie"] = []string{benchmarkCookies}
 	w := caddyhttp.ResponseWriterWrapper{ResponseWriter: discard{make(http.Header, 4)}}
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: preference{handler: handler, lines: r.Header["Cookie"]}}
+	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: visitor{store: handler.answers, lines: r.Header["Cookie"]}}
 }
 
 // BenchmarkVerdict measures the verdict of one name: of a literal, of a prefix,
@@ -68,7 +68,7 @@ func BenchmarkVerdict(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, rows), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					handler.charter.judge(name, &f.visitor)
+					handler.policy.judgeName(name, true, &f.visitor)
 				}
 			})
 		}
@@ -83,7 +83,7 @@ func BenchmarkSetCookie(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		header["Set-Cookie"] = benchmarkLines
-		f.noted = 0
+		f.sighting.noted = 0
 		f.withhold()
 	}
 }
@@ -111,7 +111,7 @@ func BenchmarkCookie(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		f.request.Header["Cookie"] = lines
-		f.noted = 0
+		f.sighting.noted = 0
 		f.dropCookies()
 	}
 }
@@ -119,18 +119,18 @@ func BenchmarkCookie(b *testing.B) {
 // BenchmarkExpiries measures what an answer costs more that removes cookies: of a
 // portal's visitor, and at worst.
 func BenchmarkExpiries(b *testing.B) {
-	for _, count := range []int{7, maxCookies} {
+	for _, count := range []int{7, setcookie.MaxCookies} {
 		for _, address := range []string{"https://data.city.example/explore/", "https://" + strings.Repeat("a.", 110) + "city.example/" + strings.Repeat("a/", 2000)} {
 			b.Run(fmt.Sprintf("cookies=%d/address=%d", count, len(address)), func(b *testing.B) {
 				var cookies []refusedCookie
 				for i := range count {
-					cookies = append(cookies, refusedCookie{fmt.Sprintf("_pk_id.%d.1fff", i), &Cookie{}})
+					cookies = append(cookies, refusedCookie{fmt.Sprintf("_pk_id.%d.1fff", i), &Row{}})
 				}
-				r := visit(address)
+				from := fromOrigin(address)
 				header := http.Header{"Content-Type": {"text/html"}, "Server": {"Caddy"}}
 				b.ReportAllocs()
 				for b.Loop() {
-					expiries(cookies, r, roomFor(header, r.URL))
+					expiries(cookies, from, roomFor(header, from.address))
 				}
 			})
 		}
@@ -143,10 +143,10 @@ func BenchmarkPreference(b *testing.B) {
 	handler := benchmarkHandler(b, 5)
 	for _, recent := range []*recentValues{{}, nil} {
 		b.Run(fmt.Sprintf("recent=%t", recent != nil), func(b *testing.B) {
-			handler.Preferences[0].recent = recent
+			handler.answers.stored[0].recent = recent
 			b.ReportAllocs()
 			for b.Loop() {
-				visitor := preference{handler: handler, lines: setcookie.Lines{benchmarkCookies}}
+				visitor := visitor{store: handler.answers, lines: setcookie.Lines{benchmarkCookies}}
 				visitor.decode()
 			}
 		})

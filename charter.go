@@ -104,13 +104,6 @@ type Cookie struct {
 	// Whether the cookie is only judged, counted and logged, but not withheld,
 	// shortened or removed. Default: false.
 	Monitor bool `json:"monitor,omitempty"`
-
-	place    string       // where the row was written
-	limit    duration     // the longest lifetime that is let through
-	key      string       // of the answer that decides, "" for one that needs none
-	counters *rowCounters // of the handler whose row it is
-
-	holdsAnswers bool // of visitors, some of whom have given none
 }
 
 // patterns returns what the filter matches.
@@ -180,7 +173,7 @@ func (c *Cookie) validate() (field string, err error) {
 	}
 	if c.Domain != "" && c.Domain != registrableDomain {
 		_, notAddress := netip.ParseAddr(c.Domain)
-		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !isHost(c.Domain) {
+		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !setcookie.IsHost(c.Domain) {
 			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr, or %s", c.Domain, registrableDomain)
 		}
 	}
@@ -189,7 +182,7 @@ func (c *Cookie) validate() (field string, err error) {
 			return "domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern)
 		}
 	}
-	if c.Path != "" && !isPath(c.Path) {
+	if c.Path != "" && !setcookie.IsPath(c.Path) {
 		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
 	}
 	if c.SameSite != "" && !slices.Contains([]string{"Strict", "Lax", "None"}, c.SameSite) {
@@ -201,33 +194,57 @@ func (c *Cookie) validate() (field string, err error) {
 	return "", nil
 }
 
-// doubt adds to a charter what browsers or the page do otherwise than the row says, and
-// what people would miss in it.
-func (r *row) doubt(c *charter) {
-	name := strings.Join(r.Name, " ")
-	if declared, err := parseDuration(r.Duration); err == nil && declared.seconds() > r.longest().seconds() {
-		reason := "browsers keep no cookie longer"
-		if r.Exempt {
-			reason = "an exempt row lives no longer"
+// doubts returns what browsers or the page do otherwise than the operator's own rows
+// say: durations that are too long, or, where they are only declared, not so, and
+// texts in languages that the page does not speak.
+func (c *charter) doubts(enforces bool, languages []string) []string {
+	var tooLong, unread []string
+	for _, row := range c.own {
+		name := strings.Join(row.Name, " ")
+		declared, err := parseDuration(row.Duration)
+		isOver := err == nil && declared.seconds() > row.longest().seconds()
+		switch {
+		case isOver && enforces:
+			reason := "browsers keep no cookie longer"
+			if row.Exempt {
+				reason = "an exempt row lives no longer"
+			}
+			tooLong = append(tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, row.Duration, row.longest(), reason, row.place("duration")))
+		case isOver && declared.seconds() > maxLifetime.seconds():
+			tooLong = append(tooLong, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, row.Duration, maxLifetime, row.place("duration")))
 		}
-		c.tooLong = append(c.tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, r.Duration, r.longest(), reason, r.place("duration")))
-		if declared.seconds() > maxLifetime.seconds() {
-			c.untrue = append(c.untrue, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, r.Duration, maxLifetime, r.place("duration")))
-		}
-	}
-	for _, field := range cookieTexts {
-		text := map[string]Text{"provider": r.Provider, "service": r.Service, "purpose": r.Purpose}[field]
-		for _, language := range slices.Sorted(maps.Keys(text)) {
-			if language != "" && !slices.Contains(pageLanguages, language) {
-				c.unread = append(c.unread, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(pageLanguages, ", "), r.place(field+" "+language)))
+		for _, field := range cookieTexts {
+			text := map[string]Text{"provider": row.Provider, "service": row.Service, "purpose": row.Purpose}[field]
+			for _, language := range slices.Sorted(maps.Keys(text)) {
+				if language != "" && !slices.Contains(languages, language) {
+					unread = append(unread, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(languages, ", "), row.place(field+" "+language)))
+				}
 			}
 		}
 	}
-	for _, field := range []struct{ name, value string }{{"provider", r.Provider.in("")}, {"duration", r.Duration}} {
-		if field.value == "" {
-			c.gaps = append(c.gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", name, field.name, r.place("")))
+	return slices.Concat(tooLong, unread)
+}
+
+// gaps returns what people would miss in the operator's own rows.
+func (c *charter) gaps() []string {
+	var gaps []string
+	for _, row := range c.own {
+		for _, field := range []struct{ name, value string }{{"provider", row.Provider.in("")}, {"duration", row.Duration}} {
+			if field.value == "" {
+				gaps = append(gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", strings.Join(row.Name, " "), field.name, row.place("")))
+			}
 		}
 	}
+	return gaps
+}
+
+// domainOn returns the domain that a row declares, as it is on a host; "" if it is
+// host-only there, or not known.
+func (c *Cookie) domainOn(host string) string {
+	if c.Domain == registrableDomain {
+		return setcookie.Registrable(host)
+	}
+	return c.Domain
 }
 
 func validatePattern(pattern, fix string) error {
@@ -243,6 +260,20 @@ func validatePattern(pattern, fix string) error {
 	return nil
 }
 
+const (
+	// timestampKey holds when the answer was given, in Unix milliseconds, where
+	// answers are a JSON object.
+	timestampKey = "timestamp"
+
+	// charterKey holds there what the page asked when it wrote the object.
+	charterKey = "charter"
+
+	// registrableDomain stands in a row for the registrable domain of the host
+	// that a visitor is on: many trackers write there.
+	registrableDomain = "registrable"
+)
+
+// isConsentKey tells whether a text can be a consent key.
 func isConsentKey(key string) bool {
 	return len(key) >= 1 && len(key) <= 64 && key != timestampKey && key != charterKey && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
 }
@@ -366,7 +397,7 @@ func (n *Names) UnmarshalJSON(data []byte) error {
 // A charter is the declared table of cookies: published by the page and
 // enforced by the filter. It never changes once built.
 type charter struct {
-	cookies []*Cookie
+	cookies []*Row
 	updated time.Time // the latest of the sources, zero if none says
 	version string    // a hash over all that is declared
 
@@ -374,9 +405,7 @@ type charter struct {
 	// what.
 	fingerprints map[string]string
 
-	// Of the operator's own rows, each with its place: durations that are too long,
-	// those that are not true where they are only declared, texts that nobody reads, and what is not told.
-	tooLong, untrue, unread, gaps []string
+	own []*Row // those of the operator's own
 
 	names nameTree
 }
@@ -385,7 +414,7 @@ type charter struct {
 func newCharter(sources ...source) (*charter, error) {
 	c := new(charter)
 	type claim struct {
-		*row
+		*Row
 		preset bool
 	}
 	claims := map[string]claim{} // by every name and pattern
@@ -401,17 +430,16 @@ func newCharter(sources ...source) (*charter, error) {
 			for _, name := range slices.Concat(added.Name, added.Match) {
 				earlier, taken := claims[name]
 				switch {
-				case !taken || earlier.row == added.row:
+				case !taken || earlier.Row == added.Row:
 				case earlier.preset:
-					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.row == earlier.row })
-					c.cookies = slices.DeleteFunc(c.cookies, func(cookie *Cookie) bool { return cookie == &earlier.Cookie })
+					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
+					c.cookies = slices.DeleteFunc(c.cookies, func(declared *Row) bool { return declared == earlier.Row })
 				default:
 					return nil, fmt.Errorf("cookie %q is declared twice; remove one of the two, at %s and %s", name, earlier.place(""), added.place(""))
 				}
 				claims[name] = added
 			}
-			added.Cookie.place = added.row.place("")
-			c.cookies = append(c.cookies, &added.Cookie)
+			c.cookies = append(c.cookies, added.Row)
 		}
 	}
 	for _, source := range sources {
@@ -419,16 +447,16 @@ func newCharter(sources ...source) (*charter, error) {
 			continue
 		}
 		for i := range source.rows {
-			source.rows[i].doubt(c)
+			c.own = append(c.own, &source.rows[i])
 		}
 	}
-	for _, cookie := range c.cookies {
-		cookie.limit, cookie.key = cookie.longest(), cookie.consentKey()
-		for _, pattern := range cookie.patterns() {
+	for number, declared := range c.cookies {
+		declared.number, declared.limit, declared.key = number, declared.longest(), declared.consentKey()
+		for _, pattern := range declared.patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.names.at(prefix).prefix = cookie
+				c.names.at(prefix).prefix = declared
 			} else {
-				c.names.at(pattern).literal = cookie
+				c.names.at(pattern).literal = declared
 			}
 		}
 	}
@@ -436,13 +464,13 @@ func newCharter(sources ...source) (*charter, error) {
 }
 
 // find returns the row that declares a name, nil if none does.
-func (c *charter) find(name string) *Cookie { return c.names.find(name) }
+func (c *charter) find(name string) *Row { return c.names.find(name) }
 
 // A nameTree is a radix tree over names and prefixes: finding a name takes no
 // longer with more rows than with few, and undeclared names end at once.
 type nameTree struct {
 	label           string // what leads here from the node above
-	literal, prefix *Cookie
+	literal, prefix *Row
 	firsts          string // the first bytes of the labels below
 	below           []*nameTree
 }
@@ -475,7 +503,7 @@ func (t *nameTree) at(name string) *nameTree {
 
 // find returns the row of a name: that of the literal, else of the longest
 // prefix, nil if there is none.
-func (t *nameTree) find(name string) (longest *Cookie) {
+func (t *nameTree) find(name string) (longest *Row) {
 	for {
 		if t.prefix != nil {
 			longest = t.prefix
@@ -496,71 +524,16 @@ func (t *nameTree) find(name string) (longest *Cookie) {
 	return longest
 }
 
-// A verdict is what the charter and the visitor's preference say of a name.
-type verdict int
-
-const (
-	undeclared verdict = iota
-	refused            // or unanswered, and not exempt
-	allowed
-)
-
-var verdicts = [...]string{"undeclared", "refused", "allowed"}
-
-// String returns the word for the verdict.
-func (v verdict) String() string { return verdicts[v] }
-
-// MarshalText returns the word for the verdict.
-func (v verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
-
-// UnmarshalText reads the word for a verdict.
-func (v *verdict) UnmarshalText(text []byte) error {
-	i := slices.Index(verdicts[:], string(text))
-	if i < 0 {
-		return fmt.Errorf("unknown verdict %q", text)
-	}
-	*v = verdict(i)
-	return nil
-}
-
-// judge returns the verdict of a name, and the row that declares it. It asks
-// the preference only where the row needs it.
-func (c *charter) judge(name string, visitor *preference) (verdict, *Cookie) {
-	cookie := c.find(name)
-	if cookie == nil {
-		return undeclared, nil
-	}
-	return c.judgeRow(cookie, visitor)
-}
-
-// judgeRow returns the verdict of the cookies of a row, and the row.
-func (c *charter) judgeRow(cookie *Cookie, visitor *preference) (verdict, *Cookie) {
-	if cookie.key == "" {
-		return allowed, cookie
-	}
-	return cookie.verdict(visitor.answerTo(cookie)), cookie
-}
-
-// verdict returns the verdict of the cookies of a row after an answer.
-func (c *Cookie) verdict(given answer) verdict {
-	switch {
-	case c.key == "", given == answerGranted, given == answerNone && c.Exempt:
-		return allowed
-	default:
-		return refused
-	}
-}
-
 // sign computes the version and the fingerprints, the latter over the texts in
 // one language: a translation asks for nothing new.
 func (c *charter) sign(language string) error {
 	rows := make([]Cookie, 0, len(c.cookies))
-	for _, cookie := range c.cookies {
-		row := *cookie
-		if row.Duration != "" {
-			row.Duration = strconv.Itoa(row.limit.seconds()) // whatever unit it is written in
+	for _, row := range c.cookies {
+		cookie := row.Cookie
+		if cookie.Duration != "" {
+			cookie.Duration = strconv.Itoa(row.limit.seconds()) // whatever unit it is written in
 		}
-		rows = append(rows, row)
+		rows = append(rows, cookie)
 	}
 	slices.SortFunc(rows, func(a, b Cookie) int { return slices.Compare(a.Name, b.Name) })
 	declared, err := json.Marshal(rows)

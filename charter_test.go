@@ -258,7 +258,7 @@ func TestPresets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		used := map[*Cookie]bool{}
+		used := map[*Row]bool{}
 		for _, cookie := range written {
 			row := charter.find(cookie.name)
 			used[row] = true
@@ -466,10 +466,10 @@ func TestNameTree(t *testing.T) {
 	}
 	for range 200 {
 		var tree nameTree
-		literals, prefixes := map[string]*Cookie{}, map[string]*Cookie{}
+		literals, prefixes := map[string]*Row{}, map[string]*Row{}
 		for range random.IntN(20) {
 			literal, prefix := name(), name()
-			literals[literal], prefixes[prefix] = new(Cookie), new(Cookie)
+			literals[literal], prefixes[prefix] = new(Row), new(Row)
 			tree.at(literal).literal, tree.at(prefix).prefix = literals[literal], prefixes[prefix]
 		}
 		for range 200 {
@@ -488,9 +488,10 @@ func TestNameTree(t *testing.T) {
 func TestVerdict(t *testing.T) {
 	handler := provision(t, "cookie_charter")
 	charter := charterOf(t, "name: asked", "name: own, consent: key", "name: exempt, exempt: true", "name: other, consent: key, exempt: true")
-	charter.names.at("needed").literal = &Cookie{Category: Necessary}
-	unasked := &preference{handler: handler}
-	if judged, _ := charter.judge("needed", unasked); judged != allowed || unasked.decoded {
+	charter.names.at("needed").literal = &Row{Cookie: Cookie{Category: Necessary}}
+	judge := newPolicy(charter, policyOptions{})
+	unasked := &visitor{store: handler.answers}
+	if judged := judge.judgeName("needed", true, unasked); judged.verdict != allowed || unasked.decoded {
 		t.Error("the preference is decoded for a necessary cookie")
 	}
 	for _, test := range []struct {
@@ -503,11 +504,10 @@ func TestVerdict(t *testing.T) {
 		{map[string]answer{"key": answerGranted, "necessary": answerRefused, "": answerRefused}, "raaaau"},
 		{map[string]answer{"key": answerRefused, "unknown": answerGranted}, "rrarau"},
 	} {
-		visitor := &preference{handler: handler, decoded: true, readings: []reading{{format: &handler.Preferences[0], answers: test.answers}}}
+		visitor := &visitor{store: handler.answers, decoded: true, readings: []reading{{in: handler.answers.stored[0], answers: test.answers}}}
 		var got string
 		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
-			judged, _ := charter.judge(name, visitor)
-			got += judged.String()[:1]
+			got += judge.judgeName(name, true, visitor).verdict.String()[:1]
 		}
 		if got != test.want {
 			t.Errorf("%v: got %s", test.answers, got)

@@ -1,7 +1,6 @@
 package cookiecharter
 
 import (
-	"bytes"
 	"cmp"
 	"crypto/tls"
 	"encoding/json"
@@ -21,7 +20,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	"go.yaml.in/yaml/v3"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
@@ -321,7 +319,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 			if name := handler.name(); name != "" {
 				title += ": " + name
 			}
-			for _, warning := range slices.Concat(handler.warnings(), handler.charter.gaps) {
+			for _, warning := range slices.Concat(handler.warnings(), handler.charter.gaps()) {
 				fmt.Fprintf(report, "%s: warning: %s\n", title, warning)
 			}
 			if format == "none" {
@@ -334,14 +332,16 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				continue
 			}
 			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.version, len(handler.charter.cookies))
-			for _, note := range handler.preferenceNotes() {
-				fmt.Fprintln(out, note)
+			for i := range handler.Preferences {
+				for _, note := range handler.Preferences[i].notes() {
+					fmt.Fprintln(out, note)
+				}
 			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.cookies {
 				lifetime := "-"
-				if published, ok := handler.page.published(cookie); ok {
+				if published, ok := cookie.published(handler.policy.enforcesDuration); ok {
 					lifetime = published.String()
 				}
 				consent := cookie.key
@@ -383,23 +383,7 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	if request.URL.Scheme == "https" {
 		request.TLS = &tls.ConnectionState{}
 	}
-	text := handler.page.language(request)
-	var body []byte
-	switch format {
-	case "html":
-		f := &filter{handler: handler, request: request, visitor: preference{handler: handler}}
-		var html bytes.Buffer
-		err = handler.page.template.Execute(&html, handler.page.data(f, text))
-		body = html.Bytes()
-	case "yaml":
-		body, err = exportYAML(handler.page)
-	default:
-		i := slices.IndexFunc(exportFormats, func(known exportFormat) bool { return known.key == format })
-		if i < 0 {
-			return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb or html", format)
-		}
-		body, err = exportFormats[i].write(handler.page, request, text)
-	}
+	body, err := handler.page.print(format, request)
 	if err == nil {
 		_, err = out.Write(body)
 	}
@@ -409,46 +393,25 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	return caddy.ExitCodeSuccess, nil
 }
 
-// exportYAML returns the exported charter in YAML.
-func exportYAML(p *page) ([]byte, error) {
-	exported, err := p.exportJSON()
-	if err != nil {
-		return nil, err
-	}
-	var document yaml.Node // JSON is written in a style of YAML
-	if err := yaml.Unmarshal(exported, &document); err != nil {
-		return nil, err
-	}
-	var plain func(*yaml.Node)
-	plain = func(node *yaml.Node) {
-		node.Style = 0
-		for _, child := range node.Content {
-			plain(child)
-		}
-	}
-	plain(&document)
-	return yaml.Marshal(&document)
-}
-
 func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
-	var charters []*charter
+	var handlers []siteHandler
 	for _, path := range paths {
 		handler, err := loadHandler(path, host)
 		if err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
-		charters = append(charters, handler.charter)
+		handlers = append(handlers, handler)
 	}
 	var findings []string
-	if len(charters) == 2 {
-		findings = diffCharters(charters[0], charters[1])
+	if len(handlers) == 2 {
+		findings = diffCharters(handlers[0].charter, handlers[1].charter)
 	} else {
 		listed, err := fetchInventory(address, host)
 		if err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 		for _, site := range slices.Sorted(maps.Keys(listed)) {
-			for _, finding := range diffInventory(charters[0], listed[site]) {
+			for _, finding := range diffInventory(handlers[0].Handler, listed[site]) {
 				findings = append(findings, site+": "+finding)
 			}
 		}
@@ -506,11 +469,11 @@ func diffCharters(before, after *charter) []string {
 // diffInventory tells what was seen and is not declared, what is declared and was
 // not seen, and what asks to live longer than it is declared to. That nobody has
 // answered yet is no difference.
-func diffInventory(c *charter, entries []InventoryEntry) []string {
+func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	var findings []string
-	seen := map[*Cookie]bool{}
+	seen := map[*Row]bool{}
 	for _, entry := range entries {
-		row := c.find(entry.Name)
+		row := h.charter.find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
 			continue
@@ -523,8 +486,8 @@ func diffInventory(c *charter, entries []InventoryEntry) []string {
 			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, inWholeUnits(seconds), row.Duration))
 		}
 	}
-	for _, row := range c.cookies {
-		if !seen[row] && !row.holdsAnswers {
+	for _, row := range h.charter.cookies {
+		if !seen[row] && !h.answers.holding[row] {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}

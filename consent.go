@@ -101,7 +101,7 @@ func (f *filter) allows(key string) bool {
 		if row.key == key {
 			found = true
 			f.asked.Store(true) // another visitor's answer could differ
-			if judged, _ := f.handler.charter.judgeRow(row, &f.visitor); judged != allowed {
+			if verdictOf(row, &f.visitor) != allowed {
 				return false
 			}
 		}

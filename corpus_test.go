@@ -76,8 +76,8 @@ func corpusFilter(t testing.TB, preference string) *filter {
 	t.Helper()
 	f := &filter{handler: provision(t, corpusCharter), request: visit("https://city.example/")}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
-	f.visitor.handler, f.visitor.lines = f.handler, setcookie.Lines{preference}
-	f.handler.debugs = false
+	f.visitor.store, f.visitor.lines = f.handler.answers, setcookie.Lines{preference}
+	f.handler.observers = f.handler.observers[:2]
 	return f
 }
 
@@ -139,7 +139,7 @@ func FuzzSetCookie(f *testing.F) {
 		if leftName != name || !ok {
 			t.Errorf("%q: the name became %q", line, leftName)
 		}
-		_, row := judge.handler.charter.judge(name, &judge.visitor)
+		row := judge.handler.charter.find(name)
 		life, certain := setcookie.ReadAttributes(written).Lifetime(judge.answer.clock)
 		if !certain || row != nil && life.Persistent && !life.Deletes() && life.Seconds > int64(row.limit.seconds()) {
 			t.Errorf("%q: lives %v, %v", left, life, certain)
@@ -225,7 +225,7 @@ func FuzzCookie(f *testing.F) {
 		pairs := trimmedPairs(line)
 		for _, pair := range trimmedPairs(kept) {
 			name, _, ok := setcookie.CutPair(pair)
-			if judged, _ := judge.handler.charter.judge(name, &judge.visitor); !ok || !setcookie.IsToken(name) || judged != allowed {
+			if judged := judge.handler.policy.judgePair(name, ok, &judge.visitor); judged.verdict != allowed {
 				t.Errorf("%q: kept %q", line, pair)
 			}
 			// A subset, in order, as it came.

@@ -135,3 +135,31 @@ func (c *Cookie) longest() duration {
 	}
 	return limit
 }
+
+// inWholeUnits returns a lifetime in the greatest unit that leaves no rest, or
+// rounded up to days.
+func inWholeUnits(seconds int) duration {
+	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
+		if length := secondsPer(unit); seconds >= length && seconds%length == 0 && seconds/length < 9999 {
+			return duration{seconds / length, unit}
+		}
+	}
+	if seconds > 86400 {
+		return duration{min((seconds+86399)/86400, 9999), "day"}
+	}
+	return duration{max(seconds, 1), "second"}
+}
+
+// kept returns how long a cookie of a row lives of which a duration is declared.
+func (r *Row) kept(declared duration, enforces bool) duration {
+	if enforces && r.limit.seconds() < declared.seconds() {
+		return r.limit
+	}
+	return declared
+}
+
+// published returns the duration that is published of a row, if it has one.
+func (r *Row) published(enforces bool) (duration, bool) {
+	declared, err := parseDuration(r.Duration)
+	return r.kept(declared, enforces), err == nil
+}

@@ -172,7 +172,7 @@ func TestDeletionsPass(t *testing.T) {
 			t.Errorf("%q: got %q", dates, got)
 		}
 	}
-	if dateOf(http.Header{"date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}) == "" {
+	if setcookie.DateOf(http.Header{"date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}) == "" {
 		t.Error("the server's own Date is beside one in another case")
 	}
 	// Browsers count dates from the answer's own Date: here, Expires lies ahead.
@@ -188,7 +188,7 @@ func TestDeletionsPass(t *testing.T) {
 	}
 	for _, line := range deposits {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
-		f.visitor.handler = f.handler
+		f.visitor.store = f.handler.answers
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
 		if _, keep := f.keepsLine(line); keep {
 			t.Errorf("%q passed", line)

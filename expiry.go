@@ -3,16 +3,10 @@ package cookiecharter
 import (
 	"cmp"
 	"math/rand/v2"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
-
-	"golang.org/x/net/publicsuffix"
-
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -47,21 +41,10 @@ const (
 	// fit, as some are of no use to some cookies.
 	maxTries = 2 << 10
 
-	// maxCookies is how many cookies are removed at a time: more than browsers
-	// keep for a host.
-	maxCookies = 256
-
-	// maxHost is the longest host name, in bytes (RFC 1035, section 2.3.4).
-	maxHost = 253
-
 	// maxPaths is how many paths are tried besides "/", and maxGuesses how many
 	// guesses for each cookie.
 	maxPaths   = 64
 	maxGuesses = 1 << 10
-
-	// registrableDomain stands in a row for the registrable domain of the host
-	// that a visitor is on: many trackers write there.
-	registrableDomain = "registrable"
 )
 
 // roomFor returns how many bytes of expiries there is room for in an answer with
@@ -77,12 +60,12 @@ func roomFor(header http.Header, address *url.URL) int {
 	return frontBuffer - frontReserve - size
 }
 
-// expiries returns the Set-Cookie lines that remove cookies from the browser
-// that sent r, as far as there is room. A browser tells a cookie's name only; its
+// expiries returns the Set-Cookie lines that remove cookies from a browser, as far
+// as there is room. A browser tells a cookie's name only; its
 // domain, its path and its partition have to be guessed, and each guess takes a
 // line (RFC 6265bis, section 5.7, step 23).
-func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
-	site := newExpirySite(r)
+func expiries(cookies []refusedCookie, from origin, room int) []string {
+	site := newExpirySite(from)
 	answer := expiryAnswer{room: min(room, maxExpiries)}
 	cookies = site.removable(cookies, answer.room)
 	if len(cookies) == 0 {
@@ -118,20 +101,20 @@ func expiries(cookies []refusedCookie, r *http.Request, room int) []string {
 // withdrawal returns as many of all these lines as there is room for, from a
 // position on, and the position from which the next answer goes on. Positions
 // count down through the cookies: those that are removed do not move the rest.
-func withdrawal(cookies []refusedCookie, r *http.Request, position, room int) (lines []string, next int) {
-	site := newExpirySite(r)
+func withdrawal(cookies []refusedCookie, from origin, position, room int) (lines []string, next int) {
+	site := newExpirySite(from)
 	cookies = site.removable(cookies, maxExpiry)
 	if len(cookies) == 0 {
 		return nil, position
 	}
 	answer := expiryAnswer{room: room, least: site.least(cookies)}
 	for ; position < site.positions() && answer.goesOn(); position++ {
-		i := maxCookies - 1 - position%maxCookies
+		i := setcookie.MaxCookies - 1 - position%setcookie.MaxCookies
 		if i >= len(cookies) {
 			position += i - len(cookies) // to the last of them
 			continue
 		}
-		guess := site.guess(cookies[i], position/maxCookies)
+		guess := site.guess(cookies[i], position/setcookie.MaxCookies)
 		if guess.size() > answer.room && guess.size() <= maxExpiry {
 			break
 		}
@@ -143,8 +126,8 @@ func withdrawal(cookies []refusedCookie, r *http.Request, position, room int) (l
 // afterWithdrawal tells the cookies that are still there after a withdrawal up to
 // a position: those that later answers remove, and those that no answer to this
 // request can, as all was tried.
-func afterWithdrawal(cookies []refusedCookie, r *http.Request, position int) (later, never []refusedCookie) {
-	site := newExpirySite(r)
+func afterWithdrawal(cookies []refusedCookie, from origin, position int) (later, never []refusedCookie) {
+	site := newExpirySite(from)
 	for _, cookie := range cookies {
 		if position < site.positions() && site.isRemovable(cookie, maxExpiry) {
 			later = append(later, cookie)
@@ -195,7 +178,14 @@ func (e *expiry) size() int {
 // visitor does not allow.
 type refusedCookie struct {
 	name string
-	row  *Cookie
+	row  *Row
+}
+
+// An origin is from where a request came, as the browser sees it.
+type origin struct {
+	host    string // without its port
+	address *url.URL
+	secure  bool
 }
 
 // An expirySite is what the places of cookies are guessed from.
@@ -218,11 +208,10 @@ type expiryGuess struct {
 // browsers let them, the registrable one; few write in between. Nearly all name
 // the path "/"; a script that names none gets the default path. Partitioned ones
 // are written by frames of others, or by servers for these, and there too at "/".
-func newExpirySite(r *http.Request) expirySite {
-	host := hostOf(r)
-	site := expirySite{host: host, registrable: registrableOf(host), secure: scheme(r) == "https"}
-	likely, between := domainsOf(host, site.registrable)
-	defaults, deeper := deeperPaths(originalURL(r))
+func newExpirySite(from origin) expirySite {
+	site := expirySite{host: from.host, registrable: setcookie.Registrable(from.host), secure: from.secure}
+	likely, between := domainsOf(site.host, site.registrable)
+	defaults, deeper := deeperPaths(from.address)
 	add := func(partitioned bool, paths, domains []string) {
 		if partitioned && !site.secure {
 			return
@@ -248,27 +237,6 @@ func newExpirySite(r *http.Request) expirySite {
 	add(true, defaults, between)
 	add(true, deeper, between)
 	return site
-}
-
-// registrableOf returns the registrable domain of a host, "" if it has none.
-func registrableOf(host string) string {
-	if _, err := netip.ParseAddr(strings.Trim(host, "[]")); err == nil || !isHost(host) {
-		return ""
-	}
-	registrable, err := publicsuffix.EffectiveTLDPlusOne(host)
-	if err != nil {
-		return ""
-	}
-	return registrable
-}
-
-// domainOn returns the domain that a row declares, as it is on a host; "" if it is
-// host-only there, or not known.
-func (c *Cookie) domainOn(host string) string {
-	if c.Domain == registrableDomain {
-		return registrableOf(host)
-	}
-	return c.Domain
 }
 
 // domainsOf returns the domains that cookies of a host can have: the likely ones,
@@ -300,7 +268,7 @@ func deeperPaths(address *url.URL) (likely, rest []string) {
 		return nil, nil
 	}
 	seen := []string{"/"}
-	if path := defaultPath(address); path != "/" {
+	if path := setcookie.DefaultPath(address); path != "/" {
 		seen = append(seen, path)
 	}
 	known := len(seen)
@@ -321,56 +289,8 @@ func deeperPaths(address *url.URL) (likely, rest []string) {
 	return seen[1:known], seen[known:]
 }
 
-// hostOf returns the host that a request is for, without its port.
-func hostOf(r *http.Request) string {
-	host := r.Host
-	if strings.Contains(host, ":") {
-		if withoutPort, _, err := net.SplitHostPort(host); err == nil {
-			host = withoutPort
-		}
-	}
-	return ascii.ToLower(strings.TrimSuffix(host, "."))
-}
-
-// isHost tells whether a host can stand in a Domain attribute.
-func isHost(host string) bool {
-	return host != "" && len(host) <= maxHost && strings.Trim(host, "abcdefghijklmnopqrstuvwxyz0123456789-._") == ""
-}
-
-// defaultPath returns the path that a cookie has which says none (RFC 6265bis,
-// section 5.1.4), or "/" if it cannot stand in a Path attribute.
-func defaultPath(url *url.URL) string {
-	path := url.EscapedPath()
-	end := strings.LastIndexByte(path, '/')
-	if end <= 0 || !isPath(path[:end]) {
-		return "/"
-	}
-	return path[:end]
-}
-
-// originalURL returns the URL as the client sent it.
-func originalURL(r *http.Request) *url.URL {
-	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
-		return original.URL
-	}
-	return r.URL
-}
-
-// isPath tells whether a path can stand in a Path attribute.
-func isPath(path string) bool {
-	if strings.HasSuffix(path, " ") || len(path) > setcookie.MaxAttribute {
-		return false
-	}
-	for i := range len(path) {
-		if char := path[i]; char < ' ' || char > '~' || char == ';' {
-			return false
-		}
-	}
-	return strings.HasPrefix(path, "/")
-}
-
 // positions is how many positions there are in a withdrawal.
-func (s expirySite) positions() int { return len(s.guesses) * maxCookies }
+func (s expirySite) positions() int { return len(s.guesses) * setcookie.MaxCookies }
 
 // removable returns the cookies that a line of some bytes can remove.
 func (s expirySite) removable(cookies []refusedCookie, most int) []refusedCookie {

@@ -32,10 +32,16 @@ func visit(url string) *http.Request {
 	return r.WithContext(context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original))
 }
 
+// fromOrigin returns from where a request for an address comes.
+func fromOrigin(url string) origin {
+	r := visit(url)
+	return (&filter{request: r}).origin()
+}
+
 func refusedNames(names ...string) []refusedCookie {
 	var cookies []refusedCookie
 	for _, name := range names {
-		cookies = append(cookies, refusedCookie{name, &Cookie{}})
+		cookies = append(cookies, refusedCookie{name, &Row{}})
 	}
 	return cookies
 }
@@ -47,12 +53,12 @@ func TestExpiries(t *testing.T) {
 		cookie    refusedCookie
 		want      []string
 	}{
-		{"domains", "http://data.city.example/", refusedCookie{"a", &Cookie{}}, []string{
+		{"domains", "http://data.city.example/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
 		}},
-		{"default path", "http://city.example/a/b.html?c/d", refusedCookie{"a", &Cookie{}}, []string{
+		{"default path", "http://city.example/a/b.html?c/d", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/a",
@@ -62,7 +68,7 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=-1; Path=/a/b.html",
 			"a=; Max-Age=-1; Path=/a/b.html; Domain=city.example",
 		}},
-		{"prefixes of the path", "http://localhost/a/b/c/", refusedCookie{"a", &Cookie{}}, []string{
+		{"prefixes of the path", "http://localhost/a/b/c/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/a/b/c",
 			"a=; Max-Age=-1; Path=/a",
@@ -71,7 +77,7 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=-1; Path=/a/b/",
 			"a=; Max-Age=-1; Path=/a/b/c/",
 		}},
-		{"declared path", "http://data.city.example/x/", refusedCookie{"a", &Cookie{Path: "/x"}}, []string{
+		{"declared path", "http://data.city.example/x/", refusedCookie{"a", &Row{Cookie: Cookie{Path: "/x"}}}, []string{
 			"a=; Max-Age=-1; Path=/x",
 			"a=; Max-Age=-1; Path=/x; Domain=city.example",
 			"a=; Max-Age=-1; Path=/x; Domain=data.city.example",
@@ -82,11 +88,11 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=-1; Path=/x/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/x/; Domain=data.city.example",
 		}},
-		{"__Http-", "https://localhost/", refusedCookie{"__Http-a", &Cookie{}}, []string{
+		{"__Http-", "https://localhost/", refusedCookie{"__Http-a", &Row{}}, []string{
 			"__Http-a=; Max-Age=-1; Path=/" + secure + "; HttpOnly",
 			"__Http-a=; Max-Age=-1; Path=/" + secure + "; HttpOnly; Partitioned",
 		}},
-		{"partitioned", "https://city.example/x", refusedCookie{"a", &Cookie{}}, []string{
+		{"partitioned", "https://city.example/x", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/" + secure,
 			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure,
 			"a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
@@ -96,11 +102,11 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=-1; Path=/x" + secure + "; Partitioned",
 			"a=; Max-Age=-1; Path=/x; Domain=city.example" + secure + "; Partitioned",
 		}},
-		{"public suffix", "http://data.gouv.fr/", refusedCookie{"a", &Cookie{}}, []string{
+		{"public suffix", "http://data.gouv.fr/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=data.gouv.fr",
 		}},
-		{"nine labels", "http://a.b.c.d.e.f.g.city.example/", refusedCookie{"a", &Cookie{}}, []string{
+		{"nine labels", "http://a.b.c.d.e.f.g.city.example/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/; Domain=a.b.c.d.e.f.g.city.example",
@@ -111,50 +117,50 @@ func TestExpiries(t *testing.T) {
 			"a=; Max-Age=-1; Path=/; Domain=f.g.city.example",
 			"a=; Max-Age=-1; Path=/; Domain=g.city.example",
 		}},
-		{"public suffix itself", "http://gouv.fr/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"localhost", "http://localhost:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"IPv4", "http://127.0.0.1:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"IPv6", "http://[::1]:8080/", refusedCookie{"a", &Cookie{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"host as typed", "http://CITY.Example.:8080/", refusedCookie{"a", &Cookie{}}, []string{
+		{"public suffix itself", "http://gouv.fr/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"localhost", "http://localhost:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"IPv4", "http://127.0.0.1:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"IPv6", "http://[::1]:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"host as typed", "http://CITY.Example.:8080/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 		}},
-		{"odd path", "http://localhost/a/b;c/d", refusedCookie{"a", &Cookie{}}, []string{
+		{"odd path", "http://localhost/a/b;c/d", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a", "a=; Max-Age=-1; Path=/a/",
 		}},
-		{"odd file", "http://localhost/a/b;c", refusedCookie{"a", &Cookie{}}, []string{
+		{"odd file", "http://localhost/a/b;c", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a", "a=; Max-Age=-1; Path=/a/",
 		}},
-		{"escaped path", "http://localhost/a%3Bb%C3%A9/", refusedCookie{"a", &Cookie{}}, []string{
+		{"escaped path", "http://localhost/a%3Bb%C3%A9/", refusedCookie{"a", &Row{}}, []string{
 			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a%3Bb%C3%A9", "a=; Max-Age=-1; Path=/a%3Bb%C3%A9/",
 		}},
-		{"__Host-", "https://city.example/a/b", refusedCookie{"__Host-a", &Cookie{}}, []string{
+		{"__Host-", "https://city.example/a/b", refusedCookie{"__Host-a", &Row{}}, []string{
 			"__Host-a=; Max-Age=-1; Path=/" + secure,
 			"__Host-a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
 		}},
-		{"__Secure- over http", "http://city.example/", refusedCookie{"__Secure-a", &Cookie{}}, nil},
-		{"declared place", "http://data.city.example/", refusedCookie{"a", &Cookie{Domain: "city.example", Path: "/x"}}, []string{
+		{"__Secure- over http", "http://city.example/", refusedCookie{"__Secure-a", &Row{}}, nil},
+		{"declared place", "http://data.city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example", Path: "/x"}}}, []string{
 			"a=; Max-Age=-1; Path=/x; Domain=city.example",
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
 		}},
-		{"declared domain", "https://city.example/", refusedCookie{"a", &Cookie{Domain: "city.example"}}, []string{
+		{"declared domain", "https://city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example"}}}, []string{
 			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure,
 			"a=; Max-Age=-1; Path=/" + secure,
 			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure + "; Partitioned",
 			"a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
 		}},
-		{"declared place elsewhere", "http://localhost/", refusedCookie{"a", &Cookie{Domain: "city.example"}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"registrable domain", "http://a.data.city.example/", refusedCookie{"a", &Cookie{Domain: "registrable"}}, []string{
+		{"declared place elsewhere", "http://localhost/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example"}}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"registrable domain", "http://a.data.city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "registrable"}}}, []string{
 			"a=; Max-Age=-1; Path=/; Domain=city.example",
 			"a=; Max-Age=-1; Path=/",
 			"a=; Max-Age=-1; Path=/; Domain=a.data.city.example",
 			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
 		}},
-		{"no registrable domain", "http://127.0.0.1/", refusedCookie{"a", &Cookie{Domain: "registrable"}}, []string{"a=; Max-Age=-1; Path=/"}},
+		{"no registrable domain", "http://127.0.0.1/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "registrable"}}}, []string{"a=; Max-Age=-1; Path=/"}},
 	} {
-		if got := expiries([]refusedCookie{test.cookie}, visit(test.url), maxExpiries); !slices.Equal(got, test.want) {
+		if got := expiries([]refusedCookie{test.cookie}, fromOrigin(test.url), maxExpiries); !slices.Equal(got, test.want) {
 			t.Errorf("%s: got\n%s", test.name, strings.Join(got, "\n"))
 		}
 	}
@@ -173,7 +179,7 @@ func TestExpiriesHaveBounds(t *testing.T) {
 		cookies := refusedNames(strings.Fields(test.names)...)
 		var all []string
 		for position := 0; ; {
-			lines, next := withdrawal(cookies, visit(test.address), position, 3<<10)
+			lines, next := withdrawal(cookies, fromOrigin(test.address), position, 3<<10)
 			if next == position {
 				break
 			}
@@ -192,7 +198,7 @@ func TestExpiriesHaveBounds(t *testing.T) {
 			for range 6000 {
 				size := 0
 				answer := map[string]bool{}
-				for _, line := range expiries(cookies, visit(test.address), room) {
+				for _, line := range expiries(cookies, fromOrigin(test.address), room) {
 					size += len("Set-Cookie: \r\n") + len(line)
 					if answer[line] {
 						t.Fatalf("%q twice in an answer", line)
@@ -208,7 +214,7 @@ func TestExpiriesHaveBounds(t *testing.T) {
 			}
 		}
 		for _, room := range []int{-4000, 0, 40} {
-			if lines := expiries(cookies, visit(test.address), room); len(lines) > 0 {
+			if lines := expiries(cookies, fromOrigin(test.address), room); len(lines) > 0 {
 				t.Errorf("with room for %d: %q", room, lines)
 			}
 		}
@@ -263,13 +269,13 @@ func TestLikelyPlacesFirst(t *testing.T) {
 				return 100
 			}
 			for range 20 {
-				if answers := until(func(left []refusedCookie) []string { return expiries(left, visit(address), maxExpiries) }); answers > test.answers {
+				if answers := until(func(left []refusedCookie) []string { return expiries(left, fromOrigin(address), maxExpiries) }); answers > test.answers {
 					t.Errorf("%d and %d cookies, %s: %d answers", len(test.onDomain), len(test.onHost), address, answers)
 				}
 			}
 			position := 0
 			if turns := until(func(left []refusedCookie) (lines []string) {
-				lines, position = withdrawal(left, visit("https://data.city.example"+defaultPagePath), position, 2900)
+				lines, position = withdrawal(left, fromOrigin("https://data.city.example"+defaultPagePath), position, 2900)
 				return lines
 			}); turns > test.turns {
 				t.Errorf("%d and %d cookies: a withdrawal of %d answers", len(test.onDomain), len(test.onHost), turns)
@@ -290,7 +296,7 @@ func TestExpiriesFitInFront(t *testing.T) {
 		}
 		address := serve(t, false, "route {\n"+pad+" cookie_charter {\n preset matomo google_analytics\n debug_header\n }\n respond ok\n}")
 		for _, path := range []string{"/", "/" + strings.Repeat("x", 200) + "/?" + strings.Repeat("y", 700), pagePath + "?turn=0&from=0"} {
-			head := exchange(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
+			head := swap(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
 			added := strings.Count(head, "Set-Cookie: ")
 			for line := range strings.SplitSeq(head, "\r\n") {
 				if strings.HasPrefix(line, "Set-Cookie: ") && !strings.Contains(line, "=; Max-Age=-1; ") {
@@ -308,7 +314,7 @@ func TestExpiriesFitInFront(t *testing.T) {
 }
 
 // exchange sends bytes to a server, and returns the head of its answer.
-func exchange(t *testing.T, address, request string) string {
+func swap(t *testing.T, address, request string) string {
 	t.Helper()
 	connection, err := net.Dial("tcp", address)
 	if err != nil {
@@ -352,13 +358,13 @@ func TestExpiriesAreLinear(t *testing.T) {
 			return r
 		}},
 	} {
-		requests := map[int]*http.Request{test.few: test.visited(test.few), 16 * test.few: test.visited(16 * test.few)}
+		origins := map[int]origin{test.few: (&filter{request: test.visited(test.few)}).origin(), 16 * test.few: (&filter{request: test.visited(16 * test.few)}).origin()}
 		checkLinear(t, test.name, test.few, func(size int) {
-			expiries(cookies, requests[size], maxExpiries)
-			withdrawal(cookies, requests[size], 0, maxExpiries)
+			expiries(cookies, origins[size], maxExpiries)
+			withdrawal(cookies, origins[size], 0, maxExpiries)
 		})
 	}
-	r := visit("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
+	r := fromOrigin("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
 	for _, prefix := range []string{"_pk_id.", "__Host-", strings.Repeat("x", 50)} {
 		sets := map[int][]refusedCookie{}
 		for i := range 16 * 16 {
@@ -504,7 +510,7 @@ func TestWithdrawal(t *testing.T) {
 // What a visitor can send costs little.
 func TestHostileRequests(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
-	handler.debugs = false
+	handler.observers = handler.observers[:2]
 	request := visit("http://city.example/")
 	request.Host = strings.Repeat("a.", 4000) + "example"
 	names := make([]string, 60000)
@@ -512,7 +518,7 @@ func TestHostileRequests(t *testing.T) {
 		names[i] = fmt.Sprintf("_pk_id.%d=", i)
 	}
 	request.Header.Set("Cookie", strings.Join(names, ";"))
-	f := &filter{handler: handler, request: request, visitor: preference{handler: handler, lines: request.Header["Cookie"]}}
+	f := &filter{handler: handler, request: request, visitor: visitor{store: handler.answers, lines: request.Header["Cookie"]}}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
@@ -527,7 +533,7 @@ func TestHostileRequests(t *testing.T) {
 	if got := len(f.Header()["Set-Cookie"]); got == 0 || result.AllocedBytesPerOp() > 1<<20 {
 		t.Errorf("%d lines, %v", got, result.MemString())
 	}
-	long := visit("https://" + strings.Repeat("a.", 120) + "example/" + strings.Repeat("a/", 4000))
+	long := fromOrigin("https://" + strings.Repeat("a.", 120) + "example/" + strings.Repeat("a/", 4000))
 	if got := newExpirySite(long); len(got.guesses) != maxGuesses {
 		t.Errorf("%d guesses", len(got.guesses))
 	}
@@ -663,7 +669,7 @@ func TestWithdrawalMissesNone(t *testing.T) {
 		}
 		position := 0
 		for range 1 + maxTurns {
-			lines, next := withdrawal(refusedNames(names...), visit("https://data.city.example/terms/cookies-policy/"), position, 2900)
+			lines, next := withdrawal(refusedNames(names...), fromOrigin("https://data.city.example/terms/cookies-policy/"), position, 2900)
 			position = next
 			names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(lines, held[name]) })
 		}

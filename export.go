@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
@@ -58,16 +59,16 @@ func quality(accept, mediaType string) float64 {
 }
 
 // export writes the charter in another format.
-func (p *page) export(f *filter, format string, text *texts) error {
+func (p *page) export(e exchange, format string, text *texts) error {
 	for _, known := range exportFormats {
 		if known.key != format {
 			continue
 		}
-		body, err := known.write(p, f.request, text)
+		body, err := known.write(p, e.request, text)
 		if err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
-		return p.write(f, known.contentType, body)
+		return p.write(e, known.contentType, body)
 	}
 	return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("there is no such format of the charter"))
 }
@@ -81,13 +82,13 @@ func (p *page) exportJSON() ([]byte, error) {
 		Module  string   `json:"module"`
 		Updated string   `json:"updated,omitempty"`
 		Cookies []Cookie `json:"cookies"`
-	}{Schema: schemaFile, Version: p.charter.version, Module: moduleVersion()}
+	}{Schema: schemaFile, Version: p.charter.version, Module: p.module}
 	if !p.charter.updated.IsZero() {
 		declared.Updated = p.charter.updated.Format(time.DateOnly)
 	}
 	for _, cookie := range p.charter.cookies {
-		row := *cookie
-		if lifetime, ok := p.published(cookie); ok {
+		row := cookie.Cookie
+		if lifetime, ok := cookie.published(p.policy.enforcesDuration); ok {
 			row.Duration = lifetime.String()
 		}
 		declared.Cookies = append(declared.Cookies, row)
@@ -153,7 +154,7 @@ func (p *page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 	var known []knowledge
 	for _, cookie := range p.charter.cookies {
 		comment := p.in(text, cookie.Purpose).Text
-		if lifetime, ok := p.published(cookie); ok {
+		if lifetime, ok := cookie.published(p.policy.enforcesDuration); ok {
 			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
 		}
 		for _, name := range cookie.patterns() {
@@ -170,4 +171,44 @@ func (p *page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 		Category   string      `json:"category"`
 		Knowledges []knowledge `json:"knowledges"`
 	}{{p.title(text).Text + " – " + site, site, "cookie", known}}, "", "  ")
+}
+
+// print returns what the page gives to a visitor who has not answered, in a format.
+func (p *page) print(format string, r *http.Request) ([]byte, error) {
+	text := p.speak(r)
+	switch format {
+	case "html":
+		var html bytes.Buffer
+		err := p.template.Execute(&html, p.data(exchange{request: r, visitor: &visitor{store: p.answers}}, text))
+		return html.Bytes(), err
+	case "yaml":
+		return p.exportYAML()
+	}
+	for _, known := range exportFormats {
+		if known.key == format {
+			return known.write(p, r, text)
+		}
+	}
+	return nil, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb or html", format)
+}
+
+// exportYAML returns the exported charter in YAML.
+func (p *page) exportYAML() ([]byte, error) {
+	exported, err := p.exportJSON()
+	if err != nil {
+		return nil, err
+	}
+	var document yaml.Node // JSON is written in a style of YAML
+	if err := yaml.Unmarshal(exported, &document); err != nil {
+		return nil, err
+	}
+	var plain func(*yaml.Node)
+	plain = func(node *yaml.Node) {
+		node.Style = 0
+		for _, child := range node.Content {
+			plain(child)
+		}
+	}
+	plain(&document)
+	return yaml.Marshal(&document)
 }

@@ -206,7 +206,7 @@ func TestFullDisk(t *testing.T) {
 // However often the admin endpoint is asked, it answers, and so does the site.
 func TestAdminFlood(t *testing.T) {
 	for i := range maxFromPortal {
-		noteIn(inventories.of("flood.example", timestampNow()), fromPortal, fmt.Sprintf("cookie%d", i), "/")
+		noteIn(inventories.of("flood.example", timestampOf(time.Now())), fromPortal, fmt.Sprintf("cookie%d", i), "/")
 	}
 	address := "http://" + serve(t, false, "cookie_charter\nheader Set-Cookie \"sessionid=1\"\nrespond ok")
 	var flood sync.WaitGroup

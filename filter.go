@@ -33,22 +33,20 @@ func isCookieTrailer(key string) bool {
 // before it.
 type filter struct {
 	caddyhttp.ResponseWriterWrapper
-	handler *Handler
-	request *http.Request
-	visitor preference
+	handler  *Handler
+	request  *http.Request
+	visitor  visitor
+	sighting sighting
 
-	site    *inventory // once a cookie was seen
-	noted   int        // there
-	path    visitedPath
-	told    strings.Builder
-	refused bool        // the request has declared cookies that the visitor does not allow
-	expired *bool       // their expiries are in the header; nil if there are none
-	asked   atomic.Bool // another directive asked what the visitor allows
-	private bool        // the header is marked so
-	early   bool        // the header is that of an informational answer
-	sent    bool        // the final header is on its way
-	judged  judgedFields
-	answer  answerContext // once a line was judged
+	judgement judgement   // the latest
+	refused   bool        // the request has declared cookies that the visitor does not allow
+	expired   *bool       // their expiries are in the header; nil if there are none
+	asked     atomic.Bool // another directive asked what the visitor allows
+	private   bool        // the header is marked so
+	early     bool        // the header is that of an informational answer
+	sent      bool        // the final header is on its way
+	judged    judgedFields
+	answer    answerContext // once a line was judged
 }
 
 // judgedFields are fields of the final header as they were judged.
@@ -163,10 +161,10 @@ func (f *filter) dropPairs(line string) (string, bool) {
 // keepsPair judges one pair of a Cookie line, and tells of it.
 func (f *filter) keepsPair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
-	judged := f.handler.policy.judgePair(name, ok, &f.visitor)
-	f.refused = f.refused || judged.verdict == refused
-	f.tell(&judged)
-	return judged.keeps
+	f.judgement = f.handler.policy.judgePair(name, ok, &f.visitor)
+	f.refused = f.refused || f.judgement.verdict == refused
+	f.tell()
+	return f.judgement.keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -178,8 +176,8 @@ func (f *filter) finish() {
 		f.private = true
 		makeUnstored(header)
 	}
-	if f.told.Len() > 0 {
-		header.Set("Cookie-Charter-Verdicts", f.told.String())
+	if f.sighting.verdicts.Len() > 0 {
+		header.Set(debugField, f.sighting.verdicts.String())
 	}
 	f.judged = judgedFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
 }
@@ -234,39 +232,20 @@ func (f *filter) holdFields() {
 	f.judged.count = len(header)
 }
 
-// dateOf returns the Date of an answer, "" if it has none. Of several, browsers take
-// different ones, so that none can be read.
-func dateOf(header http.Header) string {
-	const unreadable = "?"
-	for key := range header {
-		if key != "Date" && ascii.EqualFold(key, "Date") {
-			return unreadable // beside which the server writes its own
-		}
-	}
-	switch dates := header["Date"]; {
-	case len(dates) == 0:
-		return ""
-	case len(dates) > 1 || dates[0] == "":
-		return unreadable
-	default:
-		return dates[0]
-	}
-}
-
 // keepsLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
 func (f *filter) keepsLine(line string) (string, bool) {
 	if f.answer.clock.Now.IsZero() {
 		f.answer = answerContext{
-			clock:     setcookie.Clock{Now: f.visitor.now().time(), Date: dateOf(f.Header())},
+			clock:     setcookie.Clock{Now: f.visitor.now().time(), Date: setcookie.DateOf(f.Header())},
 			encrypted: f.handler.policy.addsSecure && scheme(f.request) == "https",
 		}
 	}
-	judged := f.handler.policy.judgeLine(line, f.answer, &f.visitor)
-	f.private = f.private || judged.depends
-	if !judged.keeps || !f.early { // what is kept in an early answer is seen once more
-		f.tell(&judged)
+	f.judgement = f.handler.policy.judgeLine(line, f.answer, &f.visitor)
+	f.private = f.private || f.judgement.depends
+	if !f.judgement.keeps || !f.early { // what is kept in an early answer is seen once more
+		f.tell()
 	}
-	return judged.line, judged.keeps
+	return f.judgement.line, f.judgement.keeps
 }
 
 // expiredVar holds, for a request with refused cookies, whether its expiries are
@@ -291,14 +270,19 @@ func (f *filter) expire() {
 	if !f.refused || *f.expired || isShared(f.Header()) {
 		return
 	}
-	f.addExpiries(expiries(f.refusedCookies(), f.request, f.room()))
+	f.addExpiries(expiries(f.refusedCookies(), f.origin(), f.room()))
+}
+
+// origin returns from where the request came.
+func (f *filter) origin() origin {
+	return origin{hostOf(f.request), originalURL(f.request), scheme(f.request) == "https"}
 }
 
 // room returns how many bytes of expiries the answer has room for.
 func (f *filter) room() int {
 	room := roomFor(f.Header(), originalURL(f.request))
-	if f.told.Len() > 0 {
-		room -= len("Cookie-Charter-Verdicts: \r\n") + f.told.Len()
+	if length := f.sighting.verdicts.Len(); length > 0 {
+		room -= len(debugField+": \r\n") + length
 	}
 	return room
 }
@@ -321,7 +305,7 @@ func (f *filter) refusedCookies() []refusedCookie {
 	var cookies []refusedCookie
 	seen := map[string]bool{}
 	for name := range f.visitor.lines.Pairs() {
-		if len(cookies) == maxCookies || seen[name] || !setcookie.IsToken(name) {
+		if len(cookies) == setcookie.MaxCookies || seen[name] || !setcookie.IsToken(name) {
 			continue
 		}
 		seen[name] = true

@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -11,8 +12,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-
-	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -32,19 +31,19 @@ const maxResolve = time.Minute
 var framing = []string{"iframe", "frame", "embed", "object", "fencedframe"}
 
 // store takes a form post and leads back to the page.
-func (p *page) store(f *filter) error {
-	r := f.request
+func (p *page) store(e exchange) error {
+	r := e.request
 	if err := p.origins.Check(r); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
 	if slices.Contains(framing, r.Header.Get("Sec-Fetch-Dest")) {
-		return p.refuseFramed(f)
+		return p.refuseFramed(e)
 	}
-	given, back, err := p.readForm(f, r)
+	given, back, err := p.readForm(e, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
-	now := time.Now()
+	now := p.answers.now()
 	query := url.Values{"status": {statusUnchanged}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 	if len(given) > 0 {
 		query.Set("status", statusSaved)
@@ -53,78 +52,72 @@ func (p *page) store(f *filter) error {
 			source = noticeFile
 			query.Set(returnField, back)
 		}
-		reference := p.handler.recordChoice(given, source, p.language(r).tag.String(), f.visitor.opposed)
-		if reference != "" {
+		reference := ""
+		if p.recordsChoices {
+			reference = rand.Text()
 			query.Set("reference", reference)
 		}
-		f.dropFormer()
-		for _, cookie := range f.visitor.store(given, reference, now) {
-			f.Header().Add("Set-Cookie", p.setCookie(cookie, r))
+		p.observer.chose(choice{given, source, p.speak(r).tag.String(), e.visitor.opposed, reference})
+		if e.visitor.hasFormer() {
+			e.Header().Add("Set-Cookie", plainCookie+"=; Max-Age=-1; Path=/; Secure")
+		}
+		for _, cookie := range e.visitor.save(given, reference, now) {
+			e.Header().Add("Set-Cookie", p.setCookie(cookie, r))
 		}
 
 		// What is refused from now on is removed, beginning with this answer.
-		f.withdraw(query, back, 0, 0)
+		e.withdraw(query, back, 0, 0)
 	}
 	if r.URL.Query().Has("flg") {
-		query.Set("flg", p.language(r).tag.String())
+		query.Set("flg", p.speak(r).tag.String())
 	}
 	if len(given) == 0 && back != "" {
-		return lead(f, back)
+		return lead(e, back)
 	}
-	return lead(f, "?"+query.Encode())
+	return lead(e, "?"+query.Encode())
 }
 
 // refuseFramed refuses a form post from inside a frame, where a visitor may not
 // know what is clicked, by the only words of the page that a frame can show: they
 // are no HTML.
-func (p *page) refuseFramed(f *filter) error {
-	r := f.request
-	text := p.language(r)
-	f.Header().Del("Content-Security-Policy")
-	f.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	f.Header().Set("Content-Language", text.tag.String())
-	f.WriteHeader(http.StatusForbidden)
-	_, _ = fmt.Fprintf(f, text.Framed+"\n", scheme(r)+"://"+r.Host+originalURL(r).EscapedPath()) // that a visitor has left is no error
+func (p *page) refuseFramed(e exchange) error {
+	r := e.request
+	text := p.speak(r)
+	e.Header().Del("Content-Security-Policy")
+	e.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	e.Header().Set("Content-Language", text.tag.String())
+	e.WriteHeader(http.StatusForbidden)
+	_, _ = fmt.Fprintf(e, text.Framed+"\n", scheme(r)+"://"+r.Host+originalURL(r).EscapedPath()) // that a visitor has left is no error
 	return nil
-}
-
-// dropFormer removes plainCookie where hostCookie has taken its place.
-func (f *filter) dropFormer() {
-	for i := range f.handler.Preferences {
-		if !f.visitor.secure || !f.handler.Preferences[i].hostOnly {
-			continue
-		}
-		for range f.visitor.lines.Values(plainCookie) {
-			f.Header().Add("Set-Cookie", plainCookie+"=; Max-Age=-1; Path=/; Secure")
-			break
-		}
-	}
 }
 
 // resolve looks whether the browser has kept a choice, in the request that follows
 // its form post, and tells whether it has answered this request: a kept choice from
 // the notice leads back to the portal, and one that was lost to a page that says
 // so.
-func (p *page) resolve(f *filter, query url.Values) (done bool, err error) {
+func (p *page) resolve(e exchange, query url.Values) (done bool, err error) {
 	at := parseTime(query.Get("at"))
-	if query.Get("status") != statusSaved || !f.visitor.isWithin(at, maxResolve) || !isFromHere(f.request) {
+	if query.Get("status") != statusSaved || !e.visitor.isWithin(at, maxResolve) || !isFromHere(e.request) {
 		return false, nil
 	}
 	back, reference := query.Get(returnField), query.Get("reference")
 	if !isReference(reference) {
 		reference = ""
 	}
-	if f.visitor.keeps(at, reference) {
+	if e.visitor.keeps(at, reference) {
 		if !isLocal(back) {
 			return false, nil
 		}
-		return true, lead(f, back)
+		return true, lead(e, back)
 	}
-	p.handler.recordLost(reference, &f.visitor)
+	if !p.recordsChoices {
+		reference = ""
+	}
+	p.observer.lost(reference, e.visitor.inForce())
 	query.Set("status", statusLost)
 	query.Del(returnField)
 	query.Del("reference")
-	return true, lead(f, "?"+query.Encode())
+	return true, lead(e, "?"+query.Encode())
 }
 
 // isFromHere tells whether no link from elsewhere has led to a request: that could
@@ -134,43 +127,28 @@ func isFromHere(r *http.Request) bool {
 	return site == "" || site == "same-origin"
 }
 
-// recordLost counts that a choice of a record, "" if there is none, is not in force as
-// it was made, as the browser did not keep it or has another copy that says
-// otherwise, and records what is in force.
-func (h *Handler) recordLost(reference string, visitor *preference) {
-	h.metrics.lost.Inc()
-	if !h.RecordChoices || reference == "" {
-		return
-	}
-	inForce := map[string]string{}
-	for _, key := range h.charter.consentKeys() {
-		inForce[key] = visitor.writtenTo(key).String()
-	}
-	h.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", h.charter.version), zap.Any("in_force", inForce))
-}
-
 // withdraw adds to the answer what removes refused cookies, from a position on,
 // and to the query where the next answer goes on. It tells whether that is
 // further on.
-func (f *filter) withdraw(query url.Values, back string, turn, from int) bool {
-	room := f.room() - len("Location: ?\r\n") - max(len(back), len(query.Encode()))
-	cookies := f.refusedCookies()
-	lines, next := withdrawal(cookies, f.request, from, room)
+func (e exchange) withdraw(query url.Values, back string, turn, from int) bool {
+	room := e.removals.room() - len("Location: ?\r\n") - max(len(back), len(query.Encode()))
+	cookies := e.removals.refusedCookies()
+	lines, next := withdrawal(cookies, e.origin, from, room)
 	if len(cookies) > 0 {
 		query.Set("turn", strconv.Itoa(turn))
 		query.Set("from", strconv.Itoa(next))
 	}
 	if len(lines) > 0 {
-		f.addExpiries(lines)
+		e.removals.addExpiries(lines)
 	}
 	return next > from
 }
 
 // lead leads to another page. Its own is named by a relative reference, as the
 // path that the client sees is not always the one that arrives here.
-func lead(f *filter, location string) error {
-	f.Header().Set("Location", location)
-	f.WriteHeader(http.StatusSeeOther)
+func lead(e exchange, location string) error {
+	e.Header().Set("Location", location)
+	e.WriteHeader(http.StatusSeeOther)
 	return nil
 }
 
@@ -231,16 +209,6 @@ func (p *page) readForm(w http.ResponseWriter, r *http.Request) (given map[strin
 	return given, back, nil
 }
 
-// lifetimeOf returns how long a cookie lives that holds the preference: six
-// months, or as long as its row says.
-func (p *page) lifetimeOf(row *Cookie) duration {
-	declared, err := parseDuration(row.Duration)
-	if err != nil {
-		declared = preferenceLifetime
-	}
-	return p.kept(row, declared)
-}
-
 // setCookie returns the line that stores a preference, where its row says.
 func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
 	row := p.charter.find(cookie.name)
@@ -251,7 +219,7 @@ func (p *page) setCookie(cookie storedCookie, r *http.Request) string {
 	if row.SameSite == "" {
 		line += "; SameSite=Lax"
 	}
-	if lifetime := p.lifetimeOf(row); lifetime.unit != session {
+	if lifetime := cookie.in.lifetime; lifetime.unit != session {
 		line += "; Max-Age=" + strconv.Itoa(lifetime.seconds())
 	}
 	if scheme(r) == "https" {

@@ -58,17 +58,17 @@ type storedFormat struct {
 type storedCookie struct {
 	name, value string
 	proof       proof
-	format      *PreferenceFormat
+	in          *preference
 	charter     *charter
 }
 
 // read returns what the cookie says.
 func (c storedCookie) read() (reading, error) {
 	if len(c.value) > maxPreference {
-		return reading{format: c.format}, errOversized
+		return reading{in: c.in}, errOversized
 	}
-	read, err := storedFormats[c.format.Format].read(c)
-	read.format = c.format
+	read, err := storedFormats[c.in.Format].read(c)
+	read.in = c.in
 	return read, err
 }
 
@@ -81,7 +81,7 @@ type proof struct {
 
 // A reading is what a stored value says.
 type reading struct {
-	format  *PreferenceFormat
+	in      *preference
 	answers map[string]answer // by the banner's keys
 	rest    answer            // to the keys that it does not name
 
@@ -104,7 +104,7 @@ const (
 	badTime timestamp = -1 // there is something that is no time
 )
 
-func timestampNow() timestamp { return timestamp(time.Now().UnixMilli()) }
+func timestampOf(at time.Time) timestamp { return timestamp(at.UnixMilli()) }
 
 // parseTime reads a timestamp as it is stored.
 func parseTime(text string) timestamp {
@@ -617,7 +617,7 @@ func readCookieConsent(cookie storedCookie) (reading, error) {
 		if err != nil {
 			return reading{}, err
 		}
-		if id == "" || at == "" || revision != cookie.format.Revision {
+		if id == "" || at == "" || revision != cookie.in.Revision {
 			return reading{}, nil
 		}
 		read := granting(categories)
@@ -640,7 +640,7 @@ func readCookieConsent2(cookie storedCookie) (reading, error) {
 		var categories, level []string
 		var revision int
 		err := cmp.Or(stored.read("categories", &categories), stored.read("level", &level), stored.read("revision", &revision))
-		if err != nil || categories == nil && level == nil || revision != cookie.format.Revision {
+		if err != nil || categories == nil && level == nil || revision != cookie.in.Revision {
 			return reading{}, err
 		}
 		return granting(slices.Concat(categories, level)), nil

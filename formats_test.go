@@ -57,8 +57,8 @@ func TestFormats(t *testing.T) {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &preference{handler: handler, lines: setcookie.Lines{fromLatin1(v.Cookie)}, asked: vectorsAsked}
-			row := &Cookie{Category: Statistics, key: key, Exempt: exempt}
+			visitor := &visitor{store: handler.answers, lines: setcookie.Lines{fromLatin1(v.Cookie)}, looked: vectorsAsked}
+			row := &Row{Cookie: Cookie{Category: Statistics, Exempt: exempt}, key: key}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
 			}
@@ -230,7 +230,7 @@ func TestReadersAllocateLittle(t *testing.T) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				for range runs {
-					stored := storedCookie{name: "x", value: value, format: &PreferenceFormat{Format: name}, charter: &charter{}}
+					stored := storedCookie{name: "x", value: value, in: &preference{PreferenceFormat: PreferenceFormat{Format: name}}, charter: &charter{}}
 					if format.prove != nil {
 						stored.proof = format.prove(lines)
 					}
@@ -256,7 +256,7 @@ func readerHandler(t testing.TB, format string) *Handler {
 		name += " my-choice"
 	}
 	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+name+"\n}")
-	handler.debugs = false
+	handler.observers = handler.observers[:2]
 	return handler
 }
 
@@ -306,14 +306,14 @@ func readerHeaders(t testing.TB, format string, size int) []string {
 
 // askAll asks a header for all that the filter and the page ask.
 func askAll(handler *Handler, header string) {
-	visitor := &preference{handler: handler, lines: setcookie.Lines{header}}
+	visitor := &visitor{store: handler.answers, lines: setcookie.Lines{header}}
 	visitor.answerTo(handler.charter.find("_pk_id.1"))
 	visitor.answerTo(handler.charter.find("_ga"))
 	visitor.writtenTo("matomo")
 	visitor.givenAt()
 	visitor.keeps(1, "x")
 	if handler.Preferences[0].isWritten() {
-		visitor.store(map[string]answer{"matomo": answerGranted}, "", time.Now())
+		visitor.save(map[string]answer{"matomo": answerGranted}, "", time.Now())
 	}
 }
 
@@ -321,7 +321,7 @@ func askAll(handler *Handler, header string) {
 func TestReadersAreLinear(t *testing.T) {
 	for name := range storedFormats {
 		handler := readerHandler(t, name)
-		handler.Preferences[0].recent = nil // which remembers all of few, and little of many
+		handler.answers.stored[0].recent = nil // which remembers all of few, and little of many
 		const few = 4 << 10
 		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
 		for i := range small {
@@ -356,8 +356,8 @@ func BenchmarkReaders(b *testing.B) {
 // FuzzFormats looks for values that break a reader, are read differently each
 // time, or break what the page writes beside them.
 func FuzzFormats(f *testing.F) {
-	row := &Cookie{Name: Names{"x"}, Category: Statistics, key: "a"}
-	charterOfA := &charter{cookies: []*Cookie{row}, version: "0123456789ab", fingerprints: map[string]string{"a": "01234567"}}
+	row := &Row{Cookie: Cookie{Name: Names{"x"}, Category: Statistics}, key: "a"}
+	charterOfA := &charter{cookies: []*Row{row}, version: "0123456789ab", fingerprints: map[string]string{"a": "01234567"}}
 	formats := slices.Sorted(maps.Keys(storedFormats))
 	for _, v := range readLines[vector](f, vectorFile) {
 		_, value, _ := strings.Cut(v.Cookie, "=")
@@ -370,7 +370,7 @@ func FuzzFormats(f *testing.F) {
 		if len(format.cookies) > 0 {
 			cookie = strings.Replace(format.cookies[0], "*", "x", 1)
 		}
-		stored := storedCookie{name: cookie, value: value, format: &PreferenceFormat{Format: name}, charter: &charter{}}
+		stored := storedCookie{name: cookie, value: value, in: &preference{PreferenceFormat: PreferenceFormat{Format: name}}, charter: &charter{}}
 		if format.prove != nil {
 			stored.proof = format.prove(setcookie.Lines{others})
 		}

@@ -85,7 +85,7 @@ func leastSeen(sites map[string]*inventory) string {
 // that is not the scheme's own.
 func siteOf(r *http.Request) string {
 	host := hostOf(r)
-	host = host[:min(len(host), maxHost)]
+	host = host[:min(len(host), setcookie.MaxHost)]
 	colon := strings.LastIndexByte(r.Host, ':')
 	if colon < 0 || colon < strings.LastIndexByte(r.Host, ']') {
 		return host
@@ -140,7 +140,7 @@ type seenCookie struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [len(directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
-	row         atomic.Pointer[Cookie]               // that declares it, nil if none does
+	row         atomic.Pointer[Row]                  // that declares it, nil if none does
 	judge       atomic.Pointer[judge]                // whose verdict it is
 	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
 	readAt      atomic.Int64                         // Unix seconds
@@ -162,6 +162,21 @@ func (i *inventory) find(name string) *seenCookie {
 	seen, _ := i.cookies.Load(name)
 	cookie, _ := seen.(*seenCookie)
 	return cookie
+}
+
+// An inventoryObserver notes what is judged by a handler.
+type inventoryObserver struct{ by *judge }
+
+func (o inventoryObserver) tell(at *sighting, judged *judgement) {
+	if judged.deletes || at.noted == setcookie.MaxCookies {
+		return
+	}
+	at.noted++
+	if at.site == nil {
+		at.site = inventories.of(siteOf(at.request), at.at)
+		at.path.address = at.request.URL
+	}
+	at.site.note(judged, &at.path, o.by)
 }
 
 // note notes a cookie that was judged by somebody.
@@ -247,7 +262,7 @@ func (c *seenCookie) attributes() *seenAttributes {
 		return strings.ToValidUTF8(text[:min(len(text), length)], "�")
 	}
 	shown := &seenAttributes{
-		Domain:   clip(read.Domain, maxHost),
+		Domain:   clip(read.Domain, setcookie.MaxHost),
 		Path:     clip(read.Path, maxName),
 		Secure:   read.Secure,
 		HTTPOnly: read.HTTPOnly,
@@ -281,7 +296,7 @@ type InventoryEntry struct {
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.
-func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (verdict, *Cookie) {
+func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (verdict, *Row) {
 	judged, row, by := verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
 	if by == nil || now.has(by) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && by.charter.find(name) != nil {
 		return judged, row
@@ -293,7 +308,7 @@ func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (
 		case row != nil && found.key == row.key && found.Exempt == row.Exempt:
 			return judged, found
 		default:
-			return found.verdict(answerNone), found
+			return verdictAfter(answerNone, found), found
 		}
 	}
 	return undeclared, nil
@@ -600,20 +615,6 @@ var presetCharters = sync.OnceValues(func() (map[string]*charter, error) {
 	}
 	return charters, nil
 })
-
-// inWholeUnits returns a lifetime in the greatest unit that leaves no rest, or
-// rounded up to days.
-func inWholeUnits(seconds int) duration {
-	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
-		if length := secondsPer(unit); seconds >= length && seconds%length == 0 && seconds/length < 9999 {
-			return duration{seconds / length, unit}
-		}
-	}
-	if seconds > 86400 {
-		return duration{min((seconds+86399)/86400, 9999), "day"}
-	}
-	return duration{max(seconds, 1), "second"}
-}
 
 // Interface guard
 var _ caddy.AdminRouter = (*inventoryAPI)(nil)

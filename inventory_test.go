@@ -112,7 +112,7 @@ func TestInventory(t *testing.T) {
 	}
 
 	// What the portal says differently from one answer to the next is seen.
-	site := inventories.of("city.example", timestampNow())
+	site := inventories.of("city.example", timestampOf(time.Now()))
 	judge := corpusFilter(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judge.keepsLine("changes=" + secret + attributes)
@@ -266,7 +266,7 @@ func TestInventoryOfPorts(t *testing.T) {
 	for host, want := range map[string]string{
 		"City.Example": "city.example", "city.example:80": "city.example", "city.example:8080": "city.example:8080", "City.Example.:8080": "city.example:8080",
 		"city.example:443": "city.example:443", "[::1]:8080": "[::1]:8080", "[::1]:80": "::1", "city.example:": "city.example", "city.example:x": "city.example", "city.example:123456": "city.example",
-		strings.Repeat("x", 300) + ":81": strings.Repeat("x", maxHost) + ":81",
+		strings.Repeat("x", 300) + ":81": strings.Repeat("x", setcookie.MaxHost) + ":81",
 	} {
 		if got := siteOf(&http.Request{Host: host}); strings.Trim(got, "[]") != strings.Trim(want, "[]") {
 			t.Errorf("%s: %s", host, got)
@@ -422,7 +422,7 @@ func TestDeletionsAreNotSeen(t *testing.T) {
 		t.Errorf("%+v", entries)
 	}
 	handler := provision(t, "cookie_charter {\n cookie sessionid {\n  purpose p\n  category necessary\n  duration \"1 hour\"\n }\n}")
-	if findings := diffInventory(handler.charter, []InventoryEntry{seen}); len(findings) != 1 || findings[0] != "longer: sessionid asks for 2 hours, declared are 1 hour" {
+	if findings := diffInventory(handler, []InventoryEntry{seen}); len(findings) != 1 || findings[0] != "longer: sessionid asks for 2 hours, declared are 1 hour" {
 		t.Errorf("%q", findings)
 	}
 	_, metrics := get(t, address+"/metrics", nil)

@@ -1,15 +1,78 @@
 package cookiecharter
 
 import (
+	"fmt"
+	"slices"
+
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
+
+// A direction is where a cookie came from.
+type direction int
+
+const (
+	fromBrowser direction = iota // in a request, on its way to the portal
+	fromPortal                   // in a Set-Cookie line, on its way to the browser
+)
+
+// What the directions are called in metrics and logs.
+var directions = [...]string{"browser", "portal"}
+
+// String returns the word for the direction.
+func (d direction) String() string { return directions[d] }
+
+// A verdict is what the charter and the visitor's preference say of a name.
+type verdict int
+
+const (
+	undeclared verdict = iota
+	refused            // or unanswered, and not exempt
+	allowed
+)
+
+var verdicts = [...]string{"undeclared", "refused", "allowed"}
+
+// String returns the word for the verdict.
+func (v verdict) String() string { return verdicts[v] }
+
+// MarshalText returns the word for the verdict.
+func (v verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the word for a verdict.
+func (v *verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown verdict %q", text)
+	}
+	*v = verdict(i)
+	return nil
+}
+
+// verdictAfter returns the verdict of the cookies of a row after an answer.
+func verdictAfter(given answer, row *Row) verdict {
+	switch {
+	case row.key == "", given == answerGranted, given == answerNone && row.Exempt:
+		return allowed
+	default:
+		return refused
+	}
+}
+
+// verdictOf returns the verdict of the cookies of a row for a visitor, who is asked
+// only where the row needs an answer.
+func verdictOf(row *Row, visitor *visitor) verdict {
+	if row.key == "" {
+		return allowed
+	}
+	return verdictAfter(visitor.answerTo(row), row)
+}
 
 // A judgement is what judging one cookie gives. It is made first; acting on it, and
 // telling of it, come after, and read nothing else.
 type judgement struct {
 	from    direction
 	name    string
-	row     *Cookie // that declares the name, nil if none does
+	row     *Row // that declares the name, nil if none does
 	verdict verdict
 
 	monitored bool   // it is only told
@@ -22,27 +85,31 @@ type judgement struct {
 	attributes *setcookie.Attributes // of the portal's line, nil of a pair
 }
 
+// What is monitored: only told, and nothing done.
+const (
+	monitorEverything = "everything"
+	monitorUndeclared = "undeclared"
+)
+
+// policyOptions are what an operator chooses of a policy.
+type policyOptions struct {
+	monitors         string // what is monitored beside rows that say so: everything, undeclared, or ""
+	passesRequests   bool   // cookies go to the portal, whatever the verdict
+	enforcesDuration bool
+}
+
 // A policy is by what cookies are judged, beside the visitor's answers. Nothing
 // changes it once it is made.
 type policy struct {
+	policyOptions
 	charter    *charter
-	attributes *setcookie.Cache // of lines that come again and again
-
-	monitors         string // what is only told beside rows that say so: everything, undeclared, or ""
-	passesRequests   bool   // to the portal, whatever the verdict
-	enforcesDuration bool
-	addsSecure       bool // to lines of some row
+	attributes setcookie.Cache // of lines that come again and again
+	addsSecure bool            // to lines of some row
 }
 
-func newPolicy(h *Handler) *policy {
-	p := &policy{
-		charter:          h.charter,
-		attributes:       new(setcookie.Cache),
-		monitors:         h.Monitor,
-		passesRequests:   h.RequestCookies == passCookies,
-		enforcesDuration: h.Durations != declareDurations,
-	}
-	for _, row := range h.charter.cookies {
+func newPolicy(c *charter, options policyOptions) *policy {
+	p := &policy{policyOptions: options, charter: c}
+	for _, row := range c.cookies {
 		p.addsSecure = p.addsSecure || row.Secure
 	}
 	return p
@@ -50,15 +117,18 @@ func newPolicy(h *Handler) *policy {
 
 // isMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
 // told.
-func (p *policy) isMonitored(row *Cookie) bool {
+func (p *policy) isMonitored(row *Row) bool {
 	return p.monitors == monitorEverything || row == nil && p.monitors == monitorUndeclared || row != nil && row.Monitor
 }
 
 // judgeName judges a cookie by its name, which is not ok if browsers differ over it.
-func (p *policy) judgeName(name string, ok bool, visitor *preference) judgement {
+func (p *policy) judgeName(name string, ok bool, visitor *visitor) judgement {
 	j := judgement{name: name, verdict: undeclared}
 	if ok {
-		j.verdict, j.row = p.charter.judge(name, visitor)
+		j.row = p.charter.find(name)
+	}
+	if j.row != nil {
+		j.verdict = verdictOf(j.row, visitor)
 	}
 	j.monitored = p.isMonitored(j.row)
 	j.depends = j.row != nil && j.row.key != "" && !j.monitored
@@ -68,7 +138,7 @@ func (p *policy) judgeName(name string, ok bool, visitor *preference) judgement 
 
 // judgePair judges a pair of a request's Cookie line by its name, which is not ok if
 // there is none.
-func (p *policy) judgePair(name string, ok bool, visitor *preference) judgement {
+func (p *policy) judgePair(name string, ok bool, visitor *visitor) judgement {
 	j := p.judgeName(name, ok && setcookie.IsToken(name), visitor)
 	j.from = fromBrowser
 	j.keeps = j.keeps || p.passesRequests
@@ -82,7 +152,7 @@ type answerContext struct {
 }
 
 // judgeLine judges a Set-Cookie line of the portal.
-func (p *policy) judgeLine(line string, answer answerContext, visitor *preference) judgement {
+func (p *policy) judgeLine(line string, answer answerContext, visitor *visitor) judgement {
 	name, written, ok := setcookie.Cut(line)
 	read := p.attributes.Read(written)
 	ok = ok && !read.HasControls
@@ -106,7 +176,7 @@ func (p *policy) judgeLine(line string, answer answerContext, visitor *preferenc
 
 // amend returns a kept line as it may leave: a cookie that would outlive its
 // row's duration is shortened, and attributes that the row declares are added.
-func (p *policy) amend(line string, read *setcookie.Attributes, row *Cookie, answer answerContext) string {
+func (p *policy) amend(line string, read *setcookie.Attributes, row *Row, answer answerContext) string {
 	if p.enforcesDuration {
 		line = read.Shorten(line, int64(row.limit.seconds()), answer.clock)
 	}

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"weak"
 
 	"go.uber.org/zap"
@@ -133,19 +134,16 @@ type Handler struct {
 	// reference is stored with the choice. Default: false.
 	RecordChoices bool `json:"record_choices,omitempty"`
 
-	charter *charter
-	judge   *judge
-	page    *page
-	metrics *metrics
-	logger  *zap.Logger
-	debugs  bool // the log keeps debug entries; asking it for each cookie would make stacks grow
-	choices *zap.Logger
-	ctx     caddy.Context
-	events  *caddyevents.App // nil if nobody subscribes
-
-	hasHostCookie bool // a preference is in hostCookie over https
-
-	policy *policy
+	charter   *charter
+	answers   *answerStore
+	policy    *policy
+	page      *page
+	metrics   *metrics
+	observers []observer
+	logger    *zap.Logger
+	choices   *zap.Logger
+	ctx       caddy.Context
+	events    *caddyevents.App // nil if nobody subscribes
 }
 
 // CaddyModule returns the Caddy module information.
@@ -159,7 +157,6 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 // Provision sets up the handler.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
-	h.debugs = h.logger.Core().Enabled(zapcore.DebugLevel)
 	h.choices = h.logger.Named("choices")
 	if site, isWhole := loadingSite(ctx); isWhole {
 		if err := site.check(); err != nil {
@@ -169,8 +166,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.prepare(); err != nil {
 		return err
 	}
-	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	h.judge = &judge{h.charter, weak.Make(server)}
 	h.ctx = ctx
 	if app, err := ctx.AppIfConfigured("events"); err == nil {
 		h.events = app.(*caddyevents.App)
@@ -181,6 +176,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	var err error
 	if h.metrics, err = newMetrics(ctx.GetMetricsRegistry(), h.charter); err != nil {
 		return err
+	}
+	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	h.observers = []observer{h.metrics, inventoryObserver{&judge{h.charter, weak.Make(server)}}}
+	if h.DebugHeader {
+		h.observers = append(h.observers, headerObserver{})
+	}
+	if h.logger.Core().Enabled(zapcore.DebugLevel) {
+		h.observers = append(h.observers, logObserver{h.logger})
 	}
 	h.logLoaded(ctx)
 	return nil
@@ -211,14 +214,27 @@ func (h *Handler) prepare() error {
 	}
 
 	var err error
-	if h.charter, err = h.loadCharter(); err != nil {
+	if h.charter, h.answers, err = h.loadCharter(); err != nil {
 		return err
 	}
-	h.policy = newPolicy(h)
-	if h.page, err = newPage(h); err != nil {
-		return err
-	}
-	return nil
+	h.policy = newPolicy(h.charter, policyOptions{
+		monitors:         h.Monitor,
+		passesRequests:   h.RequestCookies == passCookies,
+		enforcesDuration: h.Durations != declareDurations,
+	})
+	h.page, err = newPage(pageOptions{
+		Page:           h.Page,
+		language:       h.Language,
+		charter:        h.charter,
+		answers:        h.answers,
+		policy:         h.policy,
+		recordsChoices: h.RecordChoices,
+		gpc:            h.GPC,
+		module:         moduleVersion(),
+		observer:       pageTold{h},
+		logger:         func() *zap.Logger { return h.logger },
+	})
+	return err
 }
 
 // What the options of two values are called where they turn something off.
@@ -227,18 +243,9 @@ const (
 	declareDurations = "declare"
 )
 
-// What can be monitored.
-const (
-	monitorEverything = "everything"
-	monitorUndeclared = "undeclared"
-)
-
 // warnings returns what is not as it was written, though it can be served.
 func (h *Handler) warnings() []string {
-	if h.Durations == declareDurations {
-		return slices.Concat(h.charter.untrue, h.charter.unread)
-	}
-	return slices.Concat(h.charter.tooLong, h.charter.unread)
+	return h.charter.doubts(h.Durations != declareDurations, pageLanguages)
 }
 
 // monitoredRows returns the names of the rows that say themselves that they are only
@@ -284,23 +291,24 @@ func (h *Handler) validateOptions() error {
 			}
 		}
 	}
-	return h.validatePreferences()
+	return validatePreferences(h.Preferences)
 }
 
-// loadCharter joins what is declared, the weakest source first.
-func (h *Handler) loadCharter() (*charter, error) {
+// loadCharter joins what is declared, the weakest source first, and says where visitors
+// answer to it.
+func (h *Handler) loadCharter() (*charter, *answerStore, error) {
 	var sources []source
 	for _, name := range h.Presets {
 		preset, err := loadPreset(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sources = append(sources, preset)
 	}
 	for _, path := range h.Charters {
 		file, err := loadFile(path)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		sources = append(sources, file)
 	}
@@ -308,7 +316,7 @@ func (h *Handler) loadCharter() (*charter, error) {
 	if h.Updated != "" {
 		var err error
 		if inline.updated, err = parseDate(h.Updated); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
 	for i, cookie := range h.Cookies {
@@ -321,60 +329,22 @@ func (h *Handler) loadCharter() (*charter, error) {
 	if len(h.Preferences) == 0 {
 		h.Preferences = []PreferenceFormat{{Format: defaultFormat(sources)}}
 	}
-	var kept []string // the cookies that hold the preference
-	rows := 0         // that declare them, before all others
-	for i := range h.Preferences {
-		preference := &h.Preferences[i]
-		preference.names = preference.cookies()
-		format := storedFormats[preference.Format]
-		if format.prove == nil && !format.hasNames {
-			preference.recent = new(recentValues)
-		}
-		if preference.Format == charterFormat && preference.Cookie == "" {
-			preference.hostOnly = nameBoth(sources)
-			h.hasHostCookie = h.hasHostCookie || preference.hostOnly
-			if !preference.hostOnly {
-				preference.names = []string{plainCookie}
-			}
-			row, err := loadPreferenceRow(preference.names...)
-			if err != nil {
-				return nil, err
-			}
-			sources, kept = slices.Insert(sources, rows, row), append(kept, preference.names...)
-			rows++
-			continue
-		}
-		for _, name := range slices.Concat(preference.cookies(), format.proofs) {
-			row, err := loadPreferenceRow(name)
-			if err != nil {
-				return nil, err
-			}
-			if !preference.isWritten() && preference.LocalStorage == "" {
-				row.rows[0].Duration = "" // which only the banner knows
-			}
-			sources, kept = slices.Insert(sources, rows, row), append(kept, name)
-			rows++
-		}
-	}
-
-	joined, err := newCharter(sources...)
+	stored, declared, err := preferencesOf(h.Preferences, sources)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+	joined, err := newCharter(slices.Concat(declared, sources)...)
+	if err != nil {
+		return nil, nil, err
 	}
 	if err := joined.sign(h.Language); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	for _, name := range kept {
-		switch row := joined.find(strings.TrimSuffix(name, "*")); {
-		case row == nil:
-			return nil, fmt.Errorf("cookie %q holds the visitor's preference, but the row of this name matches others; add it to the row's match", name)
-		case row.Category != Necessary:
-			return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", name, row.place)
-		default:
-			row.holdsAnswers = true
-		}
+	answers, err := newAnswerStore(stored, joined, h.Durations != declareDurations, time.Now)
+	if err != nil {
+		return nil, nil, err
 	}
-	return joined, h.validateKeys(joined)
+	return joined, answers, answers.checkRoom(h.RecordChoices)
 }
 
 // defaultFormat returns the format of the preference where none is configured:
@@ -389,18 +359,6 @@ func defaultFormat(sources []source) string {
 		}
 	}
 	return charterFormat
-}
-
-// validateKeys returns the first consent key of a preference that no row has.
-func (h *Handler) validateKeys(c *charter) error {
-	for _, preference := range h.Preferences {
-		for key := range preference.Keys {
-			if !slices.Contains(c.consentKeys(), key) && !slices.Contains(categories, Category(key)) {
-				return fmt.Errorf("no cookie has the consent key %q, for which the preference %s has a key; %s", key, preference.Format, useOneOf(c.consentKeys()))
-			}
-		}
-	}
-	return nil
 }
 
 // logLoaded tells what is in force and where to look.
@@ -422,8 +380,10 @@ func (h *Handler) logLoaded(ctx caddy.Context) {
 	for _, warning := range h.warnings() {
 		h.logger.Warn(warning)
 	}
-	for _, note := range h.preferenceNotes() {
-		h.logger.Info(note)
+	for i := range h.Preferences {
+		for _, note := range h.Preferences[i].notes() {
+			h.logger.Info(note)
+		}
 	}
 }
 
@@ -435,10 +395,10 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
 		request:               r,
-		visitor: preference{
-			handler: h,
+		visitor: visitor{
+			store:   h.answers,
 			lines:   r.Header["Cookie"],
-			secure:  h.hasHostCookie && isEncrypted(r),
+			secure:  h.answers.isHost && isEncrypted(r),
 			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}
@@ -448,9 +408,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	var err error
 	switch {
 	case h.page.serves(r.URL.Path) && !isError(r):
-		err = h.page.serve(f)
-	case h.GPC != "" && r.URL.Path == gpcPath && !isError(r):
-		err = h.page.serveGPC(f, h.GPC)
+		err = h.page.serve(exchange{f, r, &f.visitor, f.origin(), f})
 	default:
 		err = next.ServeHTTP(f, r)
 	}
@@ -458,6 +416,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// What is still to leave are trailers, or an error's answer, or the header of
 	// an answer that nobody wrote, or that a writer below holds back.
 	f.release()
+	h.tellUnreadable(f.visitor.unreadable)
 	return err
 }
 
@@ -732,7 +691,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 	return stored, nil
 }
 
-func unmarshalCookie(d *caddyfile.Dispenser) (row, error) {
+func unmarshalCookie(d *caddyfile.Dispenser) (Row, error) {
 	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
 	declared := newRow(place())
 	if err := declared.set("name", "", d.RemainingArgs(), place()); err != nil {

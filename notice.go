@@ -38,11 +38,11 @@ func encodeReference(reference string) string {
 
 // showNotice writes a fragment of HTML that asks for an answer, for portals to
 // put into their pages; it is empty if there is nothing to ask.
-func (p *page) showNotice(f *filter) error {
+func (p *page) showNotice(e exchange) error {
 	var body bytes.Buffer
-	if p.canAnswer && p.hasToAsk(&f.visitor) {
-		r := f.request
-		text := p.language(r)
+	if p.canAnswer && p.hasToAsk(e.visitor) {
+		r := e.request
+		text := p.speak(r)
 		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(originalURL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
 		if back := r.URL.Query().Get(returnField); isLocal(back) {
 			data.Return = encodeReference(back)
@@ -50,14 +50,14 @@ func (p *page) showNotice(f *filter) error {
 		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
-		f.Header().Set("Content-Language", data.Language)
+		e.Header().Set("Content-Language", data.Language)
 	}
-	f.Header().Add("Vary", "Accept-Language, Cookie")
-	return p.write(f, "text/html; charset=utf-8", body.Bytes())
+	e.Header().Add("Vary", "Accept-Language, Cookie")
+	return p.write(e, "text/html; charset=utf-8", body.Bytes())
 }
 
 // hasToAsk tells whether an answer is missing without which a cookie is refused.
-func (p *page) hasToAsk(visitor *preference) bool {
+func (p *page) hasToAsk(visitor *visitor) bool {
 	for _, cookie := range p.charter.cookies {
 		if cookie.Category != Necessary && !cookie.Exempt && visitor.answerTo(cookie) == answerNone {
 			return true

@@ -1,9 +1,10 @@
 package cookiecharter
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -12,17 +13,6 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
-
-// A direction is where a cookie came from.
-type direction int
-
-const (
-	fromBrowser direction = iota // in a request, on its way to the portal
-	fromPortal                   // in a Set-Cookie line, on its way to the browser
-)
-
-// What the directions are called in metrics and logs.
-var directions = [...]string{"browser", "portal"}
 
 // What becomes of cookies, in the order of the counters.
 var effects = [...]string{"withheld", "kept"}
@@ -36,6 +26,7 @@ type rowCounters struct {
 // metrics are what the handler counts.
 type metrics struct {
 	undeclared rowCounters
+	rows       []rowCounters                 // by their numbers
 	unreadable map[string]prometheus.Counter // by format
 	expiries   prometheus.Counter
 	views      prometheus.Counter
@@ -44,18 +35,17 @@ type metrics struct {
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
-	m := &metrics{unreadable: map[string]prometheus.Counter{}}
-	rows, err := register(registry, &rowCollector{
+	m := &metrics{rows: make([]rowCounters, len(c.cookies)), unreadable: map[string]prometheus.Counter{}}
+	collector, err := register(registry, &rowCollector{
 		judged:  prometheus.NewDesc(metricName("cookies_total"), "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}, nil),
 		amended: prometheus.NewDesc(metricName("amended_cookies_total"), "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}, nil),
 	})
 	if err != nil {
 		return nil, err
 	}
-	rows.add("none", &m.undeclared)
+	collector.add("none", &m.undeclared)
 	for _, row := range c.cookies {
-		row.counters = new(rowCounters)
-		rows.add(row.Name[0], row.counters)
+		collector.add(row.Name[0], &m.rows[row.number])
 	}
 	var unreadable, expiries, views, lost *prometheus.CounterVec
 	for _, counter := range []struct {
@@ -96,8 +86,7 @@ func register[C prometheus.Collector](registry *prometheus.Registry, collector C
 	return collector, nil
 }
 
-// A rowCollector tells Prometheus what the rows of all handlers count. Counting
-// happens for every cookie, so that the counters stand at the rows themselves.
+// A rowCollector tells Prometheus what is counted of the rows of all handlers.
 type rowCollector struct {
 	judged, amended *prometheus.Desc
 
@@ -154,11 +143,14 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 	}
 }
 
-// count counts a judgement.
-func (m *metrics) count(judged *judgement) {
+// tell counts what became of a cookie.
+func (m *metrics) tell(_ *sighting, judged *judgement) {
+	if judged.deletes {
+		return
+	}
 	counters := &m.undeclared
 	if judged.row != nil {
-		counters = judged.row.counters
+		counters = &m.rows[judged.row.number]
 	}
 	effect := 0
 	if judged.keeps {
@@ -170,8 +162,31 @@ func (m *metrics) count(judged *judgement) {
 	}
 }
 
-// maxTold is the length from which nothing is added to Cookie-Charter-Verdicts.
-const maxTold = 2 << 10
+// A sighting is a request with its answer, as observers know it.
+type sighting struct {
+	request  *http.Request
+	at       timestamp
+	site     *inventory // once a cookie was noted there
+	noted    int        // how many
+	path     visitedPath
+	verdicts strings.Builder // for the debug header
+}
+
+// An observer is told what became of each cookie, after that is done; never a value,
+// and nobody asks it. A deletion is only logged.
+type observer interface {
+	tell(at *sighting, judged *judgement)
+}
+
+// tell tells all observers what became of the cookie that was judged last.
+func (f *filter) tell() {
+	if f.sighting.at == noTime {
+		f.sighting.request, f.sighting.at = f.request, f.visitor.now()
+	}
+	for _, observer := range f.handler.observers {
+		observer.tell(&f.sighting, &f.judgement)
+	}
+}
 
 func effectOf(keeps bool) string {
 	if keeps {
@@ -180,66 +195,91 @@ func effectOf(keeps bool) string {
 	return effects[0]
 }
 
-// tell tells who observes what became of a cookie: counters, the inventory, the debug
-// header and the log; never a value. A deletion is only logged.
-func (f *filter) tell(judged *judgement) {
-	h := f.handler
+// A logObserver writes debug entries.
+type logObserver struct{ *zap.Logger }
+
+func (o logObserver) tell(_ *sighting, judged *judgement) {
 	if judged.deletes {
-		if h.debugs {
-			h.logger.Debug("passed a deletion", zap.String("cookie", judged.name))
-		}
+		o.Debug("passed a deletion", zap.String("cookie", judged.name))
 		return
 	}
-	h.metrics.count(judged)
-	if f.noted++; f.noted <= maxCookies {
-		f.inventory().note(judged, &f.path, h.judge)
-	}
-	if h.DebugHeader && f.told.Len() < maxTold {
-		if f.told.Len() > 0 {
-			f.told.WriteString(", ")
-		}
-		shown := ""
-		if setcookie.IsToken(judged.name) {
-			shown = judged.name[:min(len(judged.name), maxName)]
-		}
-		fmt.Fprintf(&f.told, `"%s";from=%s;verdict=%s;effect=%s`, shown, directions[judged.from], judged.verdict, effectOf(judged.keeps))
-		if f.told.Len() >= maxTold {
-			f.told.WriteString(`, "";truncated`)
-		}
-	}
-	if h.debugs {
-		h.logger.Debug("judged a cookie", zap.String("from", directions[judged.from]), zap.String("cookie", judged.name), zap.Stringer("verdict", judged.verdict), zap.Bool("kept", judged.keeps))
-		if judged.amended {
-			h.logger.Debug("amended a cookie", zap.String("cookie", judged.name), zap.Bool("monitored", judged.monitored))
-		}
+	o.Debug("judged a cookie", zap.Stringer("from", judged.from), zap.String("cookie", judged.name), zap.Stringer("verdict", judged.verdict), zap.Bool("kept", judged.keeps))
+	if judged.amended {
+		o.Debug("amended a cookie", zap.String("cookie", judged.name), zap.Bool("monitored", judged.monitored))
 	}
 }
 
-// inventory returns the inventory of the site.
-func (f *filter) inventory() *inventory {
-	if f.site == nil {
-		f.site = inventories.of(siteOf(f.request), f.visitor.now())
-		f.path.address = f.request.URL
+const (
+	debugField = "Cookie-Charter-Verdicts"
+
+	// maxVerdicts is the length from which nothing is added to it.
+	maxVerdicts = 2 << 10
+)
+
+// A headerObserver collects the verdicts for the debug header.
+type headerObserver struct{}
+
+func (headerObserver) tell(at *sighting, judged *judgement) {
+	verdicts := &at.verdicts
+	if judged.deletes || verdicts.Len() >= maxVerdicts {
+		return
 	}
-	return f.site
+	if verdicts.Len() > 0 {
+		verdicts.WriteString(", ")
+	}
+	shown := ""
+	if setcookie.IsToken(judged.name) {
+		shown = judged.name[:min(len(judged.name), maxName)]
+	}
+	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judged.from, judged.verdict, effectOf(judged.keeps))
+	if verdicts.Len() >= maxVerdicts {
+		verdicts.WriteString(`, "";truncated`)
+	}
 }
 
-// recordChoice counts the answers of a form post, tells those who subscribe to
-// the event `cookie_choice`, and records the choice; it returns the record's
-// reference, "" if there is none.
-func (h *Handler) recordChoice(given map[string]answer, source, language string, opposed bool) (reference string) {
-	answers := make(map[string]string, len(given))
-	for key, value := range given {
+// tellUnreadable counts and logs the stored answers of a visitor that could not be
+// read.
+func (h *Handler) tellUnreadable(copies []unreadableCopy) {
+	for _, unreadable := range copies {
+		h.metrics.unreadable[unreadable.format].Inc()
+		h.logger.Debug("unreadable preference", zap.String("format", unreadable.format), zap.Error(unreadable.reason))
+	}
+}
+
+// A pageTold is who is told what happens on the page.
+type pageTold struct{ *Handler }
+
+// viewed counts a page that was shown.
+func (t pageTold) viewed() { t.metrics.views.Inc() }
+
+// chose counts the answers of a form post, tells those who subscribe to the event
+// `cookie_choice`, and records the choice if it has a reference.
+func (t pageTold) chose(made choice) {
+	answers := make(map[string]string, len(made.answers))
+	for key, value := range made.answers {
 		answers[key] = value.String()
-		h.metrics.choices.WithLabelValues(key, value.String(), source).Inc()
+		t.metrics.choices.WithLabelValues(key, value.String(), made.source).Inc()
 	}
-	if h.events != nil {
-		h.events.Emit(h.ctx, "cookie_choice", map[string]any{"version": h.charter.version, "answers": answers, "source": source, "language": language})
+	if t.events != nil {
+		t.events.Emit(t.ctx, "cookie_choice", map[string]any{"version": t.charter.version, "answers": answers, "source": made.source, "language": made.language})
 	}
-	if h.RecordChoices {
-		reference = rand.Text()
-		h.choices.Info("choice", zap.String("reference", reference), zap.String("version", h.charter.version), zap.Any("answers", answers),
-			zap.String("source", source), zap.String("language", language), zap.Bool("global_privacy_control", opposed))
+	if made.reference != "" {
+		t.choices.Info("choice", zap.String("reference", made.reference), zap.String("version", t.charter.version), zap.Any("answers", answers),
+			zap.String("source", made.source), zap.String("language", made.language), zap.Bool("global_privacy_control", made.opposed))
 	}
-	return reference
+}
+
+// lost counts that a choice is not in force as it was made, as the browser did not
+// keep it or has another copy that says otherwise, and records what is in force if the
+// choice has a reference.
+func (t pageTold) lost(reference string, inForce map[string]answer) {
+	t.metrics.lost.Inc()
+	if reference == "" {
+		return
+	}
+	answers := make(map[string]string, len(inForce))
+	for key, value := range inForce {
+		answers[key] = value.String()
+	}
+	t.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", t.charter.version), zap.Any("in_force", answers))
 }

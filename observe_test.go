@@ -96,14 +96,14 @@ func TestMonitor(t *testing.T) {
 // The dashboard and the README name the metrics that there are, with their labels.
 func TestDocumentedMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	rows := []*Cookie{{Name: Names{"a"}}, {Name: Names{"a"}}} // as two handlers have them
+	rows := []*Row{{Cookie: Cookie{Name: Names{"a"}}}, {Cookie: Cookie{Name: Names{"a"}}, number: 1}} // as two handlers have them
 	m, err := newMetrics(registry, &charter{cookies: rows})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.count(&judgement{from: fromPortal})
-	rows[0].counters.amended.Add(1)
-	rows[1].counters.amended.Add(1)
+	m.tell(nil, &judgement{from: fromPortal})
+	m.rows[0].amended.Add(1)
+	m.rows[1].amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")
 	families, err := registry.Gather()
 	if err != nil {
@@ -157,7 +157,7 @@ func TestDebugHeader(t *testing.T) {
 		t.Error("tells without being asked to")
 	}
 	header.Set("Cookie", strings.Repeat("x=1; ", 5000))
-	if response, _ := get(t, site("debug_header"), header); len(response.Header.Get("Cookie-Charter-Verdicts")) > maxTold+maxName+100 {
+	if response, _ := get(t, site("debug_header"), header); len(response.Header.Get("Cookie-Charter-Verdicts")) > maxVerdicts+maxName+100 {
 		t.Error("tells without end")
 	}
 }

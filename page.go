@@ -3,7 +3,6 @@ package cookiecharter
 import (
 	"bytes"
 	"cmp"
-	"crypto/rand"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -25,6 +24,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
+	"go.uber.org/zap"
 	"golang.org/x/text/language"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -100,11 +100,6 @@ const (
 )
 
 var pageThemes = []string{neutralTheme, "dsfr"}
-
-// preferenceLifetime is how long the visitor's choice is kept if the row of its
-// cookie says nothing else: what the CNIL calls good practice (recommendation of
-// 17 September 2020).
-var preferenceLifetime = duration{6, "month"}
 
 // validate returns the first option with a value that cannot be used. An option
 // that is not given has none.
@@ -236,17 +231,71 @@ type asset struct {
 	body         []byte
 }
 
+// pageOptions are what a page is made of.
+type pageOptions struct {
+	Page
+	language       string // where the visitor asks for none
+	charter        *charter
+	answers        *answerStore
+	policy         *policy
+	recordsChoices bool
+	gpc            string // the date of gpcPath, "" if that is not served
+	module         string // its version
+	observer       pageObserver
+	logger         func() *zap.Logger
+}
+
+// A pageObserver is told what happens on the page.
+type pageObserver interface {
+	// viewed tells that the page was shown.
+	viewed()
+
+	// chose tells what was chosen by form, before that is answered.
+	chose(made choice)
+
+	// lost tells that a choice, of which there is a record if it has a reference, is
+	// not in force as it was made, and what is in force.
+	lost(reference string, inForce map[string]answer)
+}
+
+// A choice is what was chosen by form.
+type choice struct {
+	answers   map[string]answer // by consent key
+	source    string            // page or notice
+	language  string
+	opposed   bool   // by Global Privacy Control
+	reference string // of the record; "" if there is none
+}
+
+// An exchange is a request for the page, with its answer.
+type exchange struct {
+	http.ResponseWriter
+	request  *http.Request
+	visitor  *visitor
+	origin   origin
+	removals removals
+}
+
+// removals are what removes refused cookies from the browser, in the same answer.
+type removals interface {
+	// refusedCookies returns those that came with the request.
+	refusedCookies() []refusedCookie
+
+	// room returns how many bytes of lines the answer has room for.
+	room() int
+
+	// addExpiries adds lines that remove some.
+	addExpiries(lines []string)
+}
+
 // A page shows the charter and stores the visitor's preference.
 type page struct {
-	Page
-	handler   *Handler
-	charter   *charter
+	pageOptions
 	canAnswer bool     // with the form; else the preference is a banner's to write
 	banner    bool     // asks, too
 	manage    []string // links to where else a choice can be changed
 	promises  []string // keys of texts.Promises
 	monitored string   // key of texts.Monitored; "" if all is enforced
-	enforces  bool     // the durations
 	lifetime  duration // of the stored preference
 	path      string   // without the slash at its end
 	texts     []*texts // the default language first, as in matcher
@@ -262,89 +311,60 @@ type page struct {
 	origins   *http.CrossOriginProtection
 }
 
-func newPage(h *Handler) (*page, error) {
+func newPage(options pageOptions) (*page, error) {
 	p := &page{
-		Page:     h.Page,
-		charter:  h.charter,
-		enforces: h.Durations != declareDurations,
-		handler:  h,
-		path:     strings.TrimSuffix(h.Page.Path, "/"),
-		origins:  http.NewCrossOriginProtection(),
+		pageOptions: options,
+		path:        strings.TrimSuffix(options.Path, "/"),
+		origins:     http.NewCrossOriginProtection(),
 	}
-	for i := range h.Preferences {
-		preference := &h.Preferences[i]
-		if preference.Manage != "" {
-			p.manage = append(p.manage, preference.Manage)
+	for _, stored := range p.answers.stored {
+		if stored.Manage != "" {
+			p.manage = append(p.manage, stored.Manage)
 		}
-		if !preference.isWritten() {
+		if !stored.isWritten() {
 			p.banner = true
 			continue
 		}
-		lifetime := p.lifetimeOf(h.charter.find(preference.cookies()[0]))
-		preference.lifetime = lifetime // of the row, which hostCookie shares
-		if !p.canAnswer || lifetime.seconds() < p.lifetime.seconds() {
-			p.lifetime = lifetime
+		if !p.canAnswer || stored.lifetime.seconds() < p.lifetime.seconds() {
+			p.lifetime = stored.lifetime
 		}
 		p.canAnswer = true
 	}
 	p.promises = []string{"set"}
-	if h.RequestCookies != passCookies {
+	if !p.policy.passesRequests {
 		p.promises = append(p.promises, "requests")
 	}
 	p.promises = append(p.promises, "expiries")
-	if p.enforces {
+	if p.policy.enforcesDuration {
 		p.promises = append(p.promises, "durations")
 	}
 	switch {
-	case h.Monitor == monitorEverything:
+	case p.policy.monitors == monitorEverything:
 		p.promises, p.monitored = nil, "everything"
-	case h.Monitor != "" || slices.ContainsFunc(h.charter.cookies, func(row *Cookie) bool { return row.Monitor }):
+	case p.policy.monitors != "" || slices.ContainsFunc(p.charter.cookies, func(row *Row) bool { return row.Monitor }):
 		p.monitored = "some"
 	}
-	if err := h.checkRoom(); err != nil {
-		return nil, err
-	}
 	var err error
-	if p.texts, p.matcher, err = loadLanguages(h.Language); err != nil {
+	if p.texts, p.matcher, err = loadLanguages(p.language); err != nil {
 		return nil, err
 	}
 	p.kinds = map[*texts][]PageKind{}
 	for _, text := range p.texts {
 		p.kinds[text] = p.kindsIn(text)
 	}
-	if err := p.loadFiles(h.Preferences); err != nil {
+	if err := p.loadFiles(); err != nil {
 		return nil, err
 	}
 	if p.Archive != "" {
-		if p.archive, err = openArchive(p.Archive, h.charter.version); err != nil {
+		if p.archive, err = openArchive(p.Archive, p.charter.version); err != nil {
 			return nil, err
 		}
 	}
 	return p, nil
 }
 
-// checkRoom returns an error if the answers to all keys do not fit into a cookie.
-func (h *Handler) checkRoom() error {
-	reference := ""
-	if h.RecordChoices {
-		reference = rand.Text()
-	}
-	for _, given := range []answer{answerGranted, answerRefused} {
-		answers := map[string]answer{}
-		for _, key := range h.charter.consentKeys() {
-			answers[key] = given
-		}
-		for _, cookie := range (&preference{handler: h, secure: true}).store(answers, reference, time.Now()) {
-			if length := len(cookie.name) + len(cookie.value); length > maxPreference {
-				return fmt.Errorf("the charter has %d consent keys, whose answers take %d bytes; a cookie holds %d: let more rows share a key", len(answers), length, maxPreference)
-			}
-		}
-	}
-	return nil
-}
-
 // loadFiles reads the files of the page: its own, and the operator's.
-func (p *page) loadFiles(preferences []PreferenceFormat) error {
+func (p *page) loadFiles() error {
 	read := func(option, name string, into *template.HTML) error {
 		if name == "" {
 			return nil
@@ -401,7 +421,7 @@ func (p *page) loadFiles(preferences []PreferenceFormat) error {
 		schemaFile:      {"application/schema+json", anHour, schema},
 	}
 	p.styleName = styleFile + "?v=" + hash(style, 4)
-	script, err := p.newScript(preferences)
+	script, err := p.newScript()
 	if script != nil {
 		p.assets[scriptFile] = asset{"text/javascript; charset=utf-8", anHour, script}
 	}
@@ -458,17 +478,16 @@ func (p *page) override(text string) error {
 
 // newScript returns the script that copies what banners keep in local storage,
 // nil if none does.
-func (p *page) newScript(preferences []PreferenceFormat) ([]byte, error) {
+func (p *page) newScript() ([]byte, error) {
 	type storageCopy struct {
 		Key     string `json:"key"`
 		Cookie  string `json:"cookie"`
 		Seconds int    `json:"seconds"`
 	}
 	var copies []storageCopy
-	for _, preference := range preferences {
-		if preference.LocalStorage != "" {
-			name := preference.cookies()[0]
-			copies = append(copies, storageCopy{preference.LocalStorage, name, p.lifetimeOf(p.charter.find(name)).seconds()})
+	for _, stored := range p.answers.stored {
+		if stored.LocalStorage != "" {
+			copies = append(copies, storageCopy{stored.LocalStorage, stored.names[0], stored.lifetime.seconds()})
 		}
 	}
 	if copies == nil {
@@ -489,6 +508,9 @@ func (p *page) newScript(preferences []PreferenceFormat) ([]byte, error) {
 
 // serves tells whether a path is the page's, or that of a file beside it.
 func (p *page) serves(path string) bool {
+	if path == gpcPath {
+		return p.gpc != ""
+	}
 	rest, ok := strings.CutPrefix(path, p.path)
 	if !ok || rest == "" || rest == "/" || rest == "/"+noticeFile {
 		return ok
@@ -499,29 +521,32 @@ func (p *page) serves(path string) bool {
 }
 
 // serve answers every request to the page's paths.
-func (p *page) serve(f *filter) error {
-	method, header := f.request.Method, f.Header()
+func (p *page) serve(e exchange) error {
+	if e.request.URL.Path == gpcPath {
+		return p.serveGPC(e)
+	}
+	method, header := e.request.Method, e.Header()
 	header.Set("X-Content-Type-Options", "nosniff")
 	header.Set("Cache-Control", "private, no-store")
 	dropTargeted(header)
 	header.Set("Content-Security-Policy", pagePolicy) // on errors, too: they may have HTML of the operator's
-	name := strings.Trim(strings.TrimPrefix(f.request.URL.Path, p.path), "/")
+	name := strings.Trim(strings.TrimPrefix(e.request.URL.Path, p.path), "/")
 	canAnswer := name == "" && p.canAnswer && len(p.charter.consentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
 	switch asset, isAsset := p.assets[name]; {
 	case isRead && isAsset:
 		header.Del("Content-Security-Policy")
 		header.Set("Cache-Control", asset.cacheControl)
-		if name == styleFile && !strings.HasSuffix(p.styleName, "?"+f.request.URL.RawQuery) {
+		if name == styleFile && !strings.HasSuffix(p.styleName, "?"+e.request.URL.RawQuery) {
 			header.Set("Cache-Control", "no-cache") // not the version that the page names
 		}
-		return p.write(f, asset.contentType, asset.body)
+		return p.write(e, asset.contentType, asset.body)
 	case isRead && name == noticeFile:
-		return p.showNotice(f)
+		return p.showNotice(e)
 	case isRead:
-		return p.show(f)
+		return p.show(e)
 	case method == http.MethodPost && canAnswer:
-		return p.store(f)
+		return p.store(e)
 	case canAnswer:
 		header.Set("Allow", "GET, HEAD, POST")
 	default:
@@ -535,11 +560,11 @@ var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
 // write writes a whole answer, compressed if the browser takes that: the page
 // is served before the directive `encode`.
-func (p *page) write(f *filter, contentType string, body []byte) error {
-	header := f.Header()
+func (p *page) write(e exchange, contentType string, body []byte) error {
+	header := e.Header()
 	header.Set("Content-Type", contentType)
 	header.Add("Vary", "Accept-Encoding")
-	if slices.Contains(encode.AcceptedEncodings(f.request, []string{"gzip"}), "gzip") {
+	if slices.Contains(encode.AcceptedEncodings(e.request, []string{"gzip"}), "gzip") {
 		var compressed bytes.Buffer
 		writer := gzipWriters.Get().(*gzip.Writer)
 		defer gzipWriters.Put(writer)
@@ -554,14 +579,14 @@ func (p *page) write(f *filter, contentType string, body []byte) error {
 		body = compressed.Bytes()
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))
-	_, _ = f.Write(body) // that a visitor has left is no error
+	_, _ = e.Write(body) // that a visitor has left is no error
 	return nil
 }
 
-// language returns the page's words in the visitor's language, as an
+// speak returns the page's words in the visitor's language, as an
 // Opendatasoft front office chooses it: `flg`, `django_language`, the browser's
 // languages, the default.
-func (p *page) language(r *http.Request) *texts {
+func (p *page) speak(r *http.Request) *texts {
 	var chosen string
 	for value := range setcookie.Lines(r.Header["Cookie"]).Values("django_language") {
 		chosen = value // Django, too, takes the last
@@ -572,43 +597,43 @@ func (p *page) language(r *http.Request) *texts {
 
 // show writes the charter in the visitor's language, with the visitor's
 // stored answers, or the charter alone in another format.
-func (p *page) show(f *filter) error {
-	r := f.request
+func (p *page) show(e exchange) error {
+	r := e.request
 	query := r.URL.Query()
-	header := f.Header()
+	header := e.Header()
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
-	text := p.language(r)
+	text := p.speak(r)
 	if p.archive != nil {
-		p.archive.keep(p.exportJSON, p.handler.logger)
+		p.archive.keep(p.exportJSON, p.logger())
 		if version := query.Get("version"); version != "" {
-			return p.showVersion(f, version)
+			return p.showVersion(e, version)
 		}
 	}
 	if format := requestedFormat(r); format != "" {
-		return p.export(f, format, text)
+		return p.export(e, format, text)
 	}
 	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)
 	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 31)
-	if f.refused && notTurn == nil && turn < maxTurns && notFrom == nil && f.withdraw(query, "", int(turn)+1, int(from)) {
-		return lead(f, "?"+query.Encode())
+	if notTurn == nil && turn < maxTurns && notFrom == nil && e.withdraw(query, "", int(turn)+1, int(from)) {
+		return lead(e, "?"+query.Encode())
 	}
-	if done, err := p.resolve(f, query); done {
+	if done, err := p.resolve(e, query); done {
 		return err
 	}
-	data := p.data(f, text)
+	data := p.data(e, text)
 	var body bytes.Buffer
 	if err := p.template.Execute(&body, data); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
-	p.handler.metrics.views.Inc()
+	p.observer.viewed()
 	header.Set("Content-Language", data.Language)
 	header.Set("Referrer-Policy", "same-origin")
-	return p.write(f, "text/html; charset=utf-8", body.Bytes())
+	return p.write(e, "text/html; charset=utf-8", body.Bytes())
 }
 
 // data returns what the page shows to a visitor.
-func (p *page) data(f *filter, text *texts) *PageData {
-	r := f.request
+func (p *page) data(e exchange, text *texts) *PageData {
+	r := e.request
 	query := r.URL.Query()
 	data := &PageData{
 		Language:   text.tag.String(),
@@ -622,12 +647,12 @@ func (p *page) data(f *filter, text *texts) *PageData {
 		Footer:     p.footer,
 		Kinds:      p.kinds[text],
 		Tables:     p.tables[text],
-		Questions:  p.questions(text, &f.visitor),
+		Questions:  p.questions(text, e.visitor),
 		CanAnswer:  p.canAnswer,
 		Banner:     p.banner,
 		Manage:     p.manage,
 		Kept:       text.duration(p.lifetime),
-		Cookies:    p.cookies(text, &f.visitor),
+		Cookies:    p.cookies(text, e.visitor),
 		Monitored:  text.Monitored[p.monitored],
 		Version:    p.charter.version,
 	}
@@ -640,20 +665,21 @@ func (p *page) data(f *filter, text *texts) *PageData {
 	case statusSaved, statusUnchanged, statusLost:
 		// Only what was just done is told: the address may come back later.
 		at := parseTime(query.Get("at"))
-		if !f.visitor.isWithin(at, maxStatus) || !isFromHere(r) || status == statusSaved && !f.visitor.keeps(at, "") {
+		if !e.visitor.isWithin(at, maxStatus) || !isFromHere(r) || status == statusSaved && !e.visitor.keeps(at, "") {
 			break
 		}
 		inOther.Set("status", status)
 		inOther.Set("at", query.Get("at"))
-		if reference := query.Get("reference"); f.visitor.holds(reference) {
+		if reference := query.Get("reference"); e.visitor.holds(reference) {
 			inOther.Set("reference", reference)
 			data.Reference = fmt.Sprintf(text.Reference, reference)
 		}
 		data.Status = text.Status[status]
-		if status == statusSaved && f.refused {
+		if status == statusSaved {
 			from, _ := strconv.ParseUint(query.Get("from"), 10, 31)
-			data.Remaining = p.remaining(f, text, int(from))
-			inOther.Set("from", strconv.FormatUint(from, 10))
+			if data.Remaining = p.remaining(e, text, int(from)); data.Remaining != nil {
+				inOther.Set("from", strconv.FormatUint(from, 10))
+			}
 		}
 	}
 	for _, other := range p.texts {
@@ -676,7 +702,7 @@ func (p *page) data(f *filter, text *texts) *PageData {
 			data.Versions = append(data.Versions, PageVersion{kept.version, PageDate{kept.served.Format(time.DateOnly), text.date(kept.served)}})
 		}
 	}
-	if given, ok := f.visitor.givenAt(); ok && p.lifetime.unit != session {
+	if given, ok := e.visitor.givenAt(); ok && p.lifetime.unit != session {
 		if until := given.Add(time.Duration(p.lifetime.seconds()) * time.Second); until.After(time.Now()) {
 			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
 		}
@@ -689,8 +715,8 @@ const maxRemaining = 10
 
 // remaining returns the refused cookies that came with the request for a page
 // that tells that a choice was saved, after a withdrawal up to a position.
-func (p *page) remaining(f *filter, text *texts, position int) []PageRemaining {
-	later, never := afterWithdrawal(f.refusedCookies(), f.request, position)
+func (p *page) remaining(e exchange, text *texts, position int) []PageRemaining {
+	later, never := afterWithdrawal(e.removals.refusedCookies(), e.origin, position)
 	var remaining []PageRemaining
 	for _, part := range []struct {
 		key     string
@@ -706,12 +732,6 @@ func (p *page) remaining(f *filter, text *texts, position int) []PageRemaining {
 		remaining = append(remaining, shown)
 	}
 	return remaining
-}
-
-// isReference tells whether a text can be the reference of a record, as
-// crypto/rand.Text writes it.
-func isReference(text string) bool {
-	return len(text) == 26 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == ""
 }
 
 // sample returns data of which every part shows.
@@ -747,7 +767,7 @@ func (p *page) kindsIn(text *texts) []PageKind {
 				Purpose:  p.in(text, cookie.Purpose),
 				Exempt:   cookie.Exempt,
 			}
-			if lifetime, ok := p.published(cookie); ok {
+			if lifetime, ok := cookie.published(p.policy.enforcesDuration); ok {
 				row.Duration = text.duration(lifetime)
 				kind.HasDurations = true
 			}
@@ -758,22 +778,8 @@ func (p *page) kindsIn(text *texts) []PageKind {
 	return kinds
 }
 
-// published returns the duration that is published of a row, if it has one.
-func (p *page) published(cookie *Cookie) (duration, bool) {
-	declared, err := parseDuration(cookie.Duration)
-	return p.kept(cookie, declared), err == nil
-}
-
-// kept returns how long a cookie lives of which a duration is declared.
-func (p *page) kept(cookie *Cookie, declared duration) duration {
-	if p.enforces && cookie.limit.seconds() < declared.seconds() {
-		return cookie.limit
-	}
-	return declared
-}
-
 // questions returns what the visitor can answer, a question per consent key.
-func (p *page) questions(text *texts, visitor *preference) []PageQuestion {
+func (p *page) questions(text *texts, visitor *visitor) []PageQuestion {
 	keys := p.charter.consentKeys()
 	questions := make([]PageQuestion, 0, len(keys))
 	for _, key := range keys {
@@ -806,15 +812,15 @@ func (p *page) questions(text *texts, visitor *preference) []PageQuestion {
 const maxName = 128
 
 // cookies returns what the browser sent, each name once, and what happens to it.
-func (p *page) cookies(text *texts, visitor *preference) []PageCookie {
+func (p *page) cookies(text *texts, visitor *visitor) []PageCookie {
 	var cookies []PageCookie
 	seen := map[string]bool{}
 	for name := range visitor.lines.Names() {
-		if len(cookies) == maxCookies || seen[name] {
+		if len(cookies) == setcookie.MaxCookies || seen[name] {
 			continue
 		}
 		seen[name] = true
-		judged := p.handler.policy.judgePair(name, name != "", visitor)
+		judged := p.policy.judgePair(name, name != "", visitor)
 		word := judged.verdict.String()
 		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: judged.row != nil, Verdict: word, Outcome: text.Outcomes[word]}
 		switch {
@@ -849,38 +855,14 @@ func (p *page) title(text *texts) PageText {
 	return PageText{Text: text.Title}
 }
 
-// scheme returns the scheme of the URL as the visitor sees it.
-func scheme(r *http.Request) string {
-	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	if r.TLS != nil || trusted && ascii.EqualFold(setcookie.Trim(forwarded), "https") {
-		return "https"
-	}
-	return "http"
-}
-
-// isEncrypted tells whether a visitor's connection is, also in a request that a
-// template makes for a fragment of its page (httpInclude), which says nothing of it.
-func isEncrypted(r *http.Request) bool {
-	if scheme(r) == "https" {
-		return true
-	}
-	if r.Header.Get("Caddy-Templates-Include") == "" {
-		return false
-	}
-	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return ok && len(server.TLSConnPolicies) > 0 || ascii.EqualFold(setcookie.Trim(forwarded), "https")
-}
-
 // gpcPath is where a site tells that it respects Global Privacy Control (W3C,
 // Global Privacy Control, section 4).
 const gpcPath = "/.well-known/gpc.json"
 
-func (p *page) serveGPC(f *filter, lastUpdate string) error {
-	if f.request.Method != http.MethodGet && f.request.Method != http.MethodHead {
-		f.Header().Set("Allow", "GET, HEAD")
-		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on %s", f.request.Method, gpcPath))
+func (p *page) serveGPC(e exchange) error {
+	if e.request.Method != http.MethodGet && e.request.Method != http.MethodHead {
+		e.Header().Set("Allow", "GET, HEAD")
+		return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on %s", e.request.Method, gpcPath))
 	}
-	return p.write(f, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, lastUpdate))
+	return p.write(e, "application/json", fmt.Appendf(nil, `{"gpc":true,"lastUpdate":%q}`, p.gpc))
 }

@@ -92,8 +92,8 @@ func TestPreferenceCopies(t *testing.T) {
 		{[]string{`p={"k":true,"x":"` + strings.Repeat("x", maxPreference) + `"}`}, answerNone},
 		{[]string{`xp={"k":true}; =p={"k":true}; p; p x={"k":true}`}, answerNone},
 	} {
-		visitor := &preference{handler: handler, lines: test.lines}
-		if got := visitor.answerTo(&Cookie{Category: Statistics, key: "k"}); got != test.want {
+		visitor := &visitor{store: handler.answers, lines: test.lines}
+		if got := visitor.answerTo(&Row{Cookie: Cookie{Category: Statistics}, key: "k"}); got != test.want {
 			t.Errorf("%q: got %q, want %q", test.lines, got, test.want)
 		}
 	}
@@ -299,12 +299,12 @@ func TestAnswersEnd(t *testing.T) {
 		row := handler.charter.find("_pk_id.1")
 		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
 			at := time.Now().AddDate(0, 0, -days).UnixMilli()
-			visitor := &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
-			if got := visitor.answerTo(row).String(); got != want {
+			granted := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
+			if got := granted.answerTo(row).String(); got != want {
 				t.Errorf("%s, granted %d days ago: %s", format, days, got)
 			}
-			visitor = &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
-			if got := visitor.answerTo(row); got != answerRefused {
+			refused := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
+			if got := refused.answerTo(row); got != answerRefused {
 				t.Errorf("%s, refused %d days ago: %s", format, days, got)
 			}
 		}
@@ -312,7 +312,7 @@ func TestAnswersEnd(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
 	fingerprint := handler.charter.fingerprints["matomo"]
 	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
-		visitor := &preference{handler: handler, lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
+		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")).String(); got != want {
 			t.Errorf("granted %d days ago: %s", days, got)
 		}
@@ -359,7 +359,7 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 func TestGivenAt(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset matomo\n preference klaro\n preference opendatasoft\n}")
 	of := func(cookies string) time.Time {
-		visitor := preference{handler: handler, lines: setcookie.Lines{cookies}}
+		visitor := visitor{store: handler.answers, lines: setcookie.Lines{cookies}}
 		at, _ := visitor.givenAt()
 		return at
 	}
@@ -379,38 +379,38 @@ func TestGivenAt(t *testing.T) {
 func TestManyCopies(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
 	const copies = 20_000
-	visitor := preference{handler: handler, lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
+	asker := visitor{store: handler.answers, lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
 	if got := testing.AllocsPerRun(1, func() {
-		visitor.decoded, visitor.readings = false, nil
-		visitor.decode()
+		asker.decoded, asker.readings = false, nil
+		asker.decode()
 	}); got > 100 {
 		t.Errorf("%v allocations for %d copies", got, copies)
 	}
-	if len(visitor.readings) != maxReadings {
-		t.Errorf("%d readings", len(visitor.readings))
+	if len(asker.readings) != maxReadings {
+		t.Errorf("%d readings", len(asker.readings))
 	}
 	const granted = `cookies_preferences={"matomo":true};`
 	for count, want := range map[int]answer{maxReadings: answerGranted, maxReadings + 1: answerNone} {
-		visitor := preference{handler: handler, lines: setcookie.Lines{strings.Repeat(granted, count)}}
-		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
+		asker := visitor{store: handler.answers, lines: setcookie.Lines{strings.Repeat(granted, count)}}
+		if got := asker.answerTo(handler.charter.find("_pk_id.1")); got != want {
 			t.Errorf("%d copies: %v", count, got)
 		}
 	}
 	for i := range 1000 {
-		handler.charter.judge(fmt.Sprintf("_pk_id.%d", i), &visitor)
+		handler.policy.judgeName(fmt.Sprintf("_pk_id.%d", i), true, &asker)
 	}
-	if len(visitor.given) != 1 {
-		t.Errorf("%d rows were remembered", len(visitor.given))
+	if len(asker.given) != 1 {
+		t.Errorf("%d rows were remembered", len(asker.given))
 	}
 }
 
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
-	format := &handler.Preferences[0]
+	format := handler.answers.stored[0]
 	row := handler.charter.find("_pk_id.1")
 	answerTo := func(value string) answer {
-		visitor := preference{handler: handler, lines: setcookie.Lines{"cookies_preferences=" + value}}
+		visitor := visitor{store: handler.answers, lines: setcookie.Lines{"cookies_preferences=" + value}}
 		return visitor.answerTo(row)
 	}
 	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
@@ -452,7 +452,7 @@ func TestRecentValues(t *testing.T) {
 
 	// What depends on other cookies is read anew.
 	handler = provision(t, "cookie_charter {\n preset matomo\n preference onetrust\n}")
-	if handler.Preferences[0].recent != nil {
+	if handler.answers.stored[0].recent != nil {
 		t.Error("remembers a value that says nothing alone")
 	}
 }
@@ -561,14 +561,14 @@ func TestWritingKeepsWhatIsInForce(t *testing.T) {
 	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
 		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
 		cookie := func(at time.Time, given map[string]answer) setcookie.Lines {
-			stored := (&preference{handler: handler}).store(given, "", at)
+			stored := (&visitor{store: handler.answers}).save(given, "", at)
 			return setcookie.Lines{stored[0].name + "=" + stored[0].value}
 		}
 		for age, want := range map[time.Duration]answer{day: answerGranted, 200 * day: answerNone} {
 			lines := cookie(time.Now().Add(-age), map[string]answer{"matomo": answerGranted})
-			visitor := &preference{handler: handler, lines: lines}
-			stored := visitor.store(map[string]answer{"ga": answerGranted}, "", time.Now())
-			for _, visitor := range []*preference{visitor, {handler: handler, lines: setcookie.Lines{stored[0].name + "=" + stored[0].value}}} {
+			asked := &visitor{store: handler.answers, lines: lines}
+			stored := asked.save(map[string]answer{"ga": answerGranted}, "", time.Now())
+			for _, visitor := range []*visitor{asked, {store: handler.answers, lines: setcookie.Lines{stored[0].name + "=" + stored[0].value}}} {
 				if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 					t.Errorf("%s, granted %v ago: %v, want %v", format, age, got, want)
 				}
@@ -581,8 +581,8 @@ func TestWritingKeepsWhatIsInForce(t *testing.T) {
 			}
 		}
 		lines := cookie(time.Now().Add(-200*day), map[string]answer{"matomo": answerRefused})
-		visitor := &preference{handler: handler, lines: lines}
-		visitor.store(map[string]answer{"ga": answerGranted}, "", time.Now())
+		visitor := &visitor{store: handler.answers, lines: lines}
+		visitor.save(map[string]answer{"ga": answerGranted}, "", time.Now())
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != answerRefused {
 			t.Errorf("%s: a refusal became %v", format, got)
 		}
@@ -702,7 +702,7 @@ func TestHostCookie(t *testing.T) {
 		{plainCookie + value(now, granted) + hostCookie + "=junk", answerNone, answerNone},
 	} {
 		for secure, want := range map[bool]answer{true: test.encrypted, false: test.plain} {
-			visitor := &preference{handler: handler, lines: setcookie.Lines{test.cookies}, secure: secure, asked: now + 2*hour}
+			visitor := &visitor{store: handler.answers, lines: setcookie.Lines{test.cookies}, secure: secure, looked: now + 2*hour}
 			if got := visitor.answerTo(row); got != want {
 				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
 			}
@@ -721,17 +721,17 @@ func TestUnreadableCopies(t *testing.T) {
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=; cookies_preferences={"matomo":true}`},
 	} {
 		for range 2 { // what is remembered of a value stays as it was read
-			visitor := &preference{handler: handler, lines: lines}
+			visitor := &visitor{store: handler.answers, lines: lines}
 			if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerNone, answerRefused} {
 				t.Errorf("%s: %v", lines, got)
 			}
 		}
-		visitor := &preference{handler: handler, lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
+		visitor := &visitor{store: handler.answers, lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
 		if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerGranted, answerRefused} {
 			t.Errorf("%s, and another format: %v", lines, got)
 		}
 	}
-	visitor := &preference{handler: handler, lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
+	visitor := &visitor{store: handler.answers, lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
 	if got := visitor.answerTo(matomo); got != answerGranted {
 		t.Errorf("alone: %v", got)
 	}
@@ -754,7 +754,7 @@ func TestTimesOfAnswers(t *testing.T) {
 			`"timestamp":1794999999999,"timestamp":1794999999998`: answerGranted,
 		} {
 			lines := setcookie.Lines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
-			visitor := &preference{handler: handler, lines: lines, asked: now}
+			visitor := &visitor{store: handler.answers, lines: lines, looked: now}
 			if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
 			}
@@ -765,7 +765,7 @@ func TestTimesOfAnswers(t *testing.T) {
 	}
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
 	for at, want := range map[string]answer{"1794999999999": answerGranted, "0": answerNone, "1": answerNone, "1795086400001": answerNone, "18446744073709551615": answerNone} {
-		visitor := &preference{handler: handler, lines: setcookie.Lines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, asked: now}
+		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, looked: now}
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
 			t.Errorf("charter, %s: %v, want %v", at, got, want)
 		}
@@ -775,7 +775,10 @@ func TestTimesOfAnswers(t *testing.T) {
 // What others write is told of, with what is not known of it.
 func TestPreferenceNotes(t *testing.T) {
 	for block, want := range map[string]int{"": 0, "preference charter": 0, "preference opendatasoft\npreference json p": 0, "preference klaro": 1, "preference klaro {\n local_storage\n}": 1, "preference charter\npreference tarteaucitron": 2} {
-		notes := provision(t, "cookie_charter {\n preset matomo\n"+block+"\n}").preferenceNotes()
+		var notes []string
+		for _, format := range provision(t, "cookie_charter {\n preset matomo\n"+block+"\n}").Preferences {
+			notes = append(notes, format.notes()...)
+		}
 		if len(notes) != want {
 			t.Errorf("%s: %q", block, notes)
 		}

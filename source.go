@@ -29,20 +29,26 @@ var cookieFields = []string{"name", "match", "provider", "service", "purpose", "
 // cookieTexts are those of them that can differ by language.
 var cookieTexts = []string{"provider", "service", "purpose"}
 
-// A row is a Cookie with the places where it (under the empty key) and its
-// fields were written, so that an error can name them.
-type row struct {
+// A Row is a declared cookie of the charter. Nothing changes it once that is built.
+type Row struct {
 	Cookie
+
+	// Where the row (under the empty key) and its fields were written, so that an
+	// error can name them.
 	places map[string]string
+
+	number int      // of the row in the charter, from 0
+	key    string   // of the answer that decides, "" for one that needs none
+	limit  duration // the longest lifetime that is let through
 }
 
-func newRow(place string) row {
-	return row{places: map[string]string{"": place}}
+func newRow(place string) Row {
+	return Row{places: map[string]string{"": place}}
 }
 
 // place returns where a field was written, or else where the row begins. A field of a
 // text can be followed by a language.
-func (r *row) place(field string) string {
+func (r *Row) place(field string) string {
 	if place, ok := r.places[field]; ok {
 		return place
 	}
@@ -57,7 +63,7 @@ func (r *row) place(field string) string {
 
 // set stores one field as it was written: for a text in one language, or in
 // all if language is empty.
-func (r *row) set(field, language string, values []string, place string) (err error) {
+func (r *Row) set(field, language string, values []string, place string) (err error) {
 	key := strings.TrimSpace(field + " " + language)
 	if _, ok := r.places[key]; ok {
 		return fmt.Errorf("%s already specified", key)
@@ -126,7 +132,7 @@ func (r *row) set(field, language string, values []string, place string) (err er
 
 // A source is what one preset, one charter file or the inline rows declare.
 type source struct {
-	rows    []row
+	rows    []Row
 	updated time.Time
 	place   string // of that date
 	preset  bool   // its rows give way to later rows of the same name
@@ -344,7 +350,7 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 // nullTag is the tag of a value that is not there.
 const nullTag = "!!null"
 
-func parseRow(node *yaml.Node, place func(*yaml.Node) string) (row, error) {
+func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 	parsed := newRow(place(node))
 	if node.Kind != yaml.MappingNode {
 		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(cookieFields, ", "), place(node))

@@ -1,0 +1,56 @@
+package cookiecharter
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// hostOf returns the host that a request is for, without its port.
+func hostOf(r *http.Request) string {
+	host := r.Host
+	if strings.Contains(host, ":") {
+		if withoutPort, _, err := net.SplitHostPort(host); err == nil {
+			host = withoutPort
+		}
+	}
+	return ascii.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// originalURL returns the URL as the client sent it.
+func originalURL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.URL
+	}
+	return r.URL
+}
+
+// scheme returns the scheme of the URL as the visitor sees it.
+func scheme(r *http.Request) string {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	if r.TLS != nil || trusted && ascii.EqualFold(setcookie.Trim(forwarded), "https") {
+		return "https"
+	}
+	return "http"
+}
+
+// isEncrypted tells whether a visitor's connection is, also in a request that a
+// template makes for a fragment of its page (httpInclude), which says nothing of it.
+func isEncrypted(r *http.Request) bool {
+	if scheme(r) == "https" {
+		return true
+	}
+	if r.Header.Get("Caddy-Templates-Include") == "" {
+		return false
+	}
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return ok && len(server.TLSConnPolicies) > 0 || ascii.EqualFold(setcookie.Trim(forwarded), "https")
+}
