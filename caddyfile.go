@@ -1,0 +1,309 @@
+package cookiecharter
+
+import (
+	"fmt"
+	"maps"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+)
+
+func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+	handler := new(Handler)
+	return handler, handler.UnmarshalCaddyfile(h.Dispenser)
+}
+
+// UnmarshalCaddyfile sets up the handler from Caddyfile tokens. Syntax:
+//
+//	cookie_charter [<matcher>] {
+//	    preset     <names...>
+//	    charter    <files...>
+//	    cookie     <names...> {
+//	        match    <names or prefixes*...>
+//	        provider [<language>] <text>
+//	        service  [<language>] <text>
+//	        purpose  [<language>] <text>
+//	        category necessary|statistics|first_party|third_party
+//	        consent  <key>
+//	        exempt
+//	        duration <text>
+//	        domain   <host>
+//	        path     <path>
+//	        secure
+//	        http_only
+//	        same_site Strict|Lax|None
+//	        monitor
+//	    }
+//	    updated         <date>
+//	    page [<path>] {
+//	        title      [<language>] <text>
+//	        logo       <path>
+//	        theme      neutral|dsfr
+//	        stylesheet <path>
+//	        header     <file>
+//	        footer     <file>
+//	        template   <file>
+//	        archive    <folder>
+//	    }
+//	    language        <language>
+//	    preference      <format> [<cookie>] {
+//	        key      <consent key> <banner's keys...>
+//	        revision <number>
+//	        manage   <URL>
+//	        local_storage [<key>]
+//	    }
+//	    request_cookies filter|pass
+//	    durations       enforce|declare
+//	    monitor         [everything|undeclared]
+//	    debug_header
+//	    record_choices
+//	    gpc             <date>
+//	}
+//
+// `preset`, `charter`, `cookie` and `preference` can be repeated; `provider`, `service` and
+// `purpose` can be repeated with another language each.
+func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // consume directive name
+	if d.NextArg() {
+		return d.Errf("cookie_charter takes nothing but a matcher before its block, not %q; write options in the block, such as \"preset opendatasoft\"", d.Val())
+	}
+	var inline source
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		subdirective := d.Val()
+		switch subdirective {
+		case "preset", "charter":
+			values := d.RemainingArgs()
+			if len(values) == 0 {
+				return d.Errf("%s names nothing; write one or more behind it", subdirective)
+			}
+			if subdirective == "charter" {
+				for _, path := range values {
+					h.Charters = append(h.Charters, besides(d.File(), path))
+				}
+				continue
+			}
+			for _, name := range values {
+				if _, err := loadPreset(name); err != nil {
+					return d.WrapErr(err)
+				}
+			}
+			h.Presets = append(h.Presets, values...)
+		case "cookie":
+			declared, err := unmarshalCookie(d)
+			if err != nil {
+				return err
+			}
+			inline.rows = append(inline.rows, declared)
+			h.Cookies = append(h.Cookies, declared.Cookie)
+		case "updated", "language", "request_cookies", "durations", "gpc":
+			value := map[string]*string{
+				"updated":         &h.Updated,
+				"language":        &h.Language,
+				"request_cookies": &h.RequestCookies,
+				"durations":       &h.Durations,
+				"gpc":             &h.GPC,
+			}[subdirective]
+			if *value != "" {
+				return d.Errf("%s already specified", subdirective)
+			}
+			if !d.AllArgs(value) {
+				return wantsOneValue(d, subdirective)
+			}
+		case "monitor":
+			if h.Monitor != "" {
+				return d.Err("monitor already specified")
+			}
+			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
+				return d.Errf("monitor takes one value at most; remove %q", d.Val())
+			}
+		case "debug_header", "record_choices":
+			flag := map[string]*bool{"debug_header": &h.DebugHeader, "record_choices": &h.RecordChoices}[subdirective]
+			if *flag {
+				return d.Errf("%s already specified", subdirective)
+			}
+			if *flag = true; d.NextArg() {
+				return d.Errf("%s takes no value; remove %q, or the whole line to turn it off", subdirective, d.Val())
+			}
+		case "page":
+			if err := h.Page.unmarshal(d); err != nil {
+				return err
+			}
+		case "preference":
+			stored, err := unmarshalPreference(d)
+			if err != nil {
+				return err
+			}
+			h.Preferences = append(h.Preferences, stored)
+		default:
+			if name, ok := namesInJSON[subdirective]; ok {
+				return d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", subdirective, name)
+			}
+			return d.Errf("unrecognized subdirective: %s; use one of %s", subdirective, strings.Join(subdirectives, ", "))
+		}
+		if err := h.validateOptions(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	// Only the adapter knows the lines of inline rows, so look for their
+	// mistakes here.
+	_, err := newCharter(inline)
+	return err
+}
+
+// subdirectives are those of the Caddyfile, in the order of the grammar.
+var subdirectives = []string{"preset", "charter", "cookie", "updated", "page", "language", "preference", "request_cookies", "durations", "monitor", "debug_header", "record_choices", "gpc"}
+
+// namesInJSON are the options that JSON calls otherwise than a Caddyfile.
+var namesInJSON = map[string]string{"presets": "preset", "charters": "charter", "cookies": "cookie", "preferences": "preference", "keys": "key"}
+
+func wantsOneValue(d *caddyfile.Dispenser, option string) error {
+	return d.Errf("%s takes one value; put texts of several words in quotes", option)
+}
+
+func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
+	if !reflect.ValueOf(*o).IsZero() {
+		return d.Err("page already specified")
+	}
+	if d.Args(&o.Path); d.NextArg() {
+		return d.Errf("page takes one path at most; remove %q", d.Val())
+	}
+	values := map[string]*string{
+		"logo":       &o.Logo,
+		"theme":      &o.Theme,
+		"stylesheet": &o.Stylesheet,
+		"header":     &o.Header,
+		"footer":     &o.Footer,
+		"template":   &o.Template,
+		"archive":    &o.Archive,
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option := d.Val()
+		if option == "title" {
+			args := d.RemainingArgs()
+			if len(args) != 1 && len(args) != 2 {
+				return d.Err("title takes a text, or a language and a text; put texts of several words in quotes")
+			}
+			tag := strings.Join(args[:len(args)-1], "")
+			var err error
+			if o.Title, err = o.Title.with(tag, args[len(args)-1]); err == nil {
+				err = o.validate()
+			}
+			if err != nil {
+				return d.WrapErr(err)
+			}
+			continue
+		}
+		value, ok := values[option]
+		if !ok {
+			return d.Errf("unrecognized option: %s; a page has title, %s", option, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
+		}
+		if *value != "" {
+			return d.Errf("%s already specified", option)
+		}
+		if !d.AllArgs(value) {
+			return wantsOneValue(d, option)
+		}
+		if slices.Contains([]string{"header", "footer", "template", "archive"}, option) {
+			*value = besides(d.File(), *value)
+		}
+		if err := o.validate(); err != nil {
+			return d.WrapErr(err)
+		}
+	}
+	return nil
+}
+
+// besides returns a path that begins at the folder of the file that names it. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere.
+func besides(file, path string) string {
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	absolute, err := filepath.Abs(filepath.Join(filepath.Dir(file), path))
+	if err != nil {
+		return path
+	}
+	return absolute
+}
+
+func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
+	var stored PreferenceFormat
+	if !d.Args(&stored.Format) {
+		return stored, d.Err("preference names no format; write one, such as opendatasoft")
+	}
+	d.Args(&stored.Cookie)
+	if d.NextArg() {
+		return stored, d.Errf("preference takes a format and a cookie; remove %q", d.Val())
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		option, values := d.Val(), d.RemainingArgs()
+		switch {
+		case option == "key" && len(values) >= 2:
+			if stored.Keys == nil {
+				stored.Keys = map[string]Names{}
+			}
+			if _, ok := stored.Keys[values[0]]; ok {
+				return stored, d.Errf("key %s already specified", values[0])
+			}
+			stored.Keys[values[0]] = values[1:]
+		case option == "revision" && len(values) == 1:
+			var err error
+			if stored.Revision, err = strconv.Atoi(values[0]); err != nil {
+				return stored, d.Errf("revision is a number, not %q", values[0])
+			}
+		case option == "local_storage" && len(values) <= 1:
+			// What is not given is called as the cookie.
+			if stored.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(stored.cookies()) > 0 {
+				stored.LocalStorage = stored.cookies()[0]
+			}
+		case option == "manage" && len(values) == 1:
+			stored.Manage = values[0]
+		case option == "key":
+			return stored, d.Err("key takes a consent key and the banner's keys for it")
+		case slices.Contains([]string{"revision", "manage"}, option):
+			return stored, wantsOneValue(d, option)
+		case option == "local_storage":
+			return stored, d.Err("local_storage takes one key at most")
+		case namesInJSON[option] != "":
+			return stored, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, namesInJSON[option])
+		default:
+			return stored, d.Errf("unrecognized option: %s; a preference has key, revision, manage, local_storage", option)
+		}
+	}
+	return stored, nil
+}
+
+func unmarshalCookie(d *caddyfile.Dispenser) (Row, error) {
+	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
+	declared := newRow(place())
+	if err := declared.set("name", "", d.RemainingArgs(), place()); err != nil {
+		return declared, d.WrapErr(err)
+	}
+	for nesting := d.Nesting(); d.NextBlock(nesting); {
+		field, language, values := d.Val(), "", d.RemainingArgs()
+		if field == "name" {
+			return declared, d.Errf("in a Caddyfile, names stand behind cookie, not in its block; write cookie %s {", strings.Join(values, " "))
+		}
+		if len(values) == 2 && slices.Contains(cookieTexts, field) {
+			language, values = values[0], values[1:]
+			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, ascii.ToLower(base)) {
+				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(pageLanguages, ", "))
+			}
+		}
+		if err := declared.set(field, language, values, place()); err != nil {
+			return declared, d.WrapErr(err)
+		}
+	}
+	return declared, nil
+}
+
+// Interface guard
+var _ caddyfile.Unmarshaler = (*Handler)(nil)
