@@ -2,7 +2,6 @@ package cookiecharter
 
 import (
 	"fmt"
-	"maps"
 	"path/filepath"
 	"reflect"
 	"slices"
@@ -103,37 +102,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			inline.rows = append(inline.rows, declared)
 			h.Cookies = append(h.Cookies, declared.Cookie)
-		case "updated", "language", "request_cookies", "durations", "gpc":
-			value := map[string]*string{
-				"updated":         &h.Updated,
-				"language":        &h.Language,
-				"request_cookies": &h.RequestCookies,
-				"durations":       &h.Durations,
-				"gpc":             &h.GPC,
-			}[subdirective]
-			if *value != "" {
-				return d.Errf("%s already specified", subdirective)
-			}
-			if !d.AllArgs(value) {
-				return wantsOneValue(d, subdirective)
-			}
-		case "monitor":
-			if h.Monitor != "" {
-				return d.Err("monitor already specified")
-			}
-			if h.Monitor = monitorEverything; d.Args(&h.Monitor) && d.NextArg() {
-				return d.Errf("monitor takes one value at most; remove %q", d.Val())
-			}
-		case "debug_header", "record_choices":
-			flag := map[string]*bool{"debug_header": &h.DebugHeader, "record_choices": &h.RecordChoices}[subdirective]
-			if *flag {
-				return d.Errf("%s already specified", subdirective)
-			}
-			if *flag = true; d.NextArg() {
-				return d.Errf("%s takes no value; remove %q, or the whole line to turn it off", subdirective, d.Val())
-			}
 		case "page":
-			if err := h.Page.unmarshal(d); err != nil {
+			if err := h.unmarshalPage(d); err != nil {
 				return err
 			}
 		case "preference":
@@ -143,10 +113,16 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.Preferences = append(h.Preferences, stored)
 		default:
-			if name, ok := namesInJSON[subdirective]; ok {
-				return d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", subdirective, name)
+			ok, err := h.unmarshalOption(d, "")
+			if err != nil {
+				return err
 			}
-			return d.Errf("unrecognized subdirective: %s; use one of %s", subdirective, strings.Join(subdirectives, ", "))
+			if !ok {
+				if name, ok := otherName(subdirective); ok {
+					return d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", subdirective, name)
+				}
+				return d.Errf("unrecognized subdirective: %s; use one of %s", subdirective, strings.Join(optionNames(""), ", "))
+			}
 		}
 		if err := h.validateOptions(); err != nil {
 			return d.WrapErr(err)
@@ -158,63 +134,67 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return err
 }
 
-// subdirectives are those of the Caddyfile, in the order of the grammar.
-var subdirectives = []string{"preset", "charter", "cookie", "updated", "page", "language", "preference", "request_cookies", "durations", "monitor", "debug_header", "record_choices", "gpc"}
-
-// namesInJSON are the options that JSON calls otherwise than a Caddyfile.
-var namesInJSON = map[string]string{"presets": "preset", "charters": "charter", "cookies": "cookie", "preferences": "preference", "keys": "key"}
+// unmarshalOption reads an option of a block, if it is stored as a text or a flag.
+func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool, err error) {
+	name := d.Val()
+	i := slices.IndexFunc(options, func(o option) bool {
+		return o.block == block && o.name == name && name != "" && (o.text != nil || o.flag != nil)
+	})
+	if i < 0 {
+		return false, nil
+	}
+	option := options[i]
+	if option.text != nil && *option.text(h) != "" || option.flag != nil && *option.flag(h) {
+		return true, d.Errf("%s already specified", name)
+	}
+	if option.flag != nil {
+		if *option.flag(h) = true; d.NextArg() {
+			return true, d.Errf("%s takes no value; remove %q, or the whole line to turn it off", name, d.Val())
+		}
+		return true, nil
+	}
+	value := option.text(h)
+	if option.alone != "" {
+		if *value = option.alone; d.Args(value) && d.NextArg() {
+			return true, d.Errf("%s takes one value at most; remove %q", name, d.Val())
+		}
+	} else if !d.AllArgs(value) {
+		return true, wantsOneValue(d, name)
+	}
+	if option.isFile {
+		*value = besides(d.File(), *value)
+	}
+	return true, nil
+}
 
 func wantsOneValue(d *caddyfile.Dispenser, option string) error {
 	return d.Errf("%s takes one value; put texts of several words in quotes", option)
 }
 
-func (o *Page) unmarshal(d *caddyfile.Dispenser) error {
-	if !reflect.ValueOf(*o).IsZero() {
+func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
+	if !reflect.ValueOf(h.Page).IsZero() {
 		return d.Err("page already specified")
 	}
-	if d.Args(&o.Path); d.NextArg() {
+	if d.Args(&h.Page.Path); d.NextArg() {
 		return d.Errf("page takes one path at most; remove %q", d.Val())
 	}
-	values := map[string]*string{
-		"logo":       &o.Logo,
-		"theme":      &o.Theme,
-		"stylesheet": &o.Stylesheet,
-		"header":     &o.Header,
-		"footer":     &o.Footer,
-		"template":   &o.Template,
-		"archive":    &o.Archive,
-	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		option := d.Val()
-		if option == "title" {
+		if option := d.Val(); option == "title" {
 			args := d.RemainingArgs()
 			if len(args) != 1 && len(args) != 2 {
 				return d.Err("title takes a text, or a language and a text; put texts of several words in quotes")
 			}
 			tag := strings.Join(args[:len(args)-1], "")
 			var err error
-			if o.Title, err = o.Title.with(tag, args[len(args)-1]); err == nil {
-				err = o.validate()
-			}
-			if err != nil {
+			if h.Page.Title, err = h.Page.Title.with(tag, args[len(args)-1]); err != nil {
 				return d.WrapErr(err)
 			}
-			continue
+		} else if ok, err := h.unmarshalOption(d, "page"); err != nil {
+			return err
+		} else if !ok {
+			return d.Errf("unrecognized option: %s; a page has %s", option, strings.Join(optionNames("page"), ", "))
 		}
-		value, ok := values[option]
-		if !ok {
-			return d.Errf("unrecognized option: %s; a page has title, %s", option, strings.Join(slices.Sorted(maps.Keys(values)), ", "))
-		}
-		if *value != "" {
-			return d.Errf("%s already specified", option)
-		}
-		if !d.AllArgs(value) {
-			return wantsOneValue(d, option)
-		}
-		if slices.Contains([]string{"header", "footer", "template", "archive"}, option) {
-			*value = besides(d.File(), *value)
-		}
-		if err := o.validate(); err != nil {
+		if err := h.validateOptions(); err != nil {
 			return d.WrapErr(err)
 		}
 	}
@@ -272,10 +252,11 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 			return stored, wantsOneValue(d, option)
 		case option == "local_storage":
 			return stored, d.Err("local_storage takes one key at most")
-		case namesInJSON[option] != "":
-			return stored, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, namesInJSON[option])
 		default:
-			return stored, d.Errf("unrecognized option: %s; a preference has key, revision, manage, local_storage", option)
+			if name, ok := otherName(option); ok {
+				return stored, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, name)
+			}
+			return stored, d.Errf("unrecognized option: %s; a preference has %s", option, strings.Join(optionNames("preference"), ", "))
 		}
 	}
 	return stored, nil

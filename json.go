@@ -71,9 +71,9 @@ func readableError(err error, into any) error {
 		return err
 	}
 	unknown := strings.Trim(quoted, `"`)
-	for inJSON, inCaddyfile := range namesInJSON {
-		if unknown == inCaddyfile && slices.Contains(jsonNames(into), inJSON) {
-			return fmt.Errorf("unknown field %q: JSON calls it %s", unknown, inJSON)
+	for _, option := range options {
+		if option.name == unknown && option.inJSON != "" && slices.Contains(jsonNames(into), option.inJSON) {
+			return fmt.Errorf("unknown field %q: JSON calls it %s", unknown, option.inJSON)
 		}
 	}
 	return fmt.Errorf("unknown field %q; there are %s", unknown, strings.Join(jsonNames(into), ", "))

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 	"weak"
 
@@ -187,21 +186,7 @@ func (h *Handler) prepare() error {
 	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
 		h.Presets = []string{"opendatasoft"}
 	}
-	if h.Page.Path == "" {
-		h.Page.Path = defaultPagePath
-	}
-	if h.Page.Theme == "" {
-		h.Page.Theme = neutralTheme
-	}
-	if h.Language == "" {
-		h.Language = defaultPageLanguage
-	}
-	if h.RequestCookies == "" {
-		h.RequestCookies = "filter"
-	}
-	if h.Durations == "" {
-		h.Durations = "enforce"
-	}
+	h.setUsual()
 	if err := h.validateOptions(); err != nil {
 		return err
 	}
@@ -230,12 +215,6 @@ func (h *Handler) prepare() error {
 	return err
 }
 
-// What the options of two values are called where they turn something off.
-const (
-	passCookies      = "pass"
-	declareDurations = "declare"
-)
-
 // warnings returns what is not as it was written, though it can be served.
 func (h *Handler) warnings() []string {
 	return h.charter.doubts(h.Durations != declareDurations, pageLanguages)
@@ -251,40 +230,6 @@ func (h *Handler) monitoredRows() []string {
 		}
 	}
 	return names
-}
-
-// validateOptions returns the first option with a value that cannot be used.
-// An option that is not given has none.
-func (h *Handler) validateOptions() error {
-	if err := h.Page.validate(); err != nil {
-		return err
-	}
-	if h.Language != "" {
-		if err := checkLanguage(h.Language); err != nil {
-			return err
-		}
-	}
-	if !slices.Contains([]string{"", "filter", passCookies}, h.RequestCookies) {
-		return fmt.Errorf("unknown request_cookies %q; use filter or pass", h.RequestCookies)
-	}
-	if !slices.Contains([]string{"", "enforce", declareDurations}, h.Durations) {
-		return fmt.Errorf("unknown durations %q; use enforce or declare", h.Durations)
-	}
-	if !slices.Contains([]string{"", monitorEverything, monitorUndeclared}, h.Monitor) {
-		return fmt.Errorf("unknown monitor %q; use everything or undeclared", h.Monitor)
-	}
-	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == gpcPath {
-		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
-	}
-	for _, date := range []string{h.Updated, h.GPC} {
-		if date != "" {
-			parsed, err := parseDate(date)
-			if err := cmp.Or(err, checkPast(parsed)); err != nil {
-				return err
-			}
-		}
-	}
-	return validatePreferences(h.Preferences)
 }
 
 // loadCharter joins what is declared, the weakest source first, and says where visitors

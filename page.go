@@ -101,24 +101,36 @@ const (
 
 var pageThemes = []string{neutralTheme, "dsfr"}
 
-// validate returns the first option with a value that cannot be used. An option
-// that is not given has none.
-func (o *Page) validate() error {
-	if trimmed := strings.TrimSuffix(o.Path, "/"); o.Path != "" &&
-		(!strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || setcookie.HasControls(trimmed)) {
-		return fmt.Errorf("%q is no path for the page; write one from the root, such as %s", o.Path, defaultPagePath)
+// checkPath returns an error if the page cannot have a path.
+func checkPath(of string) error {
+	if trimmed := strings.TrimSuffix(of, "/"); !strings.HasPrefix(trimmed, "/") || path.Clean(trimmed) != trimmed || strings.ContainsAny(trimmed, "?#*{}% \\") || setcookie.HasControls(trimmed) {
+		return fmt.Errorf("%q is no path for the page; write one from the root, such as %s", of, defaultPagePath)
 	}
-	if o.Theme != "" && !slices.Contains(pageThemes, o.Theme) {
-		return fmt.Errorf("unknown theme %q; use one of %s", o.Theme, strings.Join(pageThemes, ", "))
+	return nil
+}
+
+// checkTheme returns an error if there is no such look.
+func checkTheme(name string) error {
+	if !slices.Contains(pageThemes, name) {
+		return fmt.Errorf("unknown theme %q; use one of %s", name, strings.Join(pageThemes, ", "))
 	}
+	return nil
+}
+
+// checkLink returns an error if a link leads to another site.
+func checkLink(link string) error {
+	if !isLocal(link) {
+		return fmt.Errorf("%q is not on this site; write a path from the root, such as /static/portal.css", link)
+	}
+	return nil
+}
+
+// validateTitle returns an error if the title is in a language that the page does not
+// speak.
+func (o *Page) validateTitle() error {
 	for _, language := range slices.Sorted(maps.Keys(o.Title)) {
 		if language != "" && !slices.Contains(pageLanguages, language) {
 			return fmt.Errorf("the page does not speak %q; use one of %s, and put titles of several words in quotes", language, strings.Join(pageLanguages, ", "))
-		}
-	}
-	for _, link := range []string{o.Logo, o.Stylesheet} {
-		if link != "" && !isLocal(link) {
-			return fmt.Errorf("%q is not on this site; write a path from the root, such as /static/portal.css", link)
 		}
 	}
 	return nil

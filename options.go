@@ -1,0 +1,130 @@
+package cookiecharter
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// An option is one of the handler's, of its page's or of a preference's.
+type option struct {
+	block  string // that it stands in, "" for the handler's
+	name   string // in a Caddyfile; "" if it stands behind the block's name
+	inJSON string // "" if JSON calls it so, too
+
+	// Where it is stored, as a text or as a flag. Those that are neither have code of
+	// their own.
+	text func(*Handler) *string
+	flag func(*Handler) *bool
+
+	usual  string                   // what holds if it is not given
+	alone  string                   // what its name alone means; "" if it needs a value
+	values []string                 // that can be used; nil if there is no list of them
+	check  func(value string) error // returns what is wrong; nil if values tell that
+	isFile bool                     // whose path begins beside the Caddyfile
+}
+
+// The values that other code asks for.
+const (
+	passCookies      = "pass"
+	declareDurations = "declare"
+)
+
+// options are all options, in the order in which an error lists them. The Caddyfile's
+// parser, the defaults and the checks go by them.
+var options = []option{
+	{name: "preset", inJSON: "presets"},
+	{name: "charter", inJSON: "charters"},
+	{name: "cookie", inJSON: "cookies"},
+	{name: "updated", text: func(h *Handler) *string { return &h.Updated }, check: checkDate},
+	{name: "page"},
+	{name: "language", text: func(h *Handler) *string { return &h.Language }, usual: defaultPageLanguage, values: pageLanguages, check: checkLanguage},
+	{name: "preference", inJSON: "preferences"},
+	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, usual: "filter", values: []string{"filter", passCookies}},
+	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, usual: "enforce", values: []string{"enforce", declareDurations}},
+	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, alone: monitorEverything, values: []string{monitorEverything, monitorUndeclared}},
+	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
+	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
+	{name: "gpc", text: func(h *Handler) *string { return &h.GPC }, check: checkDate},
+
+	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: defaultPagePath, check: checkPath},
+	{block: "page", name: "title"},
+	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, isFile: true},
+	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, isFile: true},
+	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, isFile: true},
+	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: checkLink},
+	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: checkLink},
+	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, isFile: true},
+	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: neutralTheme, values: pageThemes, check: checkTheme},
+
+	{block: "preference", inJSON: "format"},
+	{block: "preference", inJSON: "cookie"},
+	{block: "preference", name: "key", inJSON: "keys"},
+	{block: "preference", name: "revision"},
+	{block: "preference", name: "manage"},
+	{block: "preference", name: "local_storage"},
+}
+
+// optionNames returns what the options of a block are called in a Caddyfile.
+func optionNames(block string) []string {
+	var names []string
+	for _, option := range options {
+		if option.block == block && option.name != "" {
+			names = append(names, option.name)
+		}
+	}
+	return names
+}
+
+// otherName returns what a Caddyfile calls an option of which that is the name in JSON
+// alone.
+func otherName(inJSON string) (name string, ok bool) {
+	for _, option := range options {
+		if option.name != "" && option.inJSON != "" && option.inJSON == inJSON {
+			return option.name, true
+		}
+	}
+	return "", false
+}
+
+// setUsual stores the usual values of options that are not given.
+func (h *Handler) setUsual() {
+	for _, option := range options {
+		if option.text != nil {
+			value := option.text(h)
+			*value = cmp.Or(*value, option.usual)
+		}
+	}
+}
+
+// validateOptions returns the first option with a value that cannot be used.
+// An option that is not given has none.
+func (h *Handler) validateOptions() error {
+	for _, option := range options {
+		if option.text == nil || *option.text(h) == "" {
+			continue
+		}
+		value := *option.text(h)
+		if option.check != nil {
+			if err := option.check(value); err != nil {
+				return err
+			}
+		} else if option.values != nil && !slices.Contains(option.values, value) {
+			return fmt.Errorf("unknown %s %q; use %s", option.name, value, strings.Join(option.values, " or "))
+		}
+	}
+	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == gpcPath {
+		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
+	}
+	if err := h.Page.validateTitle(); err != nil {
+		return err
+	}
+	return validatePreferences(h.Preferences)
+}
+
+// checkDate returns an error if that is no date on which something can have been done.
+func checkDate(text string) error {
+	date, err := parseDate(text)
+	return cmp.Or(err, checkPast(date))
+}
