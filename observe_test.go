@@ -93,7 +93,7 @@ func TestMonitor(t *testing.T) {
 	}
 }
 
-// The dashboard and the README name the metrics that there are, with their labels.
+// The dashboard and the documentation name the metrics that there are, with their labels.
 func TestDocumentedMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
 	rows := []*Row{{Cookie: Cookie{Name: Names{"a"}}}, {Cookie: Cookie{Name: Names{"a"}}, number: 1}} // as two handlers have them
@@ -109,7 +109,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	readme, err := os.ReadFile("README.md")
+	readme, err := os.ReadFile("docs/operation.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,5 +1,5 @@
 // A Django portal behind Caddy over https has to know the host at which visitors
-// see it, or it refuses every form. Each way of the README that tells it is
+// see it, or it refuses every form. Each way of docs/operation.md that tells it is
 // tried by signing in; a sibling site's form is refused by all of them.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
