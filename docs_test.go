@@ -325,7 +325,7 @@ func TestDocsSamplesFail(t *testing.T) {
 		{loader.caddyfile, "cookie_charter {\n\tpreset matomo\n\tpreference klaro {\n\t\tkey ga gtag\n\t}\n}"},
 		{loader.caddyfile, "handle {\n\t@a cookie_consent matomo\n\trespond @a 204\n}"},
 		{loader.caddyfile, "example.fr {\n\tcookie_charter\n\treverse_proxi localhost:8000\n}"},
-		{loader.caddyfile, "{\n\tlog charter {\n\t\tlevle DEBUG\n\t}\n}"},
+		{loader.caddyfile, "{\n\tlog charter {\n\t\tlevels DEBUG\n\t}\n}"},
 		{loader.json, `{"handler":"cookie_charter","preset":["matomo"]}`},
 		{loader.json, `{"handler":"cookie_chart"}`},
 		{loader.json, `{"logging":{"log":{}}}`},
