@@ -186,7 +186,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 		if isPath := operand == "<file>" || operand == "<folder>"; isPath != option.isFile {
 			t.Errorf("%s: the table and the grammar disagree whether it is a file", place)
 		}
-		if !regexp.MustCompile("(?m)(^ +|`)" + option.name + `\b`).MatchString(documents.String()) {
+		if !regexp.MustCompile("(?m)(^[ \t]+|`)" + option.name + `\b`).MatchString(documents.String()) {
 			t.Errorf("%s: no document names it", place)
 		}
 	}
