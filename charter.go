@@ -154,8 +154,10 @@ func (c *Cookie) validate() (field string, err error) {
 	if c.Category == "" {
 		return "category", fmt.Errorf("missing category; use one of %v", categories)
 	}
-	if !slices.Contains(categories, c.Category) {
-		return "category", fmt.Errorf("unknown category %q; use one of %v", c.Category, categories)
+	for _, field := range cookieFields {
+		if word, isWord := field.of(c).(*string); isWord && *word != "" && field.values != nil && !slices.Contains(field.values, *word) {
+			return field.name, fmt.Errorf("unknown %s %q; %s", field.name, *word, field.fix)
+		}
 	}
 	if c.Category == Necessary && c.Consent != "" {
 		return "consent", errors.New("a necessary cookie needs no answer; remove its consent key or choose another category")
@@ -185,9 +187,6 @@ func (c *Cookie) validate() (field string, err error) {
 	if c.Path != "" && !setcookie.IsPath(c.Path) {
 		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
 	}
-	if c.SameSite != "" && !slices.Contains([]string{"Strict", "Lax", "None"}, c.SameSite) {
-		return "same_site", fmt.Errorf("unknown same_site %q; use Strict, Lax or None", c.SameSite)
-	}
 	if c.SameSite == "None" && !c.Secure {
 		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
 	}
@@ -214,7 +213,7 @@ func (c *charter) doubts(enforces bool, languages []string) []string {
 			tooLong = append(tooLong, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, row.Duration, maxLifetime, row.place("duration")))
 		}
 		for _, field := range cookieTexts {
-			text := map[string]Text{"provider": row.Provider, "service": row.Service, "purpose": row.Purpose}[field]
+			text := *cookieFields.find(field).of(&row.Cookie).(*Text)
 			for _, language := range slices.Sorted(maps.Keys(text)) {
 				if language != "" && !slices.Contains(languages, language) {
 					unread = append(unread, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(languages, ", "), row.place(field+" "+language)))

@@ -165,7 +165,7 @@ func TestCharterErrors(t *testing.T) {
 		"{\"cookies\": []} x":                                        "unreadable JSON: invalid character 'x' looking for beginning of value, at f.json:1",
 		"{\"cookies\": []} {}":                                       "unreadable JSON: text after the JSON object, at f.json:1",
 		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purpose\": null, \"category\": \"necessary\"}]}": `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f.json:3`,
-		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purposes\": \"p\"}]}":                            `unknown field "purposes"; a cookie has ` + strings.Join(cookieFields, ", ") + ", at f.json:4",
+		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purposes\": \"p\"}]}":                            `unknown field "purposes"; a cookie has ` + strings.Join(cookieFields.names(), ", ") + ", at f.json:4",
 	} {
 		parsed, err := parseCharter([]byte(text), "f.json")
 		if err == nil {

@@ -455,7 +455,7 @@ func diffCharters(before, after *charter) []string {
 		case new[name] == nil:
 			findings = append(findings, "- "+name)
 		default:
-			for _, field := range cookieFields {
+			for _, field := range cookieFields.names() {
 				from, to := fmt.Sprint(old[name][field]), fmt.Sprint(new[name][field])
 				if from != to {
 					findings = append(findings, fmt.Sprintf("~ %s: %s was %s, is %s", name, field, strings.Replace(from, "<nil>", "not there", 1), strings.Replace(to, "<nil>", "not there", 1)))

@@ -352,9 +352,8 @@ type importedRow struct {
 }
 
 var (
-	nameSeparator    = regexp.MustCompile(`\s*[;,]\s*|\s+(?:et|and|ou|or)\s+|\s*\n\s*`)
-	namePlaceholder  = regexp.MustCompile(`<[^>]*>|\[[^\]]*\]|\{[^}]*\}|#|(?i:x{3,})`)
-	importableColumn = []string{"provider", "service", "purpose"}
+	nameSeparator   = regexp.MustCompile(`\s*[;,]\s*|\s+(?:et|and|ou|or)\s+|\s*\n\s*`)
+	namePlaceholder = regexp.MustCompile(`<[^>]*>|\[[^\]]*\]|\{[^}]*\}|#|(?i:x{3,})`)
 )
 
 // quoted returns a text of the page as comments and sentences can have it.
@@ -414,7 +413,7 @@ func importRow(cell func(column string) string, category Category, language stri
 			add("match", "read from "+quoted(written), patterns...)
 		}
 	}
-	for _, column := range importableColumn {
+	for _, column := range cookieTexts {
 		if text := cell(column); text != "" {
 			imported.node.Content = append(imported.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: column},
 				&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: language}, {Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}}})
@@ -426,7 +425,7 @@ func importRow(cell func(column string) string, category Category, language stri
 		category = found
 	}
 	if category == "" {
-		add("category", "the table tells no category; use one of necessary, statistics, first_party, third_party", "")
+		add("category", "the table tells no category; use one of "+strings.Join(categoryNames(), ", "), "")
 	} else {
 		add("category", "", string(category))
 	}

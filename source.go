@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"errors"
@@ -21,13 +22,6 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
-
-// cookieFields are the fields of a row, as a charter file and a Caddyfile
-// block write them.
-var cookieFields = []string{"name", "match", "provider", "service", "purpose", "category", "consent", "exempt", "duration", "domain", "path", "secure", "http_only", "same_site", "monitor"}
-
-// cookieTexts are those of them that can differ by language.
-var cookieTexts = []string{"provider", "service", "purpose"}
 
 // A Row is a declared cookie of the charter. Nothing changes it once that is built.
 type Row struct {
@@ -63,69 +57,42 @@ func (r *Row) place(field string) string {
 
 // set stores one field as it was written: for a text in one language, or in
 // all if language is empty.
-func (r *Row) set(field, language string, values []string, place string) (err error) {
-	key := strings.TrimSpace(field + " " + language)
+func (r *Row) set(name, language string, values []string, place string) (err error) {
+	key := strings.TrimSpace(name + " " + language)
 	if _, ok := r.places[key]; ok {
 		return fmt.Errorf("%s already specified", key)
 	}
 	r.places[key] = place
 
-	isFlag := slices.Contains([]string{"exempt", "secure", "http_only", "monitor"}, field)
-	if isFlag && len(values) == 0 {
+	field := cookieFields.find(name)
+	if field == nil {
+		return fmt.Errorf("unknown field %q; a cookie has %s", name, strings.Join(cookieFields.names(), ", "))
+	}
+	into := field.of(&r.Cookie)
+	_, isNames := into.(*Names)
+	_, isText := into.(*Text)
+	if _, isFlag := into.(*bool); isFlag && len(values) == 0 {
 		values = []string{"true"}
 	}
 	switch {
-	case !slices.Contains(cookieFields, field):
-		return fmt.Errorf("unknown field %q; a cookie has %s", field, strings.Join(cookieFields, ", "))
-	case language != "" && !slices.Contains(cookieTexts, field):
-		return fmt.Errorf("%s is the same in all languages; give it one value", field)
-	case len(values) != 1 && field != "name" && field != "match":
-		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", field, len(values))
-	case field == "purpose" && values[0] == "":
-		return errors.New("purpose is empty; say what the cookie is for")
-	case field == "category" && values[0] == "":
-		return fmt.Errorf("category is empty; use one of %v", categories)
-	case field != "name" && (len(values) == 0 || values[0] == ""):
-		return fmt.Errorf("%s is empty; give it a value or remove it", field)
+	case language != "" && !isText:
+		return fmt.Errorf("%s is the same in all languages; give it one value", name)
+	case len(values) != 1 && !isNames:
+		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", name, len(values))
+	case (len(values) == 0 || values[0] == "") && name != "name": // a row without a name is told as such
+		return fmt.Errorf("%s is empty; %s", name, cmp.Or(field.fix, "give it a value or remove it"))
 	}
-
-	flag := false
-	if isFlag {
-		if flag, err = strconv.ParseBool(values[0]); err != nil {
-			return fmt.Errorf("%s is true or false, not %q", field, values[0])
+	switch into := into.(type) {
+	case *Names:
+		*into = values
+	case *Text:
+		*into, err = into.with(language, values[0])
+	case *bool:
+		if *into, err = strconv.ParseBool(values[0]); err != nil {
+			return fmt.Errorf("%s is true or false, not %q", name, values[0])
 		}
-	}
-	switch field {
-	case "name":
-		r.Name = values
-	case "match":
-		r.Match = values
-	case "provider":
-		r.Provider, err = r.Provider.with(language, values[0])
-	case "service":
-		r.Service, err = r.Service.with(language, values[0])
-	case "purpose":
-		r.Purpose, err = r.Purpose.with(language, values[0])
-	case "category":
-		r.Category = Category(values[0])
-	case "consent":
-		r.Consent = values[0]
-	case "exempt":
-		r.Exempt = flag
-	case "duration":
-		r.Duration = values[0]
-	case "domain":
-		r.Domain = values[0]
-	case "path":
-		r.Path = values[0]
-	case "secure":
-		r.Secure = flag
-	case "http_only":
-		r.HTTPOnly = flag
-	case "same_site":
-		r.SameSite = values[0]
-	case "monitor":
-		r.Monitor = flag
+	case *string:
+		*into = values[0]
 	}
 	return err
 }
@@ -353,7 +320,7 @@ const nullTag = "!!null"
 func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 	parsed := newRow(place(node))
 	if node.Kind != yaml.MappingNode {
-		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(cookieFields, ", "), place(node))
+		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(cookieFields.names(), ", "), place(node))
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
