@@ -415,18 +415,23 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 				entry = joined[of]
 				entry.Name = of.prefix + "*"
 			}
-			row, err := draftRow(entry, known)
-			if err != nil {
-				return nil, err
-			}
+			row, comment := draftRow(entry, known)
 			// A preset's row can stand for several names, as a prefix does.
-			if name := "row " + row.Content[1].Value; !drafted[name] {
+			if name := "row " + row.Name[0]; !drafted[name] {
 				drafted[name] = true
-				if of != nil {
-					row.HeadComment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), row.HeadComment)
+				encoded, err := json.Marshal(row)
+				if err != nil {
+					return nil, err
 				}
-				row.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, row.HeadComment)
-				rows.Content = append(rows.Content, row)
+				node, _, err := parseJSON(encoded)
+				if err != nil {
+					return nil, err
+				}
+				if of != nil {
+					comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
+				}
+				node.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, comment)
+				rows.Content = append(rows.Content, node)
 			}
 		}
 	}
@@ -544,61 +549,22 @@ func secondsOf(lifetime string) int {
 	return seconds
 }
 
-// draftRow returns a row for a cookie, as it is known or as it was seen.
-func draftRow(entry InventoryEntry, known map[string]*charter) (*yaml.Node, error) {
-	node := &yaml.Node{Kind: yaml.MappingNode}
-	add := func(key string, value any) error {
-		encoded := new(yaml.Node)
-		if err := encoded.Encode(value); err != nil {
-			return err
-		}
-		node.Content = append(node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, encoded)
-		return nil
-	}
+// draftRow returns a row for a cookie, as it is known or as it was seen, and a
+// comment that says which.
+func draftRow(entry InventoryEntry, known map[string]*charter) (row Cookie, comment string) {
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
-		row := known[preset].find(entry.Name)
-		if row == nil {
-			continue
+		if row := known[preset].find(entry.Name); row != nil {
+			return *row, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
 		}
-		node.HeadComment = fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
-		for _, field := range []struct {
-			key   string
-			value any
-			given bool
-		}{
-			{"name", row.Name[0], true},
-			{"match", []string(row.patterns()), len(row.Match) > 0 || len(row.Name) > 1},
-			{"provider", row.Provider[""], row.Provider[""] != ""},
-			{"service", map[string]string(row.Service), len(row.Service) > 0},
-			{"purpose", map[string]string(row.Purpose), true},
-			{"category", string(row.Category), true},
-			{"consent", row.Consent, row.Consent != ""},
-			{"duration", row.Duration, row.Duration != ""},
-		} {
-			if field.given {
-				if err := add(field.key, field.value); err != nil {
-					return nil, err
-				}
-			}
-		}
-		return node, nil
 	}
-	node.HeadComment = "Nothing is known of it: say what it is for, and of which category it is."
-	lifetime := ""
+	row = Cookie{Name: Names{entry.Name}, Purpose: Text{"": ""}}
 	if entry.Attributes != nil {
-		lifetime = entry.Attributes.Lifetime
-		if seconds, err := strconv.Atoi(lifetime); err == nil {
-			lifetime = inWholeUnits(seconds).String()
+		row.Duration = entry.Attributes.Lifetime
+		if seconds, err := strconv.Atoi(row.Duration); err == nil {
+			row.Duration = inWholeUnits(seconds).String()
 		}
 	}
-	for _, field := range []struct{ key, value string }{{"name", entry.Name}, {"purpose", ""}, {"category", ""}, {"duration", lifetime}} {
-		if field.key != "duration" || lifetime != "" {
-			if err := add(field.key, field.value); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return node, nil
+	return row, "Nothing is known of it: say what it is for, and of which category it is."
 }
 
 // presetCharters returns the charter of every preset.

@@ -261,7 +261,7 @@ func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 }
 
 // parseJSON returns the root of a JSON file as if it were YAML, or an error and
-// its line. Not all JSON is YAML.
+// its line. Not all JSON is YAML. What it returns can be written as YAML.
 func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	lines, counted := 1, 0
@@ -277,7 +277,7 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 		if err != nil {
 			return nil, err
 		}
-		node := &yaml.Node{Kind: yaml.ScalarNode, Line: lineAt(decoder.InputOffset()), Tag: "!!str"}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Line: lineAt(decoder.InputOffset())}
 		switch value := token.(type) {
 		case json.Delim:
 			node.Kind = yaml.MappingNode
@@ -294,6 +294,8 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 			_, err = decoder.Token() // the closing bracket
 		case nil:
 			node.Tag = nullTag
+		case string:
+			node.Tag, node.Value = "!!str", value
 		default:
 			node.Value = fmt.Sprint(value)
 		}
