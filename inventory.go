@@ -419,11 +419,7 @@ func draftCharter(listed map[string][]InventoryEntry) ([]byte, error) {
 			// A preset's row can stand for several names, as a prefix does.
 			if name := "row " + row.Name[0]; !drafted[name] {
 				drafted[name] = true
-				encoded, err := json.Marshal(row)
-				if err != nil {
-					return nil, err
-				}
-				node, _, err := parseJSON(encoded)
+				node, err := row.node()
 				if err != nil {
 					return nil, err
 				}

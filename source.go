@@ -319,6 +319,16 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 // nullTag is the tag of a value that is not there.
 const nullTag = "!!null"
 
+// node returns the row as charter files have it.
+func (c *Cookie) node() (*yaml.Node, error) {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	node, _, err := parseJSON(encoded)
+	return node, err
+}
+
 func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 	parsed := newRow(place(node))
 	if node.Kind != yaml.MappingNode {
