@@ -41,6 +41,9 @@ func parametersIn(segment string) int {
 	return len(segment)
 }
 
+// maxShownPath is how much of a path is told, in bytes.
+const maxShownPath = 128
+
 // A visitedPath is the path of a request as it can be told: found once, however
 // many cookies are seen there.
 type visitedPath struct {
@@ -54,7 +57,7 @@ func (p *visitedPath) shown() string {
 		if plain, err := url.PathUnescape(path); err == nil {
 			path = plain
 		}
-		path = strings.Clone(path[:min(len(path), maxName)])
+		path = strings.Clone(path[:min(len(path), maxShownPath)])
 		p.told = &path
 	}
 	return *p.told

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -21,9 +20,6 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
-	"golang.org/x/net/idna"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -490,25 +486,6 @@ func sameSite(one, other string) bool {
 	return origins[0] == origins[1]
 }
 
-// parseSite reads the address of a page, and writes its host as browsers do.
-func parseSite(address string) (*url.URL, error) {
-	site, err := url.Parse(address)
-	if err != nil {
-		return nil, err
-	}
-	host, err := idna.Lookup.ToASCII(site.Hostname())
-	if err != nil {
-		host = ascii.ToLower(site.Hostname()) // an address, or a name with "_"
-	}
-	if port := site.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[site.Scheme] {
-		host = net.JoinHostPort(host, port)
-	} else if strings.Contains(host, ":") {
-		host = "[" + host + "]"
-	}
-	site.Host, site.Fragment, site.RawFragment = host, "", ""
-	return site, nil
-}
-
 // judge returns what the charter says of a cookie on a visit.
 func (a *audit) judge(cookie heldCookie, number int) *AuditCookie {
 	judged := &AuditCookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: undeclared, Violations: []string{}}
@@ -644,25 +621,14 @@ type auditOptions struct {
 	wait                           time.Duration
 	accept, refuse, withdraw       []string
 	noSandbox                      bool
+
+	// usualPage is where charter pages are, and load loads the charter of a file or a
+	// config for a host.
+	usualPage string
+	load      func(path, host string) (auditCharter, error)
 }
 
-// runAudit makes an audit and writes its report.
-func runAudit(out, progress *printer, pages []string, options auditOptions) (int, error) {
-	report, err := makeAudit(progress, pages, options)
-	if err == nil {
-		err = report.write(out, options.format)
-	}
-	switch {
-	case err != nil:
-		return caddy.ExitCodeFailedStartup, err
-	case report.Violations > 0:
-		return exitDifferences, nil
-	case report.Incomplete:
-		return caddy.ExitCodeFailedStartup, nil
-	}
-	return caddy.ExitCodeSuccess, nil
-}
-
+// makeAudit audits a site, and tells what it does.
 func makeAudit(progress *printer, pages []string, options auditOptions) (*AuditReport, error) {
 	if !slices.Contains([]string{"text", "json", "html"}, options.format) {
 		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.format)
@@ -740,16 +706,14 @@ func makeAudit(progress *printer, pages []string, options auditOptions) (*AuditR
 
 // loadAuditCharter loads the charter against which a site is held.
 func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error) {
-	source, path := options.charter, cmp.Or(options.page, defaultPagePath)
+	source, path := options.charter, cmp.Or(options.page, options.usualPage)
 	if source == "" {
 		source = site.ResolveReference(&url.URL{Path: path, RawQuery: "format=json"}).String()
 	}
 	if !isURL(source) {
-		handler, err := loadHandler(source, site.Host)
-		if err != nil {
-			return auditCharter{}, err
-		}
-		return auditCharter{handler.charter, source, handler.charter.version, cmp.Or(options.page, handler.Page.Path), handler.hosts, func(row *Row) (duration, bool) { return row.published(handler.policy.enforcesDuration) }}, nil
+		loaded, err := options.load(source, site.Host)
+		loaded.source, loaded.path = source, cmp.Or(options.page, loaded.path)
+		return loaded, err
 	}
 	shown := new(shownAddresses).show(source)
 	content, isWhole, err := readSource(source, maxCharter)
@@ -765,7 +729,7 @@ func loadAuditCharter(site *url.URL, options auditOptions) (auditCharter, error)
 	}
 	published, err := newCharter(declared)
 	if err == nil {
-		err = published.sign(defaultPageLanguage)
+		err = published.sign("")
 	}
 	if err != nil {
 		return auditCharter{}, err

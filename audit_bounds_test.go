@@ -64,7 +64,7 @@ func importAll(t *testing.T, page string) (draft, report string, err error) {
 	t.Helper()
 	address := hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
 	var out, doubts bytes.Buffer
-	_, err = runImport(&out, &doubts, address, "fr")
+	err = importPage(&out, &doubts, address, "fr")
 	return out.String(), doubts.String(), err
 }
 
@@ -210,7 +210,7 @@ func TestAuditedCharterHasBounds(t *testing.T) {
 		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
 	} {
 		used := peak(func() {
-			_, err := makeAudit(newPrinter(io.Discard), []string{address}, auditOptions{format: "json", pages: 1, charter: address + "/charter/" + name})
+			_, err := makeAudit(newPrinter(io.Discard), []string{address}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: address + "/charter/" + name})
 			if (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
 				t.Errorf("%s: %.300v", name, err)
 			}
@@ -265,7 +265,7 @@ func TestAuditHasBounds(t *testing.T) {
 		"/parts":      "its parts after the first 500 of ",
 	} {
 		used := peak(func() {
-			report, err := makeAudit(newPrinter(io.Discard), []string{address + path}, auditOptions{format: "json", pages: 1, charter: charter})
+			report, err := makeAudit(newPrinter(io.Discard), []string{address + path}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter})
 			if err != nil || !report.Incomplete || !strings.Contains(strings.Join(report.Notes, "\n"), "Not looked at: "+want+address+path+".") {
 				t.Errorf("%s: %v, %+v", path, err, report.Notes)
 				return
@@ -290,7 +290,7 @@ func TestAuditHasBounds(t *testing.T) {
 	if parts.Load() != maxParts {
 		t.Errorf("loads %d parts", parts.Load())
 	}
-	if _, err := makeAudit(newPrinter(io.Discard), []string{address + "/header"}, auditOptions{format: "json", pages: 1, charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
+	if _, err := makeAudit(newPrinter(io.Discard), []string{address + "/header"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
 		t.Errorf("%v", err)
 	}
 }
@@ -357,18 +357,18 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 	})
 	host := strings.TrimPrefix(inside, "http://")
 	for path, mistake := range map[string]string{"/own": "", "/away": "it leads to another host, " + host, "/around": "20 times", "/file": "cannot be followed"} {
-		if _, err := runImport(io.Discard, io.Discard, site+path, "fr"); (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
+		if err := importPage(io.Discard, io.Discard, site+path, "fr"); (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
 			t.Errorf("%s: %v", path, err)
 		}
 		if mistake == "" {
 			continue
 		}
-		if _, err := makeAudit(newPrinter(io.Discard), []string{site}, auditOptions{format: "json", pages: 1, charter: site + path}); err == nil || !strings.Contains(err.Error(), mistake) {
+		if _, err := makeAudit(newPrinter(io.Discard), []string{site}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: site + path}); err == nil || !strings.Contains(err.Error(), mistake) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
-	if _, err := makeAudit(newPrinter(io.Discard), []string{site + "/away"}, auditOptions{format: "json", pages: 1, charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
+	if _, err := makeAudit(newPrinter(io.Discard), []string{site + "/away"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
 		t.Errorf("%v", err)
 	}
 	if asked {
@@ -402,7 +402,7 @@ func TestAuditOfPagesByQuery(t *testing.T) {
 	})
 	for _, format := range []string{"json", "html", "text"} {
 		var out bytes.Buffer
-		if _, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{address + "/?token=" + secret}, auditOptions{format: format, pages: 12, charter: charter}); err != nil {
+		if _, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{address + "/?token=" + secret}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: format, pages: 12, charter: charter}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), secret) || strings.Contains(out.String(), "jsessionid") {
@@ -470,7 +470,7 @@ func TestAuditOfLocalhost(t *testing.T) {
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		for _, host := range []string{"portal.localhost", "A.B.localhost", "localhost"} {
-			report, err := makeAudit(newPrinter(io.Discard), []string{"http://" + host + ":" + port}, auditOptions{format: "json", pages: 1, charter: charter})
+			report, err := makeAudit(newPrinter(io.Discard), []string{"http://" + host + ":" + port}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter})
 			if err != nil || len(report.Visits[0].Cookies) != 1 || !report.Visits[0].Cookies[0].Kept {
 				t.Errorf("%s: %v, %+v", host, err, report)
 			}
@@ -485,13 +485,13 @@ func TestSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, noSandbox := range []bool{false, true} {
-		_, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{format: "json", pages: 1, charter: folder + "charter.yaml", browser: folder + "browser", noSandbox: noSandbox})
+		_, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: folder + "charter.yaml", browser: folder + "browser", noSandbox: noSandbox})
 		arguments, _ := os.ReadFile(folder + "browser.arguments")
 		if err == nil || strings.Contains(string(arguments), "--no-sandbox") != noSandbox || strings.Contains(err.Error(), "it does not run as root") == noSandbox {
 			t.Errorf("%t: %v\n%s", noSandbox, err, arguments)
 		}
 	}
-	if _, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{format: "json", pages: 1, noSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
+	if _, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, noSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
 		t.Errorf("%v", err)
 	}
 }

@@ -428,7 +428,7 @@ func (c *chromium) answer(ctx context.Context, given answer, withdraws bool) err
 		if err != nil {
 			return err
 		}
-		return c.until(ctx, requestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, statusSaved), "the form has not stored the answer")
+		return c.until(ctx, requestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
 	}
 	if err := c.load(ctx, c.first); err != nil {
 		return err

@@ -208,6 +208,10 @@ func attributeOf(element html.Token, key string) string {
 	return ""
 }
 
+// savedStatus is what the address to which a form post leads says of a choice that was
+// saved.
+const savedStatus = "saved"
+
 // answer sends the form of the charter page.
 func (b *httpBrowser) answer(ctx context.Context, given answer, _ bool) error {
 	ctx, cancel := context.WithTimeout(ctx, b.time)
@@ -224,7 +228,7 @@ func (b *httpBrowser) answer(ctx context.Context, given answer, _ bool) error {
 		return fmt.Errorf("%w at %s", errNoQuestions, b.page)
 	}
 	at, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}}, nil)
-	if err == nil && at.Query().Get("status") != statusSaved {
+	if err == nil && at.Query().Get("status") != savedStatus {
 		err = fmt.Errorf("the form at %s has not stored the answer", b.page)
 	}
 	return err

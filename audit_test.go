@@ -50,7 +50,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.TrimSpace(string(expected)), "\n")
-	report, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, auditOptions{format: "json", pages: 20})
+	report, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,12 +80,12 @@ func TestAudit(t *testing.T) {
 		for path := range strings.FieldsSeq(pages) {
 			addresses = append(addresses, "http://127.0.0.1:"+planted+path)
 		}
-		if report, err := makeAudit(newPrinter(io.Discard), addresses, auditOptions{format: "json", pages: 3}); err != nil || len(report.Pages) != want {
+		if report, err := makeAudit(newPrinter(io.Discard), addresses, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 3}); err != nil || len(report.Pages) != want {
 			t.Errorf("%s: %v, %q", pages, err, report.Pages)
 		}
 	}
 
-	report, err = makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, auditOptions{format: "json", pages: 20})
+	report, err = makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 20})
 	if err != nil || report.Violations != 0 || len(findings(report)) != 0 || len(report.Visits) != 4 {
 		t.Errorf("%v, %+v", err, report)
 	}
@@ -134,7 +134,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	defer portal.Close()
 
 	var out bytes.Buffer
-	options := auditOptions{format: "text", pages: 20, charter: charter + "charter.yaml"}
+	options := auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 20, charter: charter + "charter.yaml"}
 	code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL}, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
@@ -150,7 +150,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}
 
 	// What scripts are not needed for is loaded; a broken link is a page, too.
-	report, err := makeAudit(newPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{format: "json", pages: 9, charter: charter + "necessary.yaml"})
+	report, err := makeAudit(newPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 9, charter: charter + "necessary.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -189,19 +189,19 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
-		{[]string{portal.URL}, auditOptions{format: "text"}, "--pages is at least 1"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text"}, "--pages is at least 1"},
 		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example"},
 		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
-		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", page: "/deaf"}, "has not stored the answer"},
+		{[]string{portal.URL + "/fine"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", page: "/deaf"}, "has not stored the answer"},
 		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
-		{[]string{portal.URL}, auditOptions{format: "pdf"}, "unknown format"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, accept: []string{"a"}, browser: "x"}, "go together"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
-		{[]string{portal.URL + "/fine"}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1}, "publishes no charter of this module"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
-		{[]string{portal.URL}, auditOptions{format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "pdf"}, "unknown format"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, accept: []string{"a"}, browser: "x"}, "go together"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
+		{[]string{portal.URL + "/fine"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1}, "publishes no charter of this module"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
+		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
 	} {
 		if code, err := runAudit(newPrinter(io.Discard), newPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)

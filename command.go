@@ -120,7 +120,13 @@ is left empty, so that the draft cannot be used before somebody has said it.`,
 	}
 	importIn := imports.Flags().String("language", "fr", "of the page")
 	run(imports, func(out, report *printer) (int, error) {
-		return runImport(out, report, imports.Flags().Args()[0], *importIn)
+		if err := checkLanguage(*importIn); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+		if err := importPage(out, report, imports.Flags().Args()[0], *importIn); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+		return caddy.ExitCodeSuccess, nil
 	})
 	audits := &cobra.Command{
 		Use:   "audit <URL...>",
@@ -533,7 +539,7 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		err = encoder.Encode(listed)
 	case "charter":
 		var draft []byte
-		if draft, err = draftCharter(listed); err == nil {
+		if draft, err = draftCharter(seenIn(listed)); err == nil {
 			_, err = out.Write(draft)
 		}
 	case "table":
@@ -559,4 +565,34 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// runAudit makes an audit and writes its report.
+func runAudit(out, progress *printer, pages []string, options auditOptions) (int, error) {
+	options.usualPage, options.load = defaultPagePath, loadForAudit
+	report, err := makeAudit(progress, pages, options)
+	if err == nil {
+		err = report.write(out, options.format)
+	}
+	switch {
+	case err != nil:
+		return caddy.ExitCodeFailedStartup, err
+	case report.Violations > 0:
+		return exitDifferences, nil
+	case report.Incomplete:
+		return caddy.ExitCodeFailedStartup, nil
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// loadForAudit loads the charter against which an audit holds a host.
+func loadForAudit(path, host string) (auditCharter, error) {
+	handler, err := loadHandler(path, host)
+	if err != nil {
+		return auditCharter{}, err
+	}
+	return auditCharter{
+		charter: handler.charter, version: handler.charter.version, path: handler.Page.Path, hosts: handler.hosts,
+		published: func(row *Row) (duration, bool) { return row.published(handler.policy.enforcesDuration) },
+	}, nil
 }

@@ -11,6 +11,10 @@ import (
 	"os"
 	"strings"
 	"time"
+
+	"golang.org/x/net/idna"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // Bounds on what a server can make us do that nobody trusts.
@@ -159,4 +163,28 @@ func sameHost(one, other *url.URL) bool {
 		hosts[i] = site.Host
 	}
 	return hosts[0] == hosts[1]
+}
+
+// isURL tells whether a source is an address, and no file.
+func isURL(source string) bool {
+	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
+}
+
+// parseSite reads the address of a page, and writes its host as browsers do.
+func parseSite(address string) (*url.URL, error) {
+	site, err := url.Parse(address)
+	if err != nil {
+		return nil, err
+	}
+	host, err := idna.Lookup.ToASCII(site.Hostname())
+	if err != nil {
+		host = ascii.ToLower(site.Hostname()) // an address, or a name with "_"
+	}
+	if port := site.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[site.Scheme] {
+		host = net.JoinHostPort(host, port)
+	} else if strings.Contains(host, ":") {
+		host = "[" + host + "]"
+	}
+	site.Host, site.Fragment, site.RawFragment = host, "", ""
+	return site, nil
 }

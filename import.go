@@ -14,8 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/html"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
@@ -70,15 +68,12 @@ func (t *importedTables) add(cells []string) {
 	}
 }
 
-// runImport drafts a charter file from an existing charter page. What is unsure
+// importPage drafts a charter file from an existing charter page. What is unsure
 // is marked in the draft, and listed in report.
-func runImport(out, report io.Writer, source, language string) (int, error) {
-	if err := checkLanguage(language); err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
+func importPage(out, report io.Writer, source, language string) error {
 	content, isWhole, err := readSource(source, maxImport)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("reading %s: %w", source, err)
+		return fmt.Errorf("reading %s: %w", source, err)
 	}
 	if !isWhole {
 		fmt.Fprintf(report, "not looked at: what comes after the first %d bytes\n", maxImport)
@@ -126,23 +121,19 @@ func runImport(out, report io.Writer, source, language string) (int, error) {
 		}
 	}
 	if len(rows.Content) == 0 {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("%s has no table with cookies; there have to be columns for a name and a purpose", source)
+		return fmt.Errorf("%s has no table with cookies; there have to be columns for a name and a purpose", source)
 	}
 	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies", HeadComment: strings.Join(unused, "\n")}
 	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, rows}}
 	encoded, err := yaml.Marshal(document)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	if _, err := out.Write(encoded); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure+len(unused))
-	return caddy.ExitCodeSuccess, nil
-}
-
-func isURL(source string) bool {
-	return strings.HasPrefix(source, "https://") || strings.HasPrefix(source, "http://")
+	return nil
 }
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.

@@ -58,8 +58,8 @@ func TestImport(t *testing.T) {
 		"sheet.txt": {[]string{"name: lang", "duration: 1 an", "category: first_party", "name: vid", "duration: 90 jours", "category: third_party"}, []string{"2 rows, 0 doubts"}, []string{"unsure"}},
 	} {
 		var draft, report bytes.Buffer
-		if code, err := runImport(&draft, &report, folder+name, "fr"); code != 0 || err != nil {
-			t.Errorf("%s: %d, %v", name, code, err)
+		if err := importPage(&draft, &report, folder+name, "fr"); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 		for _, want := range want.draft {
 			if !strings.Contains(draft.String(), want) {
@@ -87,8 +87,8 @@ func TestImport(t *testing.T) {
 		}
 	}
 	for _, source := range []string{folder + "none.html", "http://127.0.0.1:1/"} {
-		if code, err := runImport(new(bytes.Buffer), new(bytes.Buffer), source, "fr"); code == 0 || err == nil {
-			t.Errorf("%s: %d, %v", source, code, err)
+		if err := importPage(new(bytes.Buffer), new(bytes.Buffer), source, "fr"); err == nil {
+			t.Errorf("%s: %v", source, err)
 		}
 	}
 }
@@ -102,8 +102,8 @@ func TestImportOtherColumns(t *testing.T) {
 	} {
 		folder := writeFiles(t, map[string]string{"page.md": "| " + header + " |\n|---|---|\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
 		var draft, report bytes.Buffer
-		if code, err := runImport(&draft, &report, folder+"page.md", "fr"); code != 0 || err != nil {
-			t.Fatal(code, err)
+		if err := importPage(&draft, &report, folder+"page.md", "fr"); err != nil {
+			t.Fatal(err)
 		}
 		doubt := `not used: the table with the columns "` + strings.ReplaceAll(header, "\u009b", `\u009b`) + `"`
 		if got := strings.Contains(draft.String(), "name: other"); got != isUsed {
@@ -122,8 +122,8 @@ func TestImportOtherColumns(t *testing.T) {
 func TestImportRowsAboveHeader(t *testing.T) {
 	folder := writeFiles(t, map[string]string{"sheet.txt": "Clé\tNote\nx\ty\n\nNom\tFinalité\n\na\tMesure\n"})
 	var draft, report bytes.Buffer
-	if code, err := runImport(&draft, &report, folder+"sheet.txt", "fr"); code != 0 || err != nil || !strings.Contains(draft.String(), "name: a\n") || !strings.Contains(report.String(), `not used: the table with the columns "Clé | Note"`) {
-		t.Errorf("%d, %v\n%s%s", code, err, &report, &draft)
+	if err := importPage(&draft, &report, folder+"sheet.txt", "fr"); err != nil || !strings.Contains(draft.String(), "name: a\n") || !strings.Contains(report.String(), `not used: the table with the columns "Clé | Note"`) {
+		t.Errorf("%v\n%s%s", err, &report, &draft)
 	}
 }
 
@@ -132,8 +132,8 @@ func TestImportOwnPage(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}")
 	for _, query := range []string{"?flg=fr", "?flg=fr&format=markdown"} {
 		var draft, report bytes.Buffer
-		if code, err := runImport(&draft, &report, address+pagePath+query, "fr"); code != 0 || err != nil {
-			t.Fatal(code, err)
+		if err := importPage(&draft, &report, address+pagePath+query, "fr"); err != nil {
+			t.Fatal(err)
 		}
 		for _, want := range []string{"name: sessionid", "name: _pk_id.<site>.<hash>", "match: _pk_id.*", "duration: 13 mois", "duration: 24 heures", "category: statistics", "Reconnaît un visiteur"} {
 			if !strings.Contains(draft.String(), want) {
@@ -141,12 +141,12 @@ func TestImportOwnPage(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runImport(new(bytes.Buffer), new(bytes.Buffer), address+pagePath+"?format=xml", "fr"); err == nil || !strings.Contains(err.Error(), "answers 400") {
+	if err := importPage(new(bytes.Buffer), new(bytes.Buffer), address+pagePath+"?format=xml", "fr"); err == nil || !strings.Contains(err.Error(), "answers 400") {
 		t.Errorf("%v", err)
 	}
 	empty := httptest.NewServer(http.NotFoundHandler())
 	defer empty.Close()
-	if _, err := runImport(new(bytes.Buffer), new(bytes.Buffer), empty.URL, "fr"); err == nil {
+	if err := importPage(new(bytes.Buffer), new(bytes.Buffer), empty.URL, "fr"); err == nil {
 		t.Error("imports what is not there")
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -131,6 +132,21 @@ func loadPreset(name string) (source, error) {
 	loaded.preset = true
 	return loaded, err
 }
+
+// presetCharters returns the charter of every preset.
+var presetCharters = sync.OnceValues(func() (map[string]*charter, error) {
+	charters := map[string]*charter{}
+	for _, name := range presetNames() {
+		preset, err := loadPreset(name)
+		if err != nil {
+			return nil, err
+		}
+		if charters[name], err = newCharter(preset); err != nil {
+			return nil, err
+		}
+	}
+	return charters, nil
+})
 
 // loadPreferenceRow declares the cookie that holds the preference, by all of its
 // names, for charters that do not.
