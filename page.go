@@ -146,7 +146,7 @@ const (
 // PageData is what the template of the charter page shows.
 type PageData struct {
 	Language, Direction string // a language tag; "ltr" or "rtl"
-	Text                *texts // the page's own words, as in page/en.yaml
+	Text                *texts // the page's own words, as in page/languages/en.yaml
 	Title               PageText
 	Site                string // the address of the portal, such as https://data.example.fr
 	Base                string // of relative links: the page's own folder, such as "" or "cookies-policy/"

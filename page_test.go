@@ -24,7 +24,7 @@ const pagePath = "/terms/cookies-policy/"
 // Every language says everything.
 func TestTexts(t *testing.T) {
 	for _, name := range pageLanguages {
-		loaded, err := loadTexts(name)
+		loaded, err := loadTexts(pageFiles, name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -379,7 +379,7 @@ func TestPageFiles(t *testing.T) {
 func TestDates(t *testing.T) {
 	day := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
 	for name, want := range map[string]string{"fr": "1er janvier 2027", "en": "1 January 2027", "de": "1. Januar 2027", "ca": "1 de gener de 2027"} {
-		loaded, err := loadTexts(name)
+		loaded, err := loadTexts(pageFiles, name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -109,15 +110,18 @@ type source struct {
 //go:embed presets/*.yaml
 var presetFiles embed.FS
 
-func presetNames() []string {
-	files, err := fs.Glob(presetFiles, "presets/*.yaml")
+func presetNames() []string { return namesIn(presetFiles, "presets") }
+
+// namesIn returns what the YAML files of a folder are called, sorted.
+func namesIn(files fs.FS, folder string) []string {
+	names, err := fs.Glob(files, folder+"/*.yaml")
 	if err != nil {
-		panic(err) // the pattern is a constant
+		panic(err) // the folder is a constant
 	}
-	for i, file := range files {
-		files[i] = strings.TrimSuffix(strings.TrimPrefix(file, "presets/"), ".yaml")
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(path.Base(name), ".yaml")
 	}
-	return files
+	return names
 }
 
 func loadPreset(name string) (source, error) {

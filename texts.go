@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"io/fs"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +18,12 @@ import (
 
 const defaultPageLanguage = "fr"
 
-// pageLanguages are the languages that the page speaks, those of an Opendatasoft
-// front office, a file each.
-var pageLanguages = []string{"ar", "ca", "de", "en", "es", "eu", "fr", "it", "nl", "pt", "sv"}
+// languageFolder holds a file for each language that the page speaks: those of an
+// Opendatasoft front office.
+const languageFolder = "page/languages"
+
+// pageLanguages are these languages, sorted.
+var pageLanguages = namesIn(pageFiles, languageFolder)
 
 // checkLanguage returns an error if the page does not speak a language.
 func checkLanguage(name string) error {
@@ -135,27 +139,36 @@ func loadLanguages(first string) ([]*texts, language.Matcher, error) {
 
 // allTexts reads the page's words in all languages, once.
 var allTexts = sync.OnceValues(func() ([]*texts, error) {
+	return readTexts(pageFiles)
+})
+
+func readTexts(files fs.FS) ([]*texts, error) {
 	var all []*texts
-	for _, name := range pageLanguages {
-		loaded, err := loadTexts(name)
+	for _, name := range namesIn(files, languageFolder) {
+		loaded, err := loadTexts(files, name)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, loaded)
 	}
 	return all, nil
-})
+}
 
-func loadTexts(name string) (*texts, error) {
-	data, err := pageFiles.ReadFile("page/" + name + ".yaml")
+func loadTexts(files fs.FS, name string) (*texts, error) {
+	path := languageFolder + "/" + name + ".yaml"
+	data, err := fs.ReadFile(files, path)
 	if err != nil {
 		return nil, err
 	}
-	loaded := &texts{tag: language.MustParse(name)}
+	tag, err := language.Parse(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	loaded := &texts{tag: tag}
 	decoder := yaml.NewDecoder(bytes.NewReader(data))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(loaded); err != nil {
-		return nil, fmt.Errorf("page/%s.yaml: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return loaded, nil
 }
