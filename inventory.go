@@ -138,7 +138,7 @@ type seenCookie struct {
 	counts      [len(directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
 	row         atomic.Pointer[Row]                  // that declares it, nil if none does
-	judge       atomic.Pointer[judge]                // whose verdict it is
+	judge       atomic.Pointer[servedCharter]                // whose verdict it is
 	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
 	readAt      atomic.Int64                         // Unix seconds
 	path        string
@@ -162,7 +162,7 @@ func (i *inventory) find(name string) *seenCookie {
 }
 
 // An inventoryObserver notes what is judged by a handler.
-type inventoryObserver struct{ by *judge }
+type inventoryObserver struct{ by *servedCharter }
 
 func (o inventoryObserver) tell(at *sighting, judged *judgement) {
 	if judged.deletes || at.noted == setcookie.MaxCookies {
@@ -177,7 +177,7 @@ func (o inventoryObserver) tell(at *sighting, judged *judgement) {
 }
 
 // note notes a cookie that was judged by somebody.
-func (i *inventory) note(judged *judgement, path *visitedPath, by *judge) {
+func (i *inventory) note(judged *judgement, path *visitedPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
 	cookie := i.find(judged.name)
 	if cookie != nil && (judged.from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {

@@ -170,7 +170,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	h.observers = []observer{h.metrics, inventoryObserver{&judge{h.charter, weak.Make(server)}}}
+	h.observers = []observer{h.metrics, inventoryObserver{&servedCharter{h.charter, weak.Make(server)}}}
 	if h.DebugHeader {
 		h.observers = append(h.observers, headerObserver{})
 	}

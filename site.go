@@ -431,9 +431,9 @@ func hasCharter(server *caddyhttp.Server) bool {
 	return found
 }
 
-// A judge is the charter of a handler, as the inventory remembers it, and where it
+// A servedCharter is the charter of a handler, as the inventory remembers it, and where it
 // runs; what has stopped is not kept by that.
-type judge struct {
+type servedCharter struct {
 	charter *charter
 	server  weak.Pointer[caddyhttp.Server]
 }
@@ -454,7 +454,7 @@ func running() runningConfig {
 }
 
 // has tells whether a judge is in force.
-func (c runningConfig) has(remembered *judge) bool {
+func (c runningConfig) has(remembered *servedCharter) bool {
 	for _, server := range c.servers {
 		if weak.Make(server) == remembered.server {
 			return true
