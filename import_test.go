@@ -100,7 +100,7 @@ func TestImportOtherColumns(t *testing.T) {
 		"Cookie | But | Durée": true, "Nom | Objectif": true, "Traceur | Utilisation | Durée d'utilisation": true, "Cookie | À quoi ça sert": true, "Traceur | Sert à": true,
 		"Clé | Butin\u009b": false, "Nom | Note": false,
 	} {
-		folder := writeFiles(t, map[string]string{"page.md": "| " + header + " |\n|---|---|\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
+		folder := writeFiles(t, map[string]string{"page.md": "| " + header + " |\n|" + strings.Repeat("---|", strings.Count(header, "|")+1) + "\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
 		var draft, report bytes.Buffer
 		if err := importPage(&draft, &report, folder+"page.md", "fr"); err != nil {
 			t.Fatal(err)
