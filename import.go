@@ -1,7 +1,6 @@
 package cookiecharter
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"fmt"
@@ -9,12 +8,19 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
+	"github.com/yuin/goldmark"
+	"github.com/yuin/goldmark/ast"
+	"github.com/yuin/goldmark/extension"
+	"github.com/yuin/goldmark/parser"
+	"github.com/yuin/goldmark/renderer"
+	markdownhtml "github.com/yuin/goldmark/renderer/html"
+	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/html"
-
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 const (
@@ -26,6 +32,12 @@ const (
 	maxRows       = 10_000
 	maxColumns    = 100
 	maxNamesOfRow = 100
+
+	// maxMarkdown is how much of a page in Markdown is read, in bytes, as it becomes a
+	// tree; maxMarkdownText how long a cell is in which Markdown means something, as
+	// what that costs grows faster than the cell.
+	maxMarkdown     = 1 << 20
+	maxMarkdownText = 2 << 10
 )
 
 // An importedTable is a table of a charter page that people wrote.
@@ -84,7 +96,7 @@ func importPage(out, report io.Writer, source, language string) error {
 	}
 	tables := findTables(content)
 	if tables.isCut {
-		fmt.Fprintf(report, "not looked at: rows after the first %d, or cells after the first %d of a row\n", maxRows, maxColumns)
+		fmt.Fprintf(report, "not looked at: rows after the first %d, or cells after the first %d of a row, or Markdown after the first %d bytes\n", maxRows, maxColumns, maxMarkdown)
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	unsure := 0
@@ -138,47 +150,156 @@ func importPage(out, report io.Writer, source, language string) error {
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.
 func findTables(content []byte) *importedTables {
-	if strings.Contains(ascii.ToLower(string(content)), "<table") {
-		return findHTMLTables(content)
+	if bytes.HasPrefix(bytes.TrimLeft(content, "\ufeff \t\r\n"), []byte("<")) {
+		if tables := findHTMLTables(content); len(tables.list) > 0 {
+			return tables
+		}
 	}
+	if tables := findMarkdownTables(content); len(tables.list) > 0 {
+		return tables
+	}
+	if tables := findHTMLTables(content); len(tables.list) > 0 {
+		return tables
+	}
+	return findTabbedTables(content)
+}
+
+// findTabbedTables returns the tables of a sheet.
+func findTabbedTables(content []byte) *importedTables {
 	tables := new(importedTables)
-	heading, isTable, isMarkdown := "", false, false
-	scanner := bufio.NewScanner(bytes.NewReader(content))
-	scanner.Buffer(nil, maxImport+1)
-	for scanner.Scan() {
-		line := strings.TrimRight(scanner.Text(), " \r")
-		var cells []string
-		switch {
-		case strings.HasPrefix(strings.TrimSpace(line), "|"):
-			isMarkdown = true
-			line = strings.ReplaceAll(strings.Trim(strings.TrimSpace(line), "|"), `\|`, "\x00")
-			for cell := range strings.SplitSeq(line, "|") {
-				cells = append(cells, markdownUnescape.Replace(strings.ReplaceAll(strings.TrimSpace(cell), "\x00", "|")))
+	heading, isTable := "", false
+	for line := range strings.Lines(string(content)) {
+		line = strings.TrimRight(line, " \r\n")
+		if !strings.Contains(line, "\t") {
+			if line != "" { // people leave lines of a sheet empty
+				heading, isTable = line, false
 			}
-		case strings.Contains(line, "\t"):
-			isMarkdown = false
-			for cell := range strings.SplitSeq(line, "\t") {
-				cells = append(cells, strings.TrimSpace(cell))
-			}
-		default:
-			if line != "" {
-				heading = strings.TrimLeft(line, "# ")
-			}
-			isTable = isTable && line == "" && !isMarkdown // people leave lines of a sheet empty
 			continue
 		}
 		if !isTable {
 			tables.begin(heading)
 			isTable = true
 		}
-		if strings.Trim(strings.Join(cells, ""), "-: ") != "" {
+		var cells []string
+		for cell := range strings.SplitSeq(line, "\t") {
+			cells = append(cells, strings.TrimSpace(cell))
+		}
+		if strings.Join(cells, "") != "" {
 			tables.add(cells)
 		}
 	}
 	return tables
 }
 
-var markdownUnescape = strings.NewReplacer(`\_`, "_", `\*`, "*", "\\`", "`", `\[`, "[", `\]`, "]", `\\`, `\`, "`", "", "**", "", "&lt;", "<", "&amp;", "&", "<br>", "; ")
+var (
+	indentation = regexp.MustCompile(`(?m)^[ \t]+`)
+
+	// inlineTag is the beginning of what is a tag in Markdown: others, such as <id>,
+	// are a part of a name.
+	inlineTag = regexp.MustCompile(`(?i)^<(?:!--|/?(?:a|abbr|b|br|code|em|i|kbd|li|ol|p|small|span|strong|sub|sup|u|ul)[\s/>])`)
+)
+
+// findMarkdownTables returns the tables of a page in Markdown, and those in HTML
+// that it has. Lists and quotes are not told from paragraphs: they would nest.
+func findMarkdownTables(content []byte) *importedTables {
+	bounds := &markdownBounds{ParagraphTransformer: extension.NewTableParagraphTransformer()}
+	blocks := parser.NewParser(
+		parser.WithBlockParsers(
+			util.Prioritized(parser.NewSetextHeadingParser(), 1), util.Prioritized(parser.NewATXHeadingParser(), 2),
+			util.Prioritized(parser.NewHTMLBlockParser(), 3), util.Prioritized(parser.NewParagraphParser(), 4)),
+		parser.WithInlineParsers(
+			util.Prioritized(markdownText{parser.NewCodeSpanParser()}, 1), util.Prioritized(markdownText{parser.NewLinkParser()}, 2),
+			util.Prioritized(markdownText{parser.NewRawHTMLParser()}, 3), util.Prioritized(markdownText{parser.NewEmphasisParser()}, 4)),
+		parser.WithParagraphTransformers(util.Prioritized(bounds, 1)),
+	)
+	markdown := goldmark.New(goldmark.WithParser(blocks), goldmark.WithRendererOptions(
+		markdownhtml.WithUnsafe(), renderer.WithNodeRenderers(util.Prioritized(extension.NewTableHTMLRenderer(), 1))))
+	if len(content) > maxMarkdown {
+		content, bounds.isCut = content[:bytes.LastIndexByte(content[:maxMarkdown], '\n')+1], true
+	}
+	var page bytes.Buffer
+	if err := markdown.Convert(indentation.ReplaceAll(content, nil), &page); err != nil {
+		return new(importedTables)
+	}
+	tables := findHTMLTables(page.Bytes())
+	tables.isCut = tables.isCut || bounds.isCut
+	return tables
+}
+
+// markdownBounds bounds the tables of a page: each row gets as many cells as the
+// header, so that few bytes could become very many.
+type markdownBounds struct {
+	parser.ParagraphTransformer
+
+	rows  int
+	isCut bool
+}
+
+func (b *markdownBounds) Transform(paragraph *ast.Paragraph, reader text.Reader, context parser.Context) {
+	lines, parent, above, next := paragraph.Lines(), paragraph.Parent(), paragraph.PreviousSibling(), paragraph.NextSibling()
+	for i := range lines.Len() {
+		line := lines.At(i)
+		if b.rows+i > maxRows || bytes.Count(line.Value(reader.Source()), []byte("|")) > maxColumns+1 {
+			b.isCut = true
+			lines.SetSliced(0, i)
+			break
+		}
+	}
+	count := lines.Len()
+	b.ParagraphTransformer.Transform(paragraph, reader, context)
+	if paragraph.Parent() != nil {
+		if paragraph.NextSibling() == next {
+			return // no table
+		}
+		above = paragraph
+	}
+	b.rows += count
+	// A short line above a table is its heading if it tells a category.
+	if line, ok := above.(*ast.Paragraph); ok {
+		if written := line.Lines().Value(reader.Source()); len(written) < 60 && findCategory(string(written)) != "" {
+			heading := ast.NewHeading(6)
+			heading.SetLines(line.Lines())
+			parent.ReplaceChild(parent, line, heading)
+		}
+	}
+}
+
+// markdownText reads what is in a cell or in a heading as people mean it, who do
+// not escape the names of cookies.
+type markdownText struct{ parser.InlineParser }
+
+func (m markdownText) Parse(parent ast.Node, block text.Reader, context parser.Context) ast.Node {
+	lines := parent.Lines()
+	if lines.At(lines.Len()-1).Stop-lines.At(0).Start > maxMarkdownText {
+		return nil
+	}
+	before := block.PrecendingCharacter()
+	line, _ := block.PeekLine()
+	if line[0] == '_' || line[0] == '<' && !inlineTag.Match(line) {
+		return nil
+	}
+	node := m.InlineParser.Parse(parent, block, context)
+	switch node := node.(type) {
+	case *parser.Delimiter:
+		if node.Length == 1 && !unicode.IsSpace(before) {
+			node.CanOpen = false // the asterisk is the end of a name
+		}
+	case *ast.CodeSpan:
+		// What is escaped in code: pipes have to be, and people escape more.
+		first, last := node.FirstChild().(*ast.Text), node.LastChild().(*ast.Text)
+		code := ast.NewString(util.UnescapePunctuations(block.Source()[first.Segment.Start:last.Segment.Stop]))
+		code.SetRaw(true)
+		return code
+	}
+	return node
+}
+
+// CloseBlock ends what the parser of links has left open.
+func (m markdownText) CloseBlock(parent ast.Node, block text.Reader, context parser.Context) {
+	if closer, ok := m.InlineParser.(parser.CloseBlocker); ok {
+		closer.CloseBlock(parent, block, context)
+	}
+}
 
 // findHTMLTables returns the tables of a page. It reads it from its beginning to its
 // end, without a tree, of which a hostile page could have a large one made.
