@@ -50,7 +50,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        header     <file>
 //	        footer     <file>
 //	        template   <file>
-//	        archive    <folder>
+//	        archive    <name or folder>
 //	    }
 //	    language        <language>
 //	    preference      <format> [<cookie>] {
@@ -85,7 +85,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			if subdirective == "charter" {
 				for _, path := range values {
-					h.Charters = append(h.Charters, besides(d.File(), path))
+					beside, err := besides(d.File(), path)
+					if err != nil {
+						return d.WrapErr(err)
+					}
+					h.Charters = append(h.Charters, beside)
 				}
 				continue
 			}
@@ -161,8 +165,12 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 	} else if !d.AllArgs(value) {
 		return true, wantsOneValue(d, name)
 	}
-	if option.isFile {
-		*value = besides(d.File(), *value)
+	if option.beside != nil {
+		beside, err := option.beside(d.File(), *value)
+		if err != nil {
+			return true, d.WrapErr(err)
+		}
+		*value = beside
 	}
 	return true, nil
 }
@@ -203,15 +211,11 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 
 // besides returns a path that begins at the folder of the file that names it. It is
 // absolute, as the server that loads what the adapter makes can run elsewhere.
-func besides(file, path string) string {
+func besides(file, path string) (string, error) {
 	if path == "" || filepath.IsAbs(path) {
-		return path
+		return path, nil
 	}
-	absolute, err := filepath.Abs(filepath.Join(filepath.Dir(file), path))
-	if err != nil {
-		return path
-	}
-	return absolute
+	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
 }
 
 func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {

@@ -138,7 +138,7 @@ type seenCookie struct {
 	counts      [len(directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
 	row         atomic.Pointer[Row]                  // that declares it, nil if none does
-	judge       atomic.Pointer[servedCharter]                // whose verdict it is
+	judge       atomic.Pointer[servedCharter]        // whose verdict it is
 	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
 	readAt      atomic.Int64                         // Unix seconds
 	path        string

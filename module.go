@@ -136,6 +136,7 @@ type Handler struct {
 	choices   *zap.Logger
 	ctx       caddy.Context
 	events    *caddyevents.App // nil if nobody subscribes
+	storage   archiveStorage   // Caddy's; nil where nothing is served
 }
 
 // CaddyModule returns the Caddy module information.
@@ -150,6 +151,9 @@ func (Handler) CaddyModule() caddy.ModuleInfo {
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	h.choices = h.logger.Named("choices")
+	if h.Page.Archive != "" {
+		h.storage = ctx.Storage()
+	}
 	if site, isWhole := loadingSite(ctx); isWhole {
 		if err := site.check(); err != nil {
 			return err
@@ -209,6 +213,7 @@ func (h *Handler) prepare() error {
 		recordsChoices: h.RecordChoices,
 		gpc:            h.GPC,
 		module:         moduleVersion(),
+		storage:        h.storage,
 		observer:       pageTold{h},
 		logger:         func() *zap.Logger { return h.logger },
 	})

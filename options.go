@@ -18,11 +18,11 @@ type option struct {
 	text func(*Handler) *string
 	flag func(*Handler) *bool
 
-	usual  string                   // what holds if it is not given
-	alone  string                   // what its name alone means; "" if it needs a value
-	values []string                 // that can be used; nil if there is no list of them
-	check  func(value string) error // returns what is wrong; nil if values tell that
-	isFile bool                     // whose path begins beside the Caddyfile
+	usual  string                                   // what holds if it is not given
+	alone  string                                   // what its name alone means; "" if it needs a value
+	values []string                                 // that can be used; nil if there is no list of them
+	check  func(value string) error                 // returns what is wrong; nil if values tell that
+	beside func(file, value string) (string, error) // returns a path that begins beside the Caddyfile
 }
 
 // The values that other code asks for.
@@ -50,12 +50,12 @@ var options = []option{
 
 	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: defaultPagePath, check: checkPath},
 	{block: "page", name: "title"},
-	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, isFile: true},
-	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, isFile: true},
-	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, isFile: true},
+	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: checkArchive, beside: archiveBesides},
+	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: besides},
+	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: besides},
 	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: checkLink},
 	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: checkLink},
-	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, isFile: true},
+	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: besides},
 	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: neutralTheme, values: pageThemes, check: checkTheme},
 
 	{block: "preference", inJSON: "format"},

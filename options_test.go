@@ -183,7 +183,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 		if option.values != nil && !strings.HasPrefix(operand, "<") && operand != strings.Join(option.values, "|") {
 			t.Errorf("%s: the grammar has other values: %s", place, operands)
 		}
-		if isPath := operand == "<file>" || operand == "<folder>"; isPath != option.isFile {
+		if isPath := operand == "<file>" || operand == "<name or folder>"; isPath != (option.beside != nil) {
 			t.Errorf("%s: the table and the grammar disagree whether it is a file", place)
 		}
 		if !regexp.MustCompile("(?m)(^[ \t]+|`)" + option.name + `\b`).MatchString(documents.String()) {

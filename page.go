@@ -75,9 +75,12 @@ type Page struct {
 	// shows. A mistake in it is told at load. Default: none.
 	Template string `json:"template,omitempty"`
 
-	// A folder that keeps every version of the charter that was ever served, a
-	// JSON file each, written once and never changed; the page lists them. It
-	// has to be there and to be writable. Default: none is kept.
+	// What keeps every version of the charter that was ever served, as JSON each,
+	// written once and never changed; the page lists them. A name, of lower-case
+	// letters, digits, `.`, `-` and `_`, keeps them in Caddy's storage, under
+	// `cookie_charter/<name>/`; charters have to have names of their own. With a
+	// slash, it is a folder, which has to be there and to be writable. What another
+	// instance keeps in the same place shows within a minute. Default: none is kept.
 	Archive string `json:"archive,omitempty"`
 }
 
@@ -251,8 +254,9 @@ type pageOptions struct {
 	answers        *answerStore
 	policy         *policy
 	recordsChoices bool
-	gpc            string // the date of gpcPath, "" if that is not served
-	module         string // its version
+	gpc            string         // the date of gpcPath, "" if that is not served
+	module         string         // its version
+	storage        archiveStorage // Caddy's; nil where nothing is served
 	observer       pageObserver
 	logger         func() *zap.Logger
 }
@@ -368,7 +372,7 @@ func newPage(options pageOptions) (*page, error) {
 		return nil, err
 	}
 	if p.Archive != "" {
-		if p.archive, err = openArchive(p.Archive, p.charter.version); err != nil {
+		if p.archive, err = openArchive(p.Archive, p.charter.version, p.storage, p.answers.now); err != nil {
 			return nil, err
 		}
 	}
@@ -616,7 +620,7 @@ func (p *page) show(e exchange) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.speak(r)
 	if p.archive != nil {
-		p.archive.keep(p.exportJSON, p.logger())
+		p.archive.update(p.exportJSON, p.logger())
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(e, version)
 		}
