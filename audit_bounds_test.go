@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -90,8 +91,8 @@ func TestImportHasBounds(t *testing.T) {
 		"open elements":    header + strings.Repeat("<b><p>", 2*megabyte/6),
 		"names in one row": header + "<tr><td>" + strings.Repeat("a,b;c,", megabyte/3) + "<td>b",
 		"many names":       header + "<tr><td>" + manyNames(200_000) + "<td>b",
-		"lines":            "| Name | Purpose |\n" + strings.Repeat("| a | b |\n", 2*megabyte/10),
-		"one line":         "| Name | Purpose |\n|" + strings.Repeat("a|", megabyte-20),
+		"lines":            "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", 2*megabyte/10),
+		"one line":         "| Name | Purpose |\n|---|---|\n|" + strings.Repeat("a|", megabyte-20),
 	} {
 		if used := peak(func() { _, _, _ = importAll(t, page) }); used > 256*megabyte {
 			t.Errorf("%s take %d MB", name, used/megabyte)
@@ -178,9 +179,9 @@ func TestImportIsLinear(t *testing.T) {
 		"rows":   func(size int) string { return "<table>" + strings.Repeat("<tr><td>a<td>b", size/14) },
 		"nested": func(size int) string { return header + strings.Repeat("<tr><td><table>", size/15) },
 		"names":  func(size int) string { return header + "<tr><td>" + manyNames(size/6) + "<td>b" },
-		"lines":  func(size int) string { return "| Name | Purpose |\n" + strings.Repeat("| a | b |\n", size/10) },
+		"lines":  func(size int) string { return "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", size/10) },
 	} {
-		checkLinear(t, name, 4<<10, func(size int) {
+		checks.Linear(t, name, 4<<10, func(size int) {
 			for _, table := range findTables([]byte(page(size))).list {
 				_, body := findColumns(table.rows)
 				for _, cells := range body {
@@ -339,14 +340,14 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 	asked := false
 	inside := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked = true
-		fmt.Fprint(w, "| Name | Purpose |\n| a | b |\n")
+		fmt.Fprint(w, "| Name | Purpose |\n|---|---|\n| a | b |\n")
 	})
 	site := hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/own":
 			http.Redirect(w, r, "/table", http.StatusFound)
 		case "/table":
-			fmt.Fprint(w, "| Name | Purpose |\n| a | b |\n")
+			fmt.Fprint(w, "| Name | Purpose |\n|---|---|\n| a | b |\n")
 		case "/around":
 			http.Redirect(w, r, "/around", http.StatusFound)
 		case "/file":
@@ -535,7 +536,7 @@ func TestChromiumHasBounds(t *testing.T) {
 		t.Errorf("reads the messages %v", told)
 	}
 
-	checkLinear(t, "blocked lines", 4<<10, func(size int) {
+	checks.Linear(t, "blocked lines", 4<<10, func(size int) {
 		var lines []string
 		var blocked []map[string]string
 		for i := range size / 8 {

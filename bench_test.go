@@ -88,23 +88,6 @@ func BenchmarkSetCookie(b *testing.B) {
 	}
 }
 
-// BenchmarkLongLine measures the judging of Set-Cookie lines of 1 to 64 KB that
-// are hard to read: the time per byte is the same for all.
-func BenchmarkLongLine(b *testing.B) {
-	judge := corpusFilter(b, "")
-	for _, parts := range longLines {
-		for _, size := range []int{1 << 10, 4 << 10, 16 << 10, 64 << 10} {
-			b.Run(fmt.Sprintf("%s%s/%dKB", parts[0], parts[1], size>>10), func(b *testing.B) {
-				lines := twoLongLines(parts[0], parts[1], size)
-				b.SetBytes(int64(size))
-				for i := 0; b.Loop(); i++ {
-					judge.keepsLine(lines[i%2])
-				}
-			})
-		}
-	}
-}
-
 func BenchmarkCookie(b *testing.B) {
 	f := benchmarkFilter(b, benchmarkHandler(b, 5))
 	lines := f.request.Header["Cookie"]

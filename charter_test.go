@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -254,13 +253,13 @@ func TestPresets(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		charter, err := newCharter(preset)
+		joined, err := newCharter(preset)
 		if err != nil {
 			t.Fatal(err)
 		}
 		used := map[*Row]bool{}
 		for _, cookie := range written {
-			row := charter.find(cookie.name)
+			row := joined.find(cookie.name)
 			used[row] = true
 			switch {
 			case row == nil:
@@ -271,7 +270,7 @@ func TestPresets(t *testing.T) {
 				t.Errorf("%s: %s asks for %d seconds, longer than %s", name, cookie.name, cookie.asked, row.Duration)
 			}
 		}
-		for _, row := range charter.cookies {
+		for _, row := range joined.cookies {
 			if !used[row] {
 				t.Errorf("%s: nothing writes %s", name, row.Name)
 			}
@@ -280,7 +279,7 @@ func TestPresets(t *testing.T) {
 			"xtander", "xtorder", "xtdate_format", "xtanx", "atsessionid", "atremanx", "atredirect", "_gatsby", "_gat2", "_gas", "_dc_gtm", "_pk_identity", "_pk_testcookies", "_pk_uid",
 			"_cookie_tests", "_pcidx", "_pc", "pa_", "mtm_consented", "cookies_preferences2",
 		} {
-			if row := charter.find(other); row != nil {
+			if row := joined.find(other); row != nil {
 				t.Errorf("%s: %s swallows %s", name, row.Name, other)
 			}
 		}
@@ -482,39 +481,6 @@ func TestNameTree(t *testing.T) {
 				t.Fatalf("%s: got %p, want %p, of %v and %v", wanted, got, want, literals, prefixes)
 			}
 		}
-	}
-}
-
-func TestVerdict(t *testing.T) {
-	handler := provision(t, "cookie_charter")
-	charter := charterOf(t, "name: asked", "name: own, consent: key", "name: exempt, exempt: true", "name: other, consent: key, exempt: true")
-	charter.names.at("needed").literal = &Row{Cookie: Cookie{Category: Necessary}}
-	judge := newPolicy(charter, policyOptions{})
-	unasked := &visitor{store: handler.answers}
-	if judged := judge.judgeName("needed", true, unasked); judged.verdict != allowed || unasked.decoded {
-		t.Error("the preference is decoded for a necessary cookie")
-	}
-	for _, test := range []struct {
-		answers map[string]answer
-		want    string // of asked, own, exempt, other, needed, unknown: their initials
-	}{
-		{nil, "rraaau"},
-		{map[string]answer{"statistics": answerGranted}, "araaau"},
-		{map[string]answer{"statistics": answerRefused}, "rrraau"},
-		{map[string]answer{"key": answerGranted, "necessary": answerRefused, "": answerRefused}, "raaaau"},
-		{map[string]answer{"key": answerRefused, "unknown": answerGranted}, "rrarau"},
-	} {
-		visitor := &visitor{store: handler.answers, decoded: true, readings: []reading{{in: handler.answers.stored[0], answers: test.answers}}}
-		var got string
-		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
-			got += judge.judgeName(name, true, visitor).verdict.String()[:1]
-		}
-		if got != test.want {
-			t.Errorf("%v: got %s", test.answers, got)
-		}
-	}
-	if got := charter.consentKeys(); !slices.Equal(got, []string{"statistics", "key"}) {
-		t.Errorf("keys %v", got)
 	}
 }
 

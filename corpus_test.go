@@ -9,7 +9,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -19,90 +21,160 @@ import (
 const corpusFile = "testdata/set_cookie.jsonl"
 
 // corpusCharter is also in e2e/Caddyfile.
-const corpusCharter = `cookie_charter {
-	preset opendatasoft matomo
-	cookie __Host-portal __Secure-portal __Http-portal {
-		purpose "Shows what becomes of prefixed names"
-		category necessary
-	}
-	cookie dated_* {
-		purpose "Shows what becomes of dates"
-		category necessary
-		duration "10 days"
-	}
-}`
+// corpusRows are the rows of the corpus, beside two presets.
+const corpusRows = `
+updated: 2026-11-21
+cookies:
+  - name: [__Host-portal, __Secure-portal, __Http-portal]
+    purpose: Shows what becomes of prefixed names
+    category: necessary
+  - name: dated_*
+    purpose: Shows what becomes of dates
+    category: necessary
+    duration: 10 days
+`
 
 type corpusLine struct {
 	Line   string `json:"line"`
 	Leaves string `json:"leaves"`
 }
 
-// readLines reads a file with a JSON value per line.
-func readLines[T any](t testing.TB, file string) []T {
+// A tested policy is that of the corpus, for one visitor and one answer over https.
+type tested struct {
+	policy  *policy
+	visitor visitor
+	answer  answerContext
+}
+
+// policyOf returns the policy of the corpus, for a visitor with a preference.
+func policyOf(t testing.TB, preference string) *tested {
 	t.Helper()
-	content, err := os.ReadFile(file)
+	var sources []source
+	for _, name := range []string{"opendatasoft", "matomo"} {
+		preset, err := loadPreset(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		sources = append(sources, preset)
+	}
+	rows, err := parseCharter([]byte(corpusRows), "corpus.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var values []T
-	for line := range bytes.Lines(content) {
-		var value T
-		if err := json.Unmarshal(line, &value); err != nil {
-			t.Fatal(err)
+	sources = append(sources, rows)
+	stored, declared, err := preferencesOf([]PreferenceFormat{{Format: "opendatasoft"}}, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := newCharter(append(declared, sources...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := joined.sign("fr"); err != nil {
+		t.Fatal(err)
+	}
+	store, err := newAnswerStore(stored, joined, true, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &tested{
+		policy:  newPolicy(joined, policyOptions{enforcesDuration: true}),
+		visitor: visitor{store: store, lines: setcookie.Lines{preference}},
+		answer:  answerContext{clock: setcookie.Clock{Now: time.Now()}, encrypted: true},
+	}
+}
+
+// keepsLine judges a Set-Cookie line.
+func (p *tested) keepsLine(line string) (string, bool) {
+	judged := p.policy.judgeLine(line, p.answer, &p.visitor)
+	return judged.line, judged.keeps
+}
+
+// dropPairs judges the pairs of a Cookie line.
+func (p *tested) dropPairs(line string) (string, bool) {
+	return setcookie.Keep(line, func(pair string) bool {
+		name, _, ok := setcookie.CutPair(pair)
+		return p.policy.judgePair(name, ok, &p.visitor).keeps
+	})
+}
+
+func TestVerdict(t *testing.T) {
+	rows, err := parseCharter([]byte(`cookies:
+  - {name: asked, purpose: p, category: statistics}
+  - {name: own, purpose: p, category: statistics, consent: key}
+  - {name: exempt, purpose: p, category: statistics, exempt: true}
+  - {name: other, purpose: p, category: statistics, consent: key, exempt: true}
+  - {name: needed, purpose: p, category: necessary}`), "verdicts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	sources := []source{rows}
+	stored, declared, err := preferencesOf([]PreferenceFormat{{Format: "opendatasoft", Cookie: "p"}}, sources)
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := newCharter(append(declared, sources...)...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := newAnswerStore(stored, joined, true, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	policy := newPolicy(joined, policyOptions{})
+	for _, test := range []struct{ answers, want string }{ // of asked, own, exempt, other, needed, unknown: their initials
+		{``, "rraaau"},
+		{`{"statistics":true}`, "araaau"},
+		{`{"statistics":false}`, "rrraau"},
+		{`{"key":true,"necessary":false,"":false}`, "raaaau"},
+		{`{"key":false,"unknown":true}`, "rrarau"},
+	} {
+		asked := &visitor{store: store, lines: setcookie.Lines{"p=" + test.answers}}
+		var got string
+		for _, name := range []string{"asked", "own", "exempt", "other", "needed", "unknown"} {
+			got += policy.judgePair(name, true, asked).verdict.String()[:1]
 		}
-		values = append(values, value)
+		if got != test.want {
+			t.Errorf("%v: got %s", test.answers, got)
+		}
 	}
-	return values
-}
-
-// fromLatin1 returns the bytes that characters up to 255 stand for.
-func fromLatin1(text string) string {
-	var raw []byte
-	for _, char := range text {
-		raw = append(raw, byte(char))
+	if got := joined.consentKeys(); !slices.Equal(got, []string{"statistics", "key"}) {
+		t.Errorf("keys %v", got)
 	}
-	return string(raw)
-}
 
-func toLatin1(raw string) string {
-	var text []rune
-	for i := range len(raw) {
-		text = append(text, rune(raw[i]))
+	// Who needs no answer is not asked for one.
+	unreadable := &visitor{store: store, lines: setcookie.Lines{"p=junk"}}
+	policy.judgePair("needed", true, unreadable)
+	if unreadable.unreadable != nil {
+		t.Error("the preference is decoded for a necessary cookie")
 	}
-	return string(text)
-}
-
-func corpusFilter(t testing.TB, preference string) *filter {
-	t.Helper()
-	f := &filter{handler: provision(t, corpusCharter), request: visit("https://city.example/")}
-	f.ResponseWriter = fixedHeader{header: http.Header{}}
-	f.visitor.store, f.visitor.lines = f.handler.answers, setcookie.Lines{preference}
-	f.handler.observers = f.handler.observers[:2]
-	return f
+	if policy.judgePair("own", true, unreadable); unreadable.unreadable == nil {
+		t.Error("a preference that cannot be read is not told of")
+	}
 }
 
 func TestCorpus(t *testing.T) {
-	corpus := readLines[corpusLine](t, corpusFile)
+	corpus := checks.ReadLines[corpusLine](t, corpusFile)
 	if len(corpus) < 150 {
 		t.Errorf("only %d lines", len(corpus))
 	}
-	f := corpusFilter(t, "")
+	policy := policyOf(t, "")
 	var written bytes.Buffer
 	encoder := json.NewEncoder(&written)
 	encoder.SetEscapeHTML(false)
 	for _, entry := range corpus {
-		leaves, keep := f.keepsLine(fromLatin1(entry.Line))
+		leaves, keep := policy.keepsLine(checks.FromLatin1(entry.Line))
 		if !keep {
 			leaves = ""
 		}
-		if leaves = toLatin1(leaves); leaves != entry.Leaves && !*update {
+		if leaves = checks.ToLatin1(leaves); leaves != entry.Leaves && !*checks.Update {
 			t.Errorf("%.80q: %.80q leaves, recorded is %.80q", entry.Line, leaves, entry.Leaves)
 		}
 		if err := encoder.Encode(corpusLine{entry.Line, leaves}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if *update {
+	if *checks.Update {
 		if err := os.WriteFile(corpusFile, written.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -112,17 +184,17 @@ func TestCorpus(t *testing.T) {
 // FuzzSetCookie looks for lines that the filter changes other than it should,
 // and for names that it reads otherwise than net/http where that reads one.
 func FuzzSetCookie(f *testing.F) {
-	for _, entry := range readLines[corpusLine](f, corpusFile) {
-		f.Add(fromLatin1(entry.Line))
+	for _, entry := range checks.ReadLines[corpusLine](f, corpusFile) {
+		f.Add(checks.FromLatin1(entry.Line))
 	}
-	judge := corpusFilter(f, `cookies_preferences={"matomo":true}`)
+	policy := policyOf(f, `cookies_preferences={"matomo":true}`)
 	f.Fuzz(func(t *testing.T, line string) {
 		name, written, ok := setcookie.Cut(line)
 		ok = ok && !setcookie.ReadAttributes(written).HasControls
 		if parsed, err := http.ParseSetCookie(line); err == nil && ok && parsed.Name != name {
 			t.Errorf("%q: %q, net/http reads %q", line, name, parsed.Name)
 		}
-		left, keep := judge.keepsLine(line)
+		left, keep := policy.keepsLine(line)
 		if !keep {
 			if left != line {
 				t.Errorf("%q: edited though withheld: %q", line, left)
@@ -132,15 +204,15 @@ func FuzzSetCookie(f *testing.F) {
 		if !ok {
 			t.Fatalf("%q: kept without a name", line)
 		}
-		if again, keep := judge.keepsLine(left); again != left || !keep {
+		if again, keep := policy.keepsLine(left); again != left || !keep {
 			t.Errorf("%q: not idempotent: %q, then %q", line, left, again)
 		}
 		leftName, written, ok := setcookie.Cut(left)
 		if leftName != name || !ok {
 			t.Errorf("%q: the name became %q", line, leftName)
 		}
-		row := judge.handler.charter.find(name)
-		life, certain := setcookie.ReadAttributes(written).Lifetime(judge.answer.clock)
+		row := policy.policy.charter.find(name)
+		life, certain := setcookie.ReadAttributes(written).Lifetime(policy.answer.clock)
 		if !certain || row != nil && life.Persistent && !life.Deletes() && life.Seconds > int64(row.limit.seconds()) {
 			t.Errorf("%q: lives %v, %v", left, life, certain)
 		}
@@ -174,23 +246,23 @@ func twoLongLines(begins, repeated string, size int) [2]string {
 }
 
 // judgeLongLines bounds the ratio of what lines of these parts cost.
-func judgeLongLines(t *testing.T, judge *filter, begins, repeated string, few int) {
+func judgeLongLines(t *testing.T, policy *tested, begins, repeated string, few int) {
 	t.Helper()
 	lines := map[int][2]string{few: twoLongLines(begins, repeated, few), 16 * few: twoLongLines(begins, repeated, 16*few)}
 	turn := 0
-	checkLinear(t, fmt.Sprintf("%q, %q", begins, repeated), few, func(size int) {
+	checks.Linear(t, fmt.Sprintf("%q, %q", begins, repeated), few, func(size int) {
 		turn++
-		judge.keepsLine(lines[size][turn%2])
+		policy.keepsLine(lines[size][turn%2])
 	})
 }
 
 // TestLongLines holds that the cost of a Set-Cookie line grows with its length, up
 // to a megabyte.
 func TestLongLines(t *testing.T) {
-	judge := corpusFilter(t, "")
+	policy := policyOf(t, "")
 	for _, parts := range longLines {
 		for _, few := range []int{4 << 10, 64 << 10} {
-			judgeLongLines(t, judge, parts[0], parts[1], few)
+			judgeLongLines(t, policy, parts[0], parts[1], few)
 		}
 	}
 }
@@ -200,10 +272,10 @@ func FuzzLongLine(f *testing.F) {
 	for _, parts := range longLines {
 		f.Add(parts[0], parts[1])
 	}
-	judge := corpusFilter(f, "")
+	policy := policyOf(f, "")
 	f.Fuzz(func(t *testing.T, begins, repeated string) {
 		if repeated != "" && len(begins)+len(repeated) < 1<<10 {
-			judgeLongLines(t, judge, begins, repeated, 4<<10)
+			judgeLongLines(t, policy, begins, repeated, 4<<10)
 		}
 	})
 }
@@ -213,9 +285,9 @@ func FuzzLongLine(f *testing.F) {
 func FuzzCookie(f *testing.F) {
 	f.Add("sessionid=1; unknown=2; _pk_id.1=3;; csrftoken = 4 ;=5;6")
 	f.Add("cookies_preferences={\"matomo\":true}; a=b")
-	judge := corpusFilter(f, "")
+	policy := policyOf(f, "")
 	f.Fuzz(func(t *testing.T, line string) {
-		kept, ok := judge.dropPairs(line)
+		kept, ok := policy.dropPairs(line)
 		if !ok {
 			if kept != "" {
 				t.Errorf("%q: dropped, but %q", line, kept)
@@ -225,7 +297,7 @@ func FuzzCookie(f *testing.F) {
 		pairs := trimmedPairs(line)
 		for _, pair := range trimmedPairs(kept) {
 			name, _, ok := setcookie.CutPair(pair)
-			if judged := judge.handler.policy.judgePair(name, ok, &judge.visitor); judged.verdict != allowed {
+			if judged := policy.policy.judgePair(name, ok, &policy.visitor); judged.verdict != allowed {
 				t.Errorf("%q: kept %q", line, pair)
 			}
 			// A subset, in order, as it came.
@@ -235,7 +307,7 @@ func FuzzCookie(f *testing.F) {
 			}
 			pairs = pairs[at+1:]
 		}
-		if again, _ := judge.dropPairs(kept); again != kept {
+		if again, _ := policy.dropPairs(kept); again != kept {
 			t.Errorf("%q: not idempotent: %q, then %q", line, kept, again)
 		}
 	})
@@ -249,4 +321,21 @@ func trimmedPairs(line string) []string {
 		}
 	}
 	return pairs
+}
+
+// BenchmarkLongLine measures the judging of Set-Cookie lines of 1 to 64 KB that
+// are hard to read: the time per byte is the same for all.
+func BenchmarkLongLine(b *testing.B) {
+	policy := policyOf(b, "")
+	for _, parts := range longLines {
+		for _, size := range []int{1 << 10, 4 << 10, 16 << 10, 64 << 10} {
+			b.Run(fmt.Sprintf("%s%s/%dKB", parts[0], parts[1], size>>10), func(b *testing.B) {
+				lines := twoLongLines(parts[0], parts[1], size)
+				b.SetBytes(int64(size))
+				for i := 0; b.Loop(); i++ {
+					policy.keepsLine(lines[i%2])
+				}
+			})
+		}
+	}
 }

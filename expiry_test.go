@@ -17,6 +17,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -359,7 +360,7 @@ func TestExpiriesAreLinear(t *testing.T) {
 		}},
 	} {
 		origins := map[int]origin{test.few: (&filter{request: test.visited(test.few)}).origin(), 16 * test.few: (&filter{request: test.visited(16 * test.few)}).origin()}
-		checkLinear(t, test.name, test.few, func(size int) {
+		checks.Linear(t, test.name, test.few, func(size int) {
 			expiries(cookies, origins[size], maxExpiries)
 			withdrawal(cookies, origins[size], 0, maxExpiries)
 		})
@@ -371,7 +372,7 @@ func TestExpiriesAreLinear(t *testing.T) {
 			sets[16*16] = append(sets[16*16], refusedNames(fmt.Sprintf("%s%d", prefix, i))...)
 		}
 		sets[16] = sets[16*16][:16]
-		checkLinear(t, "names "+prefix, 16, func(size int) {
+		checks.Linear(t, "names "+prefix, 16, func(size int) {
 			expiries(sets[size], r, maxExpiries)
 			withdrawal(sets[size], r, 0, maxExpiries)
 		})

@@ -129,33 +129,7 @@ func dropFromTrailer(trailer http.Header) {
 
 // dropPairs drops the pairs of one Cookie line.
 func (f *filter) dropPairs(line string) (string, bool) {
-	var kept strings.Builder // in use once a pair was dropped
-	dropped := false
-	for start := 0; start < len(line); {
-		end := len(line)
-		if length := strings.IndexByte(line[start:], ';'); length >= 0 {
-			end = start + length
-		}
-		pair := setcookie.Trim(line[start:end])
-		switch {
-		case pair == "":
-		case !f.keepsPair(pair):
-			if !dropped {
-				dropped = true
-				kept.WriteString(strings.TrimRight(line[:start], "; \t"))
-			}
-		case dropped:
-			if kept.Len() > 0 {
-				kept.WriteString("; ")
-			}
-			kept.WriteString(pair)
-		}
-		start = end + 1
-	}
-	if !dropped {
-		return line, true
-	}
-	return kept.String(), kept.Len() > 0
+	return setcookie.Keep(line, f.keepsPair)
 }
 
 // keepsPair judges one pair of a Cookie line, and tells of it.

@@ -10,17 +10,19 @@ import (
 	"os"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // A vector is a Cookie header, a byte per character, and what it answers to
 // consent keys of statistics, in a format with some options. Of the options,
-// `exempt` is the rows', `cookie` names the cookie, all others stand in the
-// Caddyfile's block.
+// `exempt` is the rows', `cookie` names the cookie, `key` and `revision` are as in a
+// Caddyfile.
 type vector struct {
 	Format  string            `json:"format"`
 	Options []string          `json:"options"`
@@ -36,28 +38,36 @@ const vectorsAsked timestamp = 4_102_444_800_000
 
 func TestFormats(t *testing.T) {
 	tested := map[string]map[string]bool{}
-	for _, v := range readLines[vector](t, vectorFile) {
-		block := "cookie_charter {\n preset matomo google_analytics xiti\n cookie s {\n purpose p\n category statistics\n }\n preference " + v.Format
+	for _, v := range checks.ReadLines[vector](t, vectorFile) {
+		format, exempt := PreferenceFormat{Format: v.Format}, false
 		for _, option := range v.Options {
-			if name, ok := strings.CutPrefix(option, "cookie "); ok {
-				block += " " + name
-			}
-		}
-		block += " {\n"
-		exempt := false
-		for _, option := range v.Options {
-			if option == "exempt" {
+			name, value, _ := strings.Cut(option, " ")
+			switch name {
+			case "exempt":
 				exempt = true
-			} else if !strings.HasPrefix(option, "cookie ") {
-				block += option + "\n"
+			case "cookie":
+				format.Cookie = value
+			case "key":
+				key, banner, _ := strings.Cut(value, " ")
+				if format.Keys == nil {
+					format.Keys = map[string]Names{}
+				}
+				format.Keys[key] = strings.Fields(banner)
+			case "revision":
+				var err error
+				if format.Revision, err = strconv.Atoi(value); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Fatalf("unknown option %q", option)
 			}
 		}
-		handler := provision(t, block+"}\n}")
+		handler := portalWith(t, "matomo google_analytics xiti", "{name: s, purpose: p, category: statistics}", format)
 		if tested[v.Format] == nil {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &visitor{store: handler.answers, lines: setcookie.Lines{fromLatin1(v.Cookie)}, looked: vectorsAsked}
+			visitor := &visitor{store: handler.answers, lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, looked: vectorsAsked}
 			row := &Row{Cookie: Cookie{Category: Statistics, Exempt: exempt}, key: key}
 			if got := visitor.answerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
@@ -248,16 +258,13 @@ func TestReadersAllocateLittle(t *testing.T) {
 	t.Logf("at most %d times", worst)
 }
 
-// A readerHandler has one format alone, and questions to which it can have answers.
-func readerHandler(t testing.TB, format string) *Handler {
+// A readerSite has one format alone, and questions to which it can have answers.
+func readerSite(t testing.TB, format string) portal {
 	t.Helper()
-	name := format
 	if len(storedFormats[format].cookies) == 0 {
-		name += " my-choice"
+		format += " my-choice"
 	}
-	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+name+"\n}")
-	handler.observers = handler.observers[:2]
-	return handler
+	return portalOf(t, "matomo google_analytics", "", format)
 }
 
 // readerHeaders are Cookie headers of about so many bytes, with as much work for
@@ -266,8 +273,8 @@ func readerHandler(t testing.TB, format string) *Handler {
 func readerHeaders(t testing.TB, format string, size int) []string {
 	t.Helper()
 	var cookies []string
-	for _, v := range readLines[vector](t, vectorFile) {
-		if cookie := fromLatin1(v.Cookie); v.Format == format && len(v.Cookie) < 300 && cookie != "" {
+	for _, v := range checks.ReadLines[vector](t, vectorFile) {
+		if cookie := checks.FromLatin1(v.Cookie); v.Format == format && len(v.Cookie) < 300 && cookie != "" {
 			cookies = append(cookies, cookie)
 		}
 	}
@@ -305,14 +312,14 @@ func readerHeaders(t testing.TB, format string, size int) []string {
 }
 
 // askAll asks a header for all that the filter and the page ask.
-func askAll(handler *Handler, header string) {
+func askAll(handler portal, header string) {
 	visitor := &visitor{store: handler.answers, lines: setcookie.Lines{header}}
 	visitor.answerTo(handler.charter.find("_pk_id.1"))
 	visitor.answerTo(handler.charter.find("_ga"))
 	visitor.writtenTo("matomo")
 	visitor.givenAt()
 	visitor.keeps(1, "x")
-	if handler.Preferences[0].isWritten() {
+	if handler.answers.stored[0].isWritten() {
 		visitor.save(map[string]answer{"matomo": answerGranted}, "", time.Now())
 	}
 }
@@ -320,12 +327,12 @@ func askAll(handler *Handler, header string) {
 // Whatever a visitor sends, each format is read at a cost that is linear in it.
 func TestReadersAreLinear(t *testing.T) {
 	for name := range storedFormats {
-		handler := readerHandler(t, name)
+		handler := readerSite(t, name)
 		handler.answers.stored[0].recent = nil // which remembers all of few, and little of many
 		const few = 4 << 10
 		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
 		for i := range small {
-			checkLinear(t, fmt.Sprintf("%s, %.60q", name, small[i]), few, func(size int) {
+			checks.Linear(t, fmt.Sprintf("%s, %.60q", name, small[i]), few, func(size int) {
 				if size == few {
 					askAll(handler, small[i])
 				} else {
@@ -340,7 +347,7 @@ func TestReadersAreLinear(t *testing.T) {
 // longer ones, in each format.
 func BenchmarkReaders(b *testing.B) {
 	for _, name := range slices.Sorted(maps.Keys(storedFormats)) {
-		handler := readerHandler(b, name)
+		handler := readerSite(b, name)
 		for _, size := range []int{1, 4, 16, 64} {
 			header := readerHeaders(b, name, size<<10)[0]
 			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
@@ -359,9 +366,9 @@ func FuzzFormats(f *testing.F) {
 	row := &Row{Cookie: Cookie{Name: Names{"x"}, Category: Statistics}, key: "a"}
 	charterOfA := &charter{cookies: []*Row{row}, version: "0123456789ab", fingerprints: map[string]string{"a": "01234567"}}
 	formats := slices.Sorted(maps.Keys(storedFormats))
-	for _, v := range readLines[vector](f, vectorFile) {
+	for _, v := range checks.ReadLines[vector](f, vectorFile) {
 		_, value, _ := strings.Cut(v.Cookie, "=")
-		f.Add(uint8(slices.Index(formats, v.Format)), fromLatin1(value), "cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=[%22a%22]")
+		f.Add(uint8(slices.Index(formats, v.Format)), checks.FromLatin1(value), "cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=[%22a%22]")
 	}
 	f.Fuzz(func(t *testing.T, index uint8, value, others string) {
 		name := formats[int(index)%len(formats)]

@@ -21,6 +21,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -113,7 +114,7 @@ func TestInventory(t *testing.T) {
 
 	// What the portal says differently from one answer to the next is seen.
 	site := inventories.of("city.example", timestampOf(time.Now()))
-	judge := corpusFilter(t, "")
+	judge := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judge.keepsLine("changes=" + secret + attributes)
 		seen := site.find("changes").read.Load()
@@ -228,7 +229,7 @@ func TestInventoryHasBounds(t *testing.T) {
 
 // What is known already is noted without allocating.
 func TestInventoryAllocates(t *testing.T) {
-	judge := corpusFilter(t, "")
+	judge := filterOf(t, "")
 	for _, line := range []string{"csrftoken=1; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=60; Path=/", "known=1; expires=Fri, 02 Jan 2037 06:00:00 GMT"} {
 		judge.keepsLine(line)
 		if got := testing.AllocsPerRun(100, func() { judge.keepsLine(line) }); got != 0 {
@@ -309,10 +310,10 @@ func TestPathParameters(t *testing.T) {
 	if err != nil || strings.Contains(string(log)+fmt.Sprint(response.Header)+w.Body.String(), "S3cr3tS3ss10n") {
 		t.Errorf("%v, or a session in the log or the answer", err)
 	}
-	checkLinear(t, "path parameters", 4<<10, func(size int) {
+	checks.Linear(t, "path parameters", 4<<10, func(size int) {
 		(&visitedPath{address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).shown()
 	})
-	checkLinear(t, "nested escapes", 4<<10, func(size int) {
+	checks.Linear(t, "nested escapes", 4<<10, func(size int) {
 		withoutParameters("/" + strings.Repeat("%", size/3) + strings.Repeat("25", size/3))
 		withoutParameters("/" + strings.Repeat("%25", size/3))
 	})
@@ -477,4 +478,14 @@ func TestDraftOfSeries(t *testing.T) {
 			t.Errorf("%v: %s", err, draft)
 		}
 	}
+}
+
+// filterOf returns a filter of an answer to a visitor with a preference.
+func filterOf(t testing.TB, preference string) *filter {
+	t.Helper()
+	f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("https://city.example/")}
+	f.ResponseWriter = fixedHeader{header: http.Header{}}
+	f.visitor.store, f.visitor.lines = f.handler.answers, setcookie.Lines{preference}
+	f.handler.observers = f.handler.observers[:2]
+	return f
 }

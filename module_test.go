@@ -3,7 +3,6 @@ package cookiecharter
 import (
 	"bytes"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"net/http"
 	"os"
@@ -15,9 +14,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-)
 
-var update = flag.Bool("update", false, "write what is adapted into testdata/*.caddyfiletest")
+	"github.com/cookie-charter/cookie_charter/internal/checks"
+)
 
 // TestAdapt compares Caddyfiles with the JSON or the error that they give.
 func TestAdapt(t *testing.T) {
@@ -51,7 +50,7 @@ func TestAdapt(t *testing.T) {
 				got = pretty.String() + "\n"
 			}
 			got = strings.ReplaceAll(got, folder+"/", "FOLDER/")
-			if *update {
+			if *checks.Update {
 				if err := os.WriteFile(file, []byte(input+"----------\n"+got), 0o600); err != nil {
 					t.Fatal(err)
 				}

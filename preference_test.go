@@ -71,7 +71,7 @@ func TestReadMap(t *testing.T) {
 }
 
 func TestPreferenceCopies(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preference opendatasoft p\n}")
+	handler := portalOf(t, "opendatasoft", "", "opendatasoft p")
 	for _, test := range []struct {
 		lines []string
 		want  answer
@@ -197,8 +197,8 @@ func TestCharterFormat(t *testing.T) {
 
 // What a key covers does not hang on the order of its rows.
 func TestFingerprint(t *testing.T) {
-	const a, b = "cookie a {\n purpose p\n category statistics\n}\n", "cookie b {\n purpose q\n category statistics\n}\n"
-	first, second := provision(t, "cookie_charter {\n"+a+b+"}"), provision(t, "cookie_charter {\n"+b+a+"}")
+	const a, b = "{name: a, purpose: p, category: statistics}", "{name: b, purpose: q, category: statistics}"
+	first, second := portalOf(t, "", a+", "+b, "charter"), portalOf(t, "", b+", "+a, "charter")
 	if got, want := first.charter.fingerprints["statistics"], second.charter.fingerprints["statistics"]; got != want || len(got) != 8 {
 		t.Errorf("%s, %s", got, want)
 	}
@@ -206,18 +206,18 @@ func TestFingerprint(t *testing.T) {
 
 // The version is that of what is declared, however it is written.
 func TestCharterVersion(t *testing.T) {
-	version := func(block string) string { return provision(t, "cookie_charter {\n"+block+"\n}").charter.version }
-	const a, b = "cookie a {\n purpose p\n category necessary\n}\n", "cookie b {\n category necessary\n purpose p\n}\n"
-	same := version(a + b)
-	if version("cookie a {\n purpose p\n category necessary\n duration \"1800 s\"\n}") != version("cookie a {\n purpose p\n category necessary\n duration \"30 min\"\n}") {
+	version := func(rows string) string { return portalOf(t, "", rows, "charter").charter.version }
+	const a, b = "{name: a, purpose: p, category: necessary}", "{name: b, category: necessary, purpose: p}"
+	same := version(a + ", " + b)
+	if version("{name: a, purpose: p, category: necessary, duration: 1800 s}") != version("{name: a, purpose: p, category: necessary, duration: 30 min}") {
 		t.Error("the same duration in another unit is another version")
 	}
-	for _, block := range []string{b + a, a + "\n\n" + b + "page /x", "cookie a {\n  category necessary\n purpose p\n}\n" + b} {
+	for _, block := range []string{b + ", " + a, "\n" + a + ",\n\n" + b, "{category: necessary, name: [a], purpose: p}, " + b} {
 		if got := version(block); got != same {
 			t.Errorf("%q has another version", block)
 		}
 	}
-	for _, block := range []string{a, a + strings.Replace(b, "purpose p", "purpose q", 1), a + strings.Replace(b, "necessary", "statistics", 1), a + strings.Replace(b, "cookie b", "cookie c", 1)} {
+	for _, block := range []string{a, a + ", " + strings.Replace(b, "purpose: p", "purpose: q", 1), a + ", " + strings.Replace(b, "necessary", "statistics", 1), a + ", " + strings.Replace(b, "name: b", "name: c", 1)} {
 		if got := version(block); got == same || len(got) != 12 {
 			t.Errorf("%q has the version %s", block, got)
 		}
@@ -295,7 +295,7 @@ func TestStoreEveryPreference(t *testing.T) {
 // cookie; a refusal does not need to end.
 func TestAnswersEnd(t *testing.T) {
 	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := provision(t, "cookie_charter {\n preset matomo\n preference "+format+"\n cookie p {\n purpose p\n category necessary\n duration \"30 days\"\n}\n}")
+		handler := portalOf(t, "matomo", "{name: p, purpose: p, category: necessary, duration: 30 days}", format)
 		row := handler.charter.find("_pk_id.1")
 		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
 			at := time.Now().AddDate(0, 0, -days).UnixMilli()
@@ -309,7 +309,7 @@ func TestAnswersEnd(t *testing.T) {
 			}
 		}
 	}
-	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	handler := portalOf(t, "matomo", "", "charter")
 	fingerprint := handler.charter.fingerprints["matomo"]
 	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
 		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
@@ -345,11 +345,7 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 		"tarteaucitron": {Format: "tarteaucitron"}, "klaro 6 months": {Format: "klaro", LocalStorage: "klaro"}, "charter_preference 6 months": {Format: charterFormat},
 	} {
 		name, duration, _ := strings.Cut(cookie, " ")
-		h := &Handler{Presets: []string{"matomo"}, Preferences: []PreferenceFormat{want}}
-		if err := h.prepare(); err != nil {
-			t.Fatal(err)
-		}
-		if row := h.charter.find(name); row.Duration != duration {
+		if row := portalWith(t, "matomo", "", want).charter.find(name); row.Duration != duration {
 			t.Errorf("%s: %q", name, row.Duration)
 		}
 	}
@@ -357,7 +353,7 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 
 // Only what the page writes tells when an answer was given to it.
 func TestGivenAt(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preset matomo\n preference klaro\n preference opendatasoft\n}")
+	handler := portalOf(t, "matomo", "", "klaro", "opendatasoft")
 	of := func(cookies string) time.Time {
 		visitor := visitor{store: handler.answers, lines: setcookie.Lines{cookies}}
 		at, _ := visitor.givenAt()
@@ -377,7 +373,7 @@ func TestGivenAt(t *testing.T) {
 
 // Many copies are read at a cost that is linear in them.
 func TestManyCopies(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
 	const copies = 20_000
 	asker := visitor{store: handler.answers, lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
 	if got := testing.AllocsPerRun(1, func() {
@@ -397,7 +393,7 @@ func TestManyCopies(t *testing.T) {
 		}
 	}
 	for i := range 1000 {
-		handler.policy.judgeName(fmt.Sprintf("_pk_id.%d", i), true, &asker)
+		asker.answerTo(handler.charter.find(fmt.Sprintf("_pk_id.%d", i)))
 	}
 	if len(asker.given) != 1 {
 		t.Errorf("%d rows were remembered", len(asker.given))
@@ -406,7 +402,7 @@ func TestManyCopies(t *testing.T) {
 
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
 	format := handler.answers.stored[0]
 	row := handler.charter.find("_pk_id.1")
 	answerTo := func(value string) answer {
@@ -451,7 +447,7 @@ func TestRecentValues(t *testing.T) {
 	}
 
 	// What depends on other cookies is read anew.
-	handler = provision(t, "cookie_charter {\n preset matomo\n preference onetrust\n}")
+	handler = portalOf(t, "matomo", "", "onetrust")
 	if handler.answers.stored[0].recent != nil {
 		t.Error("remembers a value that says nothing alone")
 	}
@@ -559,7 +555,7 @@ func TestGrantCoversWhatWasAsked(t *testing.T) {
 func TestWritingKeepsWhatIsInForce(t *testing.T) {
 	day := 24 * time.Hour
 	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
-		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
+		handler := portalOf(t, "matomo google_analytics", "", format)
 		cookie := func(at time.Time, given map[string]answer) setcookie.Lines {
 			stored := (&visitor{store: handler.answers}).save(given, "", at)
 			return setcookie.Lines{stored[0].name + "=" + stored[0].value}
@@ -680,7 +676,12 @@ func TestHostCookie(t *testing.T) {
 			t.Errorf("a fragment over %s: %s", scheme, body)
 		}
 	}
+}
 
+// Over https, what the former cookie grants does not count, nor does it say anything
+// beside the new one.
+func TestFormerCookie(t *testing.T) {
+	handler := portalOf(t, "matomo", "", "charter")
 	row := handler.charter.find("_pk_id.1")
 	const hour timestamp = 3_600_000
 	value := func(at timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
@@ -713,7 +714,7 @@ func TestHostCookie(t *testing.T) {
 // One copy that cannot be read could say anything: no grant of another copy counts,
 // and every refusal does.
 func TestUnreadableCopies(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference opendatasoft\n preference tarteaucitron\n}")
+	handler := portalOf(t, "matomo google_analytics", "", "opendatasoft", "tarteaucitron")
 	matomo, ga := handler.charter.find("_pk_id.1"), handler.charter.find("_ga")
 	for _, lines := range []setcookie.Lines{
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=junk`},
@@ -742,7 +743,7 @@ func TestUnreadableCopies(t *testing.T) {
 func TestTimesOfAnswers(t *testing.T) {
 	const now timestamp = 1_795_000_000_000
 	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := provision(t, "cookie_charter {\n preset matomo google_analytics\n preference "+format+"\n}")
+		handler := portalOf(t, "matomo google_analytics", "", format)
 		for times, want := range map[string]answer{
 			``: answerGranted, `"timestamp":1794999999999`: answerGranted, `"timestamp":"1794999999999"`: answerGranted,
 			`"timestamp":1795086399999`: answerGranted, `"timestamp":1795086400001`: answerNone, // a day ahead
@@ -763,7 +764,7 @@ func TestTimesOfAnswers(t *testing.T) {
 			}
 		}
 	}
-	handler := provision(t, "cookie_charter {\n preset matomo\n}")
+	handler := portalOf(t, "matomo", "", "charter")
 	for at, want := range map[string]answer{"1794999999999": answerGranted, "0": answerNone, "1": answerNone, "1795086400001": answerNone, "18446744073709551615": answerNone} {
 		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, looked: now}
 		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
@@ -774,13 +775,19 @@ func TestTimesOfAnswers(t *testing.T) {
 
 // What others write is told of, with what is not known of it.
 func TestPreferenceNotes(t *testing.T) {
-	for block, want := range map[string]int{"": 0, "preference charter": 0, "preference opendatasoft\npreference json p": 0, "preference klaro": 1, "preference klaro {\n local_storage\n}": 1, "preference charter\npreference tarteaucitron": 2} {
-		var notes []string
-		for _, format := range provision(t, "cookie_charter {\n preset matomo\n"+block+"\n}").Preferences {
-			notes = append(notes, format.notes()...)
-		}
-		if len(notes) != want {
-			t.Errorf("%s: %q", block, notes)
+	for _, test := range []struct {
+		format PreferenceFormat
+		want   int
+	}{
+		{PreferenceFormat{Format: "charter"}, 0},
+		{PreferenceFormat{Format: "opendatasoft"}, 0},
+		{PreferenceFormat{Format: "json", Cookie: "p"}, 0},
+		{PreferenceFormat{Format: "klaro"}, 1},
+		{PreferenceFormat{Format: "klaro", LocalStorage: "klaro"}, 1},
+		{PreferenceFormat{Format: "tarteaucitron"}, 2},
+	} {
+		if notes := test.format.notes(); len(notes) != test.want {
+			t.Errorf("%v: %q", test.format, notes)
 		}
 	}
 }

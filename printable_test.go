@@ -59,7 +59,7 @@ func TestNothingIsPrintedRaw(t *testing.T) {
 	answers := map[string]string{
 		"/":        `<a href="/404` + nasty + `">1</a><a href="/500?` + inHeader + `">2</a><a href="/hop` + inHeader + `">3</a><a href="/status">4</a><a href="/line">5</a><a href="/chunk">6</a>`,
 		"/table":   "<h2>" + nasty + "</h2><table><tr><th>Name<th>Purpose<th>Duration<th>Provider<tr><td>a" + nasty + "b<td>p" + nasty + "q<td>d" + nasty + "<td>" + nasty + "<tr><td>ok<td>" + nasty + "<td>2 " + nasty + "<td></table>",
-		"/lines":   "| Name | Purpose | Duration |\n| a" + nasty[:5] + "\u009b\u202e | b\u009b | c\u202e |\n",
+		"/lines":   "| Name | Purpose | Duration |\n|---|---|---|\n| a" + nasty[:5] + "\u009b\u202e | b\u009b | c\u202e |\n",
 		"/unknown": `{"` + "x" + `": 1, ` + string(quoted) + `: 2}`,
 		"/name":    `{"cookies":[{"name":` + string(quoted) + `,"purpose":"p","category":"necessary"}]}`,
 		"/twice":   `{"cookies":[{"name":"a","purpose":{` + string(quoted) + `:"p"},"category":"necessary"}]}`,

@@ -78,7 +78,7 @@ func TestSiteErrorsInJSON(t *testing.T) {
 		`{"match":[{"cookie_consent":["matomo"]}],"handle":[{"handler":"static_response"}]},{"handle":[` + charter + `]}`:                 "",
 		`{"match":[{"cookie_consent":["matomo"]}],"handle":[{"handler":"static_response"}],"terminal":true},{"handle":[` + charter + `]}`: "",
 	} {
-		err := caddy.Load(fmt.Appendf(nil, `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"routes":[%s]}}}}}`, routes), true)
+		err := caddy.Load(fmt.Appendf(nil, `{"admin":{"disabled":true},"apps":{"http":{"servers":{"x":{"listen":["127.0.0.1:0"],"automatic_https":{"disable":true},"routes":[%s]}}}}}`, routes), true)
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: got %v, want %s", routes, err, want)
 		}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // The functions chromiumDate and firefoxDate read dates as these browsers do, with
@@ -19,7 +20,7 @@ func chromiumDate(text string) (date time.Time, ok bool) {
 	day, year := -1, -1
 	var month time.Month
 	var clock []int
-	for _, token := range strings.FieldsFunc(toLatin1(text), func(char rune) bool {
+	for _, token := range strings.FieldsFunc(checks.ToLatin1(text), func(char rune) bool {
 		return char == '\t' || char >= ' ' && char <= '/' || char >= ';' && char <= '@' || char >= '[' && char <= '`' || char >= '{' && char <= '~'
 	}) {
 		number, digits := leadingDigits(token)
@@ -207,8 +208,8 @@ func firefoxDate(text string) (date time.Time, ok bool) {
 // TestBrowserDates holds the two to what was recorded.
 func TestBrowserDates(t *testing.T) {
 	now := asOf2026.Now
-	for _, row := range readLines[recordedRow](t, recordedFile) {
-		expires, found := strings.CutPrefix(fromLatin1(row.Attributes), "Expires=")
+	for _, row := range checks.ReadLines[recordedRow](t, recordedFile) {
+		expires, found := strings.CutPrefix(checks.FromLatin1(row.Attributes), "Expires=")
 		if !found || strings.Contains(expires, ";") || row.Date != "" || len(expires) > MaxAttribute {
 			continue
 		}
@@ -251,9 +252,9 @@ func checkDate(t *testing.T, text string) {
 // FuzzBrowserDate looks for dates of which the module is certain and that a
 // browser reads otherwise: for deletions that a browser does not make.
 func FuzzBrowserDate(f *testing.F) {
-	for _, row := range readLines[recordedRow](f, recordedFile) {
+	for _, row := range checks.ReadLines[recordedRow](f, recordedFile) {
 		for _, moment := range []time.Time{recordedPast, recordedFuture} {
-			f.Add(strings.TrimPrefix(fill(fromLatin1(row.Attributes), moment), "Expires="))
+			f.Add(strings.TrimPrefix(fill(checks.FromLatin1(row.Attributes), moment), "Expires="))
 		}
 	}
 	f.Fuzz(checkDate)

@@ -12,9 +12,7 @@ type Lines []string
 func (lines Lines) Pairs() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for _, line := range lines {
-			for more := true; more; {
-				var pair string
-				pair, line, more = strings.Cut(line, ";")
+			for _, pair := range pairs(line) {
 				if name, value, ok := CutPair(pair); ok && !yield(name, value) {
 					return
 				}
@@ -27,10 +25,7 @@ func (lines Lines) Pairs() iter.Seq2[string, string] {
 func (lines Lines) Names() iter.Seq[string] {
 	return func(yield func(name string) bool) {
 		for _, line := range lines {
-			for pair := range strings.SplitSeq(line, ";") {
-				if Trim(pair) == "" {
-					continue
-				}
+			for _, pair := range pairs(line) {
 				if name, _, _ := CutPair(pair); !yield(name) {
 					return
 				}
@@ -46,6 +41,48 @@ func (lines Lines) Values(name string) iter.Seq[string] {
 			if other == name && !yield(value) {
 				return
 			}
+		}
+	}
+}
+
+// Keep returns a line of a Cookie header with those of its pairs that are kept, as they
+// came, and tells whether there are some.
+func Keep(line string, keeps func(pair string) bool) (kept string, ok bool) {
+	var rest strings.Builder // in use once a pair was dropped
+	dropped := false
+	for start, pair := range pairs(line) {
+		switch {
+		case !keeps(pair):
+			if !dropped {
+				dropped = true
+				rest.WriteString(strings.TrimRight(line[:start], "; \t"))
+			}
+		case dropped:
+			if rest.Len() > 0 {
+				rest.WriteString("; ")
+			}
+			rest.WriteString(pair)
+		}
+	}
+	if !dropped {
+		return line, true
+	}
+	return rest.String(), rest.Len() > 0
+}
+
+// pairs yields what stands between the ";" of a line, trimmed, if there is something,
+// with where that begins.
+func pairs(line string) iter.Seq2[int, string] {
+	return func(yield func(start int, pair string) bool) {
+		for start := 0; start < len(line); {
+			end := len(line)
+			if length := strings.IndexByte(line[start:], ';'); length >= 0 {
+				end = start + length
+			}
+			if pair := Trim(line[start:end]); pair != "" && !yield(start, pair) {
+				return
+			}
+			start = end + 1
 		}
 	}
 }

@@ -1,54 +1,18 @@
 package setcookie
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // longest is how long browsers keep any cookie, in seconds (RFC 6265bis, section 5.5).
 const longest = 400 * 86400
-
-// readLines reads a file with a JSON value per line.
-func readLines[T any](t testing.TB, file string) []T {
-	t.Helper()
-	content, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var values []T
-	for line := range bytes.Lines(content) {
-		var value T
-		if err := json.Unmarshal(line, &value); err != nil {
-			t.Fatal(err)
-		}
-		values = append(values, value)
-	}
-	return values
-}
-
-// fromLatin1 returns the bytes that characters up to 255 stand for.
-func fromLatin1(text string) string {
-	var raw []byte
-	for _, char := range text {
-		raw = append(raw, byte(char))
-	}
-	return string(raw)
-}
-
-func toLatin1(raw string) string {
-	var text []rune
-	for i := range len(raw) {
-		text = append(text, rune(raw[i]))
-	}
-	return string(text)
-}
 
 // A recordedRow is what Chromium and Firefox made of attributes: e2e/record.js
 // tells how it is written.
@@ -95,7 +59,7 @@ func keptFor(outcome any, more time.Duration) (seconds float64, deletes, ends bo
 // And what both read alike is certain, save what is left out.
 func TestRecordedDates(t *testing.T) {
 	unread := map[string]bool{}
-	for _, row := range readLines[recordedRow](t, recordedFile) {
+	for _, row := range checks.ReadLines[recordedRow](t, recordedFile) {
 		moments := []time.Time{recordedPast, recordedFuture}[:len(row.Chromium)]
 		isAlike := slices.Equal(row.Chromium, row.Firefox)
 		for i, moment := range moments {
@@ -105,7 +69,7 @@ func TestRecordedDates(t *testing.T) {
 			if len(moments) == 2 {
 				more = moment.Sub(now)
 			}
-			written := fill(fromLatin1(row.Attributes), moment)
+			written := fill(checks.FromLatin1(row.Attributes), moment)
 			life, certain := ReadAttributes(written).Lifetime(clock)
 			what := fmt.Sprintf("%.99q, Date %q: %v, %v; in Chromium %v, in Firefox %v", written, row.Date, life, certain, row.Chromium[i], row.Firefox[i])
 			if !certain {
