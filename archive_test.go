@@ -20,13 +20,15 @@ import (
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // A folder keeps each version once, from when it is first served.
 func TestArchiveInFolder(t *testing.T) {
 	kept := t.TempDir()
 	site := func(purpose string) string {
-		return "http://" + serve(t, false, "cookie_charter {\n cookie a {\n purpose "+purpose+"\n category necessary\n }\n page {\n archive "+kept+"\n }\n}\nrespond portal")
+		return "http://" + serve(t, false, "cookie_charter {\n cookie a {\n purpose "+purpose+"\n category necessary\n }\n shown {\n archive "+kept+"\n }\n}\nrespond portal")
 	}
 	files := func() (names []string) {
 		entries, err := os.ReadDir(kept)
@@ -46,7 +48,7 @@ func TestArchiveInFolder(t *testing.T) {
 	_, exported := get(t, address+pagePath+"?format=json", nil)
 	get(t, address+pagePath, nil)
 	first := files()
-	if len(first) != 1 || !archivedName.MatchString(first[0]) || !strings.Contains(first[0], versionOf(exported)) {
+	if len(first) != 1 || !strings.Contains(first[0], versionOf(exported)) {
 		t.Fatalf("kept %q", first)
 	}
 	path := filepath.Join(kept, first[0])
@@ -59,17 +61,17 @@ func TestArchiveInFolder(t *testing.T) {
 	if err := os.Rename(path, old); err != nil {
 		t.Fatal(err)
 	}
-	_, page := get(t, site("first")+pagePath, nil)
-	if got := files(); len(got) != 1 || strings.Contains(page, "?version=") {
+	_, shown := get(t, site("first")+pagePath, nil)
+	if got := files(); len(got) != 1 || strings.Contains(shown, "?version=") {
 		t.Errorf("kept %q", got)
 	}
 
 	address = site("second")
-	_, page = get(t, address+pagePath+"?flg=en", nil)
+	_, shown = get(t, address+pagePath+"?flg=en", nil)
 	if got := files(); len(got) != 2 {
 		t.Errorf("kept %q", got)
 	}
-	if want := `<a href="?version=` + versionOf(exported) + `">Version ` + versionOf(exported) + `</a> – <time datetime="2025-02-03">3 February 2025</time>`; !strings.Contains(page, want) {
+	if want := `<a href="?version=` + versionOf(exported) + `">Version ` + versionOf(exported) + `</a> – <time datetime="2025-02-03">3 February 2025</time>`; !strings.Contains(shown, want) {
 		t.Errorf("no %s", want)
 	}
 	if _, got := get(t, address+pagePath+"?version="+versionOf(exported), nil); got != exported {
@@ -81,15 +83,7 @@ func TestArchiveInFolder(t *testing.T) {
 		}
 	}
 
-	// What is there is not replaced, not even by an instance that began before.
-	if err := folder(kept).Store(t.Context(), filepath.Base(old), []byte("changed")); err != nil {
-		t.Error(err)
-	}
-	if content, err := os.ReadFile(old); err != nil || string(content) != exported || len(files()) != 2 {
-		t.Errorf("replaced by %s, %v", content, err)
-	}
-
-	// A folder that is lost does not break the page.
+	// A folder that is lost does not break the shown.
 	address = site("third")
 	if err := os.RemoveAll(kept); err != nil {
 		t.Fatal(err)
@@ -97,7 +91,7 @@ func TestArchiveInFolder(t *testing.T) {
 	if response, _ := get(t, address+pagePath, nil); response.StatusCode != http.StatusOK {
 		t.Errorf("without the folder: %s", response.Status)
 	}
-	if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n page {\n archive "+kept+"\n }\n }\n}"); err == nil || !strings.Contains(err.Error(), "make the folder, and let Caddy write there") {
+	if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n cookie_charter {\n shown {\n archive "+kept+"\n }\n }\n}"); err == nil || !strings.Contains(err.Error(), "make the folder, and let Caddy write there") {
 		t.Errorf("without the folder: %v", err)
 	}
 }
@@ -113,7 +107,7 @@ func purposeSite(port int, purpose, archive string) string {
 func TestArchiveInStorage(t *testing.T) {
 	ports := []int{freePort(), freePort()}
 	one, other := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
-	kept := filepath.Join(storage(), archivesKey, "ys.example")
+	kept := filepath.Join(storage(), "cookie_charter", "ys.example")
 	files := func() (names []string) {
 		entries, err := os.ReadDir(kept)
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -133,7 +127,7 @@ func TestArchiveInStorage(t *testing.T) {
 	_, elsewhere := get(t, other+pagePath+"?format=json", nil)
 	get(t, one+pagePath, nil)
 	today := time.Now().UTC()
-	if got := files(); len(got) != 1 || got[0] != (archived{today, versionOf(exported)}).file() {
+	if got := files(); len(got) != 1 || got[0] != today.Format(time.DateOnly)+"-"+versionOf(exported)+".json" {
 		t.Fatalf("kept %q", got)
 	}
 	if content, err := os.ReadFile(filepath.Join(kept, files()[0])); err != nil || string(content) != exported {
@@ -153,9 +147,9 @@ func TestArchiveInStorage(t *testing.T) {
 	}
 
 	// Nothing is an older version but what is called so, in this archive.
-	secret := filepath.Join(storage(), archivesKey, "ys.example-more", "2025-01-01-aaaaaaaaaaaa.json")
+	secret := filepath.Join(storage(), "cookie_charter", "ys.example-more", "2025-01-01-aaaaaaaaaaaa.json")
 	forged := []string{
-		secret, filepath.Join(storage(), archivesKey, "2025-01-01-aaaaaaaaaaaa.json"), filepath.Join(storage(), "secret.json"),
+		secret, filepath.Join(storage(), "cookie_charter", "2025-01-01-aaaaaaaaaaaa.json"), filepath.Join(storage(), "secret.json"),
 		filepath.Join(kept, "within", "2025-01-01-aaaaaaaaaaaa.json"), filepath.Join(kept, "2025-13-45-aaaaaaaaaaaa.json"),
 		filepath.Join(kept, "2025-01-01-AAAAAAAAAAAA.json"), filepath.Join(kept, "2025-01-01-aaaaaaaaaaaa.json.new"), filepath.Join(kept, "x2025-01-01-aaaaaaaaaaaa.json"),
 	}
@@ -187,10 +181,10 @@ func TestArchiveInStorage(t *testing.T) {
 
 // A storage that cannot be written breaks no page.
 func TestArchiveInFaultyStorage(t *testing.T) {
-	if err := os.MkdirAll(filepath.Join(storage(), archivesKey), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(storage(), "cookie_charter"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(storage(), archivesKey, "full"), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(storage(), "cookie_charter", "full"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	port := freePort()
@@ -205,7 +199,7 @@ func TestArchiveInFaultyStorage(t *testing.T) {
 }
 
 func TestArchiveNames(t *testing.T) {
-	kept := writeFiles(t, map[string]string{"2025-02-03-aaaaaaaaaaaa.json": "{}"})
+	kept := checks.WriteFiles(t, map[string]string{"2025-02-03-aaaaaaaaaaaa.json": "{}"})
 	t.Chdir(filepath.Dir(filepath.Clean(kept)))
 	base := filepath.Base(kept)
 	for archive, want := range map[string]string{
@@ -223,6 +217,21 @@ func TestArchiveNames(t *testing.T) {
 		if got, err := archiveBesides(filepath.Join(filepath.Dir(filepath.Clean(kept)), "Caddyfile"), archive); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", archive, got, err)
 		}
+	}
+}
+
+// What is in a folder is not replaced, not even by an instance that began before.
+func TestFolderKeepsOnce(t *testing.T) {
+	kept := folder(t.TempDir())
+	const name = "2025-02-03-aaaaaaaaaaaa.json"
+	for _, content := range []string{"first", "changed"} {
+		if err := kept.Store(t.Context(), name, []byte(content)); err != nil {
+			t.Error(err)
+		}
+	}
+	content, err := kept.Load(t.Context(), name)
+	if names, _ := kept.List(t.Context(), "", true); err != nil || string(content) != "first" || !slices.Equal(names, []string{name}) {
+		t.Errorf("%q, %v, in %v", content, err, names)
 	}
 }
 

@@ -457,11 +457,11 @@ func (a *audit) follow(links []string) {
 // identity returns what tells pages of one site apart: path and query. Parameters
 // of paths are mostly sessions.
 func identity(page string) string {
-	address, err := url.Parse(page)
+	parsed, err := url.Parse(page)
 	if err != nil {
 		return ""
 	}
-	return cmp.Or(withoutParameters(address.EscapedPath()), "/") + "?" + address.RawQuery
+	return cmp.Or(withoutParameters(parsed.EscapedPath()), "/") + "?" + parsed.RawQuery
 }
 
 // originOf returns an address without what comes after its host.

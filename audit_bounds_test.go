@@ -8,9 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
-	"runtime"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -21,49 +19,26 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// hostile returns the address of a server that nobody trusts.
-func hostile(t *testing.T, handle http.HandlerFunc) string {
-	t.Helper()
-	server := httptest.NewServer(handle)
-	t.Cleanup(func() {
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return server.URL
-}
-
-// peak returns how many bytes of memory the process had more than before, at most,
-// while something was done.
-func peak(do func()) uint64 {
-	var memory runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&memory)
-	before, most := memory.HeapAlloc, uint64(0)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		do()
-	}()
-	for {
-		runtime.ReadMemStats(&memory)
-		most = max(most, memory.HeapAlloc)
-		select {
-		case <-done:
-			return most - min(before, most)
-		case <-time.After(5 * time.Millisecond):
-		}
+// loadFileAlone loads a charter file.
+func loadFileAlone(path, _ string) (auditCharter, error) {
+	declared, err := loadFile(path)
+	if err != nil {
+		return auditCharter{}, err
 	}
+	joined, err := newCharter(declared)
+	if err != nil {
+		return auditCharter{}, err
+	}
+	if err := joined.sign(""); err != nil {
+		return auditCharter{}, err
+	}
+	return auditCharter{charter: joined, version: joined.version, path: "/terms/cookies-policy/", published: func(row *Row) (duration, bool) { return row.published(true) }}, nil
 }
-
-const (
-	necessaryCharter = "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"
-	megabyte         = 1 << 20
-)
 
 // importAll imports a page of a server, and returns what it drafts and reports.
 func importAll(t *testing.T, page string) (draft, report string, err error) {
 	t.Helper()
-	address := hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
+	address := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, page) })
 	var out, doubts bytes.Buffer
 	err = importPage(&out, &doubts, address, "fr")
 	return out.String(), doubts.String(), err
@@ -73,35 +48,35 @@ func importAll(t *testing.T, page string) (draft, report string, err error) {
 // has not read.
 func TestImportHasBounds(t *testing.T) {
 	header := "<table><tr><th>Name<th>Purpose"
-	rows := header + strings.Repeat("<tr><td>a<td>b", 8*megabyte/14)
-	used := peak(func() {
+	rows := header + strings.Repeat("<tr><td>a<td>b", 8*checks.Megabyte/14)
+	used := checks.Peak(func() {
 		draft, report, err := importAll(t, rows)
 		if err != nil || strings.Count(draft, "name: a\n") != maxRows-1 || !strings.Contains(report, "not looked at: rows after the first 10000") {
 			t.Errorf("%d rows, %v, %.300s", strings.Count(draft, "name: a\n"), err, report)
 		}
 	})
-	if used > 512*megabyte {
-		t.Errorf("8 MB of rows take %d MB", used/megabyte)
+	if used > 512*checks.Megabyte {
+		t.Errorf("8 MB of rows take %d MB", used/checks.Megabyte)
 	}
 	for name, page := range map[string]string{
-		"nothing but rows": "<table>" + strings.Repeat("<tr>", megabyte/2),
-		"rows without end": "<table>" + strings.Repeat("<tr><td>a<td>b", 2*megabyte/14),
-		"cells":            header + "<tr>" + strings.Repeat("<td>", megabyte/2),
-		"nested tables":    header + strings.Repeat("<tr><td><table>", 2*megabyte/15),
-		"open elements":    header + strings.Repeat("<b><p>", 2*megabyte/6),
-		"names in one row": header + "<tr><td>" + strings.Repeat("a,b;c,", megabyte/3) + "<td>b",
-		"many names":       header + "<tr><td>" + manyNames(200_000) + "<td>b",
-		"lines":            "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", 2*megabyte/10),
-		"one line":         "| Name | Purpose |\n|---|---|\n|" + strings.Repeat("a|", megabyte-20),
+		"nothing but rows": "<table>" + strings.Repeat("<tr>", checks.Megabyte/2),
+		"rows without end": "<table>" + strings.Repeat("<tr><td>a<td>b", 2*checks.Megabyte/14),
+		"cells":            header + "<tr>" + strings.Repeat("<td>", checks.Megabyte/2),
+		"nested tables":    header + strings.Repeat("<tr><td><table>", 2*checks.Megabyte/15),
+		"open elements":    header + strings.Repeat("<b><p>", 2*checks.Megabyte/6),
+		"names in one row": header + "<tr><td>" + strings.Repeat("a,b;c,", checks.Megabyte/3) + "<td>b",
+		"many names":       header + "<tr><td>" + checks.ManyNames(200_000) + "<td>b",
+		"lines":            "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", 2*checks.Megabyte/10),
+		"one line":         "| Name | Purpose |\n|---|---|\n|" + strings.Repeat("a|", checks.Megabyte-20),
 	} {
-		if used := peak(func() { _, _, _ = importAll(t, page) }); used > 256*megabyte {
-			t.Errorf("%s take %d MB", name, used/megabyte)
+		if used := checks.Peak(func() { _, _, _ = importAll(t, page) }); used > 256*checks.Megabyte {
+			t.Errorf("%s take %d MB", name, used/checks.Megabyte)
 		}
 	}
 	if _, report, err := importAll(t, header+"<tr><td>a<td>b</table>"+strings.Repeat(" ", maxImport)); err != nil || !strings.Contains(report, "not looked at: what comes after the first 8388608 bytes") {
 		t.Errorf("%v, %s", err, report)
 	}
-	if draft, report, err := importAll(t, header+"<tr><td>"+manyNames(maxNamesOfRow+2)+"<td>b"); err != nil || !strings.Contains(draft, `"63", '64,65,']`) || !strings.Contains(report, "is no cookie name") {
+	if draft, report, err := importAll(t, header+"<tr><td>"+checks.ManyNames(maxNamesOfRow+2)+"<td>b"); err != nil || !strings.Contains(draft, `"63", '64,65,']`) || !strings.Contains(report, "is no cookie name") {
 		t.Errorf("%v, %s, %s", err, report, draft)
 	}
 	if draft, report, err := importAll(t, header+"<tr>"+strings.Repeat("<td>x", maxColumns+1)); err != nil || !strings.Contains(report, "cells after the first 100") {
@@ -111,21 +86,21 @@ func TestImportHasBounds(t *testing.T) {
 
 // An answer that does not end is read up to its bound.
 func TestSourcesHaveBounds(t *testing.T) {
-	address := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) {
 		for range 512 {
-			if _, err := w.Write(bytes.Repeat([]byte(" "), megabyte)); err != nil {
+			if _, err := w.Write(bytes.Repeat([]byte(" "), checks.Megabyte)); err != nil {
 				return
 			}
 		}
 	})
-	used := peak(func() {
+	used := checks.Peak(func() {
 		content, isWhole, err := readSource(address, maxImport)
 		if len(content) != maxImport || isWhole || err != nil {
 			t.Errorf("%d, %t, %v", len(content), isWhole, err)
 		}
 	})
-	if used > 128*megabyte {
-		t.Errorf("takes %d MB", used/megabyte)
+	if used > 128*checks.Megabyte {
+		t.Errorf("takes %d MB", used/checks.Megabyte)
 	}
 	tables := findTables([]byte("<table><tr>" + strings.Repeat("<td>x", 2*maxColumns) + "<tr><td>y"))
 	if rows := tables.last().rows; !tables.isCut || len(rows) != 2 || len(rows[0]) != maxColumns {
@@ -164,22 +139,16 @@ func TestObservations(t *testing.T) {
 }
 
 // manyNames returns names that differ, each of few bytes.
-func manyNames(count int) string {
-	var names strings.Builder
-	for i := range count {
-		fmt.Fprintf(&names, "%x,", i)
-	}
-	return names.String()
-}
-
 // What a table costs grows as its bytes do.
 func TestImportIsLinear(t *testing.T) {
 	header := "<table><tr><th>Name<th>Purpose"
 	for name, page := range map[string]func(size int) string{
 		"rows":   func(size int) string { return "<table>" + strings.Repeat("<tr><td>a<td>b", size/14) },
 		"nested": func(size int) string { return header + strings.Repeat("<tr><td><table>", size/15) },
-		"names":  func(size int) string { return header + "<tr><td>" + manyNames(size/6) + "<td>b" },
-		"lines":  func(size int) string { return "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", size/10) },
+		"names":  func(size int) string { return header + "<tr><td>" + checks.ManyNames(size/6) + "<td>b" },
+		"lines": func(size int) string {
+			return "| Name | Purpose |\n|---|---|\n" + strings.Repeat("| a | b |\n", size/10)
+		},
 	} {
 		checks.Linear(t, name, 4<<10, func(size int) {
 			for _, table := range findTables([]byte(page(size))).list {
@@ -195,29 +164,29 @@ func TestImportIsLinear(t *testing.T) {
 // The charter that a site publishes has bounds.
 func TestAuditedCharterHasBounds(t *testing.T) {
 	charters := map[string]string{
-		"names":   `{"cookies":[{"name":["` + strings.Join(slices.Collect(strings.SplitSeq(manyNames(maxNames+1), ",")), `","`) + `x"],"purpose":"p","category":"necessary"}]}`,
-		"long":    necessaryCharter + strings.Repeat("#", maxCharter),
+		"names":   `{"cookies":[{"name":["` + strings.Join(slices.Collect(strings.SplitSeq(checks.ManyNames(maxNames+1), ",")), `","`) + `x"],"purpose":"p","category":"necessary"}]}`,
+		"long":    checks.NecessaryCharter + strings.Repeat("#", maxCharter),
 		"aliases": "cookies:\n  - {name: &a [b], purpose: p, category: necessary}\n  - {name: c, match: *a, purpose: p, category: necessary}\n",
 		"deep":    strings.Repeat("[", maxCharter),
 		"json":    strings.Repeat("[", maxCharter),
 		"keys":    `{"cookies":[` + strings.Repeat(`{"name":"a","purpose":"p","category":"statistics"},`, maxCharter/60) + `{}]}`,
-		"one":     necessaryCharter,
+		"one":     checks.NecessaryCharter,
 	}
-	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, charters[strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/charter/"), ".json")])
 	})
 	for name, mistake := range map[string]string{
 		"names": "it has 10002 names; an audit takes up to 10000", "long": "it has more than 2097152 bytes", "aliases": "it has aliases",
 		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
 	} {
-		used := peak(func() {
-			_, err := makeAudit(newPrinter(io.Discard), []string{address}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: address + "/charter/" + name})
+		used := checks.Peak(func() {
+			_, err := makeAudit(newPrinter(io.Discard), []string{address}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, charter: address + "/charter/" + name})
 			if (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
 				t.Errorf("%s: %.300v", name, err)
 			}
 		})
-		if used > 512*megabyte {
-			t.Errorf("%s take %d MB", name, used/megabyte)
+		if used > 512*checks.Megabyte {
+			t.Errorf("%s take %d MB", name, used/checks.Megabyte)
 		}
 	}
 }
@@ -225,9 +194,9 @@ func TestAuditedCharterHasBounds(t *testing.T) {
 // An audit without a browser looks at no more than it says, and says what it has not
 // looked at.
 func TestAuditHasBounds(t *testing.T) {
-	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
 	var parts, names atomic.Int64
-	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		switch r.URL.Path {
 		case "/cookies", "/flood":
@@ -241,13 +210,13 @@ func TestAuditHasBounds(t *testing.T) {
 				}
 			}
 		case "/header":
-			w.Header().Set("X", strings.Repeat("x", maxHeader))
+			w.Header().Set("X", strings.Repeat("x", (256<<10)))
 		case "/long":
-			fmt.Fprint(w, strings.Repeat("<a>", 8*megabyte/3))
+			fmt.Fprint(w, strings.Repeat("<a>", 8*checks.Megabyte/3))
 		case "/references":
-			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", 4000)+`/">`, strings.Repeat("<img srcset='a,b'>", 2*megabyte/18))
+			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", 4000)+`/">`, strings.Repeat("<img srcset='a,b'>", 2*checks.Megabyte/18))
 		case "/base":
-			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", megabyte)+`/">`, strings.Repeat("<img src=a>", 2*megabyte/11))
+			fmt.Fprint(w, `<base href="/`+strings.Repeat("x", checks.Megabyte)+`/">`, strings.Repeat("<img src=a>", 2*checks.Megabyte/11))
 		case "/parts":
 			for i := range 2 * maxParts {
 				fmt.Fprintf(w, "<img src=/part/%d>", i)
@@ -265,8 +234,8 @@ func TestAuditHasBounds(t *testing.T) {
 		"/base":       "some references, of which there are many or very long ones of ",
 		"/parts":      "its parts after the first 500 of ",
 	} {
-		used := peak(func() {
-			report, err := makeAudit(newPrinter(io.Discard), []string{address + path}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter})
+		used := checks.Peak(func() {
+			report, err := makeAudit(newPrinter(io.Discard), []string{address + path}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, charter: charter})
 			if err != nil || !report.Incomplete || !strings.Contains(strings.Join(report.Notes, "\n"), "Not looked at: "+want+address+path+".") {
 				t.Errorf("%s: %v, %+v", path, err, report.Notes)
 				return
@@ -284,25 +253,25 @@ func TestAuditHasBounds(t *testing.T) {
 				t.Errorf("%s: %d cookies, %d kept, %q", path, len(report.Visits[0].Cookies), kept, report.Notes)
 			}
 		})
-		if used > 256*megabyte {
-			t.Errorf("%s takes %d MB", path, used/megabyte)
+		if used > 256*checks.Megabyte {
+			t.Errorf("%s takes %d MB", path, used/checks.Megabyte)
 		}
 	}
 	if parts.Load() != maxParts {
 		t.Errorf("loads %d parts", parts.Load())
 	}
-	if _, err := makeAudit(newPrinter(io.Discard), []string{address + "/header"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
+	if _, err := makeAudit(newPrinter(io.Discard), []string{address + "/header"}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
 		t.Errorf("%v", err)
 	}
 }
 
 // Servers that answer slowly hold an audit up for as long as it says.
 func TestAuditEnds(t *testing.T) {
-	handler, err := loadHandler(writeFiles(t, map[string]string{"charter.yaml": commandCharter})+"charter.yaml", "")
+	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter + "  - {name: _ga, purpose: counts, category: statistics}\n"})+"charter.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/" {
 			<-r.Context().Done()
 		}
@@ -312,7 +281,7 @@ func TestAuditEnds(t *testing.T) {
 	make := func(pageTime, limit time.Duration) AuditReport {
 		b := newHTTPBrowser(address + "/")
 		b.time = pageTime
-		a := &audit{browser: b, charter: auditCharter{charter: handler.charter, published: func(row *Row) (duration, bool) { return row.published(true) }}, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
+		a := &audit{browser: b, charter: declared, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
 		if err := a.run(t.Context(), limit); err != nil {
 			t.Fatal(err)
 		}
@@ -338,11 +307,11 @@ func TestAuditEnds(t *testing.T) {
 // Nobody is led to another host who has not asked for it.
 func TestRedirectionsToOtherHosts(t *testing.T) {
 	asked := false
-	inside := hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+	inside := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) {
 		asked = true
 		fmt.Fprint(w, "| Name | Purpose |\n|---|---|\n| a | b |\n")
 	})
-	site := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	site := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case "/own":
 			http.Redirect(w, r, "/table", http.StatusFound)
@@ -368,7 +337,7 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
-	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
 	if _, err := makeAudit(newPrinter(io.Discard), []string{site + "/away"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
 		t.Errorf("%v", err)
 	}
@@ -380,9 +349,9 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 // Pages differ by their query, not by a session in their path, and a report shows no
 // session.
 func TestAuditOfPagesByQuery(t *testing.T) {
-	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
 	const secret = "0123456789abcdef"
-	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		if answer := map[string]string{"/broken": "HTTP/1.1 200 OK\r\nSet-Cookie sid=%s\r\n\r\n", "/malformed": "HTTP/1.1 302 OK\r\nLocation: http://%%zz/%s\r\n\r\n"}[r.URL.Path]; answer != "" {
 			connection, writer, err := http.NewResponseController(w).Hijack()
 			if err != nil {
@@ -403,7 +372,11 @@ func TestAuditOfPagesByQuery(t *testing.T) {
 	})
 	for _, format := range []string{"json", "html", "text"} {
 		var out bytes.Buffer
-		if _, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{address + "/?token=" + secret}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: format, pages: 12, charter: charter}); err != nil {
+		made, err := makeAudit(newPrinter(io.Discard), []string{address + "/?token=" + secret}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: format, pages: 12, charter: charter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := made.write(newPrinter(&out), format); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), secret) || strings.Contains(out.String(), "jsessionid") {
@@ -458,7 +431,7 @@ func TestWithoutParameters(t *testing.T) {
 
 // Names below localhost are this machine, as in browsers, whatever name servers say.
 func TestAuditOfLocalhost(t *testing.T) {
-	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
 	for _, bind := range []string{"127.0.0.1:0", "[::1]:0"} {
 		listener, err := net.Listen("tcp", bind)
 		if err != nil {
@@ -471,7 +444,7 @@ func TestAuditOfLocalhost(t *testing.T) {
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		for _, host := range []string{"portal.localhost", "A.B.localhost", "localhost"} {
-			report, err := makeAudit(newPrinter(io.Discard), []string{"http://" + host + ":" + port}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: charter})
+			report, err := makeAudit(newPrinter(io.Discard), []string{"http://" + host + ":" + port}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, charter: charter})
 			if err != nil || len(report.Visits[0].Cookies) != 1 || !report.Visits[0].Cookies[0].Kept {
 				t.Errorf("%s: %v, %+v", host, err, report)
 			}
@@ -481,18 +454,18 @@ func TestAuditOfLocalhost(t *testing.T) {
 
 // A browser has its sandbox, unless somebody says otherwise.
 func TestSandbox(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter, "browser": "#!/bin/sh\necho \"$@\" > \"$0.arguments\"\n"})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter, "browser": "#!/bin/sh\necho \"$@\" > \"$0.arguments\"\n"})
 	if err := os.Chmod(folder+"browser", 0o700); err != nil {
 		t.Fatal(err)
 	}
 	for _, noSandbox := range []bool{false, true} {
-		_, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, charter: folder + "charter.yaml", browser: folder + "browser", noSandbox: noSandbox})
+		_, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, charter: folder + "charter.yaml", browser: folder + "browser", noSandbox: noSandbox})
 		arguments, _ := os.ReadFile(folder + "browser.arguments")
 		if err == nil || strings.Contains(string(arguments), "--no-sandbox") != noSandbox || strings.Contains(err.Error(), "it does not run as root") == noSandbox {
 			t.Errorf("%t: %v\n%s", noSandbox, err, arguments)
 		}
 	}
-	if _, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 1, noSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
+	if _, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:1"}, auditOptions{usualPage: "/terms/cookies-policy/", load: loadFileAlone, format: "json", pages: 1, noSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
 		t.Errorf("%v", err)
 	}
 }
@@ -500,12 +473,12 @@ func TestSandbox(t *testing.T) {
 // What a browser tells of hostile pages is kept up to a bound, and read at a cost that
 // grows as it does.
 func TestChromiumHasBounds(t *testing.T) {
-	parameters, err := json.Marshal(map[string]any{"headers": map[string]string{"x": strings.Repeat("x", megabyte)}})
+	parameters, err := json.Marshal(map[string]any{"headers": map[string]string{"x": strings.Repeat("x", checks.Megabyte)}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := &chromium{replies: make(chan reply, 1)}
-	for range 2 * maxEvents / megabyte {
+	for range 2 * maxEvents / checks.Megabyte {
 		for _, method := range []string{"Network.responseReceivedExtraInfo", "Network.dataReceived"} {
 			c.replies <- reply{event: event{Method: method, Params: parameters}}
 			if _, err := c.receive(t.Context()); err != nil {
@@ -513,7 +486,7 @@ func TestChromiumHasBounds(t *testing.T) {
 			}
 		}
 	}
-	if len(c.events) > maxEvents/megabyte || len(c.observed()) != 0 || len(c.leftOut()) != 1 || c.size != 0 {
+	if len(c.events) > maxEvents/checks.Megabyte || len(c.observed()) != 0 || len(c.leftOut()) != 1 || c.size != 0 {
 		t.Errorf("keeps %d events, %q", len(c.events), c.leftOut())
 	}
 
@@ -523,10 +496,10 @@ func TestChromiumHasBounds(t *testing.T) {
 	go func() {
 		defer browser.Close()
 		fmt.Fprint(browser, `{"id":1}`+"\x00"+`{"id":2,"x":"`)
-		for range maxMessage / megabyte {
-			_, _ = browser.Write(bytes.Repeat([]byte("x"), megabyte))
+		for range maxMessage / checks.Megabyte {
+			_, _ = browser.Write(bytes.Repeat([]byte("x"), checks.Megabyte))
 		}
-		fmt.Fprint(browser, `"}`+"\x00"+`{"id":3,"result":"`+strings.Repeat("x", megabyte)+`"}`+"\x00")
+		fmt.Fprint(browser, `"}`+"\x00"+`{"id":3,"result":"`+strings.Repeat("x", checks.Megabyte)+`"}`+"\x00")
 	}()
 	var told []int
 	for received := range c.replies {

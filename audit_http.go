@@ -427,6 +427,6 @@ func isWithinPath(path, of string) bool {
 // isTrustworthy tells whether browsers take Secure cookies from an address and
 // send them there.
 func isTrustworthy(at *url.URL) bool {
-	address := net.ParseIP(at.Hostname())
-	return at.Scheme == "https" || isLocalhost(at.Hostname()) || address != nil && address.IsLoopback()
+	ip := net.ParseIP(at.Hostname())
+	return at.Scheme == "https" || isLocalhost(at.Hostname()) || ip != nil && ip.IsLoopback()
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -94,7 +95,7 @@ func TestAudit(t *testing.T) {
 // Without a form, or without questions, there is one visit only, and the report
 // says so.
 func TestAuditOfOtherSites(t *testing.T) {
-	charter := writeFiles(t, map[string]string{"charter.yaml": commandCharter + "  - {name: prefs, match: prefs*, purpose: sorts, category: necessary}\n", "necessary.yaml": "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"})
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter + "  - {name: prefs, match: prefs*, purpose: sorts, category: necessary}\n", "necessary.yaml": "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"})
 	fails := false
 	portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
@@ -127,7 +128,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 			w.Header().Add("Set-Cookie", "prefs[a]=1")
 			// By the clock of this answer, that is too long.
 			w.Header().Set("Date", time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat))
-			w.Header().Add("Set-Cookie", "_gid=1; Expires="+time.Now().Add(time.Duration(maxExempt.seconds())*time.Second-time.Minute).UTC().Format(http.TimeFormat))
+			w.Header().Add("Set-Cookie", "_gid=1; Expires="+time.Now().Add(time.Duration(13*2629746)*time.Second-time.Minute).UTC().Format(http.TimeFormat))
 			fmt.Fprint(w, `<a href=/fails></a><a href=/loops></a><a href=/away></a><a href="/::"></a>`)
 		}
 	}))
@@ -282,7 +283,7 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 
 // A charter of a Caddy config with several is chosen by its host.
 func TestLoadHandlerByHost(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"Caddyfile": "a.example, b.example:8443 {\n cookie_charter {\n  preset matomo\n }\n}\nc.example {\n handle /x/* {\n  cookie_charter\n }\n}\n"})
+	folder := checks.WriteFiles(t, map[string]string{"Caddyfile": "a.example, b.example:8443 {\n cookie_charter {\n  preset matomo\n }\n}\nc.example {\n handle /x/* {\n  cookie_charter\n }\n}\n"})
 	for host, want := range map[string]string{"a.example": "matomo", "b.example:8443": "matomo", "c.example": "opendatasoft", "d.example": "", "": ""} {
 		handler, err := loadHandler(folder+"Caddyfile", host)
 		if want == "" {

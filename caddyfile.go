@@ -2,7 +2,6 @@ package cookiecharter
 
 import (
 	"fmt"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -207,15 +206,6 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 		}
 	}
 	return nil
-}
-
-// besides returns a path that begins at the folder of the file that names it. It is
-// absolute, as the server that loads what the adapter makes can run elsewhere.
-func besides(file, path string) (string, error) {
-	if path == "" || filepath.IsAbs(path) {
-		return path, nil
-	}
-	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
 }
 
 func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {

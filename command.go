@@ -538,9 +538,9 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		encoder.SetIndent("", "  ")
 		err = encoder.Encode(listed)
 	case "charter":
-		var draft []byte
-		if draft, err = draftCharter(seenIn(listed)); err == nil {
-			_, err = out.Write(draft)
+		var drafted []byte
+		if drafted, err = draftCharter(seenIn(listed)); err == nil {
+			_, err = out.Write(drafted)
 		}
 	case "table":
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)

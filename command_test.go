@@ -12,20 +12,11 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // writeFiles writes files into a new folder, and returns it with a slash.
-func writeFiles(t *testing.T, files map[string]string) string {
-	t.Helper()
-	folder := t.TempDir()
-	for name, content := range files {
-		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return folder + "/"
-}
-
 const commandCharter = `updated: 2026-11-21
 cookies:
   - name: sessionid
@@ -43,7 +34,7 @@ cookies:
 `
 
 func TestCheckCommand(t *testing.T) {
-	folder := writeFiles(t, map[string]string{
+	folder := checks.WriteFiles(t, map[string]string{
 		"charter.yaml":    commandCharter,
 		"broken.yaml":     "cookies:\n  - name: a\n    category: necessary\n",
 		"Caddyfile":       "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
@@ -92,7 +83,7 @@ func TestCheckCommand(t *testing.T) {
 // What is not served as it was written, and what people would miss, is told with its
 // place, and kept out of what other programs read.
 func TestCheckWarns(t *testing.T) {
-	folder := writeFiles(t, map[string]string{
+	folder := checks.WriteFiles(t, map[string]string{
 		"good.yaml": "cookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: 400 days}\n",
 		"bad.yaml": "cookies:\n  - name: a\n    purpose: {en: p, tlh: p}\n    category: necessary\n    duration: 5 years\n" +
 			"  - name: b\n    provider: P\n    purpose: p\n    category: statistics\n    exempt: true\n    duration: 400 days\n",
@@ -144,7 +135,7 @@ func TestCheckWarns(t *testing.T) {
 }
 
 func TestExportCommand(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter, "Caddyfile": "a.example {\n cookie_charter\n}\nb.example {\n cookie_charter\n}\n"})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter, "Caddyfile": "a.example {\n cookie_charter\n}\nb.example {\n cookie_charter\n}\n"})
 	for format, want := range map[string]string{
 		"json": `"version": "`, "markdown": "# Politique relative aux cookies", "edpb": `"policy": "https://data.example/terms/cookies-policy/"`, "html": "<h2>Cookies utilisés par https://data.example</h2>",
 	} {
@@ -164,12 +155,12 @@ func TestExportCommand(t *testing.T) {
 
 // What is exported as YAML is a charter file with the same version.
 func TestExportYAML(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter})
 	var first, again bytes.Buffer
 	if _, err := runExport(&first, folder+"charter.yaml", "yaml", "fr", "https://data.example"); err != nil {
 		t.Fatal(err)
 	}
-	exported := writeFiles(t, map[string]string{"exported.yaml": first.String()})
+	exported := checks.WriteFiles(t, map[string]string{"exported.yaml": first.String()})
 	if _, err := runExport(&again, exported+"exported.yaml", "yaml", "fr", "https://data.example"); err != nil || again.String() != first.String() {
 		t.Errorf("%v\n%s\n%s", err, &first, &again)
 	}
@@ -177,7 +168,7 @@ func TestExportYAML(t *testing.T) {
 
 // Texts are in the languages that the page speaks.
 func TestLanguageOfCommands(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"charter.yaml": commandCharter, "page.md": importPages["page.md"]})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter, "page.md": importPages["page.md"]})
 	for _, words := range [][]string{{"check", folder + "charter.yaml"}, {"export", folder + "charter.yaml"}, {"import", folder + "page.md"}} {
 		for language, want := range map[string]string{"pl": `the page does not speak "pl"; use one of ar, ca, de,`, "french": `the page does not speak "french"; use one of`, "": `the page does not speak ""; use`, "eu": ""} {
 			out, _, mistake := runCommand(append(words, "--language", language)...)
@@ -207,7 +198,7 @@ func TestDiffCommand(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	folder := writeFiles(t, map[string]string{
+	folder := checks.WriteFiles(t, map[string]string{
 		"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
 		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n",
 	})
@@ -269,7 +260,7 @@ func TestDiffCommand(t *testing.T) {
 
 // The commands are part of Caddy, and scripts can use their exit codes.
 func TestCommandsOfCaddy(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": strings.Replace(commandCharter, "2 weeks", "3 weeks", 1), "broken.yaml": "cookies: []"})
+	folder := checks.WriteFiles(t, map[string]string{"old.yaml": commandCharter, "new.yaml": strings.Replace(commandCharter, "2 weeks", "3 weeks", 1), "broken.yaml": "cookies: []"})
 	binary := folder + "caddy"
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
 		t.Fatal(err, string(out))

@@ -257,7 +257,7 @@ func judgeLongLines(t *testing.T, policy *tested, begins, repeated string, few i
 }
 
 // TestLongLines holds that the cost of a Set-Cookie line grows with its length, up
-// to a megabyte.
+// to a checks.Megabyte.
 func TestLongLines(t *testing.T) {
 	policy := policyOf(t, "")
 	for _, parts := range longLines {

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // Whatever goes wrong upstream, the module does with it what Caddy does without
@@ -111,7 +113,7 @@ func TestReloadWithFaultyCharter(t *testing.T) {
 	for i := range charters {
 		charters[i] = fmt.Sprintf("cookies:\n  - {name: version%d, purpose: one of two, category: necessary}\n", i) + strings.Repeat("# so that writing it takes a while\n", 20_000)
 	}
-	folder := writeFiles(t, map[string]string{"charter.yaml": charters[0]})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": charters[0]})
 	port := strconv.Itoa(freePort())
 	site := func(comment int) string {
 		return fmt.Sprintf("http://:%s {\n bind 127.0.0.1\n cookie_charter {\n  charter %scharter.yaml\n }\n respond \"%d\"\n}\n", port, folder, comment)
@@ -206,7 +208,7 @@ func TestFullDisk(t *testing.T) {
 // However often the admin endpoint is asked, it answers, and so does the site.
 func TestAdminFlood(t *testing.T) {
 	for i := range maxFromPortal {
-		noteIn(inventories.of("flood.example", timestampOf(time.Now())), fromPortal, fmt.Sprintf("cookie%d", i), "/")
+		noteIn(inventories.of("flood.example", timestamp(time.Now().UnixMilli())), fromPortal, fmt.Sprintf("cookie%d", i), "/")
 	}
 	address := "http://" + serve(t, false, "cookie_charter\nheader Set-Cookie \"sessionid=1\"\nrespond ok")
 	var flood sync.WaitGroup

@@ -47,10 +47,10 @@ func newClient() *http.Client {
 				}
 				return http.ProxyFromEnvironment(request)
 			},
-			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-				host, port, err := net.SplitHostPort(address)
+			DialContext: func(ctx context.Context, network, server string) (net.Conn, error) {
+				host, port, err := net.SplitHostPort(server)
 				if err != nil || !isLocalhost(host) {
-					return dialer.DialContext(ctx, network, address)
+					return dialer.DialContext(ctx, network, server)
 				}
 				connection, err := dialer.DialContext(ctx, network, net.JoinHostPort("127.0.0.1", port))
 				if err != nil {

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // Charter pages as they are written: the older shape with service and location,
@@ -33,9 +35,9 @@ var importPages = map[string]string{
 }
 
 func TestImport(t *testing.T) {
-	folder := writeFiles(t, importPages)
+	folder := checks.WriteFiles(t, importPages)
 	for name, want := range map[string]struct {
-		draft, doubts, unwanted []string
+		drafted, doubts, unwanted []string
 	}{
 		"older.html": {
 			[]string{
@@ -58,13 +60,13 @@ func TestImport(t *testing.T) {
 		},
 		"sheet.txt": {[]string{"name: lang", "duration: 1 an", "category: first_party", "name: vid", "duration: 90 jours", "category: third_party"}, []string{"2 rows, 0 doubts"}, []string{"unsure"}},
 	} {
-		var draft, report bytes.Buffer
-		if err := importPage(&draft, &report, folder+name, "fr"); err != nil {
+		var drafted, report bytes.Buffer
+		if err := importPage(&drafted, &report, folder+name, "fr"); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, want := range want.draft {
-			if !strings.Contains(draft.String(), want) {
-				t.Errorf("%s: no %q in\n%s", name, want, &draft)
+		for _, want := range want.drafted {
+			if !strings.Contains(drafted.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, &drafted)
 			}
 		}
 		for _, want := range want.doubts {
@@ -73,13 +75,13 @@ func TestImport(t *testing.T) {
 			}
 		}
 		for _, unwanted := range want.unwanted {
-			if strings.Contains(draft.String(), unwanted) {
-				t.Errorf("%s: %q in\n%s", name, unwanted, &draft)
+			if strings.Contains(drafted.String(), unwanted) {
+				t.Errorf("%s: %q in\n%s", name, unwanted, &drafted)
 			}
 		}
 		// Without doubts it can be used; with what is left empty it cannot.
-		path := filepath.Join(t.TempDir(), "draft.yaml")
-		if err := os.WriteFile(path, draft.Bytes(), 0o600); err != nil {
+		path := filepath.Join(t.TempDir(), "drafted.yaml")
+		if err := os.WriteFile(path, drafted.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		_, err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{path}, "none", "fr")
@@ -101,7 +103,7 @@ func TestImportOtherColumns(t *testing.T) {
 		"Cookie | But | Durée": true, "Nom | Objectif": true, "Traceur | Utilisation | Durée d'utilisation": true, "Cookie | À quoi ça sert": true, "Traceur | Sert à": true,
 		"Clé | Butin\u009b": false, "Nom | Note": false,
 	} {
-		folder := writeFiles(t, map[string]string{"page.md": "| " + header + " |\n|" + strings.Repeat("---|", strings.Count(header, "|")+1) + "\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
+		folder := checks.WriteFiles(t, map[string]string{"page.md": "| " + header + " |\n|" + strings.Repeat("---|", strings.Count(header, "|")+1) + "\n| other | Mesure | 1 an |\n" + understood + "\n| alone |\n|---|\n| x |\n\n| one | row |\n"})
 		var draft, report bytes.Buffer
 		if err := importPage(&draft, &report, folder+"page.md", "fr"); err != nil {
 			t.Fatal(err)
@@ -153,7 +155,7 @@ func TestImportMarkdown(t *testing.T) {
 func TestImportMarkdownHasBounds(t *testing.T) {
 	const understood = "\n\n| Nom | Finalité |\n|---|---|\n| a | b |\n"
 	for name, page := range map[string]string{
-		"quotes": strings.Repeat("> ", 10_000), "lists": strings.Repeat("- ", 10_000) + strings.Repeat("\n", 10_000), "brackets": strings.Repeat("[", 100_000), "pipes": strings.Repeat("|", megabyte/2),
+		"quotes": strings.Repeat("> ", 10_000), "lists": strings.Repeat("- ", 10_000) + strings.Repeat("\n", 10_000), "brackets": strings.Repeat("[", 100_000), "pipes": strings.Repeat("|", checks.Megabyte/2),
 		"references": strings.Repeat("[a]: b\n", 10_000), "emphasis": "# " + strings.Repeat("**a", 100_000), "comments": "a" + strings.Repeat("<!--", 100_000),
 	} {
 		if tables := findTables([]byte(page + understood)); len(tables.list) != 1 || tables.rows != 2 || tables.isCut != (name == "pipes") {
@@ -180,7 +182,7 @@ func TestImportMarkdownHasBounds(t *testing.T) {
 
 // Rows above the header of a sheet are told of, too, wherever it has empty lines.
 func TestImportRowsAboveHeader(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"sheet.txt": "Clé\tNote\nx\ty\n\nNom\tFinalité\n\na\tMesure\n"})
+	folder := checks.WriteFiles(t, map[string]string{"sheet.txt": "Clé\tNote\nx\ty\n\nNom\tFinalité\n\na\tMesure\n"})
 	var draft, report bytes.Buffer
 	if err := importPage(&draft, &report, folder+"sheet.txt", "fr"); err != nil || !strings.Contains(draft.String(), "name: a\n") || !strings.Contains(report.String(), `not used: the table with the columns "Clé | Note"`) {
 		t.Errorf("%v\n%s%s", err, &report, &draft)
@@ -191,13 +193,13 @@ func TestImportRowsAboveHeader(t *testing.T) {
 func TestImportOwnPage(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}")
 	for _, query := range []string{"?flg=fr", "?flg=fr&format=markdown"} {
-		var draft, report bytes.Buffer
-		if err := importPage(&draft, &report, address+pagePath+query, "fr"); err != nil {
+		var drafted, report bytes.Buffer
+		if err := importPage(&drafted, &report, address+pagePath+query, "fr"); err != nil {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"name: sessionid", "name: _pk_id.<site>.<hash>", "match: _pk_id.*", "duration: 13 mois", "duration: 24 heures", "category: statistics", "Reconnaît un visiteur"} {
-			if !strings.Contains(draft.String(), want) {
-				t.Errorf("%s: no %q in\n%.3000s", query, want, &draft)
+			if !strings.Contains(drafted.String(), want) {
+				t.Errorf("%s: no %q in\n%.3000s", query, want, &drafted)
 			}
 		}
 	}

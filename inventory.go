@@ -208,7 +208,7 @@ func (i *inventory) note(judged *judgement, path *visitedPath, by *servedCharter
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
 func (i *inventory) add(name string, path *visitedPath, from direction, now int64) *seenCookie {
-	name = name[:min(len(name), maxName)]
+	name = name[:min(len(name), setcookie.MaxShown)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	cookie := i.find(name)
@@ -260,7 +260,7 @@ func (c *seenCookie) attributes() *seenAttributes {
 	}
 	shown := &seenAttributes{
 		Domain:   clip(read.Domain, setcookie.MaxHost),
-		Path:     clip(read.Path, maxName),
+		Path:     clip(read.Path, setcookie.MaxShown),
 		Secure:   read.Secure,
 		HTTPOnly: read.HTTPOnly,
 		SameSite: clip(read.SameSite, len("Strict")),

@@ -113,20 +113,20 @@ func TestInventory(t *testing.T) {
 	}
 
 	// What the portal says differently from one answer to the next is seen.
-	site := inventories.of("city.example", timestampOf(time.Now()))
-	judge := filterOf(t, "")
+	site := inventories.of("city.example", timestamp(time.Now().UnixMilli()))
+	judging := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
-		judge.keepsLine("changes=" + secret + attributes)
+		judging.keepsLine("changes=" + secret + attributes)
 		seen := site.find("changes").read.Load()
 		if got := site.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
-		if judge.keepsLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
+		if judging.keepsLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	judge.keepsLine(dated)
+	judging.keepsLine(dated)
 	read := site.find("dated").read.Load()
 	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
 		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
@@ -135,7 +135,7 @@ func TestInventory(t *testing.T) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judge.keepsLine("changes=" + secret + "; " + strings.Repeat("x", maxPreference)); len(site.find("changes").read.Load().Written) > maxPreference {
+	if judging.keepsLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").read.Load().Written) > 4096 {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -199,7 +199,7 @@ func TestInventoryHasBounds(t *testing.T) {
 		if strings.HasPrefix(name, "portal_") {
 			portal++
 		}
-		if len(name) > maxName || len(cookie.path) > maxName {
+		if len(name) > setcookie.MaxShown || len(cookie.path) > setcookie.MaxShown {
 			t.Fatalf("%d bytes of name, %d of path", len(name), len(cookie.path))
 		}
 	}
@@ -291,17 +291,17 @@ func TestPathParameters(t *testing.T) {
 		"/a%25%33%42S3cr3t/x": "/a/x", "/a%253%42S3cr3t%252Fx": "/a", "/a%2525zz%25253BS3cr3t": "/a%25zz",
 		"/a%25253bx": "/a", ";x/y": "/y", "/a;x=b%2FS3cr3t/c": "/a/c", "/%C3%A9t%C3%A9/a%2Fb": "/été/a/b", "/plain": "/plain", "*": "*", "": "",
 	} {
-		address, err := url.ParseRequestURI(written)
+		parsed, err := url.ParseRequestURI(written)
 		if err != nil {
-			address = &url.URL{Path: written}
+			parsed = &url.URL{Path: written}
 		}
-		if got := (&visitedPath{address: address}).shown(); got != want {
+		if got := (&visitedPath{address: parsed}).shown(); got != want {
 			t.Errorf("%s: %s", written, got)
 		}
 	}
 	site := "cookie_charter {\n debug_header\n}\nheader +Set-Cookie \"unknown=1\"\nrespond ok"
-	address := serve(t, false, site)
-	response, _ := get(t, "http://"+address+"/app;jsessionid=S3cr3tS3ss10n/x", http.Header{"Host": {"paths.example"}})
+	host := serve(t, false, site)
+	response, _ := get(t, "http://"+host+"/app;jsessionid=S3cr3tS3ss10n/x", http.Header{"Host": {"paths.example"}})
 	w := httptest.NewRecorder()
 	if err := serveInventory(w, httptest.NewRequest(http.MethodGet, "/cookie_charter/inventory?host=paths.example", http.NoBody)); err != nil || !strings.Contains(w.Body.String(), `"path":"/app/x"`) {
 		t.Errorf("%v, %s", err, w.Body)
@@ -347,8 +347,8 @@ func TestInventoryAfterReload(t *testing.T) {
 	check("with rows elsewhere", reload("cookie_charter", "cookie_charter {\n"+drafted+"}"), map[string]string{"drafted": "undeclared"})
 	declared := reload("cookie_charter {\n preset matomo\n "+drafted+long+"cookie b* {\n purpose p\n category necessary\n}\n}", "cookie_charter")
 	check("declared", declared, map[string]string{"drafted": "allowed drafted", "_pk_id.1": "refused _pk_id.<site>.<hash>", "long": "allowed long", "b b": "undeclared", "sent": "undeclared"})
-	if draft, err := draftCharter(seenIn(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(draft), "drafted") || strings.Contains(string(draft), "_pk") {
-		t.Errorf("%v, drafted again: %s", err, draft)
+	if drafted, err := draftCharter(seenIn(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(drafted), "drafted") || strings.Contains(string(drafted), "_pk") {
+		t.Errorf("%v, drafted again: %s", err, drafted)
 	}
 	// What is wrong besides the name stays so.
 	get(t, fmt.Sprintf("http://127.0.0.1:%d/", port), http.Header{"Host": {fmt.Sprintf("reload0.example:%d", port)}})
@@ -451,31 +451,28 @@ func TestDraftOfSeries(t *testing.T) {
 		"deadline decade facade":             "deadline decade facade",
 		"_ga_ABCDEF1 _ga_ABCDEF2 _ga_ABCDE3": "_ga_<id>", // a preset knows these
 	} {
-		var entries []InventoryEntry
+		var entries []seen
 		for name := range strings.FieldsSeq(names) {
-			entry := InventoryEntry{Name: name, FromPortal: 1, Attributes: &seenAttributes{Lifetime: "60"}}
-			if declared, ok := strings.CutPrefix(name, "allowed:"); ok {
-				entry.Name, entry.Verdict = declared, allowed
-			}
-			entries = append(entries, entry)
+			declared, isDeclared := strings.CutPrefix(name, "allowed:")
+			entries = append(entries, seen{name: declared, fromPortal: 1, lifetime: "60", isUndeclared: !isDeclared})
 		}
-		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
-		draft, err := draftCharter(seenIn(map[string][]InventoryEntry{"a.example": entries}))
+		slices.SortFunc(entries, func(a, b seen) int { return strings.Compare(a.name, b.name) })
+		drafted, err := draftCharter(map[string][]seen{"a.example": entries})
 		if err != nil {
 			t.Fatal(err)
 		}
 		var got []string
-		for _, match := range regexp.MustCompile(`(?m)^ *- (?:# .*\n +)*name: (.*)$`).FindAllStringSubmatch(string(draft), -1) {
+		for _, match := range regexp.MustCompile(`(?m)^ *- (?:# .*\n +)*name: (.*)$`).FindAllStringSubmatch(string(drafted), -1) {
 			got = append(got, strings.Trim(match[1], "'\""))
 		}
 		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %s\n%s", names, got, draft)
+			t.Errorf("%s: %s\n%s", names, got, drafted)
 		}
-		if isSeries := strings.HasSuffix(want, "*"); isSeries != strings.Contains(string(draft), "unsure: ") || isSeries && !strings.Contains(string(draft), "set by the portal 3 times") {
-			t.Errorf("%s: %s", names, draft)
+		if isSeries := strings.HasSuffix(want, "*"); isSeries != strings.Contains(string(drafted), "unsure: ") || isSeries && !strings.Contains(string(drafted), "set by the portal 3 times") {
+			t.Errorf("%s: %s", names, drafted)
 		}
-		if _, err := parseCharter([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(draft))), "f"); err != nil {
-			t.Errorf("%v: %s", err, draft)
+		if _, err := parseCharter([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(drafted))), "f"); err != nil {
+			t.Errorf("%v: %s", err, drafted)
 		}
 	}
 }

@@ -229,7 +229,7 @@ func (headerObserver) tell(at *sighting, judged *judgement) {
 	}
 	shown := ""
 	if setcookie.IsToken(judged.name) {
-		shown = judged.name[:min(len(judged.name), maxName)]
+		shown = judged.name[:min(len(judged.name), setcookie.MaxShown)]
 	}
 	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judged.from, judged.verdict, effectOf(judged.keeps))
 	if verdicts.Len() >= maxVerdicts {

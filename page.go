@@ -743,7 +743,7 @@ func (p *page) remaining(e exchange, text *texts, position int) []PageRemaining 
 		}
 		shown := PageRemaining{Text: text.Remaining[part.key], More: max(0, len(part.cookies)-maxRemaining)}
 		for _, cookie := range part.cookies[:len(part.cookies)-shown.More] {
-			shown.Names = append(shown.Names, cookie.name[:min(len(cookie.name), maxName)])
+			shown.Names = append(shown.Names, cookie.name[:min(len(cookie.name), setcookie.MaxShown)])
 		}
 		remaining = append(remaining, shown)
 	}
@@ -824,9 +824,6 @@ func (p *page) questions(text *texts, visitor *visitor) []PageQuestion {
 	return questions
 }
 
-// maxName is how much of a cookie's name is shown, in bytes.
-const maxName = 128
-
 // cookies returns what the browser sent, each name once, and what happens to it.
 func (p *page) cookies(text *texts, visitor *visitor) []PageCookie {
 	var cookies []PageCookie
@@ -838,7 +835,7 @@ func (p *page) cookies(text *texts, visitor *visitor) []PageCookie {
 		seen[name] = true
 		judged := p.policy.judgePair(name, name != "", visitor)
 		word := judged.verdict.String()
-		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), maxName)], "�"), Declared: judged.row != nil, Verdict: word, Outcome: text.Outcomes[word]}
+		cookie := PageCookie{Name: strings.ToValidUTF8(name[:min(len(name), setcookie.MaxShown)], "�"), Declared: judged.row != nil, Verdict: word, Outcome: text.Outcomes[word]}
 		switch {
 		case judged.verdict == refused && judged.monitored:
 			cookie.Outcome = text.Outcomes["refused_monitored"]

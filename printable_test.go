@@ -22,6 +22,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // nasty is what no terminal may be given: a title, a colour by a C1 byte and by its
@@ -50,7 +52,7 @@ func runCommand(words ...string) (out, report, mistake string) {
 
 // A server that says what no terminal may be given, wherever it can, is not heard.
 func TestNothingIsPrintedRaw(t *testing.T) {
-	charter := writeFiles(t, map[string]string{"charter.yaml": necessaryCharter}) + "charter.yaml"
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
 	inHeader := strings.NewReplacer("\r\n", "", "\x1b", "", "\x07", "", "\x7f", "", ";", "").Replace(nasty)
 	quoted, err := json.Marshal(nasty)
 	if err != nil {
@@ -67,7 +69,7 @@ func TestNothingIsPrintedRaw(t *testing.T) {
 		"/yaml":    "cookies: [" + nasty,
 		"/version": `{"version":` + string(quoted) + `,"cookies":[{"name":"sessionid","purpose":"p","category":"necessary"}]}`,
 	}
-	address := hostile(t, func(w http.ResponseWriter, r *http.Request) {
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/html")
 		w.Header().Add("Set-Cookie", "a"+inHeader+"=1; Path=/"+inHeader)
 		w.Header().Add("Set-Cookie", strings.Repeat("long", 900)+"=1")

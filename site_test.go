@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // What a site as a whole has wrong is told at load, by its name and with the fix, and
@@ -106,7 +108,7 @@ func TestLoadedIsLogged(t *testing.T) {
 // Commands find the charter of a host, with its port where only that tells sites
 // apart.
 func TestLoadHandler(t *testing.T) {
-	folder := writeFiles(t, map[string]string{"Caddyfile": "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nhttp://:8080 {\n cookie_charter {\n  preset ckan\n }\n}\nhttp://:8081 {\n cookie_charter {\n  preset piano\n }\n}\n"})
+	folder := checks.WriteFiles(t, map[string]string{"Caddyfile": "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nhttp://:8080 {\n cookie_charter {\n  preset ckan\n }\n}\nhttp://:8081 {\n cookie_charter {\n  preset piano\n }\n}\n"})
 	for host, want := range map[string]string{"a.example": "mtm_consent", "a.example:443": "mtm_consent", "a.example:8082": "mtm_consent", "localhost:8080": "ckan", "b.example:8081": "_pcid"} {
 		handler, err := loadHandler(folder+"Caddyfile", host)
 		if err != nil || handler.charter.find(want) == nil {

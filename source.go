@@ -183,6 +183,15 @@ func loadFile(path string) (source, error) {
 	return loaded, err
 }
 
+// besides returns a path that begins at the folder of the file that names it. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere.
+func besides(file, path string) (string, error) {
+	if path == "" || filepath.IsAbs(path) {
+		return path, nil
+	}
+	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
+}
+
 // parseCharter reads a charter, in JSON if its name says so, else in YAML.
 func parseCharter(data []byte, name string) (source, error) {
 	var parsed source

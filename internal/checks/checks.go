@@ -6,7 +6,13 @@ import (
 	"bytes"
 	"encoding/json"
 	"flag"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 	"time"
 )
@@ -79,3 +85,64 @@ func Linear(t testing.TB, name string, few int, run func(size int)) {
 	}
 	t.Errorf("%s: %d bytes take %v, %d bytes %v", name, few, small, times*few, large)
 }
+
+// Hostile returns the address of a server that nobody trusts.
+func Hostile(t testing.TB, handle http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewServer(handle)
+	t.Cleanup(func() {
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return server.URL
+}
+
+// Peak returns how many bytes of memory the process had more than before, at most,
+// while something was done.
+func Peak(do func()) uint64 {
+	var memory runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&memory)
+	before, most := memory.HeapAlloc, uint64(0)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		do()
+	}()
+	for {
+		runtime.ReadMemStats(&memory)
+		most = max(most, memory.HeapAlloc)
+		select {
+		case <-done:
+			return most - min(before, most)
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+}
+
+// WriteFiles writes files into a folder of the test, and returns that with a slash.
+func WriteFiles(t testing.TB, files map[string]string) string {
+	t.Helper()
+	folder := t.TempDir()
+	for name, content := range files {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return folder + "/"
+}
+
+// ManyNames returns so many names, each with a comma.
+func ManyNames(count int) string {
+	var names strings.Builder
+	for i := range count {
+		fmt.Fprintf(&names, "%x,", i)
+	}
+	return names.String()
+}
+
+// NecessaryCharter is a charter file with one cookie, which is necessary.
+const NecessaryCharter = "cookies:\n  - {name: sessionid, purpose: signs in, category: necessary}\n"
+
+// Megabyte is one, in bytes.
+const Megabyte = 1 << 20
