@@ -105,6 +105,7 @@ func purposeSite(port int, purpose, archive string) string {
 // In Caddy's storage, each version is kept once, from when it is first served, under
 // the archive's name.
 func TestArchiveInStorage(t *testing.T) {
+	t.Cleanup(func() { os.RemoveAll(filepath.Join(storage(), archivesKey)) })
 	ports := []int{freePort(), freePort()}
 	one, other := fmt.Sprintf("http://127.0.0.1:%d", ports[0]), fmt.Sprintf("http://127.0.0.1:%d", ports[1])
 	kept := filepath.Join(storage(), "cookie_charter", "ys.example")
@@ -139,7 +140,8 @@ func TestArchiveInStorage(t *testing.T) {
 	if err := os.Rename(filepath.Join(kept, files()[0]), filepath.Join(kept, old)); err != nil {
 		t.Fatal(err)
 	}
-	load(t, ":0")
+	ports[0] = freePort() // the former server closes connections, of which one could be used
+	one = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	load(t, purposeSite(ports[0], "first", "ys.example"))
 	get(t, one+pagePath, nil)
 	if got := files(); !slices.Equal(got, []string{old}) {
@@ -161,6 +163,8 @@ func TestArchiveInStorage(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	ports[0] = freePort()
+	one = fmt.Sprintf("http://127.0.0.1:%d", ports[0])
 	load(t, purposeSite(ports[0], "second", "ys.example"))
 	_, page := get(t, one+pagePath+"?flg=en", nil)
 	if want := `<a href="?version=` + versionOf(exported) + `">Version ` + versionOf(exported) + `</a> – <time datetime="2025-02-03">3 February 2025</time>`; !strings.Contains(page, want) || strings.Count(page, "?version=") != 1 {
@@ -248,6 +252,10 @@ func (s asked) Lock(ctx context.Context, name string) error {
 		return err
 	}
 	return s.archiveStorage.Lock(ctx, name)
+}
+
+func (s asked) Unlock(ctx context.Context, name string) error {
+	return errors.Join(ctx.Err(), s.archiveStorage.Unlock(ctx, name))
 }
 
 func (s asked) List(ctx context.Context, prefix string, recursive bool) ([]string, error) {
@@ -410,6 +418,36 @@ func TestArchiveWritesOnce(t *testing.T) {
 	}
 }
 
+// rooted is a storage whose lists have a slash before each key, as those of some are.
+type rooted struct{ archiveStorage }
+
+func (s rooted) List(ctx context.Context, prefix string, recursive bool) ([]string, error) {
+	keys, err := s.archiveStorage.List(ctx, prefix, recursive)
+	for i := range keys {
+		keys[i] = "/" + keys[i]
+	}
+	return keys, err
+}
+
+// The latest version comes first, in whatever order and form a storage lists them.
+func TestArchiveOrder(t *testing.T) {
+	folder := t.TempDir()
+	for _, name := range []string{"2026-01-02-333333333333", "2026-01-01-ffffffffffff", "2025-12-31-444444444444"} {
+		if err := fileStorage(folder).Store(t.Context(), path.Join(archivesKey, "shared", name+".json"), []byte("{}")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, visit, _ := instance(t, rooted{fileStorage(folder)}, oneVersion, time.Now)
+	visit()
+	var got []string
+	for _, entry := range a.others() {
+		got = append(got, entry.version)
+	}
+	if want := []string{"333333333333", "ffffffffffff", "444444444444"}; !slices.Equal(got, want) {
+		t.Errorf("shows %v", got)
+	}
+}
+
 // While a storage hangs, one request waits for a second, and others do not; what it
 // does not take is told, and tried again after a minute.
 func TestArchiveInSlowStorage(t *testing.T) {
@@ -441,7 +479,7 @@ func TestArchiveInSlowStorage(t *testing.T) {
 				t.Errorf("%s: what is not known is %v", slow, err)
 			}
 			time.Sleep(archiveTimeout)
-			if told := log.FilterMessage("keeping the charter in the archive").All(); len(told) != 1 || told[0].Level != zap.ErrorLevel || told[0].ContextMap()["archive"] != "cookie_charter/shared" {
+			if told := log.FilterMessage("keeping the charter in the archive").All(); len(told) != 1 || told[0].Level != zap.ErrorLevel || told[0].ContextMap()["archive"] != "cookie_charter/shared" || told[0].ContextMap()["error"] != context.DeadlineExceeded.Error() {
 				t.Errorf("%s: told %v", slow, told)
 			}
 			hangs = false
