@@ -28,7 +28,7 @@ import (
 func TestArchiveInFolder(t *testing.T) {
 	kept := t.TempDir()
 	site := func(purpose string) string {
-		return "http://" + serve(t, false, "cookie_charter {\n cookie a {\n purpose "+purpose+"\n category necessary\n }\n shown {\n archive "+kept+"\n }\n}\nrespond portal")
+		return "http://" + serve(t, false, "cookie_charter {\n cookie a {\n purpose "+purpose+"\n category necessary\n }\n page {\n archive "+kept+"\n }\n}\nrespond portal")
 	}
 	files := func() (names []string) {
 		entries, err := os.ReadDir(kept)
