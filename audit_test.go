@@ -2,12 +2,10 @@ package cookiecharter
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path"
 	"slices"
@@ -18,12 +16,16 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/cookie-charter/cookie_charter/internal/audit"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
 // findings returns what a report accuses of, as lines.
-func findings(report *AuditReport) []string {
+func findings(report *audit.Report) []string {
 	var found []string
 	for _, visit := range report.Visits {
 		for _, cookie := range visit.Cookies {
@@ -51,7 +53,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.TrimSpace(string(expected)), "\n")
-	report, err := makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 20})
+	report, err := audit.Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,13 +68,13 @@ func TestAudit(t *testing.T) {
 		t.Errorf("visits %q, not %q", paths, want)
 	}
 	withdrawn := report.Visits[3].Cookies
-	stays := withdrawn[slices.IndexFunc(withdrawn, func(cookie AuditCookie) bool { return cookie.Name == "_pk_ses.1" })]
-	if !stays.Kept || !stays.Sent || stays.SetBy != "" || stays.Lifetime != "" || stays.Declared != "30 minutes" || stays.Cookie != "_pk_ses.<site>.<hash>" || stays.Category != Statistics || stays.Verdict != refused || stays.Domain != "127.0.0.1" || stays.Path != "/" {
+	stays := withdrawn[slices.IndexFunc(withdrawn, func(cookie audit.Cookie) bool { return cookie.Name == "_pk_ses.1" })]
+	if !stays.Kept || !stays.Sent || stays.SetBy != "" || stays.Lifetime != "" || stays.Declared != "30 minutes" || stays.Cookie != "_pk_ses.<site>.<hash>" || stays.Category != charter.Statistics || stays.Verdict != judge.Refused || stays.Domain != "127.0.0.1" || stays.Path != "/" {
 		t.Errorf("%+v", stays)
 	}
 
 	refusal := report.Visits[1].Cookies
-	stored := refusal[slices.IndexFunc(refusal, func(cookie AuditCookie) bool { return cookie.Name == "cookies_preferences" })]
+	stored := refusal[slices.IndexFunc(refusal, func(cookie audit.Cookie) bool { return cookie.Name == "cookies_preferences" })]
 	if stored.SetBy != "answer" || stored.Lifetime != "6 months" || stored.Declared != "6 months" || !stored.Kept {
 		t.Errorf("%+v", stored)
 	}
@@ -81,12 +83,12 @@ func TestAudit(t *testing.T) {
 		for path := range strings.FieldsSeq(pages) {
 			addresses = append(addresses, "http://127.0.0.1:"+planted+path)
 		}
-		if report, err := makeAudit(newPrinter(io.Discard), addresses, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 3}); err != nil || len(report.Pages) != want {
+		if report, err := audit.Make(terminal.NewPrinter(io.Discard), addresses, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 3}); err != nil || len(report.Pages) != want {
 			t.Errorf("%s: %v, %q", pages, err, report.Pages)
 		}
 	}
 
-	report, err = makeAudit(newPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 20})
+	report, err = audit.Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
 	if err != nil || report.Violations != 0 || len(findings(report)) != 0 || len(report.Visits) != 4 {
 		t.Errorf("%v, %+v", err, report)
 	}
@@ -135,8 +137,8 @@ func TestAuditOfOtherSites(t *testing.T) {
 	defer portal.Close()
 
 	var out bytes.Buffer
-	options := auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 20, charter: charter + "charter.yaml"}
-	code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL}, options)
+	options := audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 20, Charter: charter + "charter.yaml"}
+	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
 		portal.URL + `/fails, on the visit "first": it answers 500`, "Not followed: " + portal.URL + "/away, as it leads to another site, http://elsewhere.example.\n", "leads from one address to the next",
@@ -151,7 +153,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}
 
 	// What scripts are not needed for is loaded; a broken link is a page, too.
-	report, err := makeAudit(newPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "json", pages: 9, charter: charter + "necessary.yaml"})
+	report, err := audit.Make(terminal.NewPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 9, Charter: charter + "necessary.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,15 +166,15 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}
 
 	// What was not seen is not clean.
-	options.charter = charter + "charter.yaml"
+	options.Charter = charter + "charter.yaml"
 	out.Reset()
-	if code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
-	options.charter, options.format = charter+"necessary.yaml", "html"
+	options.Charter, options.Format = charter+"necessary.yaml", "html"
 	out.Reset()
-	if code, err := runAudit(newPrinter(&out), newPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != caddy.ExitCodeFailedStartup || err != nil {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != caddy.ExitCodeFailedStartup || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
 	for _, want := range []string{"No violations of the charter", "The charter asks nothing", "No cookies", portal.URL + "/away, on the visit &#34;first&#34;: it leads to another site, http://elsewhere.example"} {
@@ -184,100 +186,29 @@ func TestAuditOfOtherSites(t *testing.T) {
 	fails = true
 	for _, test := range []struct {
 		pages   []string
-		options auditOptions
+		options audit.Options
 		mistake string
 	}{
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text"}, "--pages is at least 1"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text"}, "--pages is at least 1"},
 		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example"},
 		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
-		{[]string{portal.URL + "/fine"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", page: "/deaf"}, "has not stored the answer"},
+		{[]string{portal.URL + "/fine"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/deaf"}, "has not stored the answer"},
 		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "pdf"}, "unknown format"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, accept: []string{"a"}, browser: "x"}, "go together"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, accept: []string{"a"}, refuse: []string{"a"}, withdraw: []string{"a"}}, "with --browser"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
-		{[]string{portal.URL + "/fine"}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", page: "/form"}, "answers 403 Forbidden"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1}, "publishes no charter of this module"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/does/not/exist"}, "no such file"},
-		{[]string{portal.URL}, auditOptions{usualPage: defaultPagePath, load: loadForAudit, format: "text", pages: 1, charter: charter + "charter.yaml", browser: "/bin/true"}, "the browser has ended"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "pdf"}, "unknown format"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Browser: "x"}, "go together"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Refuse: []string{"a"}, Withdraw: []string{"a"}}, "with --browser"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
+		{[]string{portal.URL + "/fine"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/form"}, "answers 403 Forbidden"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1}, "publishes no charter of this module"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/does/not/exist"}, "no such file"},
+		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/bin/true"}, "the browser has ended"},
 	} {
-		if code, err := runAudit(newPrinter(io.Discard), newPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)
 		}
-	}
-}
-
-// The cookies of an audit without a browser are kept and sent as browsers do it.
-func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
-	for _, test := range []struct {
-		at, line   string
-		domain     string // "" if it is not stored
-		sent, kept []string
-	}{
-		{"https://a.city.fr/x/y", "n=1", "a.city.fr", []string{"https://a.city.fr/x/", "https://a.city.fr/x", "http://a.city.fr/x/z"}, []string{"https://b.a.city.fr/x/", "https://a.city.fr/xx", "https://a.city.fr/"}},
-		{"https://a.city.fr/", "n=1; Domain=city.fr", ".city.fr", []string{"https://b.city.fr/"}, []string{"https://acity.fr/"}},
-		{"https://a.city.fr/", "n=1; domain=.A.city.fr; path=x", ".a.city.fr", []string{"https://b.a.city.fr/x"}, nil},
-		{"https://a.city.fr/", "n=1; Domain=city.fr; Domain=", "a.city.fr", nil, []string{"https://city.fr/"}},
-		{"https://a.city.fr/", "n=1; Domain=fr", "", nil, nil},
-		{"https://a.city.fr/", "n=1; Domain=b.city.fr", "", nil, nil},
-		{"https://a.city.fr/", "n=1; Domain=a.city.fr; Path=/x; Path=/z", ".a.city.fr", []string{"https://a.city.fr/z"}, []string{"https://a.city.fr/x"}},
-		{"http://127.0.0.1:8080/", "n=1; Domain=127.0.0.1", "127.0.0.1", []string{"http://127.0.0.1/"}, nil},
-		{"http://127.0.0.1:8080/", "n=1; Domain=0.0.1", "", nil, nil},
-		{"http://localhost/", "n=1; Domain=localhost; Secure", "localhost", []string{"http://localhost:81/"}, nil},
-		{"http://a.city.fr/", "n=1; Secure", "", nil, nil},
-		{"https://a.city.fr/", "n=1; Secure", "a.city.fr", nil, []string{"http://a.city.fr/"}},
-		{"https://a.city.fr/", "__Secure-n=1", "", nil, nil},
-		{"https://a.city.fr/", "__host-n=1; Secure; Path=/x", "", nil, nil},
-		{"https://a.city.fr/", "__Host-n=1; Secure; Domain=a.city.fr", "", nil, nil},
-		{"https://a.city.fr/", "__Host-n=1; Secure; Path=/", "a.city.fr", nil, nil},
-		{"https://a.city.fr/", "n=1; Max-Age=0", "", nil, nil},
-		{"https://a.city.fr/", "n\x01=1", "", nil, nil},
-		{"https://a.city.fr/", " = ", "", nil, nil},
-		{"https://a.city.fr/", "value", "a.city.fr", []string{"https://a.city.fr/"}, nil},
-		{"https://a.city.fr/", "n=" + strings.Repeat("x", 4096), "", nil, nil},
-	} {
-		b := newHTTPBrowser("")
-		_ = b.begin(t.Context())
-		at, err := url.Parse(test.at)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b.store(test.line, at, setcookie.Clock{Now: time.Now()})
-		held, _ := b.held(t.Context())
-		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.observed()) != len(held) {
-			t.Errorf("%s from %s: %+v", test.line, test.at, held)
-		}
-		for _, address := range slices.Concat(test.sent, test.kept) {
-			to, err := url.Parse(address)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if sent := b.send(to); (sent != "") != slices.Contains(test.sent, address) {
-				t.Errorf("%s from %s to %s: %q", test.line, test.at, address, sent)
-			}
-		}
-	}
-
-	// The longest path comes first; what is removed or over is not sent.
-	b := newHTTPBrowser("")
-	_ = b.begin(t.Context())
-	at := &url.URL{Scheme: "https", Host: "a.city.fr", Path: "/x/"}
-	for _, line := range []string{"a=1; Path=/", "b=1; Path=/", "c=1", "a=2; Path=/; Max-Age=9", "d=1", "d=; Max-Age=-1", "e=1; Max-Age=9"} {
-		b.store(line, at, setcookie.Clock{Now: time.Now()})
-	}
-	for _, cookie := range b.jar {
-		if cookie.name == "e" {
-			cookie.expires = time.Now().Add(-time.Second)
-		}
-	}
-	if got := b.send(at); got != "c=1; a=2; b=1" {
-		t.Errorf("sends %q", got)
-	}
-	if held, _ := b.held(t.Context()); len(held) != 3 {
-		t.Errorf("%+v", held)
 	}
 }
 
@@ -292,45 +223,6 @@ func TestLoadHandlerByHost(t *testing.T) {
 			}
 		} else if err != nil || handler.Presets[0] != want {
 			t.Errorf("%s: %v, %v", host, handler, err)
-		}
-	}
-}
-
-// What is written for machines can be read by them.
-func TestAuditAsJSON(t *testing.T) {
-	report := &AuditReport{Violations: 1, Visits: []AuditVisit{{Visit: "first", Cookies: []AuditCookie{{Name: "<a>", Violations: []string{"undeclared"}}}}}}
-	var out bytes.Buffer
-	terminal := &printer{out: &out, isTerminal: true}
-	if err := report.write(terminal, "json"); err != nil {
-		t.Fatal(err)
-	}
-	var again AuditReport
-	if err := json.Unmarshal(out.Bytes(), &again); err != nil || again.Visits[0].Cookies[0].Name != "<a>" || strings.Contains(out.String(), "\x1b") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-	out.Reset()
-	if err := report.write(terminal, "text"); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
-		t.Errorf("%v\n%q", err, &out)
-	}
-	out.Reset()
-	if err := report.write(terminal, "html"); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-	out.Reset()
-	if err := (&AuditReport{Incomplete: true}).write(terminal, "html"); err != nil || !strings.Contains(out.String(), "No violations of the charter were seen") || !strings.Contains(out.String(), "Pages or visits are missing.") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-}
-
-// One site is one, however its host is written.
-func TestSameSite(t *testing.T) {
-	for addresses, want := range map[string]bool{
-		"http://É.localhost/a HTTP://xn--9ca.localhost:80": true, "https://a.example:443/#x https://A.example": true, "http://[::1]:80/ http://[::1]/": true,
-		"http://a.example https://a.example": false, "http://a.example http://a.example:81": false, "http://a.example http://b.a.example": false, "http://a.example ::": false,
-	} {
-		one, other, _ := strings.Cut(addresses, " ")
-		if got := sameSite(one, other); got != want {
-			t.Errorf("%s: %t", addresses, got)
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 )
 
 // rowCounts are the sizes of the charters in the benchmarks: as a portal has it,
@@ -55,7 +55,7 @@ func benchmarkFilter(b testing.TB, handler *Handler) *filter {
 	r.Header["Cookie"] = []string{benchmarkCookies}
 	w := caddyhttp.ResponseWriterWrapper{ResponseWriter: discard{make(http.Header, 4)}}
 	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: visitor{store: handler.answers, lines: r.Header["Cookie"]}}
+	return &filter{ResponseWriterWrapper: w, handler: handler, request: r, visitor: answers.Visitor{Store: handler.answers, Lines: r.Header["Cookie"]}}
 }
 
 // BenchmarkVerdict measures the verdict of one name: of a literal, of a prefix,
@@ -68,7 +68,7 @@ func BenchmarkVerdict(b *testing.B) {
 			b.Run(fmt.Sprintf("%s/rows=%d", name, rows), func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
-					handler.policy.judgePair(name, true, &f.visitor)
+					handler.policy.JudgePair(name, true, &f.visitor)
 				}
 			})
 		}
@@ -99,51 +99,14 @@ func BenchmarkCookie(b *testing.B) {
 	}
 }
 
-// BenchmarkExpiries measures what an answer costs more that removes cookies: of a
-// portal's visitor, and at worst.
-func BenchmarkExpiries(b *testing.B) {
-	for _, count := range []int{7, setcookie.MaxCookies} {
-		for _, address := range []string{"https://data.city.example/explore/", "https://" + strings.Repeat("a.", 110) + "city.example/" + strings.Repeat("a/", 2000)} {
-			b.Run(fmt.Sprintf("cookies=%d/address=%d", count, len(address)), func(b *testing.B) {
-				var cookies []refusedCookie
-				for i := range count {
-					cookies = append(cookies, refusedCookie{fmt.Sprintf("_pk_id.%d.1fff", i), &Row{}})
-				}
-				from := fromOrigin(address)
-				header := http.Header{"Content-Type": {"text/html"}, "Server": {"Caddy"}}
-				b.ReportAllocs()
-				for b.Loop() {
-					expiries(cookies, from, roomFor(header, from.address))
-				}
-			})
-		}
-	}
-}
-
-// BenchmarkPreference measures the decoding of a preference: of one that was
-// seen lately, and of one that was not.
-func BenchmarkPreference(b *testing.B) {
-	handler := portalOf(b, "opendatasoft matomo", "", "opendatasoft")
-	const cookies = "sessionid=u8k3j0c2l1o9w7q5; csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; django_language=fr; " +
-		"cookies_preferences=%7B%22matomo%22%3Atrue%2C%22timestamp%22%3A1795308590967%7D; _pk_id.1.1fff=4b1c0a7d5e"
-	for _, recent := range []*recentValues{{}, nil} {
-		b.Run(fmt.Sprintf("recent=%t", recent != nil), func(b *testing.B) {
-			handler.answers.stored[0].recent = recent
-			b.ReportAllocs()
-			for b.Loop() {
-				visitor := visitor{store: handler.answers, lines: setcookie.Lines{cookies}}
-				visitor.decode()
-			}
-		})
-	}
-}
-
 // A writer that keeps nothing, as none of the answers is looked at.
 type discard struct{ header http.Header }
 
-func (d discard) Header() http.Header          { return d.header }
+func (d discard) Header() http.Header { return d.header }
+
 func (discard) Write(body []byte) (int, error) { return len(body), nil }
-func (discard) WriteHeader(int)                {}
+
+func (discard) WriteHeader(int) {}
 
 // BenchmarkHandler measures the whole handler and, as "plain", the same without
 // it: what lies between is what a request costs more.

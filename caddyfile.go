@@ -11,7 +11,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
@@ -73,7 +76,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.Errf("cookie_charter takes nothing but a matcher before its block, not %q; write options in the block, such as \"preset opendatasoft\"", d.Val())
 	}
-	var inline source
+	var inline charter.Source
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		subdirective := d.Val()
 		switch subdirective {
@@ -84,7 +87,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			if subdirective == "charter" {
 				for _, path := range values {
-					beside, err := besides(d.File(), path)
+					beside, err := charter.Beside(d.File(), path)
 					if err != nil {
 						return d.WrapErr(err)
 					}
@@ -93,7 +96,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				continue
 			}
 			for _, name := range values {
-				if _, err := loadPreset(name); err != nil {
+				if _, err := charter.LoadPreset(name); err != nil {
 					return d.WrapErr(err)
 				}
 			}
@@ -103,7 +106,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if err != nil {
 				return err
 			}
-			inline.rows = append(inline.rows, declared)
+			inline.Rows = append(inline.Rows, declared)
 			h.Cookies = append(h.Cookies, declared.Cookie)
 		case "page":
 			if err := h.unmarshalPage(d); err != nil {
@@ -133,7 +136,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	// Only the adapter knows the lines of inline rows, so look for their
 	// mistakes here.
-	_, err := newCharter(inline)
+	_, err := charter.New(inline)
 	return err
 }
 
@@ -193,7 +196,7 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 			}
 			tag := strings.Join(args[:len(args)-1], "")
 			var err error
-			if h.Page.Title, err = h.Page.Title.with(tag, args[len(args)-1]); err != nil {
+			if h.Page.Title, err = h.Page.Title.With(tag, args[len(args)-1]); err != nil {
 				return d.WrapErr(err)
 			}
 		} else if ok, err := h.unmarshalOption(d, "page"); err != nil {
@@ -208,8 +211,8 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
-	var stored PreferenceFormat
+func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
+	var stored answers.Config
 	if !d.Args(&stored.Format) {
 		return stored, d.Err("preference names no format; write one, such as opendatasoft")
 	}
@@ -222,7 +225,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 		switch {
 		case option == "key" && len(values) >= 2:
 			if stored.Keys == nil {
-				stored.Keys = map[string]Names{}
+				stored.Keys = map[string]charter.Names{}
 			}
 			if _, ok := stored.Keys[values[0]]; ok {
 				return stored, d.Errf("key %s already specified", values[0])
@@ -235,8 +238,8 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 			}
 		case option == "local_storage" && len(values) <= 1:
 			// What is not given is called as the cookie.
-			if stored.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(stored.cookies()) > 0 {
-				stored.LocalStorage = stored.cookies()[0]
+			if stored.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(stored.Cookies()) > 0 {
+				stored.LocalStorage = stored.Cookies()[0]
 			}
 		case option == "manage" && len(values) == 1:
 			stored.Manage = values[0]
@@ -256,10 +259,10 @@ func unmarshalPreference(d *caddyfile.Dispenser) (PreferenceFormat, error) {
 	return stored, nil
 }
 
-func unmarshalCookie(d *caddyfile.Dispenser) (Row, error) {
+func unmarshalCookie(d *caddyfile.Dispenser) (charter.Row, error) {
 	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
-	declared := newRow(place())
-	if err := declared.set("name", "", d.RemainingArgs(), place()); err != nil {
+	declared := charter.NewRow(place())
+	if err := declared.Set("name", "", d.RemainingArgs(), place()); err != nil {
 		return declared, d.WrapErr(err)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
@@ -267,13 +270,13 @@ func unmarshalCookie(d *caddyfile.Dispenser) (Row, error) {
 		if field == "name" {
 			return declared, d.Errf("in a Caddyfile, names stand behind cookie, not in its block; write cookie %s {", strings.Join(values, " "))
 		}
-		if len(values) == 2 && slices.Contains(cookieTexts, field) {
+		if len(values) == 2 && slices.Contains(charter.TextFields, field) {
 			language, values = values[0], values[1:]
-			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(pageLanguages, ascii.ToLower(base)) {
-				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(pageLanguages, ", "))
+			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(page.Languages, ascii.ToLower(base)) {
+				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(page.Languages, ", "))
 			}
 		}
-		if err := declared.set(field, language, values, place()); err != nil {
+		if err := declared.Set(field, language, values, place()); err != nil {
 			return declared, d.WrapErr(err)
 		}
 	}

@@ -27,7 +27,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/audit"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
 func init() {
@@ -63,7 +68,7 @@ func addCommands(root *cobra.Command) {
 	}
 	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
 	language := check.Flags().String("language", "en", "of the texts")
-	run(check, func(out, report *printer) (int, error) {
+	run(check, func(out, report *terminal.Printer) (int, error) {
 		return runCheck(out, report, check.Flags().Args(), *format, *language)
 	})
 
@@ -75,7 +80,7 @@ func addCommands(root *cobra.Command) {
 	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
 	exportIn := export.Flags().String("language", "en", "of the texts")
 	site := export.Flags().String("site", "https://localhost", "the address of the site")
-	run(export, func(out, _ *printer) (int, error) {
+	run(export, func(out, _ *terminal.Printer) (int, error) {
 		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
 	})
 
@@ -88,7 +93,7 @@ func addCommands(root *cobra.Command) {
 	}
 	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
 	diffHost := diff.Flags().String("host", "", "the site, of the inventory and of a Caddy config with several")
-	run(diff, func(out, _ *printer) (int, error) {
+	run(diff, func(out, _ *terminal.Printer) (int, error) {
 		if diff.Flags().NArg() == 2 && diff.Flags().Changed("address") {
 			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --address")
 		}
@@ -103,7 +108,7 @@ func addCommands(root *cobra.Command) {
 	showAddress := show.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
 	showHost := show.Flags().String("host", "", "of one site; default: all")
 	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
-	run(show, func(out, _ *printer) (int, error) {
+	run(show, func(out, _ *terminal.Printer) (int, error) {
 		return runInventory(out, *showAddress, *showHost, *showAs)
 	})
 	diff.SilenceErrors = true // the exit code tells that there are differences
@@ -119,11 +124,11 @@ is left empty, so that the draft cannot be used before somebody has said it.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	importIn := imports.Flags().String("language", "fr", "of the page")
-	run(imports, func(out, report *printer) (int, error) {
-		if err := checkLanguage(*importIn); err != nil {
+	run(imports, func(out, report *terminal.Printer) (int, error) {
+		if err := page.CheckLanguage(*importIn); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
-		if err := importPage(out, report, imports.Flags().Args()[0], *importIn); err != nil {
+		if err := draft.Import(out, report, imports.Flags().Args()[0], *importIn); err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
 		return caddy.ExitCodeSuccess, nil
@@ -151,21 +156,21 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
   caddy cookie-charter audit https://opendata.example.fr --browser --accept '#accept' --refuse '#refuse' --withdraw '#manage' --withdraw '#refuse'`,
 		Args: cobra.MinimumNArgs(1),
 	}
-	var options auditOptions
+	var options audit.Options
 	flags := audits.Flags()
-	flags.StringVar(&options.charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
-	flags.StringVar(&options.page, "page", "", "the path of the charter page; default: as in the Caddy config, else "+defaultPagePath)
-	flags.IntVar(&options.pages, "pages", 20, "how many pages to visit at most, where links are followed")
-	flags.StringVar(&options.browser, "browser", "", "look with a local Chromium, found by itself or at this path")
-	flags.Lookup("browser").NoOptDefVal = findBrowser
-	flags.BoolVar(&options.noSandbox, "no-sandbox", false, "start the browser without its sandbox, as root needs it: nothing but its own code keeps a hostile page from this machine then")
-	flags.StringArrayVar(&options.accept, "accept", nil, "what to click to accept")
-	flags.StringArrayVar(&options.refuse, "refuse", nil, "what to click to refuse")
-	flags.StringArrayVar(&options.withdraw, "withdraw", nil, "what to click to withdraw")
-	flags.DurationVar(&options.wait, "wait", time.Second, "how long scripts go on after a page was loaded")
-	flags.StringVar(&options.format, "format", "text", "text, json or html")
+	flags.StringVar(&options.Charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
+	flags.StringVar(&options.Page, "page", "", "the path of the charter page; default: as in the Caddy config, else "+page.DefaultPath)
+	flags.IntVar(&options.Pages, "pages", 20, "how many pages to visit at most, where links are followed")
+	flags.StringVar(&options.Browser, "browser", "", "look with a local Chromium, found by itself or at this path")
+	flags.Lookup("browser").NoOptDefVal = audit.FindBrowser
+	flags.BoolVar(&options.NoSandbox, "no-sandbox", false, "start the browser without its sandbox, as root needs it: nothing but its own code keeps a hostile page from this machine then")
+	flags.StringArrayVar(&options.Accept, "accept", nil, "what to click to accept")
+	flags.StringArrayVar(&options.Refuse, "refuse", nil, "what to click to refuse")
+	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
+	flags.DurationVar(&options.Wait, "wait", time.Second, "how long scripts go on after a page was loaded")
+	flags.StringVar(&options.Format, "format", "text", "text, json or html")
 	audits.SilenceErrors = true // as above
-	run(audits, func(out, report *printer) (int, error) {
+	run(audits, func(out, report *terminal.Printer) (int, error) {
 		return runAudit(out, report, flags.Args(), options)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits)
@@ -173,11 +178,11 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
 // be printed.
-func run(command *cobra.Command, do func(out, report *printer) (int, error)) {
+func run(command *cobra.Command, do func(out, report *terminal.Printer) (int, error)) {
 	command.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
-		out, report := newPrinter(command.OutOrStdout()), newPrinter(command.ErrOrStderr())
+		out, report := terminal.NewPrinter(command.OutOrStdout()), terminal.NewPrinter(command.ErrOrStderr())
 		code, err := do(out, report)
-		return code, makePrintable(errors.Join(err, out.Close(), report.Close()))
+		return code, terminal.MakePrintable(errors.Join(err, out.Close(), report.Close()))
 	})
 }
 
@@ -307,7 +312,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
-	if err := checkLanguage(language); err != nil {
+	if err := page.CheckLanguage(language); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	if format == "table" {
@@ -325,7 +330,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 			if name := handler.name(); name != "" {
 				title += ": " + name
 			}
-			for _, warning := range slices.Concat(handler.warnings(), handler.charter.gaps()) {
+			for _, warning := range slices.Concat(handler.warnings(), handler.charter.Gaps()) {
 				fmt.Fprintf(report, "%s: warning: %s\n", title, warning)
 			}
 			if format == "none" {
@@ -337,24 +342,24 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				}
 				continue
 			}
-			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.version, len(handler.charter.cookies))
+			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.Version, len(handler.charter.Rows))
 			for i := range handler.Preferences {
-				for _, note := range handler.Preferences[i].notes() {
+				for _, note := range handler.Preferences[i].Notes() {
 					fmt.Fprintln(out, note)
 				}
 			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
-			for _, cookie := range handler.charter.cookies {
+			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
-				if published, ok := cookie.published(handler.policy.enforcesDuration); ok {
+				if published, ok := cookie.Published(handler.policy.EnforcesDuration); ok {
 					lifetime = published.String()
 				}
-				consent := cookie.key
+				consent := cookie.Key
 				if cookie.Exempt {
 					consent += " (exempt)"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(cookie.Name, " "), cookie.Category, consent, lifetime, cookie.Provider.in(language, "en"), cookie.Purpose.in(language, "en"))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(cookie.Name, " "), cookie.Category, consent, lifetime, cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
 			}
 			if err := table.Flush(); err != nil {
 				return caddy.ExitCodeFailedStartup, err
@@ -369,7 +374,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 
 func runExport(out io.Writer, path, format, language, site string) (int, error) {
 	address, err := url.Parse(site)
-	if err := cmp.Or(err, checkLanguage(language)); err != nil {
+	if err := cmp.Or(err, page.CheckLanguage(language)); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	handler, err := loadHandler(path, address.Host)
@@ -381,7 +386,7 @@ func runExport(out io.Writer, path, format, language, site string) (int, error) 
 
 // writeExport writes what the page gives to who asks for a format.
 func writeExport(out io.Writer, handler *Handler, format, language, site string) (int, error) {
-	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(site, "/")+handler.page.path+"/", nil)
+	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(site, "/")+handler.page.Path+"/", nil)
 	if err != nil || request.Host == "" {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", site)
 	}
@@ -389,7 +394,7 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	if request.URL.Scheme == "https" {
 		request.TLS = &tls.ConnectionState{}
 	}
-	body, err := handler.page.print(format, request)
+	body, err := handler.page.Print(format, request)
 	if err == nil {
 		_, err = out.Write(body)
 	}
@@ -432,10 +437,10 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 }
 
 // diffCharters tells which rows were added, removed or changed.
-func diffCharters(before, after *charter) []string {
-	rows := func(c *charter) map[string]map[string]any {
+func diffCharters(before, after *charter.Charter) []string {
+	rows := func(c *charter.Charter) map[string]map[string]any {
 		byName := map[string]map[string]any{}
-		for _, cookie := range c.cookies {
+		for _, cookie := range c.Rows {
 			var fields map[string]any
 			encoded, err := json.Marshal(cookie)
 			if err != nil || json.Unmarshal(encoded, &fields) != nil {
@@ -461,7 +466,7 @@ func diffCharters(before, after *charter) []string {
 		case new[name] == nil:
 			findings = append(findings, "- "+name)
 		default:
-			for _, field := range cookieFields.names() {
+			for _, field := range charter.Fields.Names() {
 				from, to := fmt.Sprint(old[name][field]), fmt.Sprint(new[name][field])
 				if from != to {
 					findings = append(findings, fmt.Sprintf("~ %s: %s was %s, is %s", name, field, strings.Replace(from, "<nil>", "not there", 1), strings.Replace(to, "<nil>", "not there", 1)))
@@ -477,9 +482,9 @@ func diffCharters(before, after *charter) []string {
 // answered yet is no difference.
 func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	var findings []string
-	seen := map[*Row]bool{}
+	seen := map[*charter.Row]bool{}
 	for _, entry := range entries {
-		row := h.charter.find(entry.Name)
+		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
 			continue
@@ -488,12 +493,12 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 		if entry.Attributes == nil {
 			continue
 		}
-		if seconds, err := strconv.Atoi(entry.Attributes.Lifetime); err == nil && seconds > row.limit.seconds() && row.Duration != "" {
-			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, inWholeUnits(seconds), row.Duration))
+		if seconds, err := strconv.Atoi(entry.Attributes.Lifetime); err == nil && seconds > row.Limit.Seconds() && row.Duration != "" {
+			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, charter.InWholeUnits(seconds), row.Duration))
 		}
 	}
-	for _, row := range h.charter.cookies {
-		if !seen[row] && !h.answers.holding[row] {
+	for _, row := range h.charter.Rows {
+		if !seen[row] && !h.answers.Holding[row] {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}
@@ -539,7 +544,7 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		err = encoder.Encode(listed)
 	case "charter":
 		var drafted []byte
-		if drafted, err = draftCharter(seenIn(listed)); err == nil {
+		if drafted, err = draft.Charter(seenIn(listed)); err == nil {
 			_, err = out.Write(drafted)
 		}
 	case "table":
@@ -551,7 +556,7 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 				if entry.Attributes != nil {
 					lifetime = entry.Attributes.Lifetime
 					if seconds, err := strconv.Atoi(lifetime); err == nil {
-						lifetime = inWholeUnits(seconds).String()
+						lifetime = charter.InWholeUnits(seconds).String()
 					}
 				}
 				fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", site, entry.Name, entry.Verdict, entry.Cookie, entry.FromPortal, entry.FromBrowser, lifetime, entry.LastSeen.Format(time.DateTime))
@@ -568,11 +573,11 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 }
 
 // runAudit makes an audit and writes its report.
-func runAudit(out, progress *printer, pages []string, options auditOptions) (int, error) {
-	options.usualPage, options.load = defaultPagePath, loadForAudit
-	report, err := makeAudit(progress, pages, options)
+func runAudit(out, progress *terminal.Printer, pages []string, options audit.Options) (int, error) {
+	options.UsualPage, options.Load = page.DefaultPath, loadForAudit
+	report, err := audit.Make(progress, pages, options)
 	if err == nil {
-		err = report.write(out, options.format)
+		err = report.Write(out, options.Format)
 	}
 	switch {
 	case err != nil:
@@ -586,13 +591,13 @@ func runAudit(out, progress *printer, pages []string, options auditOptions) (int
 }
 
 // loadForAudit loads the charter against which an audit holds a host.
-func loadForAudit(path, host string) (auditCharter, error) {
+func loadForAudit(path, host string) (audit.Charter, error) {
 	handler, err := loadHandler(path, host)
 	if err != nil {
-		return auditCharter{}, err
+		return audit.Charter{}, err
 	}
-	return auditCharter{
-		charter: handler.charter, version: handler.charter.version, path: handler.Page.Path, hosts: handler.hosts,
-		published: func(row *Row) (duration, bool) { return row.published(handler.policy.enforcesDuration) },
+	return audit.Charter{
+		Charter: handler.charter, Version: handler.charter.Version, Path: handler.Page.Path, Hosts: handler.hosts,
+		Published: func(row *charter.Row) (charter.Duration, bool) { return row.Published(handler.policy.EnforcesDuration) },
 	}, nil
 }

@@ -9,6 +9,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
 func init() {
@@ -72,7 +76,7 @@ func (m *MatchConsent) Validate() error {
 		return errors.New("cookie_consent needs a consent key, such as matomo")
 	}
 	for _, key := range *m {
-		if !isConsentKey(key) {
+		if !charter.IsConsentKey(key) {
 			return fmt.Errorf("%q is no consent key; use 1 to 64 letters, digits, '_', '-' or '.'", key)
 		}
 	}
@@ -97,11 +101,11 @@ func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
 // some.
 func (f *filter) allows(key string) bool {
 	found := false
-	for _, row := range f.handler.charter.cookies {
-		if row.key == key {
+	for _, row := range f.handler.charter.Rows {
+		if row.Key == key {
 			found = true
 			f.asked.Store(true) // another visitor's answer could differ
-			if verdictOf(row, &f.visitor) != allowed {
+			if judge.VerdictOf(row, &f.visitor) != judge.Allowed {
 				return false
 			}
 		}
@@ -123,7 +127,7 @@ func (f *filter) placeholder(name string) (any, bool) {
 		return nil, false
 	}
 	if name == "version" {
-		return f.handler.charter.version, true
+		return f.handler.charter.Version, true
 	}
 	if key, ok := strings.CutPrefix(name, allowedPlaceholder); ok {
 		return f.allows(key), true
@@ -132,10 +136,10 @@ func (f *filter) placeholder(name string) (any, bool) {
 	if !ok {
 		return nil, false
 	}
-	given, found := answerNone, false
-	for _, row := range f.handler.charter.cookies {
-		if row.key == key {
-			given, found = max(given, f.visitor.answerTo(row)), true
+	given, found := answers.None, false
+	for _, row := range f.handler.charter.Rows {
+		if row.Key == key {
+			given, found = max(given, f.visitor.AnswerTo(row)), true
 			f.asked.Store(true)
 		}
 	}

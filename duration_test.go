@@ -9,24 +9,6 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-func TestLimits(t *testing.T) {
-	for _, test := range []struct {
-		cookie Cookie
-		want   duration
-	}{
-		{Cookie{}, maxLifetime},
-		{Cookie{Duration: "2 years"}, maxLifetime},
-		{Cookie{Duration: "2 years", Exempt: true}, maxExempt},
-		{Cookie{Exempt: true}, maxExempt},
-		{Cookie{Duration: "6 months", Exempt: true}, duration{6, "month"}},
-		{Cookie{Duration: "session"}, duration{0, "session"}},
-	} {
-		if got := test.cookie.longest(); got != test.want {
-			t.Errorf("%+v: got %v", test.cookie, got)
-		}
-	}
-}
-
 // TestAmended looks at what becomes of kept lines in an answer.
 func TestAmended(t *testing.T) {
 	site := func(options string) string {
@@ -188,22 +170,10 @@ func TestDeletionsPass(t *testing.T) {
 	}
 	for _, line := range deposits {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
-		f.visitor.store = f.handler.answers
+		f.visitor.Store = f.handler.answers
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
 		if _, keep := f.keepsLine(line); keep {
 			t.Errorf("%q passed", line)
 		}
-	}
-}
-
-// What is written of a duration is read as the same.
-func TestDurationString(t *testing.T) {
-	for _, want := range []string{"1 day", "2 weeks", "13 months", "1 year", "session"} {
-		if read, err := parseDuration(want); err != nil || read.String() != want {
-			t.Errorf("%s: %s, %v", want, read, err)
-		}
-	}
-	if got := (duration{}).String(); got != session {
-		t.Errorf("none is %q", got)
 	}
 }

@@ -6,19 +6,17 @@ import (
 	"fmt"
 	"html"
 	"io"
-	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -32,272 +30,6 @@ func visit(url string) *http.Request {
 	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{})
 	original := *r
 	return r.WithContext(context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original))
-}
-
-// fromOrigin returns from where a request for an address comes.
-func fromOrigin(address string) origin {
-	parsed, err := url.Parse(address)
-	if err != nil {
-		panic(err)
-	}
-	return origin{strings.ToLower(parsed.Hostname()), parsed, parsed.Scheme == "https"}
-}
-
-func refusedNames(names ...string) []refusedCookie {
-	var cookies []refusedCookie
-	for _, name := range names {
-		cookies = append(cookies, refusedCookie{name, &Row{}})
-	}
-	return cookies
-}
-
-func TestExpiries(t *testing.T) {
-	const secure = "; Secure; SameSite=None"
-	for _, test := range []struct {
-		name, url string
-		cookie    refusedCookie
-		want      []string
-	}{
-		{"domains", "http://data.city.example/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
-		}},
-		{"default path", "http://city.example/a/b.html?c/d", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/a",
-			"a=; Max-Age=-1; Path=/a; Domain=city.example",
-			"a=; Max-Age=-1; Path=/a/",
-			"a=; Max-Age=-1; Path=/a/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/a/b.html",
-			"a=; Max-Age=-1; Path=/a/b.html; Domain=city.example",
-		}},
-		{"prefixes of the path", "http://localhost/a/b/c/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/a/b/c",
-			"a=; Max-Age=-1; Path=/a",
-			"a=; Max-Age=-1; Path=/a/",
-			"a=; Max-Age=-1; Path=/a/b",
-			"a=; Max-Age=-1; Path=/a/b/",
-			"a=; Max-Age=-1; Path=/a/b/c/",
-		}},
-		{"declared path", "http://data.city.example/x/", refusedCookie{"a", &Row{Cookie: Cookie{Path: "/x"}}}, []string{
-			"a=; Max-Age=-1; Path=/x",
-			"a=; Max-Age=-1; Path=/x; Domain=city.example",
-			"a=; Max-Age=-1; Path=/x; Domain=data.city.example",
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
-			"a=; Max-Age=-1; Path=/x/",
-			"a=; Max-Age=-1; Path=/x/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/x/; Domain=data.city.example",
-		}},
-		{"__Http-", "https://localhost/", refusedCookie{"__Http-a", &Row{}}, []string{
-			"__Http-a=; Max-Age=-1; Path=/" + secure + "; HttpOnly",
-			"__Http-a=; Max-Age=-1; Path=/" + secure + "; HttpOnly; Partitioned",
-		}},
-		{"partitioned", "https://city.example/x", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/" + secure,
-			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure,
-			"a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
-			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure + "; Partitioned",
-			"a=; Max-Age=-1; Path=/x" + secure,
-			"a=; Max-Age=-1; Path=/x; Domain=city.example" + secure,
-			"a=; Max-Age=-1; Path=/x" + secure + "; Partitioned",
-			"a=; Max-Age=-1; Path=/x; Domain=city.example" + secure + "; Partitioned",
-		}},
-		{"public suffix", "http://data.gouv.fr/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=data.gouv.fr",
-		}},
-		{"nine labels", "http://a.b.c.d.e.f.g.city.example/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/; Domain=a.b.c.d.e.f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=b.c.d.e.f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=c.d.e.f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=d.e.f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=e.f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=f.g.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=g.city.example",
-		}},
-		{"public suffix itself", "http://gouv.fr/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"localhost", "http://localhost:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"IPv4", "http://127.0.0.1:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"IPv6", "http://[::1]:8080/", refusedCookie{"a", &Row{}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"host as typed", "http://CITY.Example.:8080/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-		}},
-		{"odd path", "http://localhost/a/b;c/d", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a", "a=; Max-Age=-1; Path=/a/",
-		}},
-		{"odd file", "http://localhost/a/b;c", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a", "a=; Max-Age=-1; Path=/a/",
-		}},
-		{"escaped path", "http://localhost/a%3Bb%C3%A9/", refusedCookie{"a", &Row{}}, []string{
-			"a=; Max-Age=-1; Path=/", "a=; Max-Age=-1; Path=/a%3Bb%C3%A9", "a=; Max-Age=-1; Path=/a%3Bb%C3%A9/",
-		}},
-		{"__Host-", "https://city.example/a/b", refusedCookie{"__Host-a", &Row{}}, []string{
-			"__Host-a=; Max-Age=-1; Path=/" + secure,
-			"__Host-a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
-		}},
-		{"__Secure- over http", "http://city.example/", refusedCookie{"__Secure-a", &Row{}}, nil},
-		{"declared place", "http://data.city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example", Path: "/x"}}}, []string{
-			"a=; Max-Age=-1; Path=/x; Domain=city.example",
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
-		}},
-		{"declared domain", "https://city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example"}}}, []string{
-			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure,
-			"a=; Max-Age=-1; Path=/" + secure,
-			"a=; Max-Age=-1; Path=/; Domain=city.example" + secure + "; Partitioned",
-			"a=; Max-Age=-1; Path=/" + secure + "; Partitioned",
-		}},
-		{"declared place elsewhere", "http://localhost/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "city.example"}}}, []string{"a=; Max-Age=-1; Path=/"}},
-		{"registrable domain", "http://a.data.city.example/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "registrable"}}}, []string{
-			"a=; Max-Age=-1; Path=/; Domain=city.example",
-			"a=; Max-Age=-1; Path=/",
-			"a=; Max-Age=-1; Path=/; Domain=a.data.city.example",
-			"a=; Max-Age=-1; Path=/; Domain=data.city.example",
-		}},
-		{"no registrable domain", "http://127.0.0.1/", refusedCookie{"a", &Row{Cookie: Cookie{Domain: "registrable"}}}, []string{"a=; Max-Age=-1; Path=/"}},
-	} {
-		if got := expiries([]refusedCookie{test.cookie}, fromOrigin(test.url), maxExpiries); !slices.Equal(got, test.want) {
-			t.Errorf("%s: got\n%s", test.name, strings.Join(got, "\n"))
-		}
-	}
-}
-
-// TestExpiriesHaveBounds shows that an answer carries no more than its room,
-// and that nothing waits for ever.
-func TestExpiriesHaveBounds(t *testing.T) {
-	for _, test := range []struct {
-		address, names string
-		lines, likely  int
-	}{
-		{"https://data.city.example/a/b", "a b c d e f g h i j k l m n o p q r s t u v w x y z", 26 * 3 * 4 * 2, 26 * 3},
-		{"https://a.b.c.d.e.f.g.city.example/a", "a b c", 3 * 9 * 2 * 2, 3 * 9},
-	} {
-		cookies := refusedNames(strings.Fields(test.names)...)
-		var all []string
-		for position := 0; ; {
-			lines, next := withdrawal(cookies, fromOrigin(test.address), position, 3<<10)
-			if next == position {
-				break
-			}
-			all, position = append(all, lines...), next
-		}
-		if len(all) != test.lines {
-			t.Fatalf("%d lines", len(all))
-		}
-		for i, line := range all[:test.likely] {
-			if strings.Contains(line, "/a") || strings.Contains(line, "Partitioned") {
-				t.Fatalf("line %d is no likely one: %s", i, line)
-			}
-		}
-		for _, room := range []int{maxExpiries, 4000, 900, 300} {
-			seen := map[string]bool{}
-			for range 6000 {
-				size := 0
-				answer := map[string]bool{}
-				for _, line := range expiries(cookies, fromOrigin(test.address), room) {
-					size += len("Set-Cookie: \r\n") + len(line)
-					if answer[line] {
-						t.Fatalf("%q twice in an answer", line)
-					}
-					seen[line], answer[line] = true, true
-				}
-				if most := min(room, maxExpiries); size > most || size < most-130 {
-					t.Fatalf("%d bytes, with room for %d", size, room)
-				}
-			}
-			if len(seen) != len(all) {
-				t.Errorf("with room for %d, %d of %d lines were ever sent", room, len(seen), len(all))
-			}
-		}
-		for _, room := range []int{-4000, 0, 40} {
-			if lines := expiries(cookies, fromOrigin(test.address), room); len(lines) > 0 {
-				t.Errorf("with room for %d: %q", room, lines)
-			}
-		}
-	}
-}
-
-// The cookies of ordinary trackers are gone after one answer, as deep as the
-// visited page may be, and more of them after few.
-func TestLikelyPlacesFirst(t *testing.T) {
-	var sources []source
-	for _, name := range []string{"matomo", "google_analytics", "piano"} {
-		preset, err := loadPreset(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		sources = append(sources, preset)
-	}
-	joined, err := newCharter(sources...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	google := []string{"_ga", "_gid", "_gat", "_ga_ABCDEFGHIJ"}
-	matomo := []string{"_pk_id.1.1fff", "_pk_ses.1.1fff", "_pk_ref.1.1fff"}
-	piano := []string{"_pcid", "_pctx"}
-	var many, own []string
-	for i := range 30 {
-		many = append(many, fmt.Sprintf("_ga_ABCDEFG%03d", i))
-		own = append(own, fmt.Sprintf("_pk_id.%d.1fff", i))
-	}
-	for _, test := range []struct {
-		onDomain, onHost []string // of those that say no path but "/"
-		answers, turns   int
-	}{
-		{google, nil, 1, 1},
-		{slices.Concat(google, piano), matomo, 1, 1},
-		{matomo, nil, 1, 1}, // as few set them up
-		{own[:13], nil, 3, 1},
-		{slices.Concat(google, own[:9]), nil, 3, 1},
-		{many, own, 5, 2},
-	} {
-		for _, address := range []string{"https://data.city.example/", "https://data.city.example/explore/dataset/x/information/?tab=1"} {
-			held := map[string]string{}
-			for _, name := range test.onDomain {
-				held[name] = name + "=; Max-Age=-1; Path=/; Domain=city.example; Secure; SameSite=None"
-			}
-			for _, name := range test.onHost {
-				held[name] = name + "=; Max-Age=-1; Path=/; Secure; SameSite=None"
-			}
-			until := func(remove func(left []refusedCookie) []string) int {
-				left := map[string]string{}
-				maps.Copy(left, held)
-				for answers := 1; answers < 100; answers++ {
-					var cookies []refusedCookie
-					for _, name := range slices.Sorted(maps.Keys(left)) {
-						cookies = append(cookies, refusedCookie{name, joined.find(name)})
-					}
-					lines := remove(cookies)
-					maps.DeleteFunc(left, func(_, line string) bool { return slices.Contains(lines, line) })
-					if len(left) == 0 {
-						return answers
-					}
-				}
-				return 100
-			}
-			for range 20 {
-				if answers := until(func(left []refusedCookie) []string { return expiries(left, fromOrigin(address), maxExpiries) }); answers > test.answers {
-					t.Errorf("%d and %d cookies, %s: %d answers", len(test.onDomain), len(test.onHost), address, answers)
-				}
-			}
-			position := 0
-			if turns := until(func(left []refusedCookie) (lines []string) {
-				lines, position = withdrawal(left, fromOrigin("https://data.city.example/terms/cookies-policy/"), position, 2900)
-				return lines
-			}); turns > test.turns {
-				t.Errorf("%d and %d cookies: a withdrawal of %d answers", len(test.onDomain), len(test.onHost), turns)
-			}
-		}
-	}
 }
 
 // What is added fits into the buffer of a server in front, beside the header that
@@ -346,48 +78,6 @@ func swap(t *testing.T, address, request string) string {
 	}
 	head, _, _ := strings.Cut(string(answer), "\r\n\r\n")
 	return head + "\r\n\r\n"
-}
-
-// What many refused cookies, a host of many labels and a long path cost grows no
-// faster than they do.
-func TestExpiriesAreLinear(t *testing.T) {
-	cookies := refusedNames("a", "b", "c")
-	for _, test := range []struct {
-		name    string
-		few     int
-		visited func(size int) origin
-	}{
-		{"path", 1 << 10, func(size int) origin {
-			return fromOrigin("https://data.city.example/" + strings.Repeat("a/", size/2))
-		}},
-		{"odd path", 1 << 10, func(size int) origin {
-			return fromOrigin("https://data.city.example/" + strings.Repeat("/", size/2) + strings.Repeat(";", size/2))
-		}},
-		{"long host", 1 << 10, func(size int) origin {
-			return fromOrigin("https://" + strings.Repeat("a.", size/2) + "city.example/a/b/c/d")
-		}},
-		{"host", 15, func(size int) origin {
-			return fromOrigin("https://" + strings.Repeat("a.", size/2) + "city.example/")
-		}},
-	} {
-		origins := map[int]origin{test.few: test.visited(test.few), 16 * test.few: test.visited(16 * test.few)}
-		checks.Linear(t, test.name, test.few, func(size int) {
-			expiries(cookies, origins[size], maxExpiries)
-			withdrawal(cookies, origins[size], 0, maxExpiries)
-		})
-	}
-	r := fromOrigin("https://a.b.c.d.e.f.g.city.example/a/b/c/d/e/f/g/h/i/j/k")
-	for _, prefix := range []string{"_pk_id.", "__Host-", strings.Repeat("x", 50)} {
-		sets := map[int][]refusedCookie{}
-		for i := range 16 * 16 {
-			sets[16*16] = append(sets[16*16], refusedNames(fmt.Sprintf("%s%d", prefix, i))...)
-		}
-		sets[16] = sets[16*16][:16]
-		checks.Linear(t, "names "+prefix, 16, func(size int) {
-			expiries(sets[size], r, maxExpiries)
-			withdrawal(sets[size], r, 0, maxExpiries)
-		})
-	}
 }
 
 // A row's domain can be the registrable one of the host that is visited.
@@ -530,12 +220,12 @@ func TestHostileRequests(t *testing.T) {
 		names[i] = fmt.Sprintf("_pk_id.%d=", i)
 	}
 	request.Header.Set("Cookie", strings.Join(names, ";"))
-	f := &filter{handler: handler, request: request, visitor: visitor{store: handler.answers, lines: request.Header["Cookie"]}}
+	f := &filter{handler: handler, request: request, visitor: answers.Visitor{Store: handler.answers, Lines: request.Header["Cookie"]}}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
 	result := testing.Benchmark(func(b *testing.B) {
 		b.ReportAllocs()
 		for range b.N {
-			request.Header["Cookie"] = f.visitor.lines
+			request.Header["Cookie"] = f.visitor.Lines
 			f.dropCookies()
 			f.Header().Del("Set-Cookie")
 			caddyhttp.SetVar(request.Context(), expiredVar, nil)
@@ -544,14 +234,6 @@ func TestHostileRequests(t *testing.T) {
 	})
 	if got := len(f.Header()["Set-Cookie"]); got == 0 || result.AllocedBytesPerOp() > 1<<20 {
 		t.Errorf("%d lines, %v", got, result.MemString())
-	}
-}
-
-// A long host and a long path have so many places and no more.
-func TestGuessesHaveBounds(t *testing.T) {
-	long := fromOrigin("https://" + strings.Repeat("a.", 120) + "example/" + strings.Repeat("a/", 4000))
-	if got := newExpirySite(long); len(got.guesses) != maxGuesses {
-		t.Errorf("%d guesses", len(got.guesses))
 	}
 }
 
@@ -670,31 +352,6 @@ func link(t *testing.T, page, language string) string {
 	return ""
 }
 
-// Wherever the cookies of a withdrawal are, the next answers go on where the
-// last one ended, and miss none.
-func TestWithdrawalMissesNone(t *testing.T) {
-	places := []string{"", "; Domain=data.city.example", "; Domain=city.example"}
-	for seed := range uint64(50) {
-		random := rand.New(rand.NewPCG(seed, 0))
-		var names []string
-		held := map[string]string{}
-		names = append(names, strings.Repeat("x", maxExpiry)) // there is never room for it
-		for i := range 10 + random.IntN(21) {
-			names = append(names, fmt.Sprintf("_pk_id.%d", i))
-			held[names[i+1]] = names[i+1] + "=; Max-Age=-1; Path=/" + places[random.IntN(len(places))] + "; Secure; SameSite=None"
-		}
-		position := 0
-		for range 1 + 8 {
-			lines, next := withdrawal(refusedNames(names...), fromOrigin("https://data.city.example/terms/cookies-policy/"), position, 2900)
-			position = next
-			names = slices.DeleteFunc(names, func(name string) bool { return slices.Contains(lines, held[name]) })
-		}
-		if len(names) > 1 {
-			t.Errorf("seed %d: left %q", seed, names)
-		}
-	}
-}
-
 // The default path is that of the URL as the client sent it.
 func TestExpiryOfRewrittenPath(t *testing.T) {
 	address := serve(t, false, "handle_path /app/* {\n cookie_charter {\n preset matomo\n }\n respond ok\n}")
@@ -706,15 +363,15 @@ func TestExpiryOfRewrittenPath(t *testing.T) {
 
 func TestGPCFile(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
-	response, body := get(t, address+gpcPath, nil)
+	response, body := get(t, address+page.GPCPath, nil)
 	if body != `{"gpc":true,"lastUpdate":"2026-11-21"}` || response.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("got %q, %v", body, response.Header)
 	}
-	if response, _ := do(t, http.MethodPost, address+gpcPath, nil, ""); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+	if response, _ := do(t, http.MethodPost, address+page.GPCPath, nil, ""); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST: %s", response.Status)
 	}
 	address = "http://" + serve(t, false, "cookie_charter\nrespond portal")
-	if _, body := get(t, address+gpcPath, nil); body != "portal" {
+	if _, body := get(t, address+page.GPCPath, nil); body != "portal" {
 		t.Errorf("served unasked: %q", body)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
 const exportedSite = `
@@ -45,7 +47,9 @@ func TestExportsAreTheTable(t *testing.T) {
 		_, page := get(t, address+pagePath, nil)
 		published := publishedNames(t, page)
 
-		var charter struct{ Cookies []struct{ Name, Match Names } }
+		var charter struct {
+			Cookies []struct{ Name, Match charter.Names }
+		}
 		_, body := get(t, address+pagePath+"?format=json", nil)
 		if err := json.Unmarshal([]byte(body), &charter); err != nil {
 			t.Fatal(err)

@@ -14,7 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
 // Whatever goes wrong upstream, the module does with it what Caddy does without
@@ -130,7 +133,7 @@ func TestReloadWithFaultyCharter(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer response.Body.Close()
-		var charter struct{ Cookies []Cookie }
+		var charter struct{ Cookies []charter.Cookie }
 		if err := json.NewDecoder(response.Body).Decode(&charter); err != nil {
 			t.Fatal(err)
 		}
@@ -208,7 +211,7 @@ func TestFullDisk(t *testing.T) {
 // However often the admin endpoint is asked, it answers, and so does the site.
 func TestAdminFlood(t *testing.T) {
 	for i := range maxFromPortal {
-		noteIn(inventories.of("flood.example", timestamp(time.Now().UnixMilli())), fromPortal, fmt.Sprintf("cookie%d", i), "/")
+		noteIn(inventories.of("flood.example", answers.Timestamp(time.Now().UnixMilli())), judge.FromPortal, fmt.Sprintf("cookie%d", i), "/")
 	}
 	address := "http://" + serve(t, false, "cookie_charter\nheader Set-Cookie \"sessionid=1\"\nrespond ok")
 	var flood sync.WaitGroup

@@ -17,44 +17,46 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
 // sampleRow returns a row with all fields, as a YAML charter file and as a Caddyfile
 // block have them.
-func sampleRow(t *testing.T) (row Cookie, inYAML, inCaddyfile string) {
+func sampleRow(t *testing.T) (row charter.Cookie, inYAML, inCaddyfile string) {
 	words := map[string]string{"duration": "2 weeks", "domain": "city.example", "path": "/app"}
 	inYAML = "cookies:\n  -"
-	for _, field := range cookieFields {
-		block := "\t\t" + field.name
-		switch into := field.of(&row).(type) {
-		case *Names:
-			*into = Names{field.name + "_1", field.name + "_2"}
-			inYAML += fmt.Sprintf(" %s: [%s]\n", field.name, strings.Join(*into, ", "))
-			if field.name == "name" {
+	for _, field := range charter.Fields {
+		block := "\t\t" + field.Name
+		switch into := field.Of(&row).(type) {
+		case *charter.Names:
+			*into = charter.Names{field.Name + "_1", field.Name + "_2"}
+			inYAML += fmt.Sprintf(" %s: [%s]\n", field.Name, strings.Join(*into, ", "))
+			if field.Name == "name" {
 				block = "cookie_charter {\n\tcookie"
 			}
 			block += " " + strings.Join(*into, " ")
-			if field.name == "name" {
+			if field.Name == "name" {
 				block += " {"
 			}
-		case *Text:
-			*into = Text{"fr": "Le " + field.name, "en": "The " + field.name}
-			inYAML += fmt.Sprintf(" %s: {fr: %q, en: %q}\n", field.name, (*into)["fr"], (*into)["en"])
-			block += fmt.Sprintf(" fr %q\n\t\t%s en %q", (*into)["fr"], field.name, (*into)["en"])
+		case *charter.Text:
+			*into = charter.Text{"fr": "Le " + field.Name, "en": "The " + field.Name}
+			inYAML += fmt.Sprintf(" %s: {fr: %q, en: %q}\n", field.Name, (*into)["fr"], (*into)["en"])
+			block += fmt.Sprintf(" fr %q\n\t\t%s en %q", (*into)["fr"], field.Name, (*into)["en"])
 		case *bool:
 			*into = true
-			inYAML += fmt.Sprintf(" %s: true\n", field.name)
+			inYAML += fmt.Sprintf(" %s: true\n", field.Name)
 		case *string:
-			*into = field.name
-			if word, ok := words[field.name]; ok {
+			*into = field.Name
+			if word, ok := words[field.Name]; ok {
 				*into = word
-			} else if field.values != nil {
-				*into = field.values[1] // a necessary row has no consent
+			} else if field.Values != nil {
+				*into = field.Values[1] // a necessary row has no consent
 			}
-			inYAML += fmt.Sprintf(" %s: %q\n", field.name, *into)
+			inYAML += fmt.Sprintf(" %s: %q\n", field.Name, *into)
 			block += fmt.Sprintf(" %q", *into)
 		default:
-			t.Fatalf("%s is a %T", field.name, into)
+			t.Fatalf("%s is a %T", field.Name, into)
 		}
 		inYAML += "   "
 		inCaddyfile += block + "\n"
@@ -66,27 +68,27 @@ func sampleRow(t *testing.T) (row Cookie, inYAML, inCaddyfile string) {
 // Caddyfile, from Caddy's JSON and from a draft.
 func TestFieldsRoundTrip(t *testing.T) {
 	want, inYAML, inCaddyfile := sampleRow(t)
-	for field := range reflect.TypeFor[Cookie]().Fields() {
+	for field := range reflect.TypeFor[charter.Cookie]().Fields() {
 		if field.IsExported() && reflect.ValueOf(want).FieldByIndex(field.Index).IsZero() {
 			t.Errorf("no field of a row sets %s", field.Name)
 		}
 	}
-	if _, err := want.validate(); err != nil {
+	if _, err := want.Validate(); err != nil {
 		t.Fatal(err)
 	}
-	check := func(from string, got []Cookie, err error) {
+	check := func(from string, got []charter.Cookie, err error) {
 		if err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 			t.Errorf("from %s: %v, %+v\nnot %+v", from, err, got, want)
 		}
 	}
-	cookies := func(parsed source) (cookies []Cookie) {
-		for _, row := range parsed.rows {
+	cookies := func(parsed charter.Source) (cookies []charter.Cookie) {
+		for _, row := range parsed.Rows {
 			cookies = append(cookies, row.Cookie)
 		}
 		return cookies
 	}
 
-	parsed, err := parseCharter([]byte(inYAML), "charter.yaml")
+	parsed, err := charter.Parse([]byte(inYAML), "charter.yaml")
 	check("YAML", cookies(parsed), err)
 
 	handler := new(Handler)
@@ -94,8 +96,8 @@ func TestFieldsRoundTrip(t *testing.T) {
 	check("a Caddyfile", handler.Cookies, err)
 
 	byName := map[string]any{}
-	for _, field := range cookieFields {
-		byName[field.name] = field.of(&want)
+	for _, field := range charter.Fields {
+		byName[field.Name] = field.Of(&want)
 	}
 	inJSON, err := json.Marshal(map[string]any{"cookies": []any{byName}})
 	if err != nil {
@@ -104,10 +106,10 @@ func TestFieldsRoundTrip(t *testing.T) {
 	handler = new(Handler)
 	err = handler.UnmarshalJSON(inJSON)
 	check("Caddy's JSON", handler.Cookies, err)
-	parsed, err = parseCharter(inJSON, "charter.json")
+	parsed, err = charter.Parse(inJSON, "charter.json")
 	check("JSON", cookies(parsed), err)
 
-	node, err := want.node()
+	node, err := want.Node()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,20 +117,20 @@ func TestFieldsRoundTrip(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parsed, err = parseCharter(draft, "draft.yaml")
+	parsed, err = charter.Parse(draft, "draft.yaml")
 	check("a draft", cookies(parsed), err)
 }
 
 // What cannot be made of the table of fields has all of them, and no others: the struct,
 // the schema, the grammar and the documentation.
 func TestFieldsOfCookie(t *testing.T) {
-	if got := jsonNames(Cookie{}); !slices.Equal(got, cookieFields.names()) {
-		t.Errorf("in the struct: %v\nin the table:  %v", got, cookieFields.names())
+	if got := jsonNames(charter.Cookie{}); !slices.Equal(got, charter.Fields.Names()) {
+		t.Errorf("in the struct: %v\nin the table:  %v", got, charter.Fields.Names())
 	}
 }
 
 func TestFieldsOfSchema(t *testing.T) {
-	content, err := pageFiles.ReadFile("page/" + schemaFile)
+	content, err := os.ReadFile("internal/page/charter.schema.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,14 +150,14 @@ func TestFieldsOfSchema(t *testing.T) {
 	}
 	row := schema.Definitions["cookie"]
 	for name := range row.Properties {
-		if cookieFields.find(name) == nil {
+		if charter.Fields.Find(name) == nil {
 			t.Errorf("the schema has %s, which is no field", name)
 		}
 	}
-	for _, field := range cookieFields {
-		written, ok := row.Properties[field.name]
+	for _, field := range charter.Fields {
+		written, ok := row.Properties[field.Name]
 		if !ok {
-			t.Errorf("the schema lacks %s", field.name)
+			t.Errorf("the schema lacks %s", field.Name)
 			continue
 		}
 		if definition, ok := strings.CutPrefix(written.Reference, "#/$defs/"); ok {
@@ -170,22 +172,22 @@ func TestFieldsOfSchema(t *testing.T) {
 		}
 		types = slices.DeleteFunc(types, func(name string) bool { return name == "" })
 		var want []string
-		switch field.of(new(Cookie)).(type) {
-		case *Names:
+		switch field.Of(new(charter.Cookie)).(type) {
+		case *charter.Names:
 			want = []string{"string", "array"}
-		case *Text:
+		case *charter.Text:
 			want = []string{"string", "object"}
 		case *bool:
 			want = []string{"boolean"}
 		case *string:
 			want = []string{"string"}
 		}
-		if !slices.Equal(types, want) || !slices.Equal(written.Values, field.values) {
-			t.Errorf("in the schema, %s is %v of %q, not %v of %q", field.name, types, written.Values, want, field.values)
+		if !slices.Equal(types, want) || !slices.Equal(written.Values, field.Values) {
+			t.Errorf("in the schema, %s is %v of %q, not %v of %q", field.Name, types, written.Values, want, field.Values)
 		}
 	}
 	var required []string
-	for field := range reflect.TypeFor[Cookie]().Fields() {
+	for field := range reflect.TypeFor[charter.Cookie]().Fields() {
 		if name, isOptional := strings.CutSuffix(field.Tag.Get("json"), ",omitempty"); name != "" && !isOptional {
 			required = append(required, name)
 		}
@@ -237,17 +239,17 @@ func godoc(t *testing.T) map[string]string {
 
 func TestFieldsOfGrammar(t *testing.T) {
 	want := "cookie <names...> {"
-	for _, field := range cookieFields[1:] { // without the name, which stands before the block
-		want += "\n" + field.name
-		switch field.of(new(Cookie)).(type) {
-		case *Names:
+	for _, field := range charter.Fields[1:] { // without the name, which stands before the block
+		want += "\n" + field.Name
+		switch field.Of(new(charter.Cookie)).(type) {
+		case *charter.Names:
 			want += " <...>"
-		case *Text:
+		case *charter.Text:
 			want += " [<language>] <text>"
 		case *string:
 			want += " <>"
-			if field.values != nil {
-				want = strings.TrimSuffix(want, "<>") + strings.Join(field.values, "|")
+			if field.Values != nil {
+				want = strings.TrimSuffix(want, "<>") + strings.Join(field.Values, "|")
 			}
 		}
 	}
@@ -298,17 +300,17 @@ func TestFieldsOfDocumentation(t *testing.T) {
 		}
 		references++
 		for name := range told {
-			if cookieFields.find(name) == nil {
+			if charter.Fields.Find(name) == nil {
 				t.Errorf("documented is %s, which is no field", name)
 			}
 		}
-		for _, field := range cookieFields {
-			if told[field.name] == "" {
-				t.Errorf("%s is not documented", field.name)
+		for _, field := range charter.Fields {
+			if told[field.Name] == "" {
+				t.Errorf("%s is not documented", field.Name)
 			}
-			for _, value := range field.values {
-				if !strings.Contains(told[field.name], "`"+value+"`") {
-					t.Errorf("%s of %s is not documented", value, field.name)
+			for _, value := range field.Values {
+				if !strings.Contains(told[field.Name], "`"+value+"`") {
+					t.Errorf("%s of %s is not documented", value, field.Name)
 				}
 			}
 		}

@@ -10,7 +10,12 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/caching"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/removal"
+	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -35,18 +40,18 @@ type filter struct {
 	caddyhttp.ResponseWriterWrapper
 	handler  *Handler
 	request  *http.Request
-	visitor  visitor
+	visitor  answers.Visitor
 	sighting sighting
 
-	judgement judgement   // the latest
-	refused   bool        // the request has declared cookies that the visitor does not allow
-	expired   *bool       // their expiries are in the header; nil if there are none
-	asked     atomic.Bool // another directive asked what the visitor allows
-	private   bool        // the header is marked so
-	early     bool        // the header is that of an informational answer
-	sent      bool        // the final header is on its way
+	judgement judge.Judgement // the latest
+	refused   bool            // the request has declared cookies that the visitor does not allow
+	expired   *bool           // their expiries are in the header; nil if there are none
+	asked     atomic.Bool     // another directive asked what the visitor allows
+	private   bool            // the header is marked so
+	early     bool            // the header is that of an informational answer
+	sent      bool            // the final header is on its way
 	judged    judgedFields
-	answer    answerContext // once a line was judged
+	answer    judge.Response // once a line was judged
 }
 
 // judgedFields are fields of the final header as they were judged.
@@ -93,7 +98,7 @@ func editHeader(header http.Header, key string, apply func(line string) (edited 
 // kept is kept as it came.
 func (f *filter) dropCookies() {
 	editHeader(f.request.Header, "Cookie", f.dropPairs)
-	if f.handler.RequestCookies != passCookies && f.handler.Monitor != monitorEverything {
+	if f.handler.RequestCookies != passCookies && f.handler.Monitor != judge.MonitorEverything {
 		delete(f.request.Header, "Cookie2")
 		if len(f.request.Trailer) > 0 {
 			f.request.Body = &bodyWithTrailers{f.request.Body, f.request.Trailer}
@@ -135,10 +140,10 @@ func (f *filter) dropPairs(line string) (string, bool) {
 // keepsPair judges one pair of a Cookie line, and tells of it.
 func (f *filter) keepsPair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
-	f.judgement = f.handler.policy.judgePair(name, ok, &f.visitor)
-	f.refused = f.refused || f.judgement.verdict == refused
+	f.judgement = f.handler.policy.JudgePair(name, ok, &f.visitor)
+	f.refused = f.refused || f.judgement.Verdict == judge.Refused
 	f.tell()
-	return f.judgement.keeps
+	return f.judgement.Keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -148,7 +153,7 @@ func (f *filter) finish() {
 	header := f.Header()
 	if f.asked.Load() {
 		f.private = true
-		makeUnstored(header)
+		caching.MakeUnstored(header)
 	}
 	if f.sighting.verdicts.Len() > 0 {
 		header.Set(debugField, f.sighting.verdicts.String())
@@ -162,14 +167,14 @@ func (f *filter) finish() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.private = false
-	f.answer = answerContext{} // an early one can have another Date
+	f.answer = judge.Response{} // an early one can have another Date
 	for key, lines := range header {
 		switch {
 		case key == "Set-Cookie":
 		case isSetCookie(key):
 			delete(header, key)
 			header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		case isCookieTrailer(key) && f.handler.Monitor != monitorEverything:
+		case isCookieTrailer(key) && f.handler.Monitor != judge.MonitorEverything:
 			delete(header, key)
 		}
 	}
@@ -177,7 +182,7 @@ func (f *filter) withhold() {
 		editHeader(header, "Set-Cookie", f.keepsLine)
 	}
 	if f.private {
-		makePrivate(header)
+		caching.MakePrivate(header)
 	}
 }
 
@@ -189,11 +194,11 @@ func (f *filter) holdFields() {
 	if len(header) == f.judged.count && slices.Equal(header["Set-Cookie"], f.judged.setCookie) && slices.Equal(header["Cache-Control"], f.judged.cacheControl) {
 		return
 	}
-	if f.handler.Monitor == monitorEverything {
+	if f.handler.Monitor == judge.MonitorEverything {
 		return
 	}
 	for key := range header {
-		if isSetCookie(key) || isCookieTrailer(key) || f.private && (isTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
+		if isSetCookie(key) || isCookieTrailer(key) || f.private && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
 			delete(header, key)
 		}
 	}
@@ -208,18 +213,18 @@ func (f *filter) holdFields() {
 
 // keepsLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
 func (f *filter) keepsLine(line string) (string, bool) {
-	if f.answer.clock.Now.IsZero() {
-		f.answer = answerContext{
-			clock:     setcookie.Clock{Now: f.visitor.now().time(), Date: setcookie.DateOf(f.Header())},
-			encrypted: f.handler.policy.addsSecure && scheme(f.request) == "https",
+	if f.answer.Clock.Now.IsZero() {
+		f.answer = judge.Response{
+			Clock:     setcookie.Clock{Now: f.visitor.Now().Time(), Date: setcookie.DateOf(f.Header())},
+			Encrypted: f.handler.policy.AddsSecure && request.Scheme(f.request) == "https",
 		}
 	}
-	f.judgement = f.handler.policy.judgeLine(line, f.answer, &f.visitor)
-	f.private = f.private || f.judgement.depends
-	if !f.judgement.keeps || !f.early { // what is kept in an early answer is seen once more
+	f.judgement = f.handler.policy.JudgeLine(line, f.answer, &f.visitor)
+	f.private = f.private || f.judgement.Depends
+	if !f.judgement.Keeps || !f.early { // what is kept in an early answer is seen once more
 		f.tell()
 	}
-	return f.judgement.line, f.judgement.keeps
+	return f.judgement.Line, f.judgement.Keeps
 }
 
 // expiredVar holds, for a request with refused cookies, whether its expiries are
@@ -241,27 +246,27 @@ func (f *filter) shareExpired() {
 // expire adds the lines that remove refused cookies from the browser, as far as
 // servers in front have room for them.
 func (f *filter) expire() {
-	if !f.refused || *f.expired || isShared(f.Header()) {
+	if !f.refused || *f.expired || caching.IsShared(f.Header()) {
 		return
 	}
-	f.addExpiries(expiries(f.refusedCookies(), f.origin(), f.room()))
+	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))
 }
 
 // origin returns from where the request came.
-func (f *filter) origin() origin {
-	return origin{hostOf(f.request), originalURL(f.request), scheme(f.request) == "https"}
+func (f *filter) origin() removal.Origin {
+	return removal.Origin{Host: request.Host(f.request), Address: request.URL(f.request), Secure: request.Scheme(f.request) == "https"}
 }
 
-// room returns how many bytes of expiries the answer has room for.
-func (f *filter) room() int {
-	room := roomFor(f.Header(), originalURL(f.request))
+// Room returns how many bytes of expiries the answer has room for.
+func (f *filter) Room() int {
+	room := removal.RoomFor(f.Header(), request.URL(f.request))
 	if length := f.sighting.verdicts.Len(); length > 0 {
 		room -= len(debugField+": \r\n") + length
 	}
 	return room
 }
 
-func (f *filter) addExpiries(lines []string) {
+func (f *filter) AddExpiries(lines []string) {
 	if f.expired != nil {
 		*f.expired = true
 	}
@@ -269,22 +274,22 @@ func (f *filter) addExpiries(lines []string) {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		makePrivate(header)
+		caching.MakePrivate(header)
 	}
 }
 
-// refusedCookies returns the cookies in the request that are declared and not
+// RefusedCookies returns the cookies in the request that are declared and not
 // allowed, each once, as many as a browser can hold.
-func (f *filter) refusedCookies() []refusedCookie {
-	var cookies []refusedCookie
+func (f *filter) RefusedCookies() []removal.Cookie {
+	var cookies []removal.Cookie
 	seen := map[string]bool{}
-	for name := range f.visitor.lines.Pairs() {
+	for name := range f.visitor.Lines.Pairs() {
 		if len(cookies) == setcookie.MaxCookies || seen[name] || !setcookie.IsToken(name) {
 			continue
 		}
 		seen[name] = true
-		if judged := f.handler.policy.judgePair(name, true, &f.visitor); judged.verdict == refused && !judged.monitored {
-			cookies = append(cookies, refusedCookie{name, judged.row})
+		if judged := f.handler.policy.JudgePair(name, true, &f.visitor); judged.Verdict == judge.Refused && !judged.Monitored {
+			cookies = append(cookies, removal.Cookie{Name: name, Row: judged.Row})
 		}
 	}
 	return cookies

@@ -68,7 +68,7 @@ func TestWithholdLeavesSlices(t *testing.T) {
 		w := httptest.NewRecorder()
 		w.Header()["Set-Cookie"] = lines
 		f := &filter{ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w}, handler: handler, request: httptest.NewRequest(http.MethodGet, "/", nil)}
-		f.visitor.store = handler.answers
+		f.visitor.Store = handler.answers
 		f.withhold()
 		if !slices.Equal(lines, before) {
 			t.Errorf("%q became %q", before, lines)
@@ -947,7 +947,7 @@ func TestDropPairs(t *testing.T) {
 		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
 	} {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
-		f.visitor.store = f.handler.answers
+		f.visitor.Store = f.handler.answers
 		got, keep := f.dropPairs(test.line)
 		if got != test.want || keep != (got != "" || test.line == "") {
 			t.Errorf("%q: got %q %v, want %q", test.line, got, keep, test.want)
@@ -1044,7 +1044,7 @@ func TestDropNothing(t *testing.T) {
 		handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"),
 		request: httptest.NewRequest(http.MethodGet, "/", nil),
 	}
-	f.visitor.store = f.handler.answers
+	f.visitor.Store = f.handler.answers
 	f.handler.observers = f.handler.observers[:2]
 	lines := []string{"sessionid=0123456789abcdef0123456789abcdef; csrftoken=0123456789abcdef", "django_language=fr"}
 	f.request.Header["Cookie"] = lines

@@ -16,7 +16,13 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -44,7 +50,7 @@ type inventorySet struct {
 }
 
 // of returns the inventory of a site, to which a request came now.
-func (s *inventorySet) of(host string, now timestamp) *inventory {
+func (s *inventorySet) of(host string, now answers.Timestamp) *inventory {
 	s.mutex.RLock()
 	site := s.sites[host]
 	s.mutex.RUnlock()
@@ -81,14 +87,14 @@ func leastSeen(sites map[string]*inventory) string {
 // siteOf returns the site of a request in the inventory: its host, and its port if
 // that is not the scheme's own.
 func siteOf(r *http.Request) string {
-	host := hostOf(r)
+	host := request.Host(r)
 	host = host[:min(len(host), setcookie.MaxHost)]
 	colon := strings.LastIndexByte(r.Host, ':')
 	if colon < 0 || colon < strings.LastIndexByte(r.Host, ']') {
 		return host
 	}
 	port := r.Host[colon+1:]
-	if port == "" || len(port) > len("65535") || strings.Trim(port, "0123456789") != "" || port == defaultPorts[scheme(r)] {
+	if port == "" || len(port) > len("65535") || strings.Trim(port, "0123456789") != "" || port == defaultPorts[request.Scheme(r)] {
 		return host
 	}
 	if r.Host[:colon] == host {
@@ -135,9 +141,9 @@ type inventory struct {
 // A seenCookie is what was seen of one name; never a value.
 type seenCookie struct {
 	first, last atomic.Int64 // Unix seconds
-	counts      [len(directions)]atomic.Int64
+	counts      [len(judge.Directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
-	row         atomic.Pointer[Row]                  // that declares it, nil if none does
+	row         atomic.Pointer[charter.Row]          // that declares it, nil if none does
 	judge       atomic.Pointer[servedCharter]        // whose verdict it is
 	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
 	readAt      atomic.Int64                         // Unix seconds
@@ -164,42 +170,42 @@ func (i *inventory) find(name string) *seenCookie {
 // An inventoryObserver notes what is judged by a handler.
 type inventoryObserver struct{ by *servedCharter }
 
-func (o inventoryObserver) tell(at *sighting, judged *judgement) {
-	if judged.deletes || at.noted == setcookie.MaxCookies {
+func (o inventoryObserver) tell(at *sighting, judged *judge.Judgement) {
+	if judged.Deletes || at.noted == setcookie.MaxCookies {
 		return
 	}
 	at.noted++
 	if at.site == nil {
 		at.site = inventories.of(siteOf(at.request), at.at)
-		at.path.address = at.request.URL
+		at.path.Address = at.request.URL
 	}
 	at.site.note(judged, &at.path, o.by)
 }
 
 // note notes a cookie that was judged by somebody.
-func (i *inventory) note(judged *judgement, path *visitedPath, by *servedCharter) {
+func (i *inventory) note(judged *judge.Judgement, path *address.VisitedPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
-	cookie := i.find(judged.name)
-	if cookie != nil && (judged.from == fromBrowser || cookie.counts[fromPortal].Load() > 0) {
-		cookie.counts[judged.from].Add(1)
-	} else if cookie = i.add(judged.name, path, judged.from, now); cookie == nil {
+	cookie := i.find(judged.Name)
+	if cookie != nil && (judged.From == judge.FromBrowser || cookie.counts[judge.FromPortal].Load() > 0) {
+		cookie.counts[judged.From].Add(1)
+	} else if cookie = i.add(judged.Name, path, judged.From, now); cookie == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
 	if cookie.last.Load() != now {
 		cookie.last.Store(now)
 	}
-	if cookie.verdict.Load() != int32(judged.verdict) {
-		cookie.verdict.Store(int32(judged.verdict))
+	if cookie.verdict.Load() != int32(judged.Verdict) {
+		cookie.verdict.Store(int32(judged.Verdict))
 	}
-	if cookie.row.Load() != judged.row {
-		cookie.row.Store(judged.row)
+	if cookie.row.Load() != judged.Row {
+		cookie.row.Store(judged.Row)
 	}
 	if cookie.judge.Load() != by {
 		cookie.judge.Store(by)
 	}
-	read := judged.attributes
-	if before := cookie.read.Load(); read != nil && len(read.Written) <= maxPreference && (before == nil || before.Written != read.Written) {
+	read := judged.Attributes
+	if before := cookie.read.Load(); read != nil && len(read.Written) <= answers.MaxPreference && (before == nil || before.Written != read.Written) {
 		cookie.readAt.Store(now)
 		cookie.read.Store(read)
 	}
@@ -207,19 +213,19 @@ func (i *inventory) note(judged *judgement, path *visitedPath, by *servedCharter
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name string, path *visitedPath, from direction, now int64) *seenCookie {
+func (i *inventory) add(name string, path *address.VisitedPath, from judge.Direction, now int64) *seenCookie {
 	name = name[:min(len(name), setcookie.MaxShown)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	cookie := i.find(name)
-	if from == fromPortal && (cookie == nil || cookie.counts[fromPortal].Load() == 0) {
+	if from == judge.FromPortal && (cookie == nil || cookie.counts[judge.FromPortal].Load() == 0) {
 		if i.portal.Load() >= maxFromPortal {
 			return nil
 		}
 		i.portal.Add(1)
 	} else if cookie == nil && i.names-int(i.portal.Load()) >= maxFromBrowser {
 		onlySent := maps.Collect(i.all())
-		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[fromPortal].Load() > 0 })
+		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[judge.FromPortal].Load() > 0 })
 		// Half of them at once, so that a flood of names costs little for each.
 		names := slices.SortedFunc(maps.Keys(onlySent), func(a, b string) int { return int(onlySent[a].last.Load() - onlySent[b].last.Load()) })
 		for _, name := range names[:(len(names)+1)/2] {
@@ -228,7 +234,7 @@ func (i *inventory) add(name string, path *visitedPath, from direction, now int6
 		}
 	}
 	if cookie == nil {
-		cookie = &seenCookie{path: path.shown()}
+		cookie = &seenCookie{path: path.Shown()}
 		cookie.first.Store(now)
 		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
 		i.names++
@@ -264,7 +270,7 @@ func (c *seenCookie) attributes() *seenAttributes {
 		Secure:   read.Secure,
 		HTTPOnly: read.HTTPOnly,
 		SameSite: clip(read.SameSite, len("Strict")),
-		Lifetime: session,
+		Lifetime: charter.Session,
 	}
 	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(c.readAt.Load(), 0)}); life.Persistent {
 		shown.Lifetime = strconv.FormatInt(life.Seconds, 10)
@@ -275,9 +281,9 @@ func (c *seenCookie) attributes() *seenAttributes {
 // An InventoryEntry is what was seen of one cookie of a site, as the admin API
 // tells it. Values are never part of it.
 type InventoryEntry struct {
-	Name    string  `json:"name"`    // "" if it had none
-	Cookie  string  `json:"cookie"`  // the first name of the row that declares it, "" if none does
-	Verdict verdict `json:"verdict"` // allowed, undeclared or refused: the latest, by the charter in force
+	Name    string        `json:"name"`    // "" if it had none
+	Cookie  string        `json:"cookie"`  // the first name of the row that declares it, "" if none does
+	Verdict judge.Verdict `json:"verdict"` // allowed, undeclared or refused: the latest, by the charter in force
 
 	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines, but for deletions
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
@@ -293,22 +299,22 @@ type InventoryEntry struct {
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.
-func (c *seenCookie) told(name string, now runningConfig, charters []*charter) (verdict, *Row) {
-	judged, row, by := verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
-	if by == nil || now.has(by) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && by.charter.find(name) != nil {
+func (c *seenCookie) told(name string, now runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
+	judged, row, by := judge.Verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
+	if by == nil || now.has(by) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && by.charter.Find(name) != nil {
 		return judged, row
 	}
 	for _, charter := range charters {
-		found := charter.find(name)
+		found := charter.Find(name)
 		switch {
 		case found == nil:
-		case row != nil && found.key == row.key && found.Exempt == row.Exempt:
+		case row != nil && found.Key == row.Key && found.Exempt == row.Exempt:
 			return judged, found
 		default:
-			return verdictAfter(answerNone, found), found
+			return judge.VerdictAfter(answers.None, found), found
 		}
 	}
-	return undeclared, nil
+	return judge.Undeclared, nil
 }
 
 // list returns the inventory of every site, by host, with the verdicts of the
@@ -328,7 +334,7 @@ func (s *inventorySet) list(now runningConfig) map[string][]InventoryEntry {
 			}
 			entries = append(entries, InventoryEntry{
 				Name: name, Cookie: declared, Verdict: judged,
-				FromPortal: cookie.counts[fromPortal].Load(), FromBrowser: cookie.counts[fromBrowser].Load(),
+				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(),
 				Attributes: cookie.attributes(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
@@ -372,7 +378,7 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if r.URL.Query().Get("format") == "charter" {
-		draft, err := draftCharter(seenIn(listed))
+		draft, err := draft.Charter(seenIn(listed))
 		if err != nil {
 			return err
 		}
@@ -385,13 +391,13 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 }
 
 // seenIn returns what drafts are made of.
-func seenIn(listed map[string][]InventoryEntry) map[string][]seen {
-	all := map[string][]seen{}
+func seenIn(listed map[string][]InventoryEntry) map[string][]draft.Seen {
+	all := map[string][]draft.Seen{}
 	for host, entries := range listed {
 		for _, entry := range entries {
-			one := seen{name: entry.Name, path: entry.Path, isUndeclared: entry.Verdict == undeclared, fromPortal: entry.FromPortal, fromBrowser: entry.FromBrowser}
+			one := draft.Seen{Name: entry.Name, Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
 			if entry.Attributes != nil {
-				one.lifetime = entry.Attributes.Lifetime
+				one.Lifetime = entry.Attributes.Lifetime
 			}
 			all[host] = append(all[host], one)
 		}

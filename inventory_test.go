@@ -21,7 +21,12 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -80,18 +85,18 @@ func TestInventory(t *testing.T) {
 		entries[entry.Name] = entry
 	}
 	for name, want := range map[string]struct {
-		verdict             verdict
+		verdict             judge.Verdict
 		cookie              string
 		portal, browser     int64
 		domain, path, sites string
 		secure, httpOnly    bool
 		lifetime            string
 	}{
-		"sessionid": {allowed, "sessionid", 2, 2, "", "/app", "Lax", false, true, "1209600"},
-		"_ga":       {undeclared, "", 2, 0, "city.example", "", "", true, false, "1"},
-		"strange":   {undeclared, "", 2, 0, "", "", "", false, false, "session"},
-		"":          {undeclared, "", 2, 0, "", "", "", false, false, "session"},
-		"sent":      {undeclared, "", 0, 2, "", "", "", false, false, ""},
+		"sessionid": {judge.Allowed, "sessionid", 2, 2, "", "/app", "Lax", false, true, "1209600"},
+		"_ga":       {judge.Undeclared, "", 2, 0, "city.example", "", "", true, false, "1"},
+		"strange":   {judge.Undeclared, "", 2, 0, "", "", "", false, false, "session"},
+		"":          {judge.Undeclared, "", 2, 0, "", "", "", false, false, "session"},
+		"sent":      {judge.Undeclared, "", 0, 2, "", "", "", false, false, ""},
 	} {
 		got, ok := entries[name]
 		if !ok || got.Verdict != want.verdict || got.Cookie != want.cookie || got.FromPortal != want.portal || got.FromBrowser != want.browser {
@@ -113,7 +118,7 @@ func TestInventory(t *testing.T) {
 	}
 
 	// What the portal says differently from one answer to the next is seen.
-	site := inventories.of("city.example", timestamp(time.Now().UnixMilli()))
+	site := inventories.of("city.example", answers.Timestamp(time.Now().UnixMilli()))
 	judging := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judging.keepsLine("changes=" + secret + attributes)
@@ -139,7 +144,7 @@ func TestInventory(t *testing.T) {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
-		noteIn(site, fromBrowser, name, "/")
+		noteIn(site, judge.FromBrowser, name, "/")
 	}
 	_, draft := get(t, api+"?format=charter&host=city.example", origin)
 	if strings.Contains(draft, "*") || strings.Contains(draft, "!!binary") {
@@ -159,9 +164,9 @@ func TestInventory(t *testing.T) {
 		if err := os.WriteFile(path, []byte(draft), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := loadFile(path)
-		if parsed, parseErr := loadFile(path); parseErr == nil {
-			_, err = newCharter(parsed)
+		_, err := charter.LoadFile(path)
+		if parsed, parseErr := charter.LoadFile(path); parseErr == nil {
+			_, err = charter.New(parsed)
 		}
 		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want) && !strings.Contains(err.Error(), "purpose is empty")) {
 			t.Errorf("%v\n%s", err, draft)
@@ -178,8 +183,8 @@ func TestInventory(t *testing.T) {
 }
 
 // noteIn notes a cookie in a site's inventory.
-func noteIn(site *inventory, from direction, name, path string) {
-	site.note(&judgement{from: from, name: name, attributes: new(setcookie.Attributes)}, &visitedPath{address: &url.URL{Path: path}}, nil)
+func noteIn(site *inventory, from judge.Direction, name, path string) {
+	site.note(&judge.Judgement{From: from, Name: name, Attributes: new(setcookie.Attributes)}, &address.VisitedPath{Address: &url.URL{Path: path}}, nil)
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -188,10 +193,10 @@ func TestInventoryHasBounds(t *testing.T) {
 	set := inventorySet{sites: map[string]*inventory{}}
 	site := set.of("city.example", 1)
 	for i := range 5000 {
-		noteIn(site, fromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000))
+		noteIn(site, judge.FromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000))
 		if i%10 == 0 {
-			noteIn(site, fromPortal, fmt.Sprintf("portal_%d", i), "/")
-			noteIn(site, fromBrowser, fmt.Sprintf("portal_%d", i), "/")
+			noteIn(site, judge.FromPortal, fmt.Sprintf("portal_%d", i), "/")
+			noteIn(site, judge.FromBrowser, fmt.Sprintf("portal_%d", i), "/")
 		}
 	}
 	portal := 0
@@ -207,20 +212,20 @@ func TestInventoryHasBounds(t *testing.T) {
 		t.Errorf("%d of the portal, %d in all", portal, len(maps.Collect(site.all())))
 	}
 	for i := range 5000 {
-		noteIn(site, fromPortal, fmt.Sprintf("more_%d", i), "/")
+		noteIn(site, judge.FromPortal, fmt.Sprintf("more_%d", i), "/")
 	}
 	if site.portal.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
 		t.Errorf("%d of the portal, %d in all", site.portal.Load(), len(maps.Collect(site.all())))
 	}
 	for i := range 5000 { // a portal that sets what it is sent
-		noteIn(site, fromBrowser, fmt.Sprintf("echo_%d", i), "/")
-		noteIn(site, fromPortal, fmt.Sprintf("echo_%d", i), "/")
+		noteIn(site, judge.FromBrowser, fmt.Sprintf("echo_%d", i), "/")
+		noteIn(site, judge.FromPortal, fmt.Sprintf("echo_%d", i), "/")
 	}
 	if site.portal.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
 		t.Errorf("%d of the portal, %d in all, of one that echoes", site.portal.Load(), len(maps.Collect(site.all())))
 	}
 	for i := range 1000 {
-		noteIn(set.of(fmt.Sprintf("host%d.example", i), timestamp(i)), fromBrowser, "x", "/")
+		noteIn(set.of(fmt.Sprintf("host%d.example", i), answers.Timestamp(i)), judge.FromBrowser, "x", "/")
 	}
 	if len(set.sites) != maxSites || set.of("city.example", 1) != site {
 		t.Errorf("%d sites, or the one in use was dropped", len(set.sites))
@@ -244,12 +249,12 @@ func TestMadeUpHosts(t *testing.T) {
 	set := inventorySet{sites: map[string]*inventory{}}
 	for _, portalSets := range []bool{false, true} {
 		for range 3 {
-			noteIn(set.of("city.example", 1), fromPortal, "sessionid", "/")
+			noteIn(set.of("city.example", 1), judge.FromPortal, "sessionid", "/")
 		}
 		for i := range 70 {
-			site := set.of(fmt.Sprintf("made-up-%t-%d.example", portalSets, i), timestamp(1000+i))
+			site := set.of(fmt.Sprintf("made-up-%t-%d.example", portalSets, i), answers.Timestamp(1000+i))
 			if portalSets {
-				noteIn(site, fromPortal, "sessionid", "/")
+				noteIn(site, judge.FromPortal, "sessionid", "/")
 			}
 		}
 		if len(set.sites) != maxSites || set.sites["city.example"] == nil {
@@ -295,7 +300,7 @@ func TestPathParameters(t *testing.T) {
 		if err != nil {
 			parsed = &url.URL{Path: written}
 		}
-		if got := (&visitedPath{address: parsed}).shown(); got != want {
+		if got := (&address.VisitedPath{Address: parsed}).Shown(); got != want {
 			t.Errorf("%s: %s", written, got)
 		}
 	}
@@ -311,11 +316,11 @@ func TestPathParameters(t *testing.T) {
 		t.Errorf("%v, or a session in the log or the answer", err)
 	}
 	checks.Linear(t, "path parameters", 4<<10, func(size int) {
-		(&visitedPath{address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).shown()
+		(&address.VisitedPath{Address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).Shown()
 	})
 	checks.Linear(t, "nested escapes", 4<<10, func(size int) {
-		withoutParameters("/" + strings.Repeat("%", size/3) + strings.Repeat("25", size/3))
-		withoutParameters("/" + strings.Repeat("%25", size/3))
+		address.WithoutParameters("/" + strings.Repeat("%", size/3) + strings.Repeat("25", size/3))
+		address.WithoutParameters("/" + strings.Repeat("%25", size/3))
 	})
 }
 
@@ -347,7 +352,7 @@ func TestInventoryAfterReload(t *testing.T) {
 	check("with rows elsewhere", reload("cookie_charter", "cookie_charter {\n"+drafted+"}"), map[string]string{"drafted": "undeclared"})
 	declared := reload("cookie_charter {\n preset matomo\n "+drafted+long+"cookie b* {\n purpose p\n category necessary\n}\n}", "cookie_charter")
 	check("declared", declared, map[string]string{"drafted": "allowed drafted", "_pk_id.1": "refused _pk_id.<site>.<hash>", "long": "allowed long", "b b": "undeclared", "sent": "undeclared"})
-	if drafted, err := draftCharter(seenIn(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(drafted), "drafted") || strings.Contains(string(drafted), "_pk") {
+	if drafted, err := draft.Charter(seenIn(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(drafted), "drafted") || strings.Contains(string(drafted), "_pk") {
 		t.Errorf("%v, drafted again: %s", err, drafted)
 	}
 	// What is wrong besides the name stays so.
@@ -432,57 +437,12 @@ func TestDeletionsAreNotSeen(t *testing.T) {
 	}
 }
 
-// Names that differ in a number or a hash alone are drafted as one prefix, if there are
-// several and it declares nothing else that was seen.
-func TestDraftOfSeries(t *testing.T) {
-	for names, want := range map[string]string{
-		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7":                             "ysPostEditRevision*",
-		"ysPostEditRevision2 ysPostEditRevision4":                                                 "ysPostEditRevision2 ysPostEditRevision4",
-		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff":       "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff",
-		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 allowed:ysPostEditRevisions": "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7",
-		"id1 id2 id3":    "id1 id2 id3",
-		"1 2 3":          "1 2 3",
-		"ab_1 ab_2 ab_3": "ab_1 ab_2 ab_3",
-		"wp-settings-1 wp-settings-2 wp-settings-time-1 wp-settings-3":                                                                     "wp-settings-1 wp-settings-2 wp-settings-3 wp-settings-time-1",
-		"shop_9f86d081884c7d65 shop_60303ae22b998861 shop_fd61a03af4f77d87":                                                                "shop_*",
-		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_cart shop_fd61a03af4f77d87_cart":                                                 "shop_*",
-		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_list shop_fd61a03af4f77d87_seen":                                                 "shop_60303ae22b998861_list shop_9f86d081884c7d65_cart shop_fd61a03af4f77d87_seen",
-		"track-c9bf9e57-1685-4c89-bafb-ff5af830be8a track-1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed track-9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d": "track-*",
-		"deadline decade facade":             "deadline decade facade",
-		"_ga_ABCDEF1 _ga_ABCDEF2 _ga_ABCDE3": "_ga_<id>", // a preset knows these
-	} {
-		var entries []seen
-		for name := range strings.FieldsSeq(names) {
-			declared, isDeclared := strings.CutPrefix(name, "allowed:")
-			entries = append(entries, seen{name: declared, fromPortal: 1, lifetime: "60", isUndeclared: !isDeclared})
-		}
-		slices.SortFunc(entries, func(a, b seen) int { return strings.Compare(a.name, b.name) })
-		drafted, err := draftCharter(map[string][]seen{"a.example": entries})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var got []string
-		for _, match := range regexp.MustCompile(`(?m)^ *- (?:# .*\n +)*name: (.*)$`).FindAllStringSubmatch(string(drafted), -1) {
-			got = append(got, strings.Trim(match[1], "'\""))
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %s\n%s", names, got, drafted)
-		}
-		if isSeries := strings.HasSuffix(want, "*"); isSeries != strings.Contains(string(drafted), "unsure: ") || isSeries && !strings.Contains(string(drafted), "set by the portal 3 times") {
-			t.Errorf("%s: %s", names, drafted)
-		}
-		if _, err := parseCharter([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(drafted))), "f"); err != nil {
-			t.Errorf("%v: %s", err, drafted)
-		}
-	}
-}
-
 // filterOf returns a filter of an answer to a visitor with a preference.
 func filterOf(t testing.TB, preference string) *filter {
 	t.Helper()
 	f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("https://city.example/")}
 	f.ResponseWriter = fixedHeader{header: http.Header{}}
-	f.visitor.store, f.visitor.lines = f.handler.answers, setcookie.Lines{preference}
+	f.visitor.Store, f.visitor.Lines = f.handler.answers, setcookie.Lines{preference}
 	f.handler.observers = f.handler.observers[:2]
 	return f
 }

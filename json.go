@@ -9,6 +9,9 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
 // UnmarshalJSON reads the handler from a Caddy config, strictly, and tells where it has
@@ -27,14 +30,14 @@ func (h *Handler) UnmarshalJSON(data []byte) error {
 	}
 	h.Cookies, h.Preferences = nil, nil
 	for i, raw := range read.Cookies {
-		var cookie Cookie
+		var cookie charter.Cookie
 		if err := unmarshalPart(raw, &cookie, cookie); err != nil {
 			return fmt.Errorf("%w, at inline row %d", err, i+1)
 		}
 		h.Cookies = append(h.Cookies, cookie)
 	}
 	for i, raw := range read.Preferences {
-		var preference PreferenceFormat
+		var preference answers.Config
 		if err := unmarshalPart(raw, &preference, preference); err != nil {
 			return fmt.Errorf("%w, in preference %d", err, i+1)
 		}

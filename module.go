@@ -7,10 +7,8 @@ package cookiecharter
 import (
 	"cmp"
 	"errors"
-	"fmt"
 	"net/http"
 	"slices"
-	"time"
 	"weak"
 
 	"go.uber.org/zap"
@@ -20,6 +18,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
+	"github.com/cookie-charter/cookie_charter/internal/request"
 )
 
 func init() {
@@ -126,17 +130,17 @@ type Handler struct {
 	// reference is stored with the choice. Default: false.
 	RecordChoices bool `json:"record_choices,omitempty"`
 
-	charter   *charter
-	answers   *answerStore
-	policy    *policy
-	page      *page
+	charter   *charter.Charter
+	answers   *answers.Store
+	policy    *judge.Policy
+	page      *page.Page
 	metrics   *metrics
 	observers []observer
 	logger    *zap.Logger
 	choices   *zap.Logger
 	ctx       caddy.Context
 	events    *caddyevents.App // nil if nobody subscribes
-	storage   archiveStorage   // Caddy's; nil where nothing is served
+	storage   page.Storage     // Caddy's; nil where nothing is served
 }
 
 // CaddyModule returns the Caddy module information.
@@ -199,117 +203,33 @@ func (h *Handler) prepare() error {
 	if h.charter, h.answers, err = h.loadCharter(); err != nil {
 		return err
 	}
-	h.policy = newPolicy(h.charter, policyOptions{
-		monitors:         h.Monitor,
-		passesRequests:   h.RequestCookies == passCookies,
-		enforcesDuration: h.Durations != declareDurations,
+	h.policy = judge.NewPolicy(h.charter, judge.Options{
+		Monitors:         h.Monitor,
+		PassesRequests:   h.RequestCookies == passCookies,
+		EnforcesDuration: h.Durations != declareDurations,
 	})
-	h.page, err = newPage(pageOptions{
-		Page:           h.Page,
-		language:       h.Language,
-		charter:        h.charter,
-		answers:        h.answers,
-		policy:         h.policy,
-		recordsChoices: h.RecordChoices,
-		gpc:            h.GPC,
-		module:         moduleVersion(),
-		storage:        h.storage,
-		observer:       pageTold{h},
-		logger:         func() *zap.Logger { return h.logger },
+	h.page, err = page.New(page.Options{
+		Config:         h.Page,
+		Language:       h.Language,
+		Charter:        h.charter,
+		Answers:        h.answers,
+		Policy:         h.policy,
+		RecordsChoices: h.RecordChoices,
+		GPC:            h.GPC,
+		Module:         moduleVersion(),
+		Storage:        h.storage,
+		Observer:       pageTold{h},
+		Logger:         func() *zap.Logger { return h.logger },
 	})
 	return err
-}
-
-// warnings returns what is not as it was written, though it can be served.
-func (h *Handler) warnings() []string {
-	return h.charter.doubts(h.Durations != declareDurations, pageLanguages)
-}
-
-// monitoredRows returns the names of the rows that say themselves that they are only
-// reported.
-func (h *Handler) monitoredRows() []string {
-	var names []string
-	for _, row := range h.charter.cookies {
-		if row.Monitor {
-			names = append(names, row.Name[0])
-		}
-	}
-	return names
-}
-
-// loadCharter joins what is declared, the weakest source first, and says where visitors
-// answer to it.
-func (h *Handler) loadCharter() (*charter, *answerStore, error) {
-	var sources []source
-	for _, name := range h.Presets {
-		preset, err := loadPreset(name)
-		if err != nil {
-			return nil, nil, err
-		}
-		sources = append(sources, preset)
-	}
-	for _, path := range h.Charters {
-		file, err := loadFile(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		sources = append(sources, file)
-	}
-	var inline source
-	if h.Updated != "" {
-		var err error
-		if inline.updated, err = parseDate(h.Updated); err != nil {
-			return nil, nil, err
-		}
-	}
-	for i, cookie := range h.Cookies {
-		declared := newRow(fmt.Sprintf("inline row %d", i+1))
-		declared.Cookie = cookie
-		inline.rows = append(inline.rows, declared)
-	}
-
-	sources = append(sources, inline)
-	if len(h.Preferences) == 0 {
-		h.Preferences = []PreferenceFormat{{Format: defaultFormat(sources)}}
-	}
-	stored, declared, err := preferencesOf(h.Preferences, sources)
-	if err != nil {
-		return nil, nil, err
-	}
-	joined, err := newCharter(slices.Concat(declared, sources)...)
-	if err != nil {
-		return nil, nil, err
-	}
-	if err := joined.sign(h.Language); err != nil {
-		return nil, nil, err
-	}
-	answers, err := newAnswerStore(stored, joined, h.Durations != declareDurations, time.Now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return joined, answers, answers.checkRoom(h.RecordChoices)
-}
-
-// defaultFormat returns the format of the preference where none is configured:
-// that of Opendatasoft's banner if its cookie is declared, else our own.
-func defaultFormat(sources []source) string {
-	const opendatasoft = "opendatasoft"
-	for _, source := range sources {
-		for _, row := range source.rows {
-			if slices.Contains(row.Name, storedFormats[opendatasoft].cookies[0]) {
-				return opendatasoft
-			}
-		}
-	}
-	return charterFormat
 }
 
 // logLoaded tells what is in force and where to look.
 func (h *Handler) logLoaded(ctx caddy.Context) {
 	fields := []zap.Field{
 		zap.String("module", moduleVersion()),
-		zap.Int("cookies", len(h.charter.cookies)),
-		zap.Strings("consent_keys", h.charter.consentKeys()),
+		zap.Int("cookies", len(h.charter.Rows)),
+		zap.Strings("consent_keys", h.charter.ConsentKeys()),
 		zap.String("page", h.Page.Path),
 		zap.String("monitor", cmp.Or(h.Monitor, "nothing")),
 	}
@@ -324,7 +244,7 @@ func (h *Handler) logLoaded(ctx caddy.Context) {
 		h.logger.Warn(warning)
 	}
 	for i := range h.Preferences {
-		for _, note := range h.Preferences[i].notes() {
+		for _, note := range h.Preferences[i].Notes() {
 			h.logger.Info(note)
 		}
 	}
@@ -338,11 +258,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		ResponseWriterWrapper: caddyhttp.ResponseWriterWrapper{ResponseWriter: w},
 		handler:               h,
 		request:               r,
-		visitor: visitor{
-			store:   h.answers,
-			lines:   r.Header["Cookie"],
-			secure:  h.answers.isHost && isEncrypted(r),
-			opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
+		visitor: answers.Visitor{
+			Store:   h.answers,
+			Lines:   r.Header["Cookie"],
+			Secure:  h.answers.IsHost && request.IsEncrypted(r),
+			Opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}
 	f.share()
@@ -350,8 +270,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	var err error
 	switch {
-	case h.page.serves(r.URL.Path) && !isError(r):
-		err = h.page.serve(exchange{f, r, &f.visitor, f.origin(), f})
+	case h.page.Serves(r.URL.Path) && !isError(r):
+		err = h.page.Serve(page.Exchange{ResponseWriter: f, Request: r, Visitor: &f.visitor, Origin: f.origin(), Removals: f})
 	default:
 		err = next.ServeHTTP(f, r)
 	}
@@ -359,7 +279,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// What is still to leave are trailers, or an error's answer, or the header of
 	// an answer that nobody wrote, or that a writer below holds back.
 	f.release()
-	h.tellUnreadable(f.visitor.unreadable)
+	h.tellUnreadable(f.visitor.Unreadable)
 	return err
 }
 

@@ -188,7 +188,7 @@ func TestPathsBesideTheCaddyfile(t *testing.T) {
 			t.Errorf("%s: %v", path, err)
 			continue
 		}
-		if handler.charter.find("own") == nil || handler.charter.find("sessionid") == nil {
+		if handler.charter.Find("own") == nil || handler.charter.Find("sessionid") == nil {
 			t.Errorf("%s: not all is read", path)
 		}
 		for _, charter := range handler.Charters {
@@ -252,14 +252,14 @@ func TestJSONConfig(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"choices", "a", "b", "_pk_id.1.1", "from_file"} {
-		if handler.charter.find(name) == nil {
+		if handler.charter.Find(name) == nil {
 			t.Errorf("%s is not declared", name)
 		}
 	}
-	if handler.charter.find("cookies_preferences") != nil || handler.charter.find("sessionid") != nil {
+	if handler.charter.Find("cookies_preferences") != nil || handler.charter.Find("sessionid") != nil {
 		t.Error("more is declared")
 	}
-	if !handler.page.serves("/cookies/") || handler.charter.updated.Day() != 26 {
+	if !handler.page.Serves("/cookies/") || handler.charter.Updated.Day() != 26 {
 		t.Error("options are not taken")
 	}
 }

@@ -11,6 +11,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -19,7 +24,7 @@ var effects = [...]string{"withheld", "kept"}
 
 // rowCounters count what becomes of the cookies of one row.
 type rowCounters struct {
-	judged  [len(directions)][len(verdicts)][len(effects)]atomic.Uint64
+	judged  [len(judge.Directions)][len(judge.Verdicts)][len(effects)]atomic.Uint64
 	amended atomic.Uint64
 }
 
@@ -34,8 +39,8 @@ type metrics struct {
 	lost       prometheus.Counter
 }
 
-func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
-	m := &metrics{rows: make([]rowCounters, len(c.cookies)), unreadable: map[string]prometheus.Counter{}}
+func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, error) {
+	m := &metrics{rows: make([]rowCounters, len(c.Rows)), unreadable: map[string]prometheus.Counter{}}
 	collector, err := register(registry, &rowCollector{
 		judged:  prometheus.NewDesc(metricName("cookies_total"), "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}, nil),
 		amended: prometheus.NewDesc(metricName("amended_cookies_total"), "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}, nil),
@@ -44,8 +49,8 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 		return nil, err
 	}
 	collector.add("none", &m.undeclared)
-	for _, row := range c.cookies {
-		collector.add(row.Name[0], &m.rows[row.number])
+	for _, row := range c.Rows {
+		collector.add(row.Name[0], &m.rows[row.Number])
 	}
 	var unreadable, expiries, views, lost *prometheus.CounterVec
 	for _, counter := range []struct {
@@ -64,7 +69,7 @@ func newMetrics(registry *prometheus.Registry, c *charter) (*metrics, error) {
 			return nil, err
 		}
 	}
-	for format := range storedFormats {
+	for format := range answers.Formats {
 		m.unreadable[format] = unreadable.WithLabelValues(format)
 	}
 	m.expiries, m.views, m.lost = expiries.WithLabelValues(), views.WithLabelValues(), lost.WithLabelValues()
@@ -124,7 +129,7 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 		for from := range row.judged {
 			for judged := range row.judged[from] {
 				for effect := range row.judged[from][judged] {
-					counts[series{c.judged, [...]string{directions[from], row.cookie, verdicts[judged], effects[effect]}}] += row.judged[from][judged][effect].Load()
+					counts[series{c.judged, [...]string{judge.Directions[from], row.cookie, judge.Verdicts[judged], effects[effect]}}] += row.judged[from][judged][effect].Load()
 				}
 			}
 		}
@@ -144,20 +149,20 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 }
 
 // tell counts what became of a cookie.
-func (m *metrics) tell(_ *sighting, judged *judgement) {
-	if judged.deletes {
+func (m *metrics) tell(_ *sighting, judged *judge.Judgement) {
+	if judged.Deletes {
 		return
 	}
 	counters := &m.undeclared
-	if judged.row != nil {
-		counters = &m.rows[judged.row.number]
+	if judged.Row != nil {
+		counters = &m.rows[judged.Row.Number]
 	}
 	effect := 0
-	if judged.keeps {
+	if judged.Keeps {
 		effect = 1
 	}
-	counters.judged[judged.from][judged.verdict][effect].Add(1)
-	if judged.amended {
+	counters.judged[judged.From][judged.Verdict][effect].Add(1)
+	if judged.Amended {
 		counters.amended.Add(1)
 	}
 }
@@ -165,23 +170,23 @@ func (m *metrics) tell(_ *sighting, judged *judgement) {
 // A sighting is a request with its answer, as observers know it.
 type sighting struct {
 	request  *http.Request
-	at       timestamp
+	at       answers.Timestamp
 	site     *inventory // once a cookie was noted there
 	noted    int        // how many
-	path     visitedPath
+	path     address.VisitedPath
 	verdicts strings.Builder // for the debug header
 }
 
 // An observer is told what became of each cookie, after that is done; never a value,
 // and nobody asks it. A deletion is only logged.
 type observer interface {
-	tell(at *sighting, judged *judgement)
+	tell(at *sighting, judged *judge.Judgement)
 }
 
 // tell tells all observers what became of the cookie that was judged last.
 func (f *filter) tell() {
-	if f.sighting.at == noTime {
-		f.sighting.request, f.sighting.at = f.request, f.visitor.now()
+	if f.sighting.at == answers.NoTime {
+		f.sighting.request, f.sighting.at = f.request, f.visitor.Now()
 	}
 	for _, observer := range f.handler.observers {
 		observer.tell(&f.sighting, &f.judgement)
@@ -198,14 +203,14 @@ func effectOf(keeps bool) string {
 // A logObserver writes debug entries.
 type logObserver struct{ *zap.Logger }
 
-func (o logObserver) tell(_ *sighting, judged *judgement) {
-	if judged.deletes {
-		o.Debug("passed a deletion", zap.String("cookie", judged.name))
+func (o logObserver) tell(_ *sighting, judged *judge.Judgement) {
+	if judged.Deletes {
+		o.Debug("passed a deletion", zap.String("cookie", judged.Name))
 		return
 	}
-	o.Debug("judged a cookie", zap.Stringer("from", judged.from), zap.String("cookie", judged.name), zap.Stringer("verdict", judged.verdict), zap.Bool("kept", judged.keeps))
-	if judged.amended {
-		o.Debug("amended a cookie", zap.String("cookie", judged.name), zap.Bool("monitored", judged.monitored))
+	o.Debug("judged a cookie", zap.Stringer("from", judged.From), zap.String("cookie", judged.Name), zap.Stringer("verdict", judged.Verdict), zap.Bool("kept", judged.Keeps))
+	if judged.Amended {
+		o.Debug("amended a cookie", zap.String("cookie", judged.Name), zap.Bool("monitored", judged.Monitored))
 	}
 }
 
@@ -219,19 +224,19 @@ const (
 // A headerObserver collects the verdicts for the debug header.
 type headerObserver struct{}
 
-func (headerObserver) tell(at *sighting, judged *judgement) {
+func (headerObserver) tell(at *sighting, judged *judge.Judgement) {
 	verdicts := &at.verdicts
-	if judged.deletes || verdicts.Len() >= maxVerdicts {
+	if judged.Deletes || verdicts.Len() >= maxVerdicts {
 		return
 	}
 	if verdicts.Len() > 0 {
 		verdicts.WriteString(", ")
 	}
 	shown := ""
-	if setcookie.IsToken(judged.name) {
-		shown = judged.name[:min(len(judged.name), setcookie.MaxShown)]
+	if setcookie.IsToken(judged.Name) {
+		shown = judged.Name[:min(len(judged.Name), setcookie.MaxShown)]
 	}
-	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judged.from, judged.verdict, effectOf(judged.keeps))
+	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judged.From, judged.Verdict, effectOf(judged.Keeps))
 	if verdicts.Len() >= maxVerdicts {
 		verdicts.WriteString(`, "";truncated`)
 	}
@@ -239,40 +244,40 @@ func (headerObserver) tell(at *sighting, judged *judgement) {
 
 // tellUnreadable counts and logs the stored answers of a visitor that could not be
 // read.
-func (h *Handler) tellUnreadable(copies []unreadableCopy) {
+func (h *Handler) tellUnreadable(copies []answers.Unreadable) {
 	for _, unreadable := range copies {
-		h.metrics.unreadable[unreadable.format].Inc()
-		h.logger.Debug("unreadable preference", zap.String("format", unreadable.format), zap.Error(unreadable.reason))
+		h.metrics.unreadable[unreadable.Format].Inc()
+		h.logger.Debug("unreadable preference", zap.String("format", unreadable.Format), zap.Error(unreadable.Reason))
 	}
 }
 
 // A pageTold is who is told what happens on the page.
 type pageTold struct{ *Handler }
 
-// viewed counts a page that was shown.
-func (t pageTold) viewed() { t.metrics.views.Inc() }
+// Viewed counts a page that was shown.
+func (t pageTold) Viewed() { t.metrics.views.Inc() }
 
-// chose counts the answers of a form post, tells those who subscribe to the event
+// Chose counts the answers of a form post, tells those who subscribe to the event
 // `cookie_choice`, and records the choice if it has a reference.
-func (t pageTold) chose(made choice) {
-	answers := make(map[string]string, len(made.answers))
-	for key, value := range made.answers {
+func (t pageTold) Chose(made page.Choice) {
+	answers := make(map[string]string, len(made.Answers))
+	for key, value := range made.Answers {
 		answers[key] = value.String()
-		t.metrics.choices.WithLabelValues(key, value.String(), made.source).Inc()
+		t.metrics.choices.WithLabelValues(key, value.String(), made.Source).Inc()
 	}
 	if t.events != nil {
-		t.events.Emit(t.ctx, "cookie_choice", map[string]any{"version": t.charter.version, "answers": answers, "source": made.source, "language": made.language})
+		t.events.Emit(t.ctx, "cookie_choice", map[string]any{"version": t.charter.Version, "answers": answers, "source": made.Source, "language": made.Language})
 	}
-	if made.reference != "" {
-		t.choices.Info("choice", zap.String("reference", made.reference), zap.String("version", t.charter.version), zap.Any("answers", answers),
-			zap.String("source", made.source), zap.String("language", made.language), zap.Bool("global_privacy_control", made.opposed))
+	if made.Reference != "" {
+		t.choices.Info("choice", zap.String("reference", made.Reference), zap.String("version", t.charter.Version), zap.Any("answers", answers),
+			zap.String("source", made.Source), zap.String("language", made.Language), zap.Bool("global_privacy_control", made.Opposed))
 	}
 }
 
-// lost counts that a choice is not in force as it was made, as the browser did not
+// Lost counts that a choice is not in force as it was made, as the browser did not
 // keep it or has another copy that says otherwise, and records what is in force if the
 // choice has a reference.
-func (t pageTold) lost(reference string, inForce map[string]answer) {
+func (t pageTold) Lost(reference string, inForce map[string]answers.Answer) {
 	t.metrics.lost.Inc()
 	if reference == "" {
 		return
@@ -281,5 +286,5 @@ func (t pageTold) lost(reference string, inForce map[string]answer) {
 	for key, value := range inForce {
 		answers[key] = value.String()
 	}
-	t.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", t.charter.version), zap.Any("in_force", answers))
+	t.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", t.charter.Version), zap.Any("in_force", answers))
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -98,12 +100,12 @@ func TestMonitor(t *testing.T) {
 // The dashboard and the documentation name the metrics that there are, with their labels.
 func TestDocumentedMetrics(t *testing.T) {
 	registry := prometheus.NewPedanticRegistry()
-	rows := []*Row{{Cookie: Cookie{Name: Names{"a"}}}, {Cookie: Cookie{Name: Names{"a"}}, number: 1}} // as two handlers have them
-	m, err := newMetrics(registry, &charter{cookies: rows})
+	rows := []*charter.Row{{Cookie: charter.Cookie{Name: charter.Names{"a"}}}, {Cookie: charter.Cookie{Name: charter.Names{"a"}}, Number: 1}} // as two handlers have them
+	m, err := newMetrics(registry, &charter.Charter{Rows: rows})
 	if err != nil {
 		t.Fatal(err)
 	}
-	m.tell(nil, &judgement{from: fromPortal})
+	m.tell(nil, &judge.Judgement{From: judge.FromPortal})
 	m.rows[0].amended.Add(1)
 	m.rows[1].amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")

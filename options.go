@@ -5,6 +5,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 // An option is one of the handler's, of its page's or of a preference's.
@@ -39,24 +44,24 @@ var options = []option{
 	{name: "cookie", inJSON: "cookies"},
 	{name: "updated", text: func(h *Handler) *string { return &h.Updated }, check: checkDate},
 	{name: "page"},
-	{name: "language", text: func(h *Handler) *string { return &h.Language }, usual: defaultPageLanguage, values: pageLanguages, check: checkLanguage},
+	{name: "language", text: func(h *Handler) *string { return &h.Language }, usual: page.DefaultLanguage, values: page.Languages, check: page.CheckLanguage},
 	{name: "preference", inJSON: "preferences"},
 	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, usual: "filter", values: []string{"filter", passCookies}},
 	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, usual: "enforce", values: []string{"enforce", declareDurations}},
-	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, alone: monitorEverything, values: []string{monitorEverything, monitorUndeclared}},
+	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, alone: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
 	{name: "gpc", text: func(h *Handler) *string { return &h.GPC }, check: checkDate},
 
-	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: defaultPagePath, check: checkPath},
+	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: page.DefaultPath, check: page.CheckPath},
 	{block: "page", name: "title"},
-	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: checkArchive, beside: archiveBesides},
-	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: besides},
-	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: besides},
-	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: checkLink},
-	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: checkLink},
-	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: besides},
-	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: neutralTheme, values: pageThemes, check: checkTheme},
+	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, beside: page.ArchiveBeside},
+	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: charter.Beside},
+	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: charter.Beside},
+	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: page.CheckLink},
+	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: page.CheckLink},
+	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: charter.Beside},
+	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: page.NeutralTheme, values: page.Themes, check: page.CheckTheme},
 
 	{block: "preference", inJSON: "format"},
 	{block: "preference", inJSON: "cookie"},
@@ -114,17 +119,17 @@ func (h *Handler) validateOptions() error {
 			return fmt.Errorf("unknown %s %q; use %s", option.name, value, strings.Join(option.values, " or "))
 		}
 	}
-	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == gpcPath {
-		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", gpcPath)
+	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == page.GPCPath {
+		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", page.GPCPath)
 	}
-	if err := h.Page.validateTitle(); err != nil {
+	if err := h.Page.ValidateTitle(); err != nil {
 		return err
 	}
-	return validatePreferences(h.Preferences)
+	return answers.Validate(h.Preferences)
 }
 
 // checkDate returns an error if that is no date on which something can have been done.
 func checkDate(text string) error {
-	date, err := parseDate(text)
-	return cmp.Or(err, checkPast(date))
+	date, err := charter.ParseDate(text)
+	return cmp.Or(err, charter.CheckPast(date))
 }

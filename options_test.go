@@ -12,6 +12,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 // optionDocs returns what the source says of the options: the comment of each field, by
@@ -22,6 +25,11 @@ func optionDocs(t *testing.T) (fields, grammar map[string]string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	inner, err := filepath.Glob("internal/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files = append(files, inner...)
 	fields, grammar = map[string]string{}, map[string]string{}
 	for _, name := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
@@ -38,7 +46,7 @@ func optionDocs(t *testing.T) (fields, grammar map[string]string) {
 				for _, specified := range declared.Specs {
 					if named, ok := specified.(*ast.TypeSpec); ok {
 						if of, ok := named.Type.(*ast.StructType); ok {
-							readFields(named.Name.Name, of, fields)
+							readFields(file.Name.Name+"."+named.Name.Name, of, fields)
 						}
 					}
 				}
@@ -81,7 +89,7 @@ func readGrammar(text string, into map[string]string) {
 }
 
 // optionStructs are those whose fields are the options of a block.
-var optionStructs = map[string]any{"": Handler{}, "page": Page{}, "preference": PreferenceFormat{}}
+var optionStructs = map[string]any{"": Handler{}, "page": page.Config{}, "preference": answers.Config{}}
 
 func nameInJSON(of option) string { return cmp.Or(of.inJSON, of.name) }
 
@@ -145,7 +153,7 @@ func TestOptionsAreDocumented(t *testing.T) {
 
 	known := map[string]bool{}
 	for _, option := range options {
-		doc, ok := fields[reflect.TypeOf(optionStructs[option.block]).Name()+" "+nameInJSON(option)]
+		doc, ok := fields[reflect.TypeOf(optionStructs[option.block]).String()+" "+nameInJSON(option)]
 		if !ok || doc == "" {
 			t.Errorf("%s: no comment", nameInJSON(option))
 		}

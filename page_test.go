@@ -3,13 +3,11 @@ package cookiecharter
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
-	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,84 +15,13 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
-	"golang.org/x/text/feature/plural"
 
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 const pagePath = "/terms/cookies-policy/"
-
-// Every language says everything.
-func TestTexts(t *testing.T) {
-	for _, name := range pageLanguages {
-		loaded, err := loadTexts(pageFiles, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var check func(path string, value reflect.Value)
-		check = func(path string, value reflect.Value) {
-			switch value.Kind() {
-			case reflect.Struct:
-				for i := range value.NumField() {
-					if value.Type().Field(i).IsExported() {
-						check(path+"."+value.Type().Field(i).Name, value.Field(i))
-					}
-				}
-			case reflect.Map:
-				for _, key := range value.MapKeys() {
-					check(path+"."+key.String(), value.MapIndex(key))
-				}
-			case reflect.Slice:
-				for i := range value.Len() {
-					check(path, value.Index(i))
-				}
-			case reflect.String:
-				if value.String() == "" {
-					t.Errorf("%s lacks %s", name, path)
-				}
-			default:
-				t.Fatalf("unexpected %s", value.Kind())
-			}
-		}
-		check("", reflect.ValueOf(*loaded))
-		for _, category := range categories {
-			if loaded.Kinds[category].Name == "" {
-				t.Errorf("%s lacks the kind %s", name, category)
-			}
-		}
-		for _, unit := range []string{"second", "minute", "hour", "day", "week", "month", "year"} {
-			for count := range 200 {
-				form := pluralForms[plural.Cardinal.MatchPlural(loaded.tag, count, 0, 0, 0, 0)]
-				if words := loaded.Durations[unit][form]; words == "" || !strings.Contains(words, "%d") && (name != "ar" || count > 2) {
-					t.Errorf("%s lacks %s of %s", name, form, unit)
-				}
-			}
-		}
-		for _, status := range []string{"saved", "unchanged", "lost"} {
-			if loaded.Status[status] == "" {
-				t.Errorf("%s lacks the status %s", name, status)
-			}
-		}
-		for _, key := range []string{"later", "never"} {
-			if !strings.HasSuffix(loaded.Remaining[key], ":") {
-				t.Errorf("%s lacks what remains: %s", name, key)
-			}
-		}
-		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed", "refused_monitored"} {
-			if loaded.Outcomes[key] == "" {
-				t.Errorf("%s lacks the outcome %s", name, key)
-			}
-		}
-		for _, key := range []string{"set", "requests", "expiries", "durations"} {
-			if loaded.Promises[key] == "" {
-				t.Errorf("%s lacks the promise %s", name, key)
-			}
-		}
-		if len(loaded.Months) != 12 || loaded.Durations[session]["other"] == "" || len(loaded.Stored) != 3 {
-			t.Errorf("%s is incomplete", name)
-		}
-	}
-}
 
 // TestPageShowsWhatIsEnforced holds the rows on the page against the cookies
 // that the filter lets through, before and after one row is taken away.
@@ -115,7 +42,7 @@ func TestPageShowsWhatIsEnforced(t *testing.T) {
 		response, _ := get(t, address+"/", nil)
 		_, page := get(t, address+pagePath, nil)
 		published := publishedNames(t, page)
-		published = slices.DeleteFunc(published, func(name string) bool { return name == plainCookie || name == hostCookie })
+		published = slices.DeleteFunc(published, func(name string) bool { return name == answers.PlainCookie || name == answers.HostCookie })
 		var enforced []string
 		for _, line := range response.Header["Set-Cookie"] {
 			name, _, _ := strings.Cut(line, "=")
@@ -282,7 +209,7 @@ func TestLanguageSwitcher(t *testing.T) {
 			t.Errorf("no %s", want)
 		}
 	}
-	if got := strings.Count(shown, "hreflang="); got != 2*len(pageLanguages) {
+	if got := strings.Count(shown, "hreflang="); got != 2*len(page.Languages) {
 		t.Errorf("%d links", got)
 	}
 	if _, shown := get(t, address+pagePath+"?status=%22onx%3D&at=javascript:x", nil); strings.Contains(shown, "onx") || strings.Contains(shown, "javascript") {
@@ -378,20 +305,6 @@ func TestPageFiles(t *testing.T) {
 	}
 }
 
-// A date is as people write it.
-func TestDates(t *testing.T) {
-	day := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	for name, want := range map[string]string{"fr": "1er janvier 2027", "en": "1 January 2027", "de": "1. Januar 2027", "ca": "1 de gener de 2027"} {
-		loaded, err := loadTexts(pageFiles, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := loaded.date(day); got != want {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-}
-
 // The page is compressed, and small: page and style together are below 20 KB.
 func TestPageIsSmall(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics at_internet piano xiti eulerian aws_alb\n page {\n theme dsfr\n }\n}")
@@ -414,40 +327,11 @@ func TestPageIsSmall(t *testing.T) {
 	t.Logf("%d bytes", size)
 }
 
-// Whatever there is to show, the page shows it in every language.
-func TestSample(t *testing.T) {
-	preset, err := loadPreset("opendatasoft")
-	if err != nil {
-		t.Fatal(err)
-	}
-	stored, declared, err := preferencesOf([]PreferenceFormat{{Format: "opendatasoft"}}, []source{preset})
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := newCharter(append(declared, preset)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := newAnswerStore(stored, joined, true, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
-	shown, err := newPage(pageOptions{Page: Page{Path: defaultPagePath, Theme: neutralTheme}, language: "fr", charter: joined, answers: store, policy: newPolicy(joined, policyOptions{enforcesDuration: true})})
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range shown.texts {
-		if err := shown.template.Execute(io.Discard, shown.sample(text)); err != nil {
-			t.Error(err)
-		}
-	}
-}
-
 var form = http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}
 
 func TestPageLanguage(t *testing.T) {
 	addresses := map[string]string{}
-	for _, name := range pageLanguages {
+	for _, name := range page.Languages {
 		addresses[name] = "cookie_charter {\n language " + name + "\n}"
 	}
 	for _, fallback := range []string{"fr", "en"} {

@@ -3,151 +3,15 @@ package cookiecharter
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 )
-
-func TestReadMap(t *testing.T) {
-	const object = `{"matomo":true,"ga":false,"timestamp":1719830000000}`
-	granted := map[string]answer{"matomo": answerGranted, "ga": answerRefused}
-	for _, test := range []struct {
-		value string
-		want  map[string]answer
-	}{
-		// As it is written: raw, encoded in part, in whole, twice, in quotes.
-		{object, granted},
-		{strings.NewReplacer(`"`, "%22", ",", "%2C").Replace(object), granted},
-		{url.PathEscape(object), granted},
-		{url.QueryEscape(object), granted},
-		{url.QueryEscape(url.QueryEscape(object)), granted},
-		{`"` + object + `"`, granted},
-		{`"` + url.QueryEscape(object) + `"`, granted},
-		{url.QueryEscape(`"` + object + `"`), granted},
-		{`"{\"matomo\": true\054 \"ga\": false}"`, granted},
-		{`"{\173}"`, nil},
-		{` { "matomo" : true } `, map[string]answer{"matomo": answerGranted}},
-		{`{"\u006datomo":true}`, map[string]answer{"matomo": answerGranted}},
-
-		// Of two answers to one key the stricter wins.
-		{`{"matomo":true,"matomo":false}`, map[string]answer{"matomo": answerRefused}},
-		{`{"matomo":false,"matomo":true}`, map[string]answer{"matomo": answerRefused}},
-
-		// What is no boolean is no answer.
-		{`{}`, map[string]answer{}},
-		{`{"matomo":"true","ga":1,"xiti":null,"at":[true],"piano":{"matomo":true}}`, map[string]answer{}},
-		{`{"Matomo":true}`, map[string]answer{"Matomo": answerGranted}},
-
-		// Unreadable.
-		{"", nil},
-		{"true", nil},
-		{"[true]", nil},
-		{`{"matomo":true`, nil},
-		{`{"matomo":true}}`, nil},
-		{`{"matomo":true} x`, nil},
-		{`{"matomo":true,}`, nil},
-		{`{matomo:true}`, nil},
-		{"%7B%22matomo%22%3Atrue%7", nil},
-		{"%7B%22matomo%22%3Atrue%7D%ZZ", nil},
-		{url.QueryEscape(url.QueryEscape(url.QueryEscape(object))), nil},
-		{"{\"matomo\":true,\"\xff\":true}", nil},
-		{"%7B%22matomo%22%3Atrue%2C%22%FF%22%3Atrue%7D", nil},
-		{"{\"matomo\":true\x00}", nil},
-		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, map[string]answer{"matomo": answerGranted}},
-		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + `}`, nil},
-	} {
-		got, err := readMap(storedCookie{value: test.value})
-		if !maps.Equal(got.answers, test.want) || (err != nil) != (test.want == nil) {
-			t.Errorf("%.80s: got %v, %v, want %v", test.value, got, err, test.want)
-		}
-	}
-}
-
-func TestPreferenceCopies(t *testing.T) {
-	handler := portalOf(t, "opendatasoft", "", "opendatasoft p")
-	for _, test := range []struct {
-		lines []string
-		want  answer
-	}{
-		{nil, answerNone},
-		{[]string{""}, answerNone},
-		{[]string{`p={"k":true}`}, answerGranted},
-		{[]string{`a=b;p={"k":true} ;c=d`}, answerGranted},
-		{[]string{"a=b", `p={"k":true}`}, answerGranted},
-		{[]string{`p={"k":true}; p={"k":false}`}, answerRefused},
-		{[]string{`p={"k":false}`, `p={"k":true}`}, answerRefused},
-		{[]string{`p={"k":true}; p={}`}, answerGranted},
-		{[]string{`p={"k":true}; p=junk; p={}`}, answerNone},
-		{[]string{`p=; p={"k":true}`}, answerNone},
-		{[]string{`p={"k":true}`, "p=" + strings.Repeat("x", maxPreference+1)}, answerNone},
-		{[]string{`p=junk; p={"k":false}`}, answerRefused},
-		{[]string{`P={"k":true}`}, answerNone},
-		{[]string{`p={"k":true,"x":"` + strings.Repeat("x", maxPreference) + `"}`}, answerNone},
-		{[]string{`xp={"k":true}; =p={"k":true}; p; p x={"k":true}`}, answerNone},
-	} {
-		visitor := &visitor{store: handler.answers, lines: test.lines}
-		if got := visitor.answerTo(&Row{Cookie: Cookie{Category: Statistics}, key: "k"}); got != test.want {
-			t.Errorf("%q: got %q, want %q", test.lines, got, test.want)
-		}
-	}
-}
-
-func TestWriteMap(t *testing.T) {
-	answers := map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}
-	asked := &charter{version: "0123456789ab"}
-	got := writeMap(writing{answers: answers, at: time.UnixMilli(1719830000000), charter: asked})
-	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%2C%22charter%22%3A%221.1719830000000.0123456789ab%22%7D"
-	if got != want {
-		t.Errorf("got %s", got)
-	}
-	back, err := readWrittenMap(storedCookie{value: got, charter: asked})
-	if err != nil || back.at != 1719830000000 {
-		t.Errorf("%v, time %d", err, back.at)
-	}
-	if !maps.Equal(back.answers, map[string]answer{"matomo": answerGranted, "ga": answerRefused, "é \"": answerGranted}) {
-		t.Errorf("read back as %v", back.answers)
-	}
-
-	// Into what is stored already: what is not known is kept as it stands there,
-	// in the same encoding.
-	long := strings.Repeat("x", 2100)
-	for _, test := range []struct{ stored, want string }{
-		{`{"ga":true,"other":[1,{"x":"é\u00e9"}],"matomo":false,"timestamp":1}`, `{"ga":false,"other":[1,{"x":"é\u00e9"}],"matomo":true,"timestamp":2}`},
-		{`%7B%22ga%22:%22yes%22,%22mine%22:true%7D`, `%7B%22ga%22%3Afalse%2C%22mine%22%3Atrue%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
-		{`"{\"version\": 3}"`, `%7B%22version%22%3A3%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
-		// Of two copies, the stricter.
-		{`{"mine":true,"yours":true};{"yours":false,"ours":true,"mine":1}`, `{"mine":true,"yours":false,"ours":true,"ga":false,"matomo":true,"timestamp":2}`},
-		{`{"mine":1};%7B%22mine%22:true%7D`, `%7B%22mine%22%3Atrue%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
-		{`junk`, `%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
-		// Without room for all of it.
-		{`{"xiti":true,"` + long + `":true};{"` + long + `2":true}`, `{"xiti":true,"ga":false,"matomo":true,"timestamp":2}`},
-	} {
-		got := writeMapAsStored(writing{
-			name:    "p",
-			stored:  strings.Split(test.stored, ";"),
-			answers: map[string]answer{"matomo": answerGranted, "ga": answerRefused},
-			keys:    []string{"matomo", "ga", "xiti"},
-			live:    map[string]bool{"xiti": true},
-			at:      time.UnixMilli(2),
-			charter: asked,
-		})
-		want := strings.Replace(test.want, `"timestamp":2}`, `"timestamp":2,"charter":"1.2.0123456789ab"}`, 1)
-		want = strings.Replace(want, "%3A2%7D", "%3A2%2C%22charter%22%3A%221.2.0123456789ab%22%7D", 1)
-		if got != want {
-			t.Errorf("into %.100s: got %.300s", test.stored, got)
-		}
-		if got := writeMap(writing{stored: strings.Split(test.stored, ";"), charter: asked}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
-			t.Errorf("into %.100s: got %.300s", test.stored, got)
-		}
-	}
-}
 
 // Where no banner has a format of its own, a choice is stored in ours: no
 // character of it trips a firewall, and what is granted is so for the purposes
@@ -191,35 +55,6 @@ func TestCharterFormat(t *testing.T) {
 	} {
 		if got := asked(test.site, cookie); got != test.want {
 			t.Errorf("%s: %q, want %q", name, got, test.want)
-		}
-	}
-}
-
-// What a key covers does not hang on the order of its rows.
-func TestFingerprint(t *testing.T) {
-	const a, b = "{name: a, purpose: p, category: statistics}", "{name: b, purpose: q, category: statistics}"
-	first, second := portalOf(t, "", a+", "+b, "charter"), portalOf(t, "", b+", "+a, "charter")
-	if got, want := first.charter.fingerprints["statistics"], second.charter.fingerprints["statistics"]; got != want || len(got) != 8 {
-		t.Errorf("%s, %s", got, want)
-	}
-}
-
-// The version is that of what is declared, however it is written.
-func TestCharterVersion(t *testing.T) {
-	version := func(rows string) string { return portalOf(t, "", rows, "charter").charter.version }
-	const a, b = "{name: a, purpose: p, category: necessary}", "{name: b, category: necessary, purpose: p}"
-	same := version(a + ", " + b)
-	if version("{name: a, purpose: p, category: necessary, duration: 1800 s}") != version("{name: a, purpose: p, category: necessary, duration: 30 min}") {
-		t.Error("the same duration in another unit is another version")
-	}
-	for _, block := range []string{b + ", " + a, "\n" + a + ",\n\n" + b, "{category: necessary, name: [a], purpose: p}, " + b} {
-		if got := version(block); got != same {
-			t.Errorf("%q has another version", block)
-		}
-	}
-	for _, block := range []string{a, a + ", " + strings.Replace(b, "purpose: p", "purpose: q", 1), a + ", " + strings.Replace(b, "necessary", "statistics", 1), a + ", " + strings.Replace(b, "name: b", "name: c", 1)} {
-		if got := version(block); got == same || len(got) != 12 {
-			t.Errorf("%q has the version %s", block, got)
 		}
 	}
 }
@@ -288,168 +123,6 @@ func TestStoreEveryPreference(t *testing.T) {
 		if isWhole := strings.Contains(cookie, "; "); strings.Contains(page, "have been saved") != isWhole || strings.Contains(saved.Header.Get("Location"), "status=lost") == isWhole {
 			t.Errorf("%s: the page says that all is saved: %v", cookie, !isWhole)
 		}
-	}
-}
-
-// A grant ends when the page says that it does, though the portal renews its
-// cookie; a refusal does not need to end.
-func TestAnswersEnd(t *testing.T) {
-	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := portalOf(t, "matomo", "{name: p, purpose: p, category: necessary, duration: 30 days}", format)
-		row := handler.charter.find("_pk_id.1")
-		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
-			at := time.Now().AddDate(0, 0, -days).UnixMilli()
-			granted := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
-			if got := granted.answerTo(row).String(); got != want {
-				t.Errorf("%s, granted %d days ago: %s", format, days, got)
-			}
-			refused := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
-			if got := refused.answerTo(row); got != answerRefused {
-				t.Errorf("%s, refused %d days ago: %s", format, days, got)
-			}
-		}
-	}
-	handler := portalOf(t, "matomo", "", "charter")
-	fingerprint := handler.charter.fingerprints["matomo"]
-	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
-		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
-		if got := visitor.answerTo(handler.charter.find("_pk_id.1")).String(); got != want {
-			t.Errorf("granted %d days ago: %s", days, got)
-		}
-	}
-}
-
-// FuzzReadMap looks for answers that a second reading of what was read changes.
-func FuzzReadMap(f *testing.F) {
-	f.Add(`{"matomo":true}`)
-	f.Add("%7B%22matomo%22%3Atrue%7D")
-	f.Fuzz(func(t *testing.T, value string) {
-		read, _ := readMap(storedCookie{value: value})
-		live := map[string]bool{}
-		for key := range read.answers {
-			live[key] = true
-		}
-		for _, w := range []writing{{answers: read.answers, charter: &charter{}}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers)), live: live, charter: &charter{}}} {
-			written := writeMap(w)
-			if back, _ := readMap(storedCookie{value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
-				t.Errorf("%q: %v became %v", value, read.answers, back.answers)
-			}
-		}
-	})
-}
-
-// How long a banner keeps its own cookie is not known, so no duration of it is
-// published.
-func TestDurationOfPreferenceCookie(t *testing.T) {
-	for cookie, want := range map[string]PreferenceFormat{
-		"tarteaucitron": {Format: "tarteaucitron"}, "klaro 6 months": {Format: "klaro", LocalStorage: "klaro"}, "charter_preference 6 months": {Format: charterFormat},
-	} {
-		name, duration, _ := strings.Cut(cookie, " ")
-		if row := portalWith(t, "matomo", "", want).charter.find(name); row.Duration != duration {
-			t.Errorf("%s: %q", name, row.Duration)
-		}
-	}
-}
-
-// Only what the page writes tells when an answer was given to it.
-func TestGivenAt(t *testing.T) {
-	handler := portalOf(t, "matomo", "", "klaro", "opendatasoft")
-	of := func(cookies string) time.Time {
-		visitor := visitor{store: handler.answers, lines: setcookie.Lines{cookies}}
-		at, _ := visitor.givenAt()
-		return at
-	}
-	early, late := time.UnixMilli(1785000000000).UTC(), time.UnixMilli(1790000000000).UTC()
-	first := fmt.Sprintf(`cookies_preferences={"matomo":true,"timestamp":%d}`, early.UnixMilli())
-	second := fmt.Sprintf(`={"matomo":true,"timestamp":%d}`, late.UnixMilli())
-	for cookies, want := range map[string]time.Time{
-		first: early, first + "; klaro" + second: early, first + "; cookies_preferences" + second: late, "klaro" + second: {}, "": {},
-	} {
-		if got := of(cookies); got != want {
-			t.Errorf("%s: %v, want %v", cookies, got, want)
-		}
-	}
-}
-
-// Many copies are read at a cost that is linear in them.
-func TestManyCopies(t *testing.T) {
-	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
-	const copies = 20_000
-	asker := visitor{store: handler.answers, lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
-	if got := testing.AllocsPerRun(1, func() {
-		asker.decoded, asker.readings = false, nil
-		asker.decode()
-	}); got > 100 {
-		t.Errorf("%v allocations for %d copies", got, copies)
-	}
-	if len(asker.readings) != maxReadings {
-		t.Errorf("%d readings", len(asker.readings))
-	}
-	const granted = `cookies_preferences={"matomo":true};`
-	for count, want := range map[int]answer{maxReadings: answerGranted, maxReadings + 1: answerNone} {
-		asker := visitor{store: handler.answers, lines: setcookie.Lines{strings.Repeat(granted, count)}}
-		if got := asker.answerTo(handler.charter.find("_pk_id.1")); got != want {
-			t.Errorf("%d copies: %v", count, got)
-		}
-	}
-	for i := range 1000 {
-		asker.answerTo(handler.charter.find(fmt.Sprintf("_pk_id.%d", i)))
-	}
-	if len(asker.given) != 1 {
-		t.Errorf("%d rows were remembered", len(asker.given))
-	}
-}
-
-// What a stored value says is remembered, in bounds, and as it was read.
-func TestRecentValues(t *testing.T) {
-	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
-	format := handler.answers.stored[0]
-	row := handler.charter.find("_pk_id.1")
-	answerTo := func(value string) answer {
-		visitor := visitor{store: handler.answers, lines: setcookie.Lines{"cookies_preferences=" + value}}
-		return visitor.answerTo(row)
-	}
-	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
-	for range 2 {
-		for value, want := range map[string]answer{`{"matomo":true}`: answerGranted, `{"matomo":false}`: answerRefused, old: answerNone, "x": answerNone, "": answerNone} {
-			if got := answerTo(value); got != want {
-				t.Errorf("%s: %v, not %v", value, got, want)
-			}
-		}
-	}
-	if got := format.recent.newer[old].reading[0].answers["matomo"]; got != answerGranted {
-		t.Errorf("the reading was changed to %v", got)
-	}
-	if format.recent.newer["x"].err == nil {
-		t.Error("an unreadable value is not remembered as such")
-	}
-
-	long := `{"matomo":true,"x":"` + strings.Repeat("x", maxRecentValue) + `"}`
-	if got := answerTo(long); got != answerGranted {
-		t.Errorf("a long value: %v", got)
-	}
-	if _, ok := format.recent.newer[long]; ok {
-		t.Error("a long value is remembered")
-	}
-	now := time.Now().UnixMilli()
-	for i := range 3*maxRecent + 7 {
-		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, now-int64(i))); got != answerGranted {
-			t.Fatalf("value %d: %v", i, got)
-		}
-		if i == maxRecent {
-			if _, ok := format.recent.former[`{"matomo":true}`]; !ok {
-				t.Error("what was there before is forgotten at once")
-			}
-		}
-	}
-	if len(format.recent.newer) > maxRecent || len(format.recent.former) > maxRecent {
-		t.Errorf("remembers %d and %d values", len(format.recent.newer), len(format.recent.former))
-	}
-
-	// What depends on other cookies is read anew.
-	handler = portalOf(t, "matomo", "", "onetrust")
-	if handler.answers.stored[0].recent != nil {
-		t.Error("remembers a value that says nothing alone")
 	}
 }
 
@@ -550,50 +223,15 @@ func TestGrantCoversWhatWasAsked(t *testing.T) {
 	}
 }
 
-// What the page writes keeps what is in force, and begins nothing anew that is
-// over.
-func TestWritingKeepsWhatIsInForce(t *testing.T) {
-	day := 24 * time.Hour
-	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
-		handler := portalOf(t, "matomo google_analytics", "", format)
-		cookie := func(at time.Time, given map[string]answer) setcookie.Lines {
-			stored := (&visitor{store: handler.answers}).save(given, "", at)
-			return setcookie.Lines{stored[0].name + "=" + stored[0].value}
-		}
-		for age, want := range map[time.Duration]answer{day: answerGranted, 200 * day: answerNone} {
-			lines := cookie(time.Now().Add(-age), map[string]answer{"matomo": answerGranted})
-			asked := &visitor{store: handler.answers, lines: lines}
-			stored := asked.save(map[string]answer{"ga": answerGranted}, "", time.Now())
-			for _, visitor := range []*visitor{asked, {store: handler.answers, lines: setcookie.Lines{stored[0].name + "=" + stored[0].value}}} {
-				if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
-					t.Errorf("%s, granted %v ago: %v, want %v", format, age, got, want)
-				}
-				if got := visitor.answerTo(handler.charter.find("_ga")); got != answerGranted {
-					t.Errorf("%s: what was granted just now is %v", format, got)
-				}
-			}
-			if isLeft := strings.Contains(stored[0].value, "matomo"); isLeft != (want == answerGranted) {
-				t.Errorf("%s, granted %v ago: %s", format, age, stored[0].value)
-			}
-		}
-		lines := cookie(time.Now().Add(-200*day), map[string]answer{"matomo": answerRefused})
-		visitor := &visitor{store: handler.answers, lines: lines}
-		visitor.save(map[string]answer{"ga": answerGranted}, "", time.Now())
-		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != answerRefused {
-			t.Errorf("%s: a refusal became %v", format, got)
-		}
-	}
-}
-
 // Who did not answer has no answer: what the portal or a sibling site writes into
 // the page's own cookie is none.
 func TestOwnCookie(t *testing.T) {
-	fingerprint := provision(t, "cookie_charter {\n preset matomo\n}").charter.fingerprints["matomo"]
+	fingerprint := provision(t, "cookie_charter {\n preset matomo\n}").charter.Fingerprints["matomo"]
 	forged := fmt.Sprintf("=1.%d.000000000000.matomo-y%s", time.Now().UnixMilli(), fingerprint)
 	for _, test := range []struct{ preference, line, want string }{
-		{"charter", plainCookie + forged + "; Path=/", ""},
-		{"charter", hostCookie + forged + "; Path=/; Secure", ""},
-		{"charter", plainCookie + "=; Path=/; Max-Age=0", plainCookie + "=; Path=/; Max-Age=0"},
+		{"charter", answers.PlainCookie + forged + "; Path=/", ""},
+		{"charter", answers.HostCookie + forged + "; Path=/; Secure", ""},
+		{"charter", answers.PlainCookie + "=; Path=/; Max-Age=0", answers.PlainCookie + "=; Path=/; Max-Age=0"},
 		{"charter mine", "mine" + forged, ""},
 		{"charter mine", "mine=; Max-Age=-1", "mine=; Max-Age=-1"},
 		{"opendatasoft", "cookies_preferences=%7B%22matomo%22:true%7D", "cookies_preferences=%7B%22matomo%22:true%7D"},
@@ -621,14 +259,14 @@ func TestOwnCookie(t *testing.T) {
 func TestHostCookie(t *testing.T) {
 	site := "cookie_charter {\n preset matomo\n%s\n}\nheader +Set-Cookie _pk_id.1=1\nrespond portal"
 	for rows, want := range map[string]struct{ encrypted, plain string }{
-		"": {hostCookie, plainCookie},
-		"cookie charter_preference {\n purpose p\n category necessary\n duration \"3 months\"\n}": {hostCookie, plainCookie},
-		"cookie __Host-charter_preference {\n purpose p\n category necessary\n path /\n}":         {hostCookie, plainCookie},
-		"cookie choice {\n match charter_preference\n purpose p\n category necessary\n}":          {hostCookie, plainCookie},
-		"cookie charter_preference {\n purpose p\n category necessary\n domain city.example\n}":   {plainCookie, plainCookie},
-		"cookie charter_preference {\n purpose p\n category necessary\n path /portal\n}":          {plainCookie, plainCookie},
+		"": {answers.HostCookie, answers.PlainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n duration \"3 months\"\n}": {answers.HostCookie, answers.PlainCookie},
+		"cookie __Host-charter_preference {\n purpose p\n category necessary\n path /\n}":         {answers.HostCookie, answers.PlainCookie},
+		"cookie choice {\n match charter_preference\n purpose p\n category necessary\n}":          {answers.HostCookie, answers.PlainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n domain city.example\n}":   {answers.PlainCookie, answers.PlainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n path /portal\n}":          {answers.PlainCookie, answers.PlainCookie},
 		"preference charter mine": {"mine", "mine"},
-		"cookie charter_preference {\n purpose p\n category necessary\n}\ncookie __Host-charter_preference {\n purpose p\n category necessary\n}": {hostCookie, plainCookie},
+		"cookie charter_preference {\n purpose p\n category necessary\n}\ncookie __Host-charter_preference {\n purpose p\n category necessary\n}": {answers.HostCookie, answers.PlainCookie},
 	} {
 		for _, encrypted := range []bool{true, false} {
 			scheme, name := "http://", want.plain
@@ -638,7 +276,7 @@ func TestHostCookie(t *testing.T) {
 			address := scheme + serve(t, encrypted, fmt.Sprintf(site, rows))
 			response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
 			lines := response.Header["Set-Cookie"]
-			if len(lines) != 1 || !strings.HasPrefix(lines[0], name+"=1.") || strings.HasSuffix(lines[0], "; Secure") != encrypted || name == hostCookie && strings.Contains(lines[0], "Domain") {
+			if len(lines) != 1 || !strings.HasPrefix(lines[0], name+"=1.") || strings.HasSuffix(lines[0], "; Secure") != encrypted || name == answers.HostCookie && strings.Contains(lines[0], "Domain") {
 				t.Errorf("%s, %s: set %q", rows, scheme, lines)
 				continue
 			}
@@ -653,9 +291,9 @@ func TestHostCookie(t *testing.T) {
 
 	// A choice over https takes the former cookie away.
 	header := form.Clone()
-	header.Set("Cookie", plainCookie+"=1.1790000000000.000000000000.matomo-n; "+plainCookie+"=x")
+	header.Set("Cookie", answers.PlainCookie+"=1.1790000000000.000000000000.matomo-n; "+answers.PlainCookie+"=x")
 	response, _ := do(t, http.MethodPost, "https://"+serve(t, true, fmt.Sprintf(site, ""))+pagePath, header, "all=granted")
-	if lines := response.Header["Set-Cookie"]; len(lines) != 2 || lines[0] != plainCookie+"=; Max-Age=-1; Path=/; Secure" || !strings.HasPrefix(lines[1], hostCookie+"=1.") {
+	if lines := response.Header["Set-Cookie"]; len(lines) != 2 || lines[0] != answers.PlainCookie+"=; Max-Age=-1; Path=/; Secure" || !strings.HasPrefix(lines[1], answers.HostCookie+"=1.") {
 		t.Errorf("set %q", lines)
 	}
 
@@ -669,125 +307,11 @@ func TestHostCookie(t *testing.T) {
 
 	// Nor can a sibling grant there.
 	handler := provision(t, "cookie_charter {\n preset matomo\n}")
-	forged := http.Header{"Cookie": {fmt.Sprintf("%s=1.%d.x.matomo-y%s", plainCookie, time.Now().UnixMilli(), handler.charter.fingerprints["matomo"])}}
+	forged := http.Header{"Cookie": {fmt.Sprintf("%s=1.%d.x.matomo-y%s", answers.PlainCookie, time.Now().UnixMilli(), handler.charter.Fingerprints["matomo"])}}
 	const included = "cookie_charter {\n preset matomo\n}\ntemplates\nheader Content-Type text/html\n@part {\n path /part\n cookie_consent matomo\n}\nrespond @part granted\nrespond /part refused\nrespond `{{httpInclude \"/part\"}}`"
 	for scheme, want := range map[string]string{"https": "refused", "http": "granted"} {
 		if _, body := get(t, scheme+"://"+serve(t, scheme == "https", included), forged); body != want {
 			t.Errorf("a fragment over %s: %s", scheme, body)
-		}
-	}
-}
-
-// Over https, what the former cookie grants does not count, nor does it say anything
-// beside the new one.
-func TestFormerCookie(t *testing.T) {
-	handler := portalOf(t, "matomo", "", "charter")
-	row := handler.charter.find("_pk_id.1")
-	const hour timestamp = 3_600_000
-	value := func(at timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
-	const now timestamp = 1_796_083_200_000
-	granted := "-y" + handler.charter.fingerprints["matomo"]
-	for _, test := range []struct {
-		cookies          string
-		encrypted, plain answer
-	}{
-		{hostCookie + value(now, granted), answerGranted, answerGranted},
-		{hostCookie + value(now, "-y00000000"), answerNone, answerNone},
-		{plainCookie + value(now, granted), answerNone, answerGranted},
-		{plainCookie + value(now, "-n"), answerRefused, answerRefused},
-		{plainCookie + value(now-200*24*hour, granted), answerNone, answerNone},
-		// Beside the new one, the former says nothing, in whatever order.
-		{plainCookie + value(now, "-n") + hostCookie + value(now, granted), answerGranted, answerGranted},
-		{hostCookie + value(now, granted) + plainCookie + value(now, "-n"), answerGranted, answerGranted},
-		{hostCookie + value(now, granted) + plainCookie + "=junk", answerGranted, answerGranted},
-		{plainCookie + value(now, granted) + hostCookie + "=junk", answerNone, answerNone},
-	} {
-		for secure, want := range map[bool]answer{true: test.encrypted, false: test.plain} {
-			visitor := &visitor{store: handler.answers, lines: setcookie.Lines{test.cookies}, secure: secure, looked: now + 2*hour}
-			if got := visitor.answerTo(row); got != want {
-				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
-			}
-		}
-	}
-}
-
-// One copy that cannot be read could say anything: no grant of another copy counts,
-// and every refusal does.
-func TestUnreadableCopies(t *testing.T) {
-	handler := portalOf(t, "matomo google_analytics", "", "opendatasoft", "tarteaucitron")
-	matomo, ga := handler.charter.find("_pk_id.1"), handler.charter.find("_ga")
-	for _, lines := range []setcookie.Lines{
-		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=junk`},
-		{`cookies_preferences=junk`, `cookies_preferences={"matomo":true,"ga":false}`},
-		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=; cookies_preferences={"matomo":true}`},
-	} {
-		for range 2 { // what is remembered of a value stays as it was read
-			visitor := &visitor{store: handler.answers, lines: lines}
-			if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerNone, answerRefused} {
-				t.Errorf("%s: %v", lines, got)
-			}
-		}
-		visitor := &visitor{store: handler.answers, lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
-		if got := [2]answer{visitor.answerTo(matomo), visitor.answerTo(ga)}; got != [2]answer{answerGranted, answerRefused} {
-			t.Errorf("%s, and another format: %v", lines, got)
-		}
-	}
-	visitor := &visitor{store: handler.answers, lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
-	if got := visitor.answerTo(matomo); got != answerGranted {
-		t.Errorf("alone: %v", got)
-	}
-}
-
-// A grant with a time that cannot be read, or cannot be, has ended; one without
-// lasts as long as its cookie. Of two times, the stricter counts.
-func TestTimesOfAnswers(t *testing.T) {
-	const now timestamp = 1_795_000_000_000
-	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := portalOf(t, "matomo google_analytics", "", format)
-		for times, want := range map[string]answer{
-			``: answerGranted, `"timestamp":1794999999999`: answerGranted, `"timestamp":"1794999999999"`: answerGranted,
-			`"timestamp":1795086399999`: answerGranted, `"timestamp":1795086400001`: answerNone, // a day ahead
-			`"timestamp":978307199999`: answerNone, `"timestamp":1795000000`: answerNone, `"timestamp":0`: answerNone, `"timestamp":-1`: answerNone,
-			`"timestamp":null`: answerNone, `"timestamp":true`: answerNone, `"timestamp":"2026-11-20"`: answerNone, `"timestamp":""`: answerNone, `"timestamp":{}`: answerNone,
-			`"timestamp":1e400`: answerNone, `"timestamp":99999999999999999999`: answerNone, `"timestamp":1794999999999.5`: answerNone,
-			`"timestamp":1794999999999,"timestamp":1760000000000`: answerNone, `"timestamp":1760000000000,"timestamp":1794999999999`: answerNone,
-			`"timestamp":1794999999999,"timestamp":"x"`: answerNone, `"timestamp":null,"timestamp":1794999999999`: answerNone,
-			`"timestamp":1794999999999,"timestamp":1794999999998`: answerGranted,
-		} {
-			lines := setcookie.Lines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
-			visitor := &visitor{store: handler.answers, lines: lines, looked: now}
-			if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
-				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
-			}
-			if got := visitor.answerTo(handler.charter.find("_ga")); got != answerRefused {
-				t.Errorf("%s, %s: the refusal is %v", format, times, got)
-			}
-		}
-	}
-	handler := portalOf(t, "matomo", "", "charter")
-	for at, want := range map[string]answer{"1794999999999": answerGranted, "0": answerNone, "1": answerNone, "1795086400001": answerNone, "18446744073709551615": answerNone} {
-		visitor := &visitor{store: handler.answers, lines: setcookie.Lines{plainCookie + "=1." + at + ".x.matomo-y" + handler.charter.fingerprints["matomo"]}, looked: now}
-		if got := visitor.answerTo(handler.charter.find("_pk_id.1")); got != want {
-			t.Errorf("charter, %s: %v, want %v", at, got, want)
-		}
-	}
-}
-
-// What others write is told of, with what is not known of it.
-func TestPreferenceNotes(t *testing.T) {
-	for _, test := range []struct {
-		format PreferenceFormat
-		want   int
-	}{
-		{PreferenceFormat{Format: "charter"}, 0},
-		{PreferenceFormat{Format: "opendatasoft"}, 0},
-		{PreferenceFormat{Format: "json", Cookie: "p"}, 0},
-		{PreferenceFormat{Format: "klaro"}, 1},
-		{PreferenceFormat{Format: "klaro", LocalStorage: "klaro"}, 1},
-		{PreferenceFormat{Format: "tarteaucitron"}, 2},
-	} {
-		if notes := test.format.notes(); len(notes) != test.want {
-			t.Errorf("%v: %q", test.format, notes)
 		}
 	}
 }

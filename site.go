@@ -14,6 +14,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
 // A configRoute is what is looked at of a route in a Caddy config.
@@ -115,14 +117,14 @@ func (s configSite) check() error {
 		if err := handler.prepare(); err != nil {
 			return fmt.Errorf("site %s: %w", name, err)
 		}
-		keys = append(keys, handler.charter.consentKeys()...)
+		keys = append(keys, handler.charter.ConsentKeys()...)
 	}
 	if len(handlers) == 0 {
 		return fmt.Errorf("site %s: cookie_consent asks for %q, but there is no cookie_charter; add one, or remove the matcher", name, asked[0])
 	}
 	for _, key := range asked {
 		if !slices.Contains(keys, key) {
-			return fmt.Errorf("site %s: cookie_consent asks for %q, but no row of its charter has this consent key; %s", name, key, useOneOf(keys))
+			return fmt.Errorf("site %s: cookie_consent asks for %q, but no row of its charter has this consent key; %s", name, key, charter.UseOneOf(keys))
 		}
 	}
 	return nil
@@ -434,7 +436,7 @@ func hasCharter(server *caddyhttp.Server) bool {
 // A servedCharter is the charter of a handler, as the inventory remembers it, and where it
 // runs; what has stopped is not kept by that.
 type servedCharter struct {
-	charter *charter
+	charter *charter.Charter
 	server  weak.Pointer[caddyhttp.Server]
 }
 
@@ -465,16 +467,16 @@ func (c runningConfig) has(remembered *servedCharter) bool {
 
 // charters returns those that can judge the cookies of a site of the inventory: of the
 // servers on its port, if there are some.
-func (c runningConfig) charters(site string) []*charter {
+func (c runningConfig) charters(site string) []*charter.Charter {
 	host, port, err := net.SplitHostPort(site)
 	if err != nil {
 		host, port = site, ""
 	}
 	request := (&http.Request{Host: host}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-	var onPort, others []*charter
+	var onPort, others []*charter.Charter
 	for _, name := range slices.Sorted(maps.Keys(c.servers)) {
 		server := c.servers[name]
-		var found []*charter
+		var found []*charter.Charter
 		for _, route := range server.Routes {
 			if !matchesHost(route.MatcherSets, request) {
 				continue

@@ -111,7 +111,7 @@ func TestLoadHandler(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"Caddyfile": "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nhttp://:8080 {\n cookie_charter {\n  preset ckan\n }\n}\nhttp://:8081 {\n cookie_charter {\n  preset piano\n }\n}\n"})
 	for host, want := range map[string]string{"a.example": "mtm_consent", "a.example:443": "mtm_consent", "a.example:8082": "mtm_consent", "localhost:8080": "ckan", "b.example:8081": "_pcid"} {
 		handler, err := loadHandler(folder+"Caddyfile", host)
-		if err != nil || handler.charter.find(want) == nil {
+		if err != nil || handler.charter.Find(want) == nil {
 			t.Errorf("%s: %v", host, err)
 		}
 	}

@@ -1,54 +1,21 @@
 package cookiecharter
 
 import (
-	"io/fs"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
-	"testing/fstest"
-	"unicode"
-	"unicode/utf8"
 
 	"golang.org/x/text/language"
 	"golang.org/x/text/language/display"
-)
 
-// A language is a file.
-func TestLanguageIsFile(t *testing.T) {
-	files := fstest.MapFS{}
-	want := slices.Sorted(slices.Values(append([]string{"cs"}, pageLanguages...)))
-	for _, name := range want {
-		path := languageFolder + "/" + name + ".yaml"
-		content, err := fs.ReadFile(pageFiles, strings.Replace(path, "/cs.", "/en.", 1))
-		if err != nil {
-			t.Fatal(err)
-		}
-		files[path] = &fstest.MapFile{Data: content}
-	}
-	all, err := readTexts(files)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var names []string
-	for _, text := range all {
-		names = append(names, text.tag.String())
-	}
-	if !slices.Equal(names, want) {
-		t.Errorf("%v, not %v", names, want)
-	}
-	for _, broken := range []string{"/no language.yaml", "/cs.yaml"} {
-		files[languageFolder+broken] = &fstest.MapFile{Data: []byte("names: x")}
-		if _, err := readTexts(files); err == nil || !strings.HasPrefix(err.Error(), languageFolder+broken+": ") {
-			t.Errorf("%s: %v", broken, err)
-		}
-		delete(files, languageFolder+broken)
-	}
-}
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/page"
+)
 
 // What lists the languages or the presets lists all of them, and no others.
 func TestListsAreComplete(t *testing.T) {
-	for of, want := range map[string][]string{"Handler.Language": pageLanguages, "Handler.Presets": presetNames()} {
+	for of, want := range map[string][]string{"Handler.Language": page.Languages, "Handler.Presets": charter.PresetNames()} {
 		list, _, _ := strings.Cut(godoc(t)[of], ".")
 		var got []string
 		for _, name := range regexp.MustCompile("`(.*?)`").FindAllStringSubmatch(list, -1) {
@@ -59,7 +26,7 @@ func TestListsAreComplete(t *testing.T) {
 		}
 	}
 	var names []string
-	for _, name := range pageLanguages {
+	for _, name := range page.Languages {
 		names = append(names, display.English.Languages().Name(language.MustParse(name)))
 	}
 	slices.Sort(names)
@@ -67,20 +34,5 @@ func TestListsAreComplete(t *testing.T) {
 	list := regexp.MustCompile("in " + strings.Join(names[:last], `,\s+`) + `\s+(or|and)\s+` + names[last] + `\b`)
 	if !list.MatchString(documentation(t)) {
 		t.Errorf("no list of languages %s", list)
-	}
-}
-
-// Each promise is a sentence of its own, as any of them can be the last.
-func TestPromisesAreSentences(t *testing.T) {
-	all, err := allTexts()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, text := range all {
-		for key, promise := range text.Promises {
-			if first, _ := utf8.DecodeRuneInString(promise); unicode.IsLower(first) || !strings.HasSuffix(promise, ".") {
-				t.Errorf("%s: %s: %s", text.Name, key, promise)
-			}
-		}
 	}
 }

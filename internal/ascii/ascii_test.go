@@ -49,8 +49,9 @@ var foldsUnicode = map[string][]string{
 
 // peoplesWords are the functions that read what people wrote, in any alphabet.
 var peoplesWords = []string{
-	"internal/ascii/ascii.go MediaType", // of ASCII alone
-	"duration.go parseDuration",         // "Année"
+	"internal/ascii/ascii.go MediaType",          // of ASCII alone
+	"internal/charter/duration.go ParseDuration", // "Année"
+	"internal/draft/import.go Parse",             // of what surrounds an asterisk
 }
 
 // Whatever reads bytes from the wire folds letters of ASCII only: the code has no

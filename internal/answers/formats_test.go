@@ -1,0 +1,270 @@
+package answers
+
+import (
+	"encoding/base64"
+	"fmt"
+	"maps"
+	"math"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// A vector is a Cookie header, a byte per character, and what it answers to
+// consent keys of statistics, in a format with some options. Of the options,
+// `exempt` is the rows', `cookie` names the cookie, `key` and `revision` are as in a
+// Caddyfile.
+type vector struct {
+	Format  string            `json:"format"`
+	Options []string          `json:"options"`
+	Cookie  string            `json:"cookie"`
+	Want    map[string]string `json:"want"`
+	From    string            `json:"from"`
+}
+
+const vectorFile = "../../testdata/preferences.jsonl"
+
+// vectorsAsked is when the answers of the vectors are asked for: 2100-01-01.
+const vectorsAsked Timestamp = 4_102_444_800_000
+
+func TestFormats(t *testing.T) {
+	tested := map[string]map[string]bool{}
+	for _, v := range checks.ReadLines[vector](t, vectorFile) {
+		format, exempt := Config{Format: v.Format}, false
+		for _, option := range v.Options {
+			name, value, _ := strings.Cut(option, " ")
+			switch name {
+			case "exempt":
+				exempt = true
+			case "cookie":
+				format.Cookie = value
+			case "key":
+				key, banner, _ := strings.Cut(value, " ")
+				if format.Keys == nil {
+					format.Keys = map[string]charter.Names{}
+				}
+				format.Keys[key] = strings.Fields(banner)
+			case "revision":
+				var err error
+				if format.Revision, err = strconv.Atoi(value); err != nil {
+					t.Fatal(err)
+				}
+			default:
+				t.Fatalf("unknown option %q", option)
+			}
+		}
+		handler := portalWith(t, "matomo google_analytics xiti", "{name: s, purpose: p, category: statistics}", format)
+		if tested[v.Format] == nil {
+			tested[v.Format] = map[string]bool{}
+		}
+		for key, want := range v.Want {
+			visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, looked: vectorsAsked}
+			row := &charter.Row{Cookie: charter.Cookie{Category: charter.Statistics, Exempt: exempt}, Key: key}
+			if got := visitor.AnswerTo(row).String(); got != want {
+				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
+			}
+			tested[v.Format][want] = true
+		}
+	}
+	// Every format has vectors for all three states.
+	for format := range Formats {
+		if len(tested[format]) != 3 && format != "json" {
+			t.Errorf("%s: only %v", format, slices.Collect(maps.Keys(tested[format])))
+		}
+	}
+}
+
+// What a reader allocates is a small multiple of what a visitor can send.
+func TestReadersAllocateLittle(t *testing.T) {
+	fill := func(head, part, tail string) string {
+		return head + strings.Repeat(part, (MaxPreference-len(head)-len(tail))/len(part)) + tail
+	}
+	var keys strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&keys, "!%d=true", i)
+	}
+	keyed := keys.String()[:MaxPreference]
+	values := []string{
+		fill("{", "[", ""), fill(`{"a":`, `{"a":`, ""), fill(`{"a":`, "[", ""), fill(`{"`, "a", `":true}`), fill(`{"a":true`, `,"b":true`, "}"), fill(`{"categories":["a"`, `,"b"`, "]}"),
+		fill("%7B", "%22", ""), fill("", "%2525", ""), fill(`"`, `\"`, `"`), fill("", `"`, ""), fill("", "a=", ""), keyed, strings.ReplaceAll(keyed, "!", "|"),
+		strings.NewReplacer("!", ",", "=", ":", "true", "1").Replace(keyed), "{stamp:'x'," + strings.NewReplacer("!", ",", "=", ":").Replace(keyed)[:4000] + "}",
+		fill("groups=", "a%3A1%2C", ""), fill("", "&a=1", ""), fill("1.1.1", ".a-n", ""), fill("", ".", ""), fill("C", "A", ""), base64.StdEncoding.EncodeToString([]byte(fill(`{"purposes":{"enabled":["a"`, `,"b"`, "]}}")[:3000])),
+	}
+	worst := uint64(0)
+	for name, format := range Formats {
+		for _, value := range values {
+			lines := setcookie.Lines{"cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=" + value}
+			const runs = 5
+			multiple := uint64(math.MaxUint64)
+			for range 3 { // what earlier tests have left running allocates, too
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range runs {
+					stored := StoredCookie{Name: "x", Value: value, In: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
+					if format.prove != nil {
+						stored.proof = format.prove(lines)
+					}
+					_, _ = format.read(stored)
+				}
+				runtime.ReadMemStats(&after)
+				multiple = min(multiple, (after.TotalAlloc-before.TotalAlloc)/runs/MaxPreference)
+			}
+			if multiple > 64 {
+				t.Errorf("%s: %d times %.40q", name, multiple, value)
+			}
+			worst = max(worst, multiple)
+		}
+	}
+	t.Logf("at most %d times", worst)
+}
+
+// A readerSite has one format alone, and questions to which it can have answers.
+func readerSite(t testing.TB, format string) portal {
+	t.Helper()
+	if len(Formats[format].Cookies) == 0 {
+		format += " my-choice"
+	}
+	return portalOf(t, "matomo google_analytics", "", format)
+}
+
+// readerHeaders are Cookie headers of about so many bytes, with as much work for
+// the reader of a format as they can hold: its vectors again and again, copies that
+// all differ, and as many proofs as copies.
+func readerHeaders(t testing.TB, format string, size int) []string {
+	t.Helper()
+	var cookies []string
+	for _, v := range checks.ReadLines[vector](t, vectorFile) {
+		if cookie := checks.FromLatin1(v.Cookie); v.Format == format && len(v.Cookie) < 300 && cookie != "" {
+			cookies = append(cookies, cookie)
+		}
+	}
+	if len(cookies) == 0 {
+		t.Fatalf("%s has no vectors", format)
+	}
+	fill := func(part func(i int) string) string {
+		var header strings.Builder
+		for i := 0; header.Len() < size; i++ {
+			header.WriteString(part(i) + "; ")
+		}
+		return header.String()
+	}
+	name := "my-choice"
+	if names := Formats[format].Cookies; len(names) > 0 {
+		name = names[0]
+	}
+	numbered := func(i int) string { return strings.Replace(name, "*", fmt.Sprint(i), 1) }
+	proofs := slices.Concat(Formats[format].proofs, []string{"cmplz_banner-status"})
+	headers := []string{
+		fill(func(i int) string { return cookies[i%len(cookies)] }),
+		fill(func(i int) string { return numbered(i) + "=" + fmt.Sprint(i) }),
+		fill(func(i int) string { return numbered(i) + "=" }),
+	}
+	for _, cookie := range cookies {
+		if _, value, ok := strings.Cut(cookie, "="); ok {
+			value, _, _ = strings.Cut(value, ";")
+			for _, proof := range []string{"true", "dismissed", "[%22a%22]", value} {
+				headers = append(headers, fill(func(i int) string { return numbered(i) + "=" + value + "; " + proofs[i%len(proofs)] + "=" + proof }))
+			}
+			break
+		}
+	}
+	return headers
+}
+
+// askAll asks a header for all that the filter and the page ask.
+func askAll(handler portal, header string) {
+	visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{header}}
+	visitor.AnswerTo(handler.charter.Find("_pk_id.1"))
+	visitor.AnswerTo(handler.charter.Find("_ga"))
+	visitor.WrittenTo("matomo")
+	visitor.GivenAt()
+	visitor.Keeps(1, "x")
+	if handler.answers.Stored[0].IsWritten() {
+		visitor.Save(map[string]Answer{"matomo": Granted}, "", time.Now())
+	}
+}
+
+// Whatever a visitor sends, each format is read at a cost that is linear in it.
+func TestReadersAreLinear(t *testing.T) {
+	for name := range Formats {
+		handler := readerSite(t, name)
+		handler.answers.Stored[0].recent = nil // which remembers all of few, and little of many
+		const few = 4 << 10
+		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
+		for i := range small {
+			checks.Linear(t, fmt.Sprintf("%s, %.60q", name, small[i]), few, func(size int) {
+				if size == few {
+					askAll(handler, small[i])
+				} else {
+					askAll(handler, large[i])
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkReaders measures what the longest headers take that servers take, and
+// longer ones, in each format.
+func BenchmarkReaders(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(Formats)) {
+		handler := readerSite(b, name)
+		for _, size := range []int{1, 4, 16, 64} {
+			header := readerHeaders(b, name, size<<10)[0]
+			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
+				b.SetBytes(int64(len(header)))
+				for b.Loop() {
+					askAll(handler, header)
+				}
+			})
+		}
+	}
+}
+
+// FuzzFormats looks for values that break a reader, are read differently each
+// time, or break what the page writes beside them.
+func FuzzFormats(f *testing.F) {
+	row := &charter.Row{Cookie: charter.Cookie{Name: charter.Names{"x"}, Category: charter.Statistics}, Key: "a"}
+	charterOfA := &charter.Charter{Rows: []*charter.Row{row}, Version: "0123456789ab", Fingerprints: map[string]string{"a": "01234567"}}
+	formats := slices.Sorted(maps.Keys(Formats))
+	for _, v := range checks.ReadLines[vector](f, vectorFile) {
+		_, value, _ := strings.Cut(v.Cookie, "=")
+		f.Add(uint8(slices.Index(formats, v.Format)), checks.FromLatin1(value), "cookies_preferences_set=true; OptanonAlertBoxClosed=1; Cookie_Consent=1; cmplz_banner-status=dismissed; cookie-agreed-categories=[%22a%22]")
+	}
+	f.Fuzz(func(t *testing.T, index uint8, value, others string) {
+		name := formats[int(index)%len(formats)]
+		format := Formats[name]
+		cookie := "x"
+		if len(format.Cookies) > 0 {
+			cookie = strings.Replace(format.Cookies[0], "*", "x", 1)
+		}
+		stored := StoredCookie{Name: cookie, Value: value, In: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
+		if format.prove != nil {
+			stored.proof = format.prove(setcookie.Lines{others})
+		}
+		read, err := format.read(stored)
+		if err != nil && (read.rest != None || len(read.answers) > 0) {
+			t.Errorf("%s: %q is unreadable, and an answer: %v", name, value, read)
+		}
+		again, _ := format.read(stored)
+		if !maps.Equal(read.answers, again.answers) || read.rest != again.rest {
+			t.Errorf("%s: %q reads differently the second time", name, value)
+		}
+		if format.write == nil {
+			return
+		}
+		// What the page writes beside it can be read, and is of now.
+		w := writing{stored: []string{value}, given: map[string]Answer{"a": Granted}, answers: map[string]Answer{"a": Granted}, keys: []string{"a"}, at: time.UnixMilli(1_795_000_000_000), charter: charterOfA}
+		stored.Value, stored.charter = format.write(w), charterOfA
+		read, err = stored.read()
+		if given := read.findKey("a"); err != nil || given != Granted || read.at != 1_795_000_000_000 {
+			t.Errorf("%s: beside %q, the page writes %q, which is %v, %v", name, value, stored.Value, given, err)
+		}
+	})
+}

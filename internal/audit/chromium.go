@@ -1,0 +1,621 @@
+package audit
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/fetch"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// Where Chromium is looked for.
+var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
+
+const (
+	// maxMessage is how long one message of the browser may be, in bytes: it tells all
+	// cookies in one. maxEvents is the same for all that it tells of one page.
+	maxMessage = 64 << 20
+	maxEvents  = 64 << 20
+)
+
+// appearance is how long a banner takes to appear, or the browser to end.
+const appearance = 10 * time.Second
+
+// A chromium is a local Chromium without a window, spoken to in the Chrome
+// DevTools Protocol over two pipes. A client library would be a part of every
+// Caddy with this module, for this one command.
+type chromium struct {
+	product string
+	page    string              // where the form for answers is
+	clicks  map[string][]string // what to click instead, by visit
+	wait    time.Duration       // how long scripts go on after a page was loaded
+
+	process *exec.Cmd
+	folder  string
+	input   io.WriteCloser
+	replies chan reply
+	events  []event
+	size    int  // of the events, in bytes
+	loaded  bool // since the last page was asked for
+	left    []string
+	last    int    // message
+	profile string // the browser context, which has cookies of its own
+	target  string
+	session string
+	first   string // the first page that was opened
+}
+
+// A reply is a message of the browser: an answer to a call, or an event.
+type reply struct {
+	ID     int             `json:"id"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct {
+		Message string `json:"message"`
+	} `json:"error"`
+	event
+}
+
+type event struct {
+	Method    string          `json:"method"`
+	Params    json.RawMessage `json:"params"`
+	SessionID string          `json:"sessionId"`
+}
+
+var errEnded = errors.New("the browser has ended")
+
+// withoutSandbox is what to do where Chromium does not start.
+const withoutSandbox = "it does not run as root, nor where the system forbids its sandbox: run the audit as another user, or with --no-sandbox, so that nothing but the browser's own code keeps a hostile page from this machine"
+
+// findChromium returns the path of a local Chromium.
+func findChromium() (string, error) {
+	for _, name := range chromiumNames {
+		if path, err := exec.LookPath(name); err == nil {
+			return path, nil
+		}
+	}
+	return "", fmt.Errorf("no browser found; install one of %s, or name its path: --browser=/usr/bin/chromium", strings.Join(chromiumNames, ", "))
+}
+
+// startChromium starts a browser. It ends with the context.
+func startChromium(ctx context.Context, path, page string, clicks map[string][]string, options Options) (*chromium, error) {
+	folder, err := os.MkdirTemp("", "cookie_charter-")
+	if err != nil {
+		return nil, err
+	}
+	c := &chromium{page: page, clicks: clicks, wait: options.Wait, folder: folder, replies: make(chan reply, 64)}
+	arguments := []string{
+		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
+		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
+	}
+	if options.NoSandbox {
+		arguments = append(arguments, "--no-sandbox")
+	}
+	// Otherwise, Debian's refuses the cookies of other sites.
+	preferences := filepath.Join(folder, "Default", "Preferences")
+	if err := errors.Join(os.Mkdir(filepath.Dir(preferences), 0o700), os.WriteFile(preferences, []byte(`{"profile":{"cookie_controls_mode":0,"block_third_party_cookies":false}}`), 0o600)); err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	commands, input, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, os.RemoveAll(folder))
+	}
+	output, answers, err := os.Pipe()
+	if err != nil {
+		return nil, errors.Join(err, commands.Close(), input.Close(), os.RemoveAll(folder))
+	}
+	c.input = input
+	c.process = exec.CommandContext(ctx, path, append(arguments, "about:blank")...) //nolint:gosec // the operator names it
+	c.process.ExtraFiles = []*os.File{commands, answers}
+	err = c.process.Start()
+	err = errors.Join(err, commands.Close(), answers.Close())
+	if err != nil {
+		return nil, errors.Join(err, input.Close(), output.Close(), os.RemoveAll(folder))
+	}
+	go c.listen(output)
+	var version struct{ Product string }
+	if err := c.call(ctx, "", "Browser.getVersion", nil, &version); err != nil {
+		err = fmt.Errorf("starting %s: %w", path, err)
+		if !options.NoSandbox && errors.Is(err, errEnded) {
+			err = fmt.Errorf("%w; %s", err, withoutSandbox)
+		}
+		return nil, errors.Join(err, c.close())
+	}
+	c.product = version.Product
+	return c, nil
+}
+
+// listen reads messages, each of which ends with a zero byte. One that is too long
+// is taken for none: who waits for it waits in vain, and says so.
+func (c *chromium) listen(output io.ReadCloser) {
+	defer close(c.replies)
+	defer output.Close()
+	messages := bufio.NewReaderSize(output, 64<<10)
+	var message []byte
+	isTooLong := false
+	for {
+		part, err := messages.ReadSlice(0)
+		if isTooLong = isTooLong || len(message)+len(part) > maxMessage; !isTooLong {
+			message = append(message, part...)
+		}
+		if errors.Is(err, bufio.ErrBufferFull) {
+			continue
+		}
+		if err != nil {
+			return
+		}
+		var received reply
+		if !isTooLong && json.Unmarshal(message[:len(message)-1], &received) == nil {
+			c.replies <- received
+		}
+		message, isTooLong = nil, false
+	}
+}
+
+// receive waits for a message; events are kept.
+func (c *chromium) receive(ctx context.Context) (reply, error) {
+	select {
+	case received, ok := <-c.replies:
+		if !ok {
+			return reply{}, errEnded
+		}
+		switch received.Method {
+		case "":
+		case "Page.javascriptDialogOpening": // which would stop the page
+			return received, c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
+		case "Target.attachedToTarget": // a frame of another site, or a worker
+			return received, c.attach(received.Params)
+		case "Page.loadEventFired":
+			c.loaded = true
+		case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
+			if c.size += len(received.Params); c.size > maxEvents {
+				c.leave("some of its requests, of which there are many or very long ones")
+			} else {
+				c.events = append(c.events, received.event)
+			}
+		default: // tells nothing of cookies
+		}
+		return received, nil
+	case <-ctx.Done():
+		return reply{}, ctx.Err()
+	}
+}
+
+// call calls a method and waits for its answer.
+func (c *chromium) call(ctx context.Context, session, method string, parameters map[string]any, result any) error {
+	ctx, cancel := context.WithTimeout(ctx, fetch.RequestTimeout)
+	defer cancel()
+	if err := c.send(session, method, parameters); err != nil {
+		return err
+	}
+	for number := c.last; ; {
+		received, err := c.receive(ctx)
+		switch {
+		case err != nil:
+			return fmt.Errorf("%s: %w", method, err)
+		case received.ID != number:
+		case received.Error != nil:
+			return fmt.Errorf("%s: %s", method, received.Error.Message)
+		case result != nil:
+			return json.Unmarshal(received.Result, result)
+		default:
+			return nil
+		}
+	}
+}
+
+// send calls a method and does not wait.
+func (c *chromium) send(session, method string, parameters map[string]any) error {
+	c.last++
+	message := map[string]any{"id": c.last, "method": method, "params": parameters}
+	if parameters == nil {
+		delete(message, "params")
+	}
+	if session != "" {
+		message["sessionId"] = session
+	}
+	encoded, err := json.Marshal(message)
+	if err != nil {
+		return err
+	}
+	if _, err := c.input.Write(append(encoded, 0)); err != nil {
+		return errEnded
+	}
+	return nil
+}
+
+// attach has another target of the page tell of its requests.
+func (c *chromium) attach(parameters json.RawMessage) error {
+	var attached struct{ SessionID string }
+	if err := json.Unmarshal(parameters, &attached); err != nil || attached.SessionID == c.session {
+		return err
+	}
+	return errors.Join(
+		c.send(attached.SessionID, "Network.enable", nil),
+		c.send(attached.SessionID, "Target.setAutoAttach", autoAttach),
+		c.send(attached.SessionID, "Runtime.runIfWaitingForDebugger", nil),
+	)
+}
+
+var autoAttach = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true}
+
+// settle lets the scripts of a page go on.
+func (c *chromium) settle(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, max(c.wait, 100*time.Millisecond))
+	defer cancel()
+	for {
+		if _, err := c.receive(ctx); errors.Is(err, context.DeadlineExceeded) {
+			return nil
+		} else if err != nil {
+			return err
+		}
+	}
+}
+
+func (c *chromium) name() string { return c.product }
+
+func (c *chromium) close() error {
+	err := c.input.Close() // it ends with its pipe
+	late := time.AfterFunc(appearance, func() { _ = c.process.Process.Kill() })
+	defer late.Stop()
+	for range c.replies { // until then
+		continue
+	}
+	_ = c.process.Wait()        // how it ends is its own matter
+	for tries := 0; ; tries++ { // its helpers end a little later
+		if removed := os.RemoveAll(c.folder); removed == nil || tries == 20 {
+			return errors.Join(err, removed)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+}
+
+// begin opens an empty page with cookies of its own.
+func (c *chromium) begin(ctx context.Context) error {
+	if c.profile != "" {
+		if err := c.call(ctx, "", "Target.disposeBrowserContext", map[string]any{"browserContextId": c.profile}, nil); err != nil {
+			return err
+		}
+	}
+	var created struct{ BrowserContextID string }
+	if err := c.call(ctx, "", "Target.createBrowserContext", map[string]any{}, &created); err != nil {
+		return err
+	}
+	c.profile, c.target = created.BrowserContextID, ""
+	if err := c.call(ctx, "", "Browser.setDownloadBehavior", map[string]any{"behavior": "deny", "browserContextId": c.profile}, nil); err != nil {
+		return err
+	}
+	return c.newPage(ctx)
+}
+
+// newPage opens an empty page, in the place of one that hangs.
+func (c *chromium) newPage(ctx context.Context) error {
+	if c.target != "" {
+		if err := c.call(ctx, "", "Target.closeTarget", map[string]any{"targetId": c.target}, nil); err != nil {
+			return err
+		}
+	}
+	var created struct{ TargetID, SessionID string }
+	if err := c.call(ctx, "", "Target.createTarget", map[string]any{"url": "about:blank", "browserContextId": c.profile}, &created); err != nil {
+		return err
+	}
+	if err := c.call(ctx, "", "Target.attachToTarget", map[string]any{"targetId": created.TargetID, "flatten": true}, &created); err != nil {
+		return err
+	}
+	c.target, c.session = created.TargetID, created.SessionID
+	return errors.Join(
+		c.call(ctx, c.session, "Network.enable", nil, nil),
+		c.call(ctx, c.session, "Page.enable", nil, nil),
+		c.call(ctx, c.session, "Target.setAutoAttach", autoAttach, nil),
+	)
+}
+
+// open visits a page with all that it loads.
+func (c *chromium) open(ctx context.Context, address string) (string, []string, error) {
+	if c.first == "" {
+		c.first = address
+	}
+	var page struct {
+		Address string
+		Links   []string
+		IsCut   bool
+		Status  int
+	}
+	err := c.load(ctx, address)
+	if err == nil {
+		err = c.evaluate(ctx, fmt.Sprintf(`({
+			address: location.href,
+			links: Array.from(document.links).slice(0, %d).map((link) => link.href).filter((link) => link.length <= %d),
+			isCut: document.links.length > %[1]d,
+			status: performance.getEntriesByType("navigation")[0]?.responseStatus ?? 0,
+		})`, maxReferences, fetch.MaxAddress), &page)
+	}
+	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a script that does not end
+		return "", nil, errors.Join(err, c.newPage(ctx))
+	}
+	if err == nil {
+		err = statusError(page.Status)
+	}
+	if page.IsCut {
+		c.leave(fmt.Sprintf("its links after the first %d", maxReferences))
+	}
+	return page.Address, page.Links, err
+}
+
+// leave notes what is not looked at.
+func (c *chromium) leave(what string) {
+	if !slices.Contains(c.left, what) {
+		c.left = append(c.left, what)
+	}
+}
+
+func (c *chromium) leftOut() []string {
+	left := c.left
+	c.left = nil
+	return left
+}
+
+// load loads a page, and waits until it has settled.
+func (c *chromium) load(ctx context.Context, address string) error {
+	c.loaded = false
+	var loaded struct{ ErrorText string }
+	if err := c.call(ctx, c.session, "Page.navigate", map[string]any{"url": address}, &loaded); err != nil {
+		return err
+	}
+	switch loaded.ErrorText {
+	case "":
+	case "net::ERR_ABORTED": // no page, but a download
+		return c.settle(ctx)
+	default:
+		return errors.New(loaded.ErrorText)
+	}
+	limited, cancel := context.WithTimeout(ctx, fetch.RequestTimeout)
+	defer cancel()
+	for !c.loaded {
+		if _, err := c.receive(limited); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+			break // a page that never ends to load is as good as loaded
+		} else if err != nil {
+			return err
+		}
+	}
+	return c.settle(ctx)
+}
+
+// evaluate evaluates an expression in the page.
+func (c *chromium) evaluate(ctx context.Context, expression string, result any) error {
+	var evaluated struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails *struct{ Text string }
+	}
+	parameters := map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true}
+	if err := c.call(ctx, c.session, "Runtime.evaluate", parameters, &evaluated); err != nil {
+		return err
+	}
+	if evaluated.ExceptionDetails != nil {
+		return fmt.Errorf("a script of the audit failed: %s", evaluated.ExceptionDetails.Text)
+	}
+	return json.Unmarshal(evaluated.Result.Value, result)
+}
+
+// answer clicks the button of the charter page, or what it was told to click on
+// the first page.
+func (c *chromium) answer(ctx context.Context, given answers.Answer, withdraws bool) error {
+	visit := "accept"
+	switch {
+	case withdraws:
+		visit = "withdraw"
+	case given == answers.Refused:
+		visit = "refuse"
+	}
+	if len(c.clicks) == 0 {
+		if err := c.load(ctx, c.page); err != nil {
+			return err
+		}
+		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", given))
+		if err == nil && !clicked {
+			err = fmt.Errorf("%w at %s", errNoQuestions, c.page)
+		}
+		if err != nil {
+			return err
+		}
+		return c.until(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
+	}
+	if err := c.load(ctx, c.first); err != nil {
+		return err
+	}
+	before, err := c.stored(ctx)
+	if err != nil {
+		return err
+	}
+	for _, selector := range c.clicks[visit] {
+		for until := time.Now().Add(appearance); ; {
+			clicked, err := c.click(ctx, selector)
+			if err != nil {
+				return err
+			}
+			if clicked {
+				break
+			}
+			if time.Now().After(until) {
+				return fmt.Errorf("%s has nothing for --%s %s to click", c.first, visit, selector)
+			}
+		}
+	}
+	for until := time.Now().Add(appearance); ; {
+		after, err := c.stored(ctx)
+		switch {
+		case err != nil:
+			return err
+		case after != before:
+			return nil
+		case time.Now().After(until):
+			return fmt.Errorf("clicking for --%s has stored nothing", visit)
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// until waits until a condition holds in the page.
+func (c *chromium) until(ctx context.Context, limit time.Duration, condition, otherwise string) error {
+	for end := time.Now().Add(limit); ; {
+		holds := false
+		if err := c.evaluate(ctx, condition, &holds); err == nil && holds {
+			return nil
+		}
+		if time.Now().After(end) {
+			return errors.New(otherwise)
+		}
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+// stored returns all that the browser has stored for the page, to be compared.
+func (c *chromium) stored(ctx context.Context) (string, error) {
+	var cookies json.RawMessage
+	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &cookies); err != nil {
+		return "", err
+	}
+	var items string
+	err := c.evaluate(ctx, `JSON.stringify(Object.entries(localStorage).sort())`, &items)
+	return string(cookies) + items, err
+}
+
+// click clicks an element that can be seen, if there is one, and waits for what
+// comes of it.
+func (c *chromium) click(ctx context.Context, selector string) (clicked bool, err error) {
+	quoted, err := json.Marshal(selector)
+	if err != nil {
+		return false, err
+	}
+	err = c.evaluate(ctx, fmt.Sprintf(`(() => {
+		const found = Array.from(document.querySelectorAll(%s)).find((element) => element.checkVisibility());
+		found?.click();
+		return found !== undefined;
+	})()`, quoted), &clicked)
+	if err != nil {
+		return clicked, err
+	}
+	return clicked, c.settle(ctx)
+}
+
+// held returns the cookies that the browser holds.
+func (c *chromium) held(ctx context.Context) ([]heldCookie, error) {
+	var stored struct{ Cookies []chromiumCookie }
+	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &stored); err != nil {
+		return nil, err
+	}
+	held := make([]heldCookie, 0, len(stored.Cookies))
+	for _, cookie := range stored.Cookies {
+		held = append(held, cookie.held())
+	}
+	return held, nil
+}
+
+// A chromiumCookie is a cookie as the browser tells it.
+type chromiumCookie struct {
+	Name, Domain, Path string
+	Expires            float64 // Unix seconds, negative for a session
+}
+
+func (c chromiumCookie) held() heldCookie {
+	held := heldCookie{name: c.Name, domain: c.Domain, path: c.Path}
+	if c.Expires >= 0 {
+		held.life = setcookie.Lifetime{Seconds: int64(c.Expires) - time.Now().Unix(), Persistent: true}
+	}
+	return held
+}
+
+// observed returns what the events since the last time tell.
+func (c *chromium) observed() []observation {
+	var seen observations
+	see := func(happened observation) {
+		if !seen.add(happened) {
+			c.leave(manyCookies)
+		}
+	}
+	addresses := map[string][]string{} // of a request with its redirections
+	for _, e := range c.events {
+		var sent struct {
+			RequestID string
+			Request   struct{ URL string }
+		}
+		if e.Method == "Network.requestWillBeSent" && json.Unmarshal(e.Params, &sent) == nil {
+			addresses[sent.RequestID] = append(addresses[sent.RequestID], sent.Request.URL)
+		}
+	}
+	for _, e := range c.events {
+		var extra struct {
+			RequestID         string
+			AssociatedCookies []struct {
+				Cookie         chromiumCookie
+				BlockedReasons []string
+			}
+			Headers        map[string]string
+			BlockedCookies []struct{ CookieLine string }
+		}
+		if !strings.HasSuffix(e.Method, "ExtraInfo") || json.Unmarshal(e.Params, &extra) != nil {
+			continue
+		}
+		if e.Method == "Network.requestWillBeSentExtraInfo" {
+			for _, associated := range extra.AssociatedCookies {
+				if len(associated.BlockedReasons) == 0 {
+					see(observation{cookie: associated.Cookie.held(), sent: true})
+				}
+			}
+			continue
+		}
+		if len(addresses[extra.RequestID]) == 0 {
+			continue
+		}
+		at, err := url.Parse(addresses[extra.RequestID][0])
+		addresses[extra.RequestID] = addresses[extra.RequestID][1:]
+		if err != nil {
+			continue
+		}
+		header := map[string]string{}
+		for name, value := range extra.Headers {
+			header[ascii.ToLower(name)] = bytesOf(value)
+		}
+		clock := setcookie.Clock{Now: time.Now(), Date: header["date"]}
+		isBlocked := map[string]bool{}
+		for _, blocked := range extra.BlockedCookies {
+			isBlocked[bytesOf(blocked.CookieLine)] = true
+		}
+		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
+			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.Deletes() {
+				see(observation{cookie: cookie.heldCookie})
+			}
+		}
+	}
+	c.events, c.size = nil, 0
+	return seen.take()
+}
+
+// bytesOf returns the bytes of a header field, which the protocol tells as
+// characters.
+func bytesOf(text string) string {
+	var bytes strings.Builder
+	for _, char := range text {
+		if char > 0xff {
+			return text
+		}
+		bytes.WriteByte(byte(char))
+	}
+	return bytes.String()
+}

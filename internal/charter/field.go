@@ -1,0 +1,69 @@
+package charter
+
+import (
+	"fmt"
+	"slices"
+)
+
+// A Field is a field of a row, as charter files, Caddyfile blocks and JSON call
+// it. What it is in a Cookie tells how it is written: Names as one or several, a Text
+// in one language or in all, a bool alone or with its value, a string as one word.
+type Field struct {
+	Name   string
+	Of     func(*Cookie) any // a pointer to Names, Text, bool or string
+	Values []string          // that there are, nil for any
+	fix    string            // of another or an empty value, if it is not to remove it
+}
+
+type fieldTable []Field
+
+// Fields are the fields of a row, in the order in which they are written.
+var Fields = fieldTable{
+	{Name: "name", Of: func(c *Cookie) any { return &c.Name }},
+	{Name: "match", Of: func(c *Cookie) any { return &c.Match }},
+	{Name: "provider", Of: func(c *Cookie) any { return &c.Provider }},
+	{Name: "service", Of: func(c *Cookie) any { return &c.Service }},
+	{Name: "purpose", Of: func(c *Cookie) any { return &c.Purpose }, fix: "say what the cookie is for"},
+	{Name: "category", Of: func(c *Cookie) any { return (*string)(&c.Category) }, Values: CategoryNames(), fix: fmt.Sprintf("use one of %v", Categories)},
+	{Name: "consent", Of: func(c *Cookie) any { return &c.Consent }},
+	{Name: "exempt", Of: func(c *Cookie) any { return &c.Exempt }},
+	{Name: "duration", Of: func(c *Cookie) any { return &c.Duration }},
+	{Name: "domain", Of: func(c *Cookie) any { return &c.Domain }},
+	{Name: "path", Of: func(c *Cookie) any { return &c.Path }},
+	{Name: "secure", Of: func(c *Cookie) any { return &c.Secure }},
+	{Name: "http_only", Of: func(c *Cookie) any { return &c.HTTPOnly }},
+	{Name: "same_site", Of: func(c *Cookie) any { return &c.SameSite }, Values: []string{"Strict", "Lax", "None"}, fix: "use Strict, Lax or None"},
+	{Name: "monitor", Of: func(c *Cookie) any { return &c.Monitor }},
+}
+
+// TextFields are the names of those fields that can differ by language.
+var TextFields = slices.DeleteFunc(Fields.Names(), func(name string) bool {
+	_, isText := Fields.Find(name).Of(new(Cookie)).(*Text)
+	return !isText
+})
+
+func (t fieldTable) Names() []string {
+	names := make([]string, 0, len(t))
+	for _, field := range t {
+		names = append(names, field.Name)
+	}
+	return names
+}
+
+// Find returns the field of a name, nil if there is none.
+func (t fieldTable) Find(name string) *Field {
+	for i := range t {
+		if t[i].Name == name {
+			return &t[i]
+		}
+	}
+	return nil
+}
+
+func CategoryNames() []string {
+	names := make([]string, 0, len(Categories))
+	for _, category := range Categories {
+		names = append(names, string(category))
+	}
+	return names
+}

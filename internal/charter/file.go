@@ -1,0 +1,415 @@
+package charter
+
+import (
+	"bytes"
+	"cmp"
+	_ "embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/presets"
+)
+
+// A Row is a declared cookie of the charter. Nothing changes it once that is built.
+type Row struct {
+	Cookie
+
+	// Where the row (under the empty key) and its fields were written, so that an
+	// error can name them.
+	places map[string]string
+
+	Number int      // of the row in the charter, from 0
+	Key    string   // of the answer that decides, "" for one that needs none
+	Limit  Duration // the longest lifetime that is let through
+}
+
+func NewRow(place string) Row {
+	return Row{places: map[string]string{"": place}}
+}
+
+// Place returns where a field was written, or else where the row begins. A field of a
+// text can be followed by a language.
+func (r *Row) Place(field string) string {
+	if place, ok := r.places[field]; ok {
+		return place
+	}
+	for written, place := range r.places {
+		name, tag, hasTag := strings.Cut(written, " ")
+		if base, _, _ := strings.Cut(tag, "-"); hasTag && name+" "+ascii.ToLower(base) == field {
+			return place
+		}
+	}
+	return r.places[""]
+}
+
+// Set stores one field as it was written: for a text in one language, or in
+// all if language is empty.
+func (r *Row) Set(name, language string, values []string, place string) (err error) {
+	key := strings.TrimSpace(name + " " + language)
+	if _, ok := r.places[key]; ok {
+		return fmt.Errorf("%s already specified", key)
+	}
+	r.places[key] = place
+
+	field := Fields.Find(name)
+	if field == nil {
+		return fmt.Errorf("unknown field %q; a cookie has %s", name, strings.Join(Fields.Names(), ", "))
+	}
+	into := field.Of(&r.Cookie)
+	_, isNames := into.(*Names)
+	_, isText := into.(*Text)
+	if _, isFlag := into.(*bool); isFlag && len(values) == 0 {
+		values = []string{"true"}
+	}
+	switch {
+	case language != "" && !isText:
+		return fmt.Errorf("%s is the same in all languages; give it one value", name)
+	case len(values) != 1 && !isNames:
+		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", name, len(values))
+	case (len(values) == 0 || values[0] == "") && name != "name": // a row without a name is told as such
+		return fmt.Errorf("%s is empty; %s", name, cmp.Or(field.fix, "give it a value or remove it"))
+	}
+	switch into := into.(type) {
+	case *Names:
+		*into = values
+	case *Text:
+		*into, err = into.With(language, values[0])
+	case *bool:
+		if *into, err = strconv.ParseBool(values[0]); err != nil {
+			return fmt.Errorf("%s is true or false, not %q", name, values[0])
+		}
+	case *string:
+		*into = values[0]
+	}
+	return err
+}
+
+// A Source is what one preset, one charter file or the inline rows declare.
+type Source struct {
+	Rows    []Row
+	Updated time.Time
+	place   string // of that date
+	preset  bool   // its rows give way to later rows of the same name
+}
+
+func PresetNames() []string { return NamesIn(presets.Files, ".") }
+
+// NamesIn returns what the YAML files of a folder are called, sorted.
+func NamesIn(files fs.FS, folder string) []string {
+	names, err := fs.Glob(files, folder+"/*.yaml")
+	if err != nil {
+		panic(err) // the folder is a constant
+	}
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(path.Base(name), ".yaml")
+	}
+	return names
+}
+
+func LoadPreset(name string) (Source, error) {
+	if !slices.Contains(PresetNames(), name) {
+		return Source{}, fmt.Errorf("unknown preset %q; use some of %s", name, strings.Join(PresetNames(), ", "))
+	}
+	data, err := presets.Files.ReadFile(name + ".yaml")
+	if err != nil {
+		return Source{}, err
+	}
+	loaded, err := Parse(data, "preset "+name)
+	loaded.preset = true
+	return loaded, err
+}
+
+// Presets returns the charter of every preset.
+var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
+	charters := map[string]*Charter{}
+	for _, name := range PresetNames() {
+		preset, err := LoadPreset(name)
+		if err != nil {
+			return nil, err
+		}
+		if charters[name], err = New(preset); err != nil {
+			return nil, err
+		}
+	}
+	return charters, nil
+})
+
+//go:embed preference.yaml
+var preferenceRow []byte
+
+// PreferenceRow declares the cookie that holds the preference, by all of its
+// names, for charters that do not.
+func PreferenceRow(names ...string) (Source, error) {
+	loaded, err := Parse(preferenceRow, "preference.yaml")
+	if err != nil {
+		return Source{}, err
+	}
+	loaded.preset = true
+	loaded.Rows[0].Name = names
+	return loaded, nil
+}
+
+func LoadFile(path string) (Source, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		absolute, _ := filepath.Abs(path)
+		return Source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
+	}
+	loaded, err := Parse(data, path)
+	if err == nil {
+		if err = CheckPast(loaded.Updated); err != nil {
+			err = fmt.Errorf("%w, at %s", err, loaded.place)
+		}
+	}
+	return loaded, err
+}
+
+// Beside returns a path that begins at the folder of the file that names it. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere.
+func Beside(file, path string) (string, error) {
+	if path == "" || filepath.IsAbs(path) {
+		return path, nil
+	}
+	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
+}
+
+// Parse reads a charter, in JSON if its name says so, else in YAML.
+func Parse(data []byte, name string) (Source, error) {
+	var parsed Source
+	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
+	parse := parseYAML
+	if ascii.EqualFold(filepath.Ext(name), ".json") {
+		parse = parseJSON
+	}
+	root, line, err := parse(data)
+	if err != nil {
+		return parsed, fmt.Errorf("%w, at %s:%d", err, name, line)
+	}
+	if root.Kind != yaml.MappingNode {
+		return parsed, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
+	}
+	seen := map[string]bool{}
+	for i := 0; i < len(root.Content); i += 2 {
+		key, value := root.Content[i], root.Content[i+1]
+		if seen[key.Value] {
+			return parsed, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+		}
+		seen[key.Value] = true
+		switch key.Value {
+		case "$schema", "version", "module": // an exported charter has these
+		case "updated":
+			parsed.place = place(value)
+			if parsed.Updated, err = ParseDate(value.Value); err != nil {
+				return parsed, fmt.Errorf("%w, at %s", err, place(value))
+			}
+		case "cookies":
+			if value.Kind != yaml.SequenceNode {
+				return parsed, fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
+			}
+			for _, node := range value.Content {
+				parsedRow, err := parseRow(node, place)
+				if err != nil {
+					return parsed, err
+				}
+				parsed.Rows = append(parsed.Rows, parsedRow)
+			}
+		default:
+			return parsed, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
+		}
+	}
+	if len(parsed.Rows) == 0 {
+		return parsed, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
+	}
+	return parsed, nil
+}
+
+// yamlLine is how the library begins an error.
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// yamlAlias is how it tells of an alias without an anchor, whose line it does not tell.
+var yamlAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
+
+// lineOfAlias returns the first line that has an alias outside of comments.
+func lineOfAlias(data []byte, name string) int {
+	alias := regexp.MustCompile(`(?:^|[\s,:\[{-])\*` + regexp.QuoteMeta(name) + `(?:$|[\s,\]}])`)
+	for i, line := range bytes.Split(data, []byte("\n")) {
+		line, _, _ = bytes.Cut(line, []byte(" #"))
+		if !bytes.HasPrefix(bytes.TrimSpace(line), []byte("#")) && alias.Match(line) {
+			return i + 1
+		}
+	}
+	return 1
+}
+
+// parseYAML returns the root node of a YAML file, or an error and its line.
+func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
+	for i, text := range bytes.Split(data, []byte("\n")) {
+		if !utf8.Valid(text) {
+			return nil, i + 1, errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+		if err := checkVisible(string(text)); err != nil {
+			return nil, i + 1, err
+		}
+	}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	var document yaml.Node
+	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
+		return nil, 1, errors.New(`the charter is empty; declare rows under "cookies"`)
+	} else if err != nil {
+		line, _ := strconv.Atoi(yamlLine.FindStringSubmatch(err.Error())[1])
+		message := yamlLine.ReplaceAllString(err.Error(), "")
+		if alias := yamlAlias.FindStringSubmatch(message); alias != nil {
+			return nil, lineOfAlias(data, alias[1]), fmt.Errorf(`"*%s" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*"`, alias[1])
+		}
+		return nil, max(line, 1), fmt.Errorf(`unreadable YAML: %s; indent with spaces, and put texts that hold ": " in quotes`, message)
+	}
+	var second yaml.Node
+	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
+		return nil, max(second.Line, 1), errors.New("the charter has a second document; keep one")
+	}
+	return document.Content[0], 0, nil
+}
+
+// parseJSON returns the root of a JSON file as if it were YAML, or an error and
+// its line. Not all JSON is YAML. What it returns can be written as YAML.
+func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	lines, counted := 1, 0
+	lineAt := func(offset int64) int { // which only grows
+		end := max(counted, min(int(offset), len(data)))
+		lines += bytes.Count(data[counted:end], []byte("\n"))
+		counted = end
+		return lines
+	}
+	var parse func() (*yaml.Node, error)
+	parse = func() (*yaml.Node, error) {
+		token, err := decoder.Token()
+		if err != nil {
+			return nil, err
+		}
+		node := &yaml.Node{Kind: yaml.ScalarNode, Line: lineAt(decoder.InputOffset())}
+		switch value := token.(type) {
+		case json.Delim:
+			node.Kind = yaml.MappingNode
+			if value == '[' {
+				node.Kind = yaml.SequenceNode
+			}
+			for decoder.More() {
+				child, err := parse()
+				if err != nil {
+					return nil, err
+				}
+				node.Content = append(node.Content, child)
+			}
+			_, err = decoder.Token() // the closing bracket
+		case nil:
+			node.Tag = nullTag
+		case string:
+			node.Tag, node.Value = "!!str", value
+		default:
+			node.Value = fmt.Sprint(value)
+		}
+		return node, err
+	}
+	root, err = parse()
+	if err == nil {
+		if _, err = decoder.Token(); errors.Is(err, io.EOF) {
+			return root, 0, nil
+		} else if err == nil {
+			err = errors.New("text after the JSON object")
+		}
+	}
+	offset := decoder.InputOffset()
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
+		offset = syntax.Offset
+	}
+	return nil, lineAt(offset), fmt.Errorf("unreadable JSON: %w", err)
+}
+
+// nullTag is the tag of a value that is not there.
+const nullTag = "!!null"
+
+// Node returns the row as charter files have it.
+func (c *Cookie) Node() (*yaml.Node, error) {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	node, _, err := parseJSON(encoded)
+	return node, err
+}
+
+func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
+	parsed := NewRow(place(node))
+	if node.Kind != yaml.MappingNode {
+		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node))
+	}
+	for i := 0; i < len(node.Content); i += 2 {
+		key, value := node.Content[i], node.Content[i+1]
+		if value.Kind == yaml.AliasNode {
+			value = value.Alias
+		}
+		set := func(language string, nodes ...*yaml.Node) error {
+			values := make([]string, 0, len(nodes))
+			for _, node := range nodes {
+				if node.Kind != yaml.ScalarNode || node.Tag == nullTag {
+					return fmt.Errorf("%s has a value that is no plain text, at %s", key.Value, place(node))
+				}
+				values = append(values, node.Value)
+			}
+			if err := parsed.Set(key.Value, language, values, place(key)); err != nil {
+				return fmt.Errorf("%w, at %s", err, place(key))
+			}
+			return nil
+		}
+		var err error
+		switch value.Kind {
+		case yaml.MappingNode:
+			for j := 0; j < len(value.Content) && err == nil; j += 2 {
+				err = set(value.Content[j].Value, value.Content[j+1])
+			}
+		case yaml.SequenceNode:
+			err = set("", value.Content...)
+		default:
+			if value.Tag != nullTag {
+				err = set("", value)
+			}
+		}
+		if err != nil {
+			return parsed, err
+		}
+	}
+	return parsed, nil
+}
+
+func ParseDate(text string) (time.Time, error) {
+	date, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		return date, fmt.Errorf("unreadable date %q; write it as 2026-11-21", text)
+	}
+	return date, nil
+}
+
+// CheckPast returns an error if a date of the operator's is still to come, anywhere.
+func CheckPast(date time.Time) error {
+	if date.After(time.Now().Add(24 * time.Hour)) {
+		return fmt.Errorf("the date %s is still to come; write that of the last update", date.Format(time.DateOnly))
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+// Package draft writes charter files that people have to complete: from an existing
+// charter page, and from what was seen of a site.
+package draft
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// Seen is what was seen of one cookie of a site.
+type Seen struct {
+	Name         string
+	Path         string // of the first request
+	Lifetime     string // "session", or in seconds; "" if the portal does not set it
+	IsUndeclared bool
+
+	FromPortal, FromBrowser int64 // how often
+}
+
+// Charter returns a charter file with a row for each undeclared cookie.
+// What the presets know of a name is suggested; where they know nothing, the
+// purpose is left empty, so that the file cannot be used before it is said.
+func Charter(listed map[string][]Seen) ([]byte, error) {
+	known, err := charter.Presets()
+	if err != nil {
+		return nil, err
+	}
+	rows := &yaml.Node{Kind: yaml.SequenceNode}
+	drafted := map[string]bool{}
+	series := findSeries(listed, known)
+	for _, host := range slices.Sorted(maps.Keys(listed)) {
+		joined := map[*nameSeries]Seen{}
+		for _, entry := range listed[host] {
+			if of := series[entry.Name]; of != nil {
+				joined[of] = joinSeries(joined[of], entry)
+			}
+		}
+		for _, entry := range listed[host] {
+			if !isDraftable(entry) || drafted[entry.Name] {
+				continue
+			}
+			drafted[entry.Name] = true
+			of := series[entry.Name]
+			if of != nil {
+				entry = joined[of]
+				entry.Name = of.prefix + "*"
+			}
+			row, comment := draftRow(entry, known)
+			// A preset's row can stand for several names, as a prefix does.
+			if name := "row " + row.Name[0]; !drafted[name] {
+				drafted[name] = true
+				node, err := row.Node()
+				if err != nil {
+					return nil, err
+				}
+				if of != nil {
+					comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
+				}
+				node.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, comment)
+				rows.Content = append(rows.Content, node)
+			}
+		}
+	}
+	if len(rows.Content) == 0 {
+		return []byte("# Nothing undeclared was seen.\n"), nil
+	}
+	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: "cookies"}, rows}}
+	return yaml.Marshal(document)
+}
+
+// isDraftable tells whether a row can be drafted for a cookie, and has to be.
+func isDraftable(entry Seen) bool {
+	return entry.IsUndeclared && setcookie.IsToken(entry.Name) && !strings.Contains(entry.Name, "*")
+}
+
+const (
+	// minSeries is how many names make a series: two that differ in a number can be
+	// two cookies of which each has its purpose.
+	minSeries = 3
+
+	// minPrefix is how long a drafted prefix is at least, in letters: a shorter one
+	// would declare what nobody has thought of.
+	minPrefix = 4
+)
+
+var (
+	// namePart is what stands between separators in a name.
+	namePart = regexp.MustCompile(`[0-9A-Za-z]+`)
+
+	// What in a part, or in several, can change from one name to the next.
+	isHash    = regexp.MustCompile(`^(?:[0-9a-f]{8,}|[0-9A-F]{8,}|[0-9A-Za-z]{20,})$`)
+	isUUID    = regexp.MustCompile(`[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	digits    = regexp.MustCompile(`[0-9]+`)
+	isLettery = regexp.MustCompile(`^[^0-9]*$`)
+)
+
+// seriesOf returns a name with a "*" for each number and hash in it.
+func seriesOf(name string) string {
+	return namePart.ReplaceAllStringFunc(isUUID.ReplaceAllString(name, "*"), func(part string) string {
+		if isHash.MatchString(part) && !isLettery.MatchString(part) {
+			return "*"
+		}
+		return digits.ReplaceAllString(part, "*")
+	})
+}
+
+// A nameSeries is names that differ in a number or a hash alone.
+type nameSeries struct {
+	prefix string // what they share
+	names  []string
+}
+
+// findSeries returns the series of undeclared cookies, by their names. There are
+// several names in each, no preset knows them, and nothing else that was seen begins
+// with their prefix.
+func findSeries(listed map[string][]Seen, known map[string]*charter.Charter) map[string]*nameSeries {
+	found := map[string]*nameSeries{} // by what seriesOf returns
+	all := map[string]bool{}
+	for _, entries := range listed {
+		for _, entry := range entries {
+			isKnown := false
+			for _, preset := range known {
+				isKnown = isKnown || preset.Find(entry.Name) != nil
+			}
+			if series := seriesOf(entry.Name); !all[entry.Name] && isDraftable(entry) && !isKnown && series != entry.Name {
+				if found[series] == nil {
+					prefix, _, _ := strings.Cut(series, "*")
+					found[series] = &nameSeries{prefix: prefix}
+				}
+				found[series].names = append(found[series].names, entry.Name)
+			}
+			all[entry.Name] = true
+		}
+	}
+	sorted := slices.Sorted(maps.Keys(all))
+	byName := map[string]*nameSeries{}
+	for _, series := range found {
+		letters := len(strings.Join(namePart.FindAllString(series.prefix, -1), ""))
+		if len(series.names) < minSeries || letters < minPrefix {
+			continue
+		}
+		slices.Sort(series.names)
+		first, _ := slices.BinarySearch(sorted, series.prefix)
+		last := first + len(series.names) // of what begins so, if that is the series alone
+		if !slices.Equal(sorted[first:min(last, len(sorted))], series.names) || last < len(sorted) && strings.HasPrefix(sorted[last], series.prefix) {
+			continue
+		}
+		for _, name := range series.names {
+			byName[name] = series
+		}
+	}
+	return byName
+}
+
+// joinSeries returns an entry for several cookies: counts are added, and of the
+// attributes those count that live longest.
+func joinSeries(joined, entry Seen) Seen {
+	if joined.Name == "" {
+		return entry
+	}
+	joined.FromPortal += entry.FromPortal
+	joined.FromBrowser += entry.FromBrowser
+	if joined.Lifetime == "" || secondsOf(entry.Lifetime) > secondsOf(joined.Lifetime) {
+		joined.Lifetime = entry.Lifetime
+	}
+	return joined
+}
+
+// secondsOf returns how long a lifetime of the inventory is, 0 for a session.
+func secondsOf(lifetime string) int {
+	seconds, err := strconv.Atoi(lifetime)
+	if err != nil {
+		return 0
+	}
+	return seconds
+}
+
+// draftRow returns a row for a cookie, as it is known or as it was seen, and a
+// comment that says which.
+func draftRow(entry Seen, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
+	for _, preset := range slices.Sorted(maps.Keys(known)) {
+		if row := known[preset].Find(entry.Name); row != nil {
+			return row.Cookie, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
+		}
+	}
+	row = charter.Cookie{Name: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}
+	row.Duration = entry.Lifetime
+	if seconds, err := strconv.Atoi(row.Duration); err == nil {
+		row.Duration = charter.InWholeUnits(seconds).String()
+	}
+	return row, "Nothing is known of it: say what it is for, and of which category it is."
+}

@@ -1,0 +1,55 @@
+package draft
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+)
+
+// Names that differ in a number or a hash alone are drafted as one prefix, if there are
+// several and it declares nothing else that was seen.
+func TestDraftOfSeries(t *testing.T) {
+	for names, want := range map[string]string{
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7":                             "ysPostEditRevision*",
+		"ysPostEditRevision2 ysPostEditRevision4":                                                 "ysPostEditRevision2 ysPostEditRevision4",
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff":       "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 ysPostEditRevisionOff",
+		"ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7 allowed:ysPostEditRevisions": "ysPostEditRevision2 ysPostEditRevision4 ysPostEditRevision7",
+		"id1 id2 id3":    "id1 id2 id3",
+		"1 2 3":          "1 2 3",
+		"ab_1 ab_2 ab_3": "ab_1 ab_2 ab_3",
+		"wp-settings-1 wp-settings-2 wp-settings-time-1 wp-settings-3":                                                                     "wp-settings-1 wp-settings-2 wp-settings-3 wp-settings-time-1",
+		"shop_9f86d081884c7d65 shop_60303ae22b998861 shop_fd61a03af4f77d87":                                                                "shop_*",
+		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_cart shop_fd61a03af4f77d87_cart":                                                 "shop_*",
+		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_list shop_fd61a03af4f77d87_seen":                                                 "shop_60303ae22b998861_list shop_9f86d081884c7d65_cart shop_fd61a03af4f77d87_seen",
+		"track-c9bf9e57-1685-4c89-bafb-ff5af830be8a track-1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed track-9b1deb4d-3b7d-4bad-9bdd-2b0d7b3dcb6d": "track-*",
+		"deadline decade facade":             "deadline decade facade",
+		"_ga_ABCDEF1 _ga_ABCDEF2 _ga_ABCDE3": "_ga_<id>", // a preset knows these
+	} {
+		var entries []Seen
+		for name := range strings.FieldsSeq(names) {
+			declared, isDeclared := strings.CutPrefix(name, "allowed:")
+			entries = append(entries, Seen{Name: declared, FromPortal: 1, Lifetime: "60", IsUndeclared: !isDeclared})
+		}
+		slices.SortFunc(entries, func(a, b Seen) int { return strings.Compare(a.Name, b.Name) })
+		drafted, err := Charter(map[string][]Seen{"a.example": entries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, match := range regexp.MustCompile(`(?m)^ *- (?:# .*\n +)*name: (.*)$`).FindAllStringSubmatch(string(drafted), -1) {
+			got = append(got, strings.Trim(match[1], "'\""))
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s\n%s", names, got, drafted)
+		}
+		if isSeries := strings.HasSuffix(want, "*"); isSeries != strings.Contains(string(drafted), "unsure: ") || isSeries && !strings.Contains(string(drafted), "set by the portal 3 times") {
+			t.Errorf("%s: %s", names, drafted)
+		}
+		if _, err := charter.Parse([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(drafted))), "f"); err != nil {
+			t.Errorf("%v: %s", err, drafted)
+		}
+	}
+}

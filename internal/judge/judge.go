@@ -1,0 +1,199 @@
+// Package judge says what becomes of a cookie: by the charter, the visitor's answers,
+// options and a clock, and by nothing else. It does nothing itself.
+package judge
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// A Direction is where a cookie came from.
+type Direction int
+
+const (
+	FromBrowser Direction = iota // in a request, on its way to the portal
+	FromPortal                   // in a Set-Cookie line, on its way to the browser
+)
+
+// What the directions are called in metrics and logs.
+var Directions = [...]string{"browser", "portal"}
+
+// String returns the word for the direction.
+func (d Direction) String() string { return Directions[d] }
+
+// A Verdict is what the charter and the visitor's preference say of a name.
+type Verdict int
+
+const (
+	Undeclared Verdict = iota
+	Refused            // or unanswered, and not exempt
+	Allowed
+)
+
+var Verdicts = [...]string{"undeclared", "refused", "allowed"}
+
+// String returns the word for the verdict.
+func (v Verdict) String() string { return Verdicts[v] }
+
+// MarshalText returns the word for the verdict.
+func (v Verdict) MarshalText() ([]byte, error) { return []byte(v.String()), nil }
+
+// UnmarshalText reads the word for a verdict.
+func (v *Verdict) UnmarshalText(text []byte) error {
+	i := slices.Index(Verdicts[:], string(text))
+	if i < 0 {
+		return fmt.Errorf("unknown verdict %q", text)
+	}
+	*v = Verdict(i)
+	return nil
+}
+
+// VerdictAfter returns the verdict of the cookies of a row after an answer.
+func VerdictAfter(given answers.Answer, row *charter.Row) Verdict {
+	switch {
+	case row.Key == "", given == answers.Granted, given == answers.None && row.Exempt:
+		return Allowed
+	default:
+		return Refused
+	}
+}
+
+// VerdictOf returns the verdict of the cookies of a row for a visitor, who is asked
+// only where the row needs an answer.
+func VerdictOf(row *charter.Row, visitor *answers.Visitor) Verdict {
+	if row.Key == "" {
+		return Allowed
+	}
+	return VerdictAfter(visitor.AnswerTo(row), row)
+}
+
+// A Judgement is what judging one cookie gives. It is made first; acting on it, and
+// telling of it, come after, and read nothing else.
+type Judgement struct {
+	From    Direction
+	Name    string
+	Row     *charter.Row // that declares the name, nil if none does
+	Verdict Verdict
+
+	Monitored bool   // it is only told
+	Keeps     bool   // it goes on to where it was sent
+	Line      string // of the portal, as it leaves if it does
+	Amended   bool   // so that it leaves otherwise than it came, or would but for monitored
+	Deletes   bool   // the line removes the cookie: a deletion is not a deposit
+	Depends   bool   // another visitor's answer could give another judgement
+
+	Attributes *setcookie.Attributes // of the portal's line, nil of a pair
+}
+
+// What is monitored: only told, and nothing done.
+const (
+	MonitorEverything = "everything"
+	MonitorUndeclared = "undeclared"
+)
+
+// Options are what an operator chooses of a policy.
+type Options struct {
+	Monitors         string // what is monitored beside rows that say so: everything, undeclared, or ""
+	PassesRequests   bool   // cookies go to the portal, whatever the verdict
+	EnforcesDuration bool
+}
+
+// A Policy is by what cookies are judged, beside the visitor's answers. Nothing
+// changes it once it is made.
+type Policy struct {
+	Options
+	charter    *charter.Charter
+	attributes setcookie.Cache // of lines that come again and again
+	AddsSecure bool            // to lines of some row
+}
+
+func NewPolicy(c *charter.Charter, options Options) *Policy {
+	p := &Policy{Options: options, charter: c}
+	for _, row := range c.Rows {
+		p.AddsSecure = p.AddsSecure || row.Secure
+	}
+	return p
+}
+
+// isMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
+// told.
+func (p *Policy) isMonitored(row *charter.Row) bool {
+	return p.Monitors == MonitorEverything || row == nil && p.Monitors == MonitorUndeclared || row != nil && row.Monitor
+}
+
+// judgeName judges a cookie by its name, which is not ok if browsers differ over it.
+func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) Judgement {
+	j := Judgement{Name: name, Verdict: Undeclared}
+	if ok {
+		j.Row = p.charter.Find(name)
+	}
+	if j.Row != nil {
+		j.Verdict = VerdictOf(j.Row, visitor)
+	}
+	j.Monitored = p.isMonitored(j.Row)
+	j.Depends = j.Row != nil && j.Row.Key != "" && !j.Monitored
+	j.Keeps = j.Verdict == Allowed || j.Monitored
+	return j
+}
+
+// JudgePair judges a pair of a request's Cookie line by its name, which is not ok if
+// there is none.
+func (p *Policy) JudgePair(name string, ok bool, visitor *answers.Visitor) Judgement {
+	j := p.judgeName(name, ok && setcookie.IsToken(name), visitor)
+	j.From = FromBrowser
+	j.Keeps = j.Keeps || p.PassesRequests
+	return j
+}
+
+// An Response is what the judgement of a portal's line takes from its answer.
+type Response struct {
+	Clock     setcookie.Clock // from which dates count
+	Encrypted bool            // on its way to the visitor
+}
+
+// JudgeLine judges a Set-Cookie line of the portal.
+func (p *Policy) JudgeLine(line string, answer Response, visitor *answers.Visitor) Judgement {
+	name, written, ok := setcookie.Cut(line)
+	read := p.attributes.Read(written)
+	ok = ok && !read.HasControls
+	j := p.judgeName(name, ok, visitor)
+	if ok && visitor.Owns(name) {
+		j.Verdict, j.Keeps = Refused, j.Monitored
+	}
+	j.From, j.Line, j.Attributes = FromPortal, line, read
+	j.Deletes = ok && read.Delete(answer.Clock)
+	j.Keeps = j.Keeps || j.Deletes
+	if j.Verdict != Allowed {
+		return j
+	}
+	amended := p.amend(line, read, j.Row, answer)
+	j.Amended = amended != line
+	if !j.Monitored {
+		j.Line = amended
+	}
+	return j
+}
+
+// amend returns a kept line as it may leave: a cookie that would outlive its
+// row's duration is shortened, and attributes that the row declares are added.
+func (p *Policy) amend(line string, read *setcookie.Attributes, row *charter.Row, answer Response) string {
+	if p.EnforcesDuration {
+		line = read.Shorten(line, int64(row.Limit.Seconds()), answer.Clock)
+	}
+	secures := row.Secure && !read.Secure && answer.Encrypted
+	if secures {
+		line += "; Secure"
+	}
+	if row.HTTPOnly && !read.HTTPOnly {
+		line += "; HttpOnly"
+	}
+	// Browsers refuse SameSite=None without Secure.
+	if row.SameSite != "" && !read.HasSameSite && (row.SameSite != "None" || read.Secure || secures) {
+		line += "; SameSite=" + row.SameSite
+	}
+	return line
+}

@@ -1,0 +1,325 @@
+package page
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+)
+
+const (
+	// archivesKey is what the keys of archives in Caddy's storage begin with.
+	archivesKey = "cookie_charter"
+
+	// archiveInterval is how often an archive's storage is asked at most.
+	archiveInterval = time.Minute
+
+	// archivePatience is how long a page waits for that; then it is served with what
+	// is known.
+	archivePatience = time.Second
+
+	// archiveTimeout is how long the storage has.
+	archiveTimeout = 10 * time.Second
+)
+
+// Storage is what an archive needs of Caddy's storage, a certmagic.Storage.
+type Storage interface {
+	Lock(ctx context.Context, name string) error
+	Unlock(ctx context.Context, name string) error
+	List(ctx context.Context, prefix string, recursive bool) ([]string, error)
+	Load(ctx context.Context, key string) ([]byte, error)
+	Store(ctx context.Context, key string, value []byte) error
+}
+
+// An archive keeps every version of the charter that was ever served, each under a
+// key that is written once. Several instances can share it.
+type archive struct {
+	storage Storage
+	prefix  string // of its keys; "" if the storage has nothing else
+	version string // the one in force
+	now     func() time.Time
+
+	mutex    sync.Mutex // not held while the storage is asked
+	isAsking bool
+	next     time.Time // when it is asked again
+	isListed bool      // it has answered
+	entries  []archived
+}
+
+// archived is a version in the archive, named `<first day>-<version>.json`.
+type archived struct {
+	served  time.Time
+	version string
+}
+
+var (
+	archivedName = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})-([0-9a-f]{12})\.json$`)
+
+	// Case makes no difference on some file systems, and locks lose other characters.
+	archiveName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
+)
+
+func (a archived) file() string { return a.served.Format(time.DateOnly) + "-" + a.version + ".json" }
+
+// isFolder tells whether an archive is a folder, not a name in Caddy's storage.
+func isFolder(archive string) bool {
+	return filepath.IsAbs(archive) || strings.ContainsAny(archive, `/\`)
+}
+
+// CheckArchive returns an error for what is neither a folder nor a name.
+func CheckArchive(archive string) error {
+	if archive != "" && !isFolder(archive) && !archiveName.MatchString(archive) {
+		return fmt.Errorf("%q is no name for an archive; use lower-case letters, digits, \".\", \"-\" and \"_\", or write a folder with a slash, such as /var/lib/caddy/charter", archive)
+	}
+	return nil
+}
+
+// ArchiveBeside returns an archive that is named in a file: where a folder begins at
+// that of the file, as besides. What was a folder when none needed a slash is told.
+func ArchiveBeside(file, archive string) (string, error) {
+	found, err := charter.Beside(file, archive)
+	if err != nil || isFolder(archive) {
+		return found, err
+	}
+	files, _ := os.ReadDir(found)
+	if slices.ContainsFunc(files, func(file os.DirEntry) bool { return archivedName.MatchString(file.Name()) }) {
+		return "", fmt.Errorf("the folder %s has versions of the charter, but %q is a name in Caddy's storage: write ./%s to go on in the folder, or copy its files to %s/ in the storage, and rename the folder", found, archive, archive, path.Join(archivesKey, archive))
+	}
+	return archive, nil
+}
+
+// openArchive opens a folder, which has to be there, or an archive in a storage, which
+// is not asked before a page is served: it may be down when Caddy starts.
+func openArchive(name, version string, storage Storage, now func() time.Time) (*archive, error) {
+	name, err := ArchiveBeside("", name)
+	if err != nil {
+		return nil, err
+	}
+	a := &archive{storage: storage, prefix: path.Join(archivesKey, name), version: version, now: now}
+	if isFolder(name) {
+		a.storage, a.prefix = folder(name), ""
+		if _, err := os.ReadDir(name); err != nil {
+			return nil, fmt.Errorf("the archive of the charter: %w; make the folder, and let Caddy write there", err)
+		}
+	}
+	return a, nil
+}
+
+// update reads what is in the archive, where other instances write, too, and keeps
+// the version in force when it is first served: at most once a minute, for one request
+// while others go on. If that fails, the page is served all the same; it is told in the
+// log, and tried again later.
+func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
+	now := a.now()
+	a.mutex.Lock()
+	if a.isAsking || now.Before(a.next) {
+		a.mutex.Unlock()
+		return
+	}
+	a.isAsking, a.next = true, now.Add(archiveInterval)
+	a.mutex.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// What was served is kept even if the visitor leaves, or the config is replaced.
+		ctx, cancel := context.WithTimeout(context.Background(), archiveTimeout)
+		defer cancel()
+		err := a.list(ctx)
+		if _, isKept := a.find(a.version); err == nil && !isKept {
+			err = a.keep(ctx, archived{now.UTC(), a.version}, export)
+		}
+		if err != nil {
+			logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
+		}
+		a.mutex.Lock()
+		defer a.mutex.Unlock()
+		a.isAsking = false
+	}()
+	select {
+	case <-done:
+	case <-time.After(archivePatience):
+	}
+}
+
+// String returns where the archive is.
+func (a *archive) String() string {
+	if folder, ok := a.storage.(folder); ok {
+		return string(folder)
+	}
+	return a.prefix
+}
+
+// list adds what is in the storage. Nothing goes: some storages return an empty list
+// if they cannot be reached.
+func (a *archive) list(ctx context.Context) error {
+	// Some know keys only, and no folders, of which not to list what is deeper.
+	keys, err := a.storage.List(ctx, a.prefix, true)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	var entries []archived
+	for _, key := range keys {
+		file, ok := strings.TrimPrefix(key, "/"), true
+		if a.prefix != "" {
+			file, ok = strings.CutPrefix(file, a.prefix+"/")
+		}
+		if name := archivedName.FindStringSubmatch(file); ok && name != nil {
+			if served, err := time.Parse(time.DateOnly, name[1]); err == nil {
+				entries = append(entries, archived{served, name[2]})
+			}
+		}
+	}
+	a.add(entries...)
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.isListed = true
+	return nil
+}
+
+// add adds versions. Where locks have failed, one can have been kept twice: it was
+// first served on the earlier day.
+func (a *archive) add(entries ...archived) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	a.entries = append(a.entries, entries...)
+	slices.SortFunc(a.entries, func(a, b archived) int { return strings.Compare(a.file(), b.file()) })
+	seen := map[string]bool{}
+	a.entries = slices.DeleteFunc(a.entries, func(entry archived) bool {
+		isSeen := seen[entry.version]
+		seen[entry.version] = true
+		return isSeen
+	})
+}
+
+// keep writes an entry, unless another instance did since: only a list tells, as the
+// name begins with the day.
+func (a *archive) keep(ctx context.Context, entry archived, export func() ([]byte, error)) (err error) {
+	if err := a.storage.Lock(ctx, a.prefix); err != nil {
+		return err
+	}
+	defer func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), archiveTimeout)
+		defer cancel()
+		err = errors.Join(err, a.storage.Unlock(ctx, a.prefix))
+	}()
+	if err := a.list(ctx); err != nil {
+		return err
+	}
+	if _, isKept := a.find(entry.version); isKept {
+		return nil
+	}
+	content, err := export()
+	if err != nil {
+		return err
+	}
+	if err := a.storage.Store(ctx, path.Join(a.prefix, entry.file()), content); err != nil {
+		return err
+	}
+	a.add(entry)
+	return nil
+}
+
+// find returns the entry of a version.
+func (a *archive) find(version string) (archived, bool) {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	i := slices.IndexFunc(a.entries, func(entry archived) bool { return entry.version == version })
+	if i < 0 {
+		return archived{}, false
+	}
+	return a.entries[i], true
+}
+
+// others returns the versions but the one in force, the latest first.
+func (a *archive) others() []archived {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	others := slices.DeleteFunc(slices.Clone(a.entries), func(entry archived) bool { return entry.version == a.version })
+	slices.Reverse(others)
+	return others
+}
+
+// load returns a version as it was served. Only what is listed is asked for.
+func (a *archive) load(ctx context.Context, version string) ([]byte, error) {
+	entry, ok := a.find(version)
+	if !ok {
+		a.mutex.Lock()
+		defer a.mutex.Unlock()
+		if !a.isListed {
+			return nil, errors.New("the archive of the charter cannot be read")
+		}
+		return nil, fs.ErrNotExist
+	}
+	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
+	defer cancel()
+	return a.storage.Load(ctx, path.Join(a.prefix, entry.file()))
+}
+
+// showVersion writes a version as it was served.
+func (p *Page) showVersion(e Exchange, version string) error {
+	content, err := p.archive.load(e.Request.Context(), version)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return caddyhttp.Error(http.StatusNotFound, errors.New("there is no such version of the charter"))
+	case err != nil:
+		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	}
+	return p.write(e, "application/json", content)
+}
+
+// A folder is the storage of an archive that has it for itself. It needs no locks.
+type folder string
+
+func (folder) Lock(context.Context, string) error { return nil }
+
+func (folder) Unlock(context.Context, string) error { return nil }
+
+func (f folder) List(context.Context, string, bool) ([]string, error) {
+	files, err := os.ReadDir(string(f))
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, 0, len(files))
+	for _, file := range files {
+		names = append(names, file.Name())
+	}
+	return names, nil
+}
+
+func (f folder) Load(_ context.Context, name string) ([]byte, error) {
+	return os.ReadFile(filepath.Join(string(f), name))
+}
+
+// Store writes a file that was not there, whole or not at all.
+func (f folder) Store(_ context.Context, name string, content []byte) error {
+	file, err := os.CreateTemp(string(f), ".charter-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(file.Name())
+	_, err = file.Write(content)
+	if err := errors.Join(err, file.Chmod(0o444), file.Sync(), file.Close()); err != nil {
+		return err
+	}
+	// Unlike renaming, this never replaces a file.
+	if err := os.Link(file.Name(), filepath.Join(string(f), name)); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,217 @@
+package page
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.yaml.in/yaml/v3"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/request"
+)
+
+// An exportFormat is one other than HTML in which the page has the charter.
+type exportFormat struct {
+	key, name, contentType string
+	write                  func(*Page, *http.Request, *texts) ([]byte, error)
+}
+
+var exportFormats = []exportFormat{
+	{"json", "JSON", "application/json", func(p *Page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON() }},
+	{"markdown", "Markdown", "text/markdown; charset=utf-8", (*Page).exportMarkdown},
+	{"edpb", "EDPB Website Auditing Tool", "application/json", (*Page).exportKnowledge},
+}
+
+// requestedFormat returns the format that a request asks for, "" for HTML: by
+// `?format=`, else by what it accepts.
+func requestedFormat(r *http.Request) string {
+	if format := r.URL.Query().Get("format"); format != "" {
+		return format
+	}
+	accept := strings.Join(r.Header["Accept"], ",")
+	if quality(accept, "application/json") > quality(accept, "text/html") {
+		return "json"
+	}
+	return ""
+}
+
+// quality returns the weight of a media type that an Accept field names, 0 if
+// it does not name it (RFC 9110, section 12.5.1).
+func quality(accept, mediaType string) float64 {
+	for element := range strings.SplitSeq(accept, ",") {
+		named, parameters := ascii.MediaType(element)
+		if named != mediaType {
+			continue
+		}
+		weight, err := strconv.ParseFloat(parameters["q"], 64)
+		if err != nil {
+			return 1
+		}
+		return weight
+	}
+	return 0
+}
+
+// export writes the charter in another format.
+func (p *Page) export(e Exchange, format string, text *texts) error {
+	for _, known := range exportFormats {
+		if known.key != format {
+			continue
+		}
+		body, err := known.write(p, e.Request, text)
+		if err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, err)
+		}
+		return p.write(e, known.contentType, body)
+	}
+	return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("there is no such format of the charter"))
+}
+
+// exportJSON returns the charter as a charter file in JSON: with it, another
+// site could declare the same.
+func (p *Page) exportJSON() ([]byte, error) {
+	declared := struct {
+		Schema  string           `json:"$schema"`
+		Version string           `json:"version"`
+		Module  string           `json:"module"`
+		Updated string           `json:"updated,omitempty"`
+		Cookies []charter.Cookie `json:"cookies"`
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module}
+	if !p.Charter.Updated.IsZero() {
+		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
+	}
+	for _, cookie := range p.Charter.Rows {
+		row := cookie.Cookie
+		if lifetime, ok := cookie.Published(p.Policy.EnforcesDuration); ok {
+			row.Duration = lifetime.String()
+		}
+		declared.Cookies = append(declared.Cookies, row)
+	}
+	var body bytes.Buffer
+	encoder := json.NewEncoder(&body)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	err := encoder.Encode(declared)
+	return body.Bytes(), err
+}
+
+// markdownEscapes are the characters that mean something in a table's text.
+var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "&", "&amp;", "[", `\[`, "]", `\]`, "\n", " ", "\r", " ")
+
+// exportMarkdown returns the tables of the page, to be pasted into a back office.
+func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
+	var body bytes.Buffer
+	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(p.title(text).Text))
+	for _, kind := range p.kinds[text] {
+		if len(kind.Rows) == 0 {
+			continue
+		}
+		fmt.Fprintf(&body, "## %s\n\n%s\n\n", markdownEscapes.Replace(kind.Name), markdownEscapes.Replace(kind.Definition))
+		columns := text.Columns
+		fmt.Fprintf(&body, "| %s | %s | %s | %s |\n|---|---|---|---|\n", columns.Service, columns.Name, columns.Purpose, columns.Duration)
+		for _, row := range kind.Rows {
+			var names []string
+			for _, name := range row.Names {
+				names = append(names, markdownEscapes.Replace(name))
+			}
+			provider := slices.DeleteFunc([]string{row.Provider.Text, row.Service.Text}, func(text string) bool { return text == "" })
+			purpose := row.Purpose.Text
+			if row.Exempt {
+				purpose += " " + text.Exempt
+			}
+			fmt.Fprintf(&body, "| %s | %s | %s | %s |\n", markdownEscapes.Replace(strings.Join(provider, ", ")), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
+		}
+		body.WriteByte('\n')
+	}
+	fmt.Fprintf(&body, text.Version+"\n", p.Charter.Version)
+	return body.Bytes(), nil
+}
+
+// exportKnowledge returns a knowledge base for the Website Auditing Tool of the
+// European Data Protection Board, which tells an inspector what each cookie is
+// declared to be.
+func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
+	type knowledge struct {
+		Kind       string `json:"kind"`
+		Domain     string `json:"domain"`
+		Name       string `json:"name"`
+		Category   string `json:"category"`
+		Source     string `json:"source"`
+		Controller string `json:"controller"`
+		Policy     string `json:"policy"`
+		Reference  string `json:"reference"`
+		Comment    string `json:"comment"`
+		Created    string `json:"created_at"`
+		Updated    string `json:"updated_at"`
+	}
+	site := request.Scheme(r) + "://" + r.Host
+	var known []knowledge
+	for _, cookie := range p.Charter.Rows {
+		comment := p.in(text, cookie.Purpose).Text
+		if lifetime, ok := cookie.Published(p.Policy.EnforcesDuration); ok {
+			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
+		}
+		for _, name := range cookie.Patterns() {
+			known = append(known, knowledge{
+				Kind: "cookie", Domain: cookie.DomainOn(request.Host(r)), Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
+				Controller: p.in(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.Charter.Version, Comment: comment,
+				Created: p.Charter.Updated.Format(time.RFC3339), Updated: p.Charter.Updated.Format(time.RFC3339),
+			})
+		}
+	}
+	return json.MarshalIndent([]struct {
+		Name       string      `json:"name"`
+		Author     string      `json:"author"`
+		Category   string      `json:"category"`
+		Knowledges []knowledge `json:"knowledges"`
+	}{{p.title(text).Text + " – " + site, site, "cookie", known}}, "", "  ")
+}
+
+// Print returns what the page gives to a visitor who has not answered, in a format.
+func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
+	text := p.speak(r)
+	switch format {
+	case "html":
+		var html bytes.Buffer
+		err := p.template.Execute(&html, p.data(Exchange{Request: r, Visitor: &answers.Visitor{Store: p.Answers}}, text))
+		return html.Bytes(), err
+	case "yaml":
+		return p.exportYAML()
+	}
+	for _, known := range exportFormats {
+		if known.key == format {
+			return known.write(p, r, text)
+		}
+	}
+	return nil, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb or html", format)
+}
+
+// exportYAML returns the exported charter in YAML.
+func (p *Page) exportYAML() ([]byte, error) {
+	exported, err := p.exportJSON()
+	if err != nil {
+		return nil, err
+	}
+	var document yaml.Node // JSON is written in a style of YAML
+	if err := yaml.Unmarshal(exported, &document); err != nil {
+		return nil, err
+	}
+	var plain func(*yaml.Node)
+	plain = func(node *yaml.Node) {
+		node.Style = 0
+		for _, child := range node.Content {
+			plain(child)
+		}
+	}
+	plain(&document)
+	return yaml.Marshal(&document)
+}

@@ -1,0 +1,71 @@
+package page
+
+import (
+	"bytes"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/request"
+)
+
+// returnField is the field of a form post that says where to go back to.
+const returnField = "return"
+
+// noticeData is what the template of the notice shows.
+type noticeData struct {
+	Language, Direction string
+	Text                *texts
+	Base                string // the page's path, as the client sees it
+	Style               string
+	Return              string
+}
+
+// encodeReference encodes all of a reference but letters, digits and what is
+// common in URLs: where the notice is put into a template, nothing that a
+// visitor has chosen may be taken for the template's own code.
+func encodeReference(reference string) string {
+	var encoded strings.Builder
+	for _, char := range []byte(reference) {
+		if char >= 'a' && char <= 'z' || char >= 'A' && char <= 'Z' || char >= '0' && char <= '9' || strings.IndexByte("/?&=%+:@,;#.-_~", char) >= 0 {
+			encoded.WriteByte(char)
+		} else {
+			fmt.Fprintf(&encoded, "%%%02X", char)
+		}
+	}
+	return encoded.String()
+}
+
+// showNotice writes a fragment of HTML that asks for an answer, for portals to
+// put into their pages; it is empty if there is nothing to ask.
+func (p *Page) showNotice(e Exchange) error {
+	var body bytes.Buffer
+	if p.canAnswer && p.hasToAsk(e.Visitor) {
+		r := e.Request
+		text := p.speak(r)
+		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
+		if back := r.URL.Query().Get(returnField); isLocal(back) {
+			data.Return = encodeReference(back)
+		}
+		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, err)
+		}
+		e.Header().Set("Content-Language", data.Language)
+	}
+	e.Header().Add("Vary", "Accept-Language, Cookie")
+	return p.write(e, "text/html; charset=utf-8", body.Bytes())
+}
+
+// hasToAsk tells whether an answer is missing without which a cookie is refused.
+func (p *Page) hasToAsk(visitor *answers.Visitor) bool {
+	for _, cookie := range p.Charter.Rows {
+		if cookie.Category != charter.Necessary && !cookie.Exempt && visitor.AnswerTo(cookie) == answers.None {
+			return true
+		}
+	}
+	return false
+}

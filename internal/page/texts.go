@@ -1,0 +1,199 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+)
+
+const DefaultLanguage = "fr"
+
+// languageFolder holds a file for each language that the page speaks: those of an
+// Opendatasoft front office.
+const languageFolder = "languages"
+
+// Languages are these languages, sorted.
+var Languages = charter.NamesIn(files, languageFolder)
+
+// CheckLanguage returns an error if the page does not speak a language.
+func CheckLanguage(name string) error {
+	if !slices.Contains(Languages, name) {
+		return fmt.Errorf("the page does not speak %q; use one of %s", name, strings.Join(Languages, ", "))
+	}
+	return nil
+}
+
+// texts are the page's own words in one language, read from its file.
+type texts struct {
+	Name       string                        `yaml:"name"`      // of the language
+	Direction  string                        `yaml:"direction"` // "ltr" or "rtl"
+	Title      string                        `yaml:"title"`
+	Languages  string                        `yaml:"languages"`
+	Date       string                        `yaml:"date"` // of day, month, year
+	Days       map[int]string                `yaml:"days"` // that are not written as numbers
+	Months     []string                      `yaml:"months"`
+	Updated    string                        `yaml:"updated"` // of a date
+	Back       string                        `yaml:"back"`
+	WhatTitle  string                        `yaml:"what_title"`
+	What       string                        `yaml:"what"`
+	KindsTitle string                        `yaml:"kinds_title"`
+	Kinds      map[charter.Category]kindText `yaml:"kinds"`
+	UsedTitle  string                        `yaml:"used_title"` // of the site
+	Columns    columnTexts                   `yaml:"columns"`
+	Exempt     string                        `yaml:"exempt"`
+	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
+
+	ChoiceTitle     string            `yaml:"choice_title"`
+	Choice          string            `yaml:"choice"`
+	ChoiceKept      string            `yaml:"choice_kept"`  // of a duration
+	ChoiceGiven     string            `yaml:"choice_given"` // of two dates
+	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
+	ChoiceBanner    string            `yaml:"choice_banner"`
+	Manage          string            `yaml:"manage"`
+	NothingToChoose string            `yaml:"nothing_to_choose"`
+	AcceptAll       string            `yaml:"accept_all"`
+	RefuseAll       string            `yaml:"refuse_all"`
+	Save            string            `yaml:"save"`
+	Accept          string            `yaml:"accept"`
+	Refuse          string            `yaml:"refuse"`
+	Stored          map[string]string `yaml:"stored"`  // by answer
+	Opposed         string            `yaml:"opposed"` // by Global Privacy Control
+	Status          map[string]string `yaml:"status"`
+	Remaining       map[string]string `yaml:"remaining"` // refused cookies, by when they go
+	Reference       string            `yaml:"reference"` // of a record
+	Framed          string            `yaml:"framed"`    // of the page's address
+
+	MineTitle      string            `yaml:"mine_title"`
+	Mine           string            `yaml:"mine"`
+	MineNone       string            `yaml:"mine_none"`
+	MineColumns    mineColumnTexts   `yaml:"mine_columns"`
+	MineUnnamed    string            `yaml:"mine_unnamed"`
+	MineUndeclared string            `yaml:"mine_undeclared"`
+	Outcomes       map[string]string `yaml:"outcomes"` // by verdict
+
+	PromiseTitle string            `yaml:"promise_title"`
+	Promise      string            `yaml:"promise"`
+	Promises     map[string]string `yaml:"promises"`  // by what is kept
+	Monitored    map[string]string `yaml:"monitored"` // by how much
+	LimitsTitle  string            `yaml:"limits_title"`
+	Limits       []string          `yaml:"limits"`
+	LimitsAdvice string            `yaml:"limits_advice"`
+
+	VersionTitle string `yaml:"version_title"`
+	Version      string `yaml:"version"` // of the version
+	Versions     string `yaml:"versions"`
+	Exports      string `yaml:"exports"`
+
+	NoticeTitle string `yaml:"notice_title"`
+	Notice      string `yaml:"notice"`
+	NoticeMore  string `yaml:"notice_more"`
+
+	tag language.Tag
+}
+
+type kindText struct {
+	Name       string `yaml:"name"`
+	Definition string `yaml:"definition"`
+}
+
+type columnTexts struct {
+	Service  string `yaml:"service"`
+	Name     string `yaml:"name"`
+	Purpose  string `yaml:"purpose"`
+	Duration string `yaml:"duration"`
+}
+
+type mineColumnTexts struct {
+	Name    string `yaml:"name"`
+	Use     string `yaml:"use"`
+	Outcome string `yaml:"outcome"`
+}
+
+// loadLanguages returns the page's words in all languages, the default one
+// first, and what finds a language among them.
+func loadLanguages(first string) ([]*texts, language.Matcher, error) {
+	all, err := allTexts()
+	if err != nil {
+		return nil, nil, err
+	}
+	all = slices.Clone(all)
+	if i := slices.Index(Languages, first); i > 0 {
+		all[0], all[i] = all[i], all[0]
+	}
+	var tags []language.Tag
+	for _, text := range all {
+		tags = append(tags, text.tag)
+	}
+	return all, language.NewMatcher(tags), nil
+}
+
+// allTexts reads the page's words in all languages, once.
+var allTexts = sync.OnceValues(func() ([]*texts, error) {
+	return readTexts(files)
+})
+
+func readTexts(files fs.FS) ([]*texts, error) {
+	var all []*texts
+	for _, name := range charter.NamesIn(files, languageFolder) {
+		loaded, err := loadTexts(files, name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, loaded)
+	}
+	return all, nil
+}
+
+func loadTexts(files fs.FS, name string) (*texts, error) {
+	path := languageFolder + "/" + name + ".yaml"
+	data, err := fs.ReadFile(files, path)
+	if err != nil {
+		return nil, err
+	}
+	tag, err := language.Parse(name)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	loaded := &texts{tag: tag}
+	decoder := yaml.NewDecoder(bytes.NewReader(data))
+	decoder.KnownFields(true)
+	if err := decoder.Decode(loaded); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return loaded, nil
+}
+
+// pluralForms are CLDR's names of the plural categories.
+var pluralForms = map[plural.Form]string{plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
+
+// duration returns a lifetime in words.
+func (t *texts) duration(d charter.Duration) string {
+	if d.Unit == charter.Session {
+		return t.Durations[charter.Session]["other"]
+	}
+	words, ok := t.Durations[d.Unit][pluralForms[plural.Cardinal.MatchPlural(t.tag, d.Count, 0, 0, 0, 0)]]
+	if !ok {
+		words = t.Durations[d.Unit]["other"] // as for millions in Romance languages
+	}
+	if !strings.Contains(words, "%d") {
+		return words // Arabic has a form of the noun itself for one and for two
+	}
+	return fmt.Sprintf(words, d.Count)
+}
+
+// date returns a day in words.
+func (t *texts) date(day time.Time) string {
+	return fmt.Sprintf(t.Date, cmp.Or(t.Days[day.Day()], strconv.Itoa(day.Day())), t.Months[day.Month()-1], day.Year())
+}

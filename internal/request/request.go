@@ -1,0 +1,58 @@
+// Package request tells what a request is for as the visitor sees it, behind proxies and
+// after rewrites.
+package request
+
+import (
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// Host returns the host that a request is for, without its port.
+func Host(r *http.Request) string {
+	host := r.Host
+	if strings.Contains(host, ":") {
+		if withoutPort, _, err := net.SplitHostPort(host); err == nil {
+			host = withoutPort
+		}
+	}
+	return ascii.ToLower(strings.TrimSuffix(host, "."))
+}
+
+// URL returns the URL as the client sent it.
+func URL(r *http.Request) *url.URL {
+	if original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request); ok {
+		return original.URL
+	}
+	return r.URL
+}
+
+// Scheme returns the scheme of the URL as the visitor sees it.
+func Scheme(r *http.Request) string {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	if r.TLS != nil || trusted && ascii.EqualFold(setcookie.Trim(forwarded), "https") {
+		return "https"
+	}
+	return "http"
+}
+
+// IsEncrypted tells whether a visitor's connection is, also in a request that a
+// template makes for a fragment of its page (httpInclude), which says nothing of it.
+func IsEncrypted(r *http.Request) bool {
+	if Scheme(r) == "https" {
+		return true
+	}
+	if r.Header.Get("Caddy-Templates-Include") == "" {
+		return false
+	}
+	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return ok && len(server.TLSConnPolicies) > 0 || ascii.EqualFold(setcookie.Trim(forwarded), "https")
+}
