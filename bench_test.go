@@ -30,7 +30,7 @@ func benchmarkHandler(b testing.TB, rows int) *Handler {
 	}
 	block.WriteString("}")
 	handler := provision(b, block.String())
-	handler.observers = handler.observers[:2]
+	handler.observers.others = nil
 	return handler
 }
 

@@ -212,7 +212,7 @@ func TestWithdrawal(t *testing.T) {
 // What a visitor can send costs little.
 func TestHostileRequests(t *testing.T) {
 	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
-	handler.observers = handler.observers[:2]
+	handler.observers.others = nil
 	request := visit("http://city.example/")
 	request.Host = strings.Repeat("a.", 4000) + "example"
 	names := make([]string, 60000)

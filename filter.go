@@ -43,15 +43,14 @@ type filter struct {
 	visitor  answers.Visitor
 	sighting sighting
 
-	judgement judge.Judgement // the latest
-	refused   bool            // the request has declared cookies that the visitor does not allow
-	expired   *bool           // their expiries are in the header; nil if there are none
-	asked     atomic.Bool     // another directive asked what the visitor allows
-	private   bool            // the header is marked so
-	early     bool            // the header is that of an informational answer
-	sent      bool            // the final header is on its way
-	judged    judgedFields
-	answer    judge.Response // once a line was judged
+	refused bool        // the request has declared cookies that the visitor does not allow
+	expired *bool       // their expiries are in the header; nil if there are none
+	asked   atomic.Bool // another directive asked what the visitor allows
+	private bool        // the header is marked so
+	early   bool        // the header is that of an informational answer
+	sent    bool        // the final header is on its way
+	judged  judgedFields
+	answer  judge.Response // once a line was judged
 }
 
 // judgedFields are fields of the final header as they were judged.
@@ -140,10 +139,10 @@ func (f *filter) dropPairs(line string) (string, bool) {
 // keepsPair judges one pair of a Cookie line, and tells of it.
 func (f *filter) keepsPair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
-	f.judgement = f.handler.policy.JudgePair(name, ok, &f.visitor)
-	f.refused = f.refused || f.judgement.Verdict == judge.Refused
-	f.tell()
-	return f.judgement.Keeps
+	judged := f.handler.policy.JudgePair(name, ok, &f.visitor)
+	f.refused = f.refused || judged.Verdict == judge.Refused
+	f.tell(&judged)
+	return judged.Keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -159,6 +158,8 @@ func (f *filter) finish() {
 		header.Set(debugField, f.sighting.verdicts.String())
 	}
 	f.judged = judgedFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
+	f.handler.tellUnreadable(f.visitor.Unreadable)
+	f.visitor.Unreadable = nil
 }
 
 // withhold drops from the header map every Set-Cookie line that is not allowed.
@@ -219,12 +220,12 @@ func (f *filter) keepsLine(line string) (string, bool) {
 			Encrypted: f.handler.policy.AddsSecure && request.Scheme(f.request) == "https",
 		}
 	}
-	f.judgement = f.handler.policy.JudgeLine(line, f.answer, &f.visitor)
-	f.private = f.private || f.judgement.Depends
-	if !f.judgement.Keeps || !f.early { // what is kept in an early answer is seen once more
-		f.tell()
+	judged := f.handler.policy.JudgeLine(line, f.answer, &f.visitor)
+	f.private = f.private || judged.Depends
+	if !judged.Keeps || !f.early { // what is kept in an early answer is seen once more
+		f.tell(&judged)
 	}
-	return f.judgement.Line, f.judgement.Keeps
+	return judged.Line, judged.Keeps
 }
 
 // expiredVar holds, for a request with refused cookies, whether its expiries are

@@ -135,7 +135,7 @@ type Handler struct {
 	policy    *judge.Policy
 	page      *page.Page
 	metrics   *metrics
-	observers []observer
+	observers observers
 	logger    *zap.Logger
 	choices   *zap.Logger
 	ctx       caddy.Context
@@ -178,12 +178,12 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	h.observers = []observer{h.metrics, inventoryObserver{&servedCharter{h.charter, weak.Make(server)}}}
+	h.observers = observers{metrics: h.metrics, inventory: inventoryObserver{&servedCharter{h.charter, weak.Make(server)}}}
 	if h.DebugHeader {
-		h.observers = append(h.observers, headerObserver{})
+		h.observers.others = append(h.observers.others, headerObserver{})
 	}
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
-		h.observers = append(h.observers, logObserver{h.logger})
+		h.observers.others = append(h.observers.others, logObserver{h.logger})
 	}
 	h.logLoaded(ctx)
 	return nil
@@ -269,17 +269,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	f.dropCookies()
 
 	var err error
-	switch {
-	case h.page.Serves(r.URL.Path) && !isError(r):
+	if h.page.Serves(r.URL.Path) && !isError(r) {
 		err = h.page.Serve(page.Exchange{ResponseWriter: f, Request: r, Visitor: &f.visitor, Origin: f.origin(), Removals: f})
-	default:
+	} else {
 		err = next.ServeHTTP(f, r)
 	}
 
 	// What is still to leave are trailers, or an error's answer, or the header of
 	// an answer that nobody wrote, or that a writer below holds back.
 	f.release()
-	h.tellUnreadable(f.visitor.Unreadable)
 	return err
 }
 

@@ -183,14 +183,30 @@ type observer interface {
 	tell(at *sighting, judged *judge.Judgement)
 }
 
-// tell tells all observers what became of the cookie that was judged last.
-func (f *filter) tell() {
+// observers are all that are told.
+type observers struct {
+	metrics   *metrics
+	inventory inventoryObserver
+	others    []observer // debug header and log, if they are on
+}
+
+// tell tells all observers what became of a cookie. Those that always are told are
+// called by their types: by an interface, each judgement would be put on the heap.
+func (o *observers) tell(at *sighting, judged *judge.Judgement) {
+	o.metrics.tell(at, judged)
+	o.inventory.tell(at, judged)
+	for _, other := range o.others {
+		copied := *judged
+		other.tell(at, &copied)
+	}
+}
+
+// tell tells all observers what became of a cookie.
+func (f *filter) tell(judged *judge.Judgement) {
 	if f.sighting.at == answers.NoTime {
 		f.sighting.request, f.sighting.at = f.request, f.visitor.Now()
 	}
-	for _, observer := range f.handler.observers {
-		observer.tell(&f.sighting, &f.judgement)
-	}
+	f.handler.observers.tell(&f.sighting, judged)
 }
 
 func effectOf(keeps bool) string {

@@ -408,7 +408,7 @@ type Charter struct {
 
 	own []*Row // those of the operator's own
 
-	names nameTree
+	index index
 }
 
 // New joins the sources, in their order, into one table.
@@ -455,9 +455,9 @@ func New(sources ...Source) (*Charter, error) {
 		declared.Number, declared.Limit, declared.Key = number, declared.longest(), declared.consentKey()
 		for _, pattern := range declared.Patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.names.at(prefix).prefix = declared
+				c.index.addPrefix(prefix, declared)
 			} else {
-				c.names.at(pattern).literal = declared
+				c.index.addLiteral(pattern, declared)
 			}
 		}
 	}
@@ -465,64 +465,45 @@ func New(sources ...Source) (*Charter, error) {
 }
 
 // Find returns the row that declares a name, nil if none does.
-func (c *Charter) Find(name string) *Row { return c.names.find(name) }
+func (c *Charter) Find(name string) *Row { return c.index.find(name) }
 
-// A nameTree is a radix tree over names and prefixes: finding a name takes no
-// longer with more rows than with few, and undeclared names end at once.
-type nameTree struct {
-	label           string // what leads here from the node above
-	literal, prefix *Row
-	firsts          string // the first bytes of the labels below
-	below           []*nameTree
+// An index finds the row of a name: that of the literal, else of the longest prefix.
+type index struct {
+	literals, prefixes map[string]*Row
+	lengths            []int // of the prefixes, each once, the longest first
 }
 
-// at returns the node of a name or a prefix, made if there is none.
-func (t *nameTree) at(name string) *nameTree {
-	if name == "" {
-		return t
+func (x *index) addLiteral(name string, row *Row) {
+	if x.literals == nil {
+		x.literals = map[string]*Row{}
 	}
-	i := strings.IndexByte(t.firsts, name[0])
-	if i < 0 {
-		added := &nameTree{label: name}
-		t.firsts += name[:1]
-		t.below = append(t.below, added)
-		return added
-	}
-	next := t.below[i]
-	common := 0
-	for common < len(name) && common < len(next.label) && name[common] == next.label[common] {
-		common++
-	}
-	if common < len(next.label) {
-		fork := &nameTree{label: next.label[:common], firsts: next.label[common : common+1], below: []*nameTree{next}}
-		next.label = next.label[common:]
-		t.below[i] = fork
-		next = fork
-	}
-	return next.at(name[common:])
+	x.literals[name] = row
 }
 
-// find returns the row of a name: that of the literal, else of the longest
-// prefix, nil if there is none.
-func (t *nameTree) find(name string) (longest *Row) {
-	for {
-		if t.prefix != nil {
-			longest = t.prefix
-		}
-		if name == "" {
-			break
-		}
-		i := strings.IndexByte(t.firsts, name[0])
-		if i < 0 || !strings.HasPrefix(name, t.below[i].label) {
-			return longest
-		}
-		t = t.below[i]
-		name = name[len(t.label):]
+func (x *index) addPrefix(prefix string, row *Row) {
+	if x.prefixes == nil {
+		x.prefixes = map[string]*Row{}
 	}
-	if t.literal != nil {
-		return t.literal
+	x.prefixes[prefix] = row
+	if !slices.Contains(x.lengths, len(prefix)) {
+		x.lengths = append(x.lengths, len(prefix))
+		slices.SortFunc(x.lengths, func(a, b int) int { return b - a })
 	}
-	return longest
+}
+
+// find returns the row of a name, nil if there is none.
+func (x *index) find(name string) *Row {
+	if row := x.literals[name]; row != nil {
+		return row
+	}
+	for _, length := range x.lengths {
+		if length <= len(name) {
+			if row := x.prefixes[name[:length]]; row != nil {
+				return row
+			}
+		}
+	}
+	return nil
 }
 
 // Sign computes the version and the fingerprints, the latter over the texts in

@@ -417,8 +417,8 @@ func TestPresetsGiveWay(t *testing.T) {
 	}
 }
 
-// The tree finds what looking through all names would.
-func TestNameTree(t *testing.T) {
+// The index finds what looking through all names would.
+func TestIndex(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
 	name := func() string {
 		text := make([]byte, 1+random.IntN(5))
@@ -428,12 +428,13 @@ func TestNameTree(t *testing.T) {
 		return string(text)
 	}
 	for range 200 {
-		var tree nameTree
+		var tested index
 		literals, prefixes := map[string]*Row{}, map[string]*Row{}
 		for range random.IntN(20) {
 			literal, prefix := name(), name()
 			literals[literal], prefixes[prefix] = new(Row), new(Row)
-			tree.at(literal).literal, tree.at(prefix).prefix = literals[literal], prefixes[prefix]
+			tested.addLiteral(literal, literals[literal])
+			tested.addPrefix(prefix, prefixes[prefix])
 		}
 		for range 200 {
 			wanted := name()
@@ -441,7 +442,7 @@ func TestNameTree(t *testing.T) {
 			for length := len(wanted); want == nil && length > 0; length-- {
 				want = prefixes[wanted[:length]]
 			}
-			if got := tree.find(wanted); got != want {
+			if got := tested.find(wanted); got != want {
 				t.Fatalf("%s: got %p, want %p, of %v and %v", wanted, got, want, literals, prefixes)
 			}
 		}

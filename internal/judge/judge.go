@@ -12,7 +12,7 @@ import (
 )
 
 // A Direction is where a cookie came from.
-type Direction int
+type Direction uint8
 
 const (
 	FromBrowser Direction = iota // in a request, on its way to the portal
@@ -26,7 +26,7 @@ var Directions = [...]string{"browser", "portal"}
 func (d Direction) String() string { return Directions[d] }
 
 // A Verdict is what the charter and the visitor's preference say of a name.
-type Verdict int
+type Verdict uint8
 
 const (
 	Undeclared Verdict = iota
@@ -74,17 +74,17 @@ func VerdictOf(row *charter.Row, visitor *answers.Visitor) Verdict {
 // A Judgement is what judging one cookie gives. It is made first; acting on it, and
 // telling of it, come after, and read nothing else.
 type Judgement struct {
-	From    Direction
-	Name    string
-	Row     *charter.Row // that declares the name, nil if none does
-	Verdict Verdict
+	Name string
+	Row  *charter.Row // that declares the name, nil if none does
+	Line string       // of the portal, as it leaves if it does
 
-	Monitored bool   // it is only told
-	Keeps     bool   // it goes on to where it was sent
-	Line      string // of the portal, as it leaves if it does
-	Amended   bool   // so that it leaves otherwise than it came, or would but for monitored
-	Deletes   bool   // the line removes the cookie: a deletion is not a deposit
-	Depends   bool   // another visitor's answer could give another judgement
+	From      Direction
+	Verdict   Verdict
+	Monitored bool // it is only told
+	Keeps     bool // it goes on to where it was sent
+	Amended   bool // the line leaves otherwise than it came, or would but for Monitored
+	Deletes   bool // the line removes the cookie: a deletion is not a deposit
+	Depends   bool // another visitor's answer could give another judgement
 
 	Attributes *setcookie.Attributes // of the portal's line, nil of a pair
 }
