@@ -408,7 +408,7 @@ type Charter struct {
 
 	own []*Row // those of the operator's own
 
-	index index
+	names nameTree
 }
 
 // New joins the sources, in their order, into one table.
@@ -455,9 +455,9 @@ func New(sources ...Source) (*Charter, error) {
 		declared.Number, declared.Limit, declared.Key = number, declared.longest(), declared.consentKey()
 		for _, pattern := range declared.Patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.index.addPrefix(prefix, declared)
+				c.names.at(prefix).prefix = declared
 			} else {
-				c.index.addLiteral(pattern, declared)
+				c.names.at(pattern).literal = declared
 			}
 		}
 	}
@@ -465,46 +465,7 @@ func New(sources ...Source) (*Charter, error) {
 }
 
 // Find returns the row that declares a name, nil if none does.
-func (c *Charter) Find(name string) *Row { return c.index.find(name) }
-
-// An index finds the row of a name: that of the literal, else of the longest prefix.
-type index struct {
-	literals, prefixes map[string]*Row
-	lengths            []int // of the prefixes, each once, the longest first
-}
-
-func (x *index) addLiteral(name string, row *Row) {
-	if x.literals == nil {
-		x.literals = map[string]*Row{}
-	}
-	x.literals[name] = row
-}
-
-func (x *index) addPrefix(prefix string, row *Row) {
-	if x.prefixes == nil {
-		x.prefixes = map[string]*Row{}
-	}
-	x.prefixes[prefix] = row
-	if !slices.Contains(x.lengths, len(prefix)) {
-		x.lengths = append(x.lengths, len(prefix))
-		slices.SortFunc(x.lengths, func(a, b int) int { return b - a })
-	}
-}
-
-// find returns the row of a name, nil if there is none.
-func (x *index) find(name string) *Row {
-	if row := x.literals[name]; row != nil {
-		return row
-	}
-	for _, length := range x.lengths {
-		if length <= len(name) {
-			if row := x.prefixes[name[:length]]; row != nil {
-				return row
-			}
-		}
-	}
-	return nil
-}
+func (c *Charter) Find(name string) *Row { return c.names.find(name) }
 
 // Sign computes the version and the fingerprints, the latter over the texts in
 // one language: a translation asks for nothing new.

@@ -3,7 +3,6 @@ package charter
 import (
 	"encoding/json"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -413,38 +412,6 @@ func TestPresetsGiveWay(t *testing.T) {
 				t.Errorf("%s is on the page twice", pattern)
 			}
 			seen[pattern] = true
-		}
-	}
-}
-
-// The index finds what looking through all names would.
-func TestIndex(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
-	name := func() string {
-		text := make([]byte, 1+random.IntN(5))
-		for i := range text {
-			text[i] = "ab_"[random.IntN(3)]
-		}
-		return string(text)
-	}
-	for range 200 {
-		var tested index
-		literals, prefixes := map[string]*Row{}, map[string]*Row{}
-		for range random.IntN(20) {
-			literal, prefix := name(), name()
-			literals[literal], prefixes[prefix] = new(Row), new(Row)
-			tested.addLiteral(literal, literals[literal])
-			tested.addPrefix(prefix, prefixes[prefix])
-		}
-		for range 200 {
-			wanted := name()
-			want := literals[wanted]
-			for length := len(wanted); want == nil && length > 0; length-- {
-				want = prefixes[wanted[:length]]
-			}
-			if got := tested.find(wanted); got != want {
-				t.Fatalf("%s: got %p, want %p, of %v and %v", wanted, got, want, literals, prefixes)
-			}
 		}
 	}
 }
