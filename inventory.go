@@ -171,7 +171,7 @@ func (i *inventory) find(name string) *seenCookie {
 type inventoryObserver struct{ by *servedCharter }
 
 func (o inventoryObserver) tell(at *sighting, judged *judge.Judgement) {
-	if judged.Deletes || at.noted == setcookie.MaxCookies {
+	if at.noted == setcookie.MaxCookies {
 		return
 	}
 	at.noted++

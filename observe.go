@@ -150,9 +150,6 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 
 // tell counts what became of a cookie.
 func (m *metrics) tell(_ *sighting, judged *judge.Judgement) {
-	if judged.Deletes {
-		return
-	}
 	counters := &m.undeclared
 	if judged.Row != nil {
 		counters = &m.rows[judged.Row.Number]
@@ -193,8 +190,10 @@ type observers struct {
 // tell tells all observers what became of a cookie. Those that always are told are
 // called by their types: by an interface, each judgement would be put on the heap.
 func (o *observers) tell(at *sighting, judged *judge.Judgement) {
-	o.metrics.tell(at, judged)
-	o.inventory.tell(at, judged)
+	if !judged.Deletes {
+		o.metrics.tell(at, judged)
+		o.inventory.tell(at, judged)
+	}
 	for _, other := range o.others {
 		copied := *judged
 		other.tell(at, &copied)
