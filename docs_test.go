@@ -1,10 +1,14 @@
 package cookiecharter
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io/fs"
 	"maps"
 	"net/url"
@@ -17,8 +21,14 @@ import (
 	"testing"
 	"unicode"
 
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 // A docBlock is a fenced block of code in the documentation.
@@ -340,6 +350,147 @@ func TestDocsSamplesFail(t *testing.T) {
 	for _, text := range []string{"gpc 2026-11-21", "respond ok", "example.fr {\n\tcookie_charter\n}", "cookie_charter {\n\tcharter charter.yaml\n}"} {
 		if err := loader.caddyfile(text); err != nil {
 			t.Errorf("%s: %v", text, err)
+		}
+	}
+}
+
+// documentation returns the README and what it leads to.
+func documentation(t *testing.T) string {
+	paths, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, path := range append(paths, "README.md") {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(content)
+		all.WriteString("\n\n")
+	}
+	return all.String()
+}
+
+// godoc returns the comments of the package's functions, methods and fields of structs,
+// by their names, such as Handler.Language.
+func godoc(t *testing.T) map[string]string {
+	paths, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	comments := map[string]string{}
+	for _, path := range paths {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			switch node := node.(type) {
+			case *ast.FuncDecl:
+				name := node.Name.Name
+				if node.Recv != nil {
+					of := node.Recv.List[0].Type
+					if pointer, ok := of.(*ast.StarExpr); ok {
+						of = pointer.X
+					}
+					name = fmt.Sprint(of) + "." + name
+				}
+				comments[name] = node.Doc.Text()
+			case *ast.TypeSpec:
+				if fields, ok := node.Type.(*ast.StructType); ok {
+					for _, field := range fields.Fields.List {
+						for _, name := range field.Names {
+							comments[node.Name.Name+"."+name.Name] = field.Doc.Text()
+						}
+					}
+				}
+			}
+			return true
+		})
+	}
+	return comments
+}
+
+// The reference of a row is a table whose first cells are the fields.
+func TestFieldsOfDocumentation(t *testing.T) {
+	isCode := regexp.MustCompile("`([^`]+)`")
+	references := 0
+	for _, table := range regexp.MustCompile(`(?m)(?:^\|.*\n)+`).FindAllString(documentation(t), -1) {
+		told := map[string]string{}
+		for line := range strings.SplitSeq(table, "\n") {
+			cells := strings.SplitN(line, "|", 3)
+			for _, field := range isCode.FindAllStringSubmatch(strings.Join(cells[:min(2, len(cells))], ""), -1) {
+				told[field[1]] = line
+			}
+		}
+		if told["match"] == "" || told["purpose"] == "" {
+			continue
+		}
+		references++
+		for name := range told {
+			if charter.Fields.Find(name) == nil {
+				t.Errorf("documented is %s, which is no field", name)
+			}
+		}
+		for _, field := range charter.Fields {
+			if told[field.Name] == "" {
+				t.Errorf("%s is not documented", field.Name)
+			}
+			for _, value := range field.Values {
+				if !strings.Contains(told[field.Name], "`"+value+"`") {
+					t.Errorf("%s of %s is not documented", value, field.Name)
+				}
+			}
+		}
+	}
+	if references != 1 {
+		t.Errorf("there are %d references of a row", references)
+	}
+}
+
+// What lists the languages or the presets lists all of them, and no others.
+func TestListsAreComplete(t *testing.T) {
+	for of, want := range map[string][]string{"Handler.Language": page.Languages, "Handler.Presets": charter.PresetNames()} {
+		list, _, _ := strings.Cut(godoc(t)[of], ".")
+		var got []string
+		for _, name := range regexp.MustCompile("`(.*?)`").FindAllStringSubmatch(list, -1) {
+			got = append(got, name[1])
+		}
+		if slices.Sort(got); !slices.Equal(got, want) {
+			t.Errorf("%s documents %v, not %v", of, got, want)
+		}
+	}
+	var names []string
+	for _, name := range page.Languages {
+		names = append(names, display.English.Languages().Name(language.MustParse(name)))
+	}
+	slices.Sort(names)
+	last := len(names) - 1
+	list := regexp.MustCompile("in " + strings.Join(names[:last], `,\s+`) + `\s+(or|and)\s+` + names[last] + `\b`)
+	if !list.MatchString(documentation(t)) {
+		t.Errorf("no list of languages %s", list)
+	}
+}
+
+// TestModulePath holds the module path in the documents against go.mod.
+func TestModulePath(t *testing.T) {
+	module, err := os.ReadFile("go.mod")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := regexp.MustCompile(`(?m)^module (\S+)$`).FindSubmatch(module)
+	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 (\S+)$`).FindSubmatch(module)
+	if path == nil || version == nil {
+		t.Fatal("go.mod has another form")
+	}
+	for _, file := range []string{"xcaddy.txt", "README.md"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := fmt.Sprintf("xcaddy build %s --with %s@v0.0.0=.\n", version[1], path[1]); !bytes.Contains(content, []byte(want)) {
+			t.Errorf("%s lacks %s", file, want)
 		}
 	}
 }

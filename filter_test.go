@@ -4,16 +4,10 @@ import (
 	"bufio"
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,10 +17,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -36,11 +27,11 @@ import (
 	"golang.org/x/net/websocket"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
-	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 func TestIsSetCookie(t *testing.T) {
@@ -85,6 +76,101 @@ func TestWithholdLeavesSlices(t *testing.T) {
 		if !slices.Equal(w.Header()["Set-Cookie"], kept) {
 			t.Errorf("%q: not idempotent", before)
 		}
+	}
+}
+
+// fixedHeader is a response writer of which only the header counts.
+type fixedHeader struct {
+	http.ResponseWriter
+	header http.Header
+}
+
+func (f fixedHeader) Header() http.Header { return f.header }
+
+// TestDropPairs shows what becomes of one Cookie line.
+func TestDropPairs(t *testing.T) {
+	for _, test := range []struct{ line, want string }{
+		{"", ""},
+		{"sessionid=1", "sessionid=1"},
+		{"sessionid=1; csrftoken=2", "sessionid=1; csrftoken=2"},
+		{"sessionid=1;csrftoken=2 ; ", "sessionid=1;csrftoken=2 ; "}, // nothing is dropped: as it came
+		{"x=1", ""},
+		{"x=1; y=2; z", ""},
+		{"sessionid=1; x=2; csrftoken=3", "sessionid=1; csrftoken=3"},
+		{"x=1; sessionid=2", "sessionid=2"},
+		{"sessionid=1; x=2", "sessionid=1"},
+		{"sessionid=1;x=2;;csrftoken= \"3,=\xff\" ;y=4", "sessionid=1; csrftoken= \"3,=\xff\""},
+		{"sessionid=1; sessionid=2; x=3", "sessionid=1; sessionid=2"},
+		{"sessionid", ""},
+		{"sessionid; csrftoken=2", "csrftoken=2"},
+		{"=sessionid; =sessionid=1; csrftoken=2", "csrftoken=2"},
+		{"\xa0sessionid=1; SESSIONID=1; session.id=1; sessionid%20=1; csrftoken=2", "csrftoken=2"},
+		{"\"sessionid\"=1; $Version=1; csrftoken=2", "csrftoken=2"},
+		{"_pk_id.1.1=1; csrftoken=2", "csrftoken=2"},
+		{"cookies_preferences=junk; x=1", "cookies_preferences=junk"},
+		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
+	} {
+		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
+		f.visitor.Store = f.handler.answers
+		got, keep := f.dropPairs(test.line)
+		if got != test.want || keep != (got != "" || test.line == "") {
+			t.Errorf("%q: got %q %v, want %q", test.line, got, keep, test.want)
+		}
+		if again, _ := f.dropPairs(got); again != got {
+			t.Errorf("%q: not idempotent: %q", test.line, again)
+		}
+	}
+}
+
+// A request of which nothing is dropped costs nothing: the slice stays.
+func TestDropNothing(t *testing.T) {
+	f := &filter{
+		handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"),
+		request: httptest.NewRequest(http.MethodGet, "/", nil),
+	}
+	f.visitor.Store = f.handler.answers
+	f.handler.observers.others = nil
+	lines := []string{"sessionid=0123456789abcdef0123456789abcdef; csrftoken=0123456789abcdef", "django_language=fr"}
+	f.request.Header["Cookie"] = lines
+	if allocations := testing.AllocsPerRun(100, f.dropCookies); allocations != 0 {
+		t.Errorf("%v allocations", allocations)
+	}
+	if got := f.request.Header["Cookie"]; &got[0] != &lines[0] {
+		t.Error("the slice was replaced")
+	}
+	header := http.Header{"Set-Cookie": {"sessionid=1; Path=/; Max-Age=60", "csrftoken=2"}}
+	f.ResponseWriter = fixedHeader{header: header}
+	f.sighting.noted = 0
+	if allocations := testing.AllocsPerRun(100, f.withhold); allocations != 0 {
+		t.Errorf("%v allocations for Set-Cookie", allocations)
+	}
+}
+
+// What a visitor can send costs little.
+func TestHostileRequests(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	handler.observers.others = nil
+	request := visit("http://city.example/")
+	request.Host = strings.Repeat("a.", 4000) + "example"
+	names := make([]string, 60000)
+	for i := range names {
+		names[i] = fmt.Sprintf("_pk_id.%d=", i)
+	}
+	request.Header.Set("Cookie", strings.Join(names, ";"))
+	f := &filter{handler: handler, request: request, visitor: answers.Visitor{Store: handler.answers, Lines: request.Header["Cookie"]}}
+	f.ResponseWriter = fixedHeader{header: http.Header{}}
+	result := testing.Benchmark(func(b *testing.B) {
+		b.ReportAllocs()
+		for range b.N {
+			request.Header["Cookie"] = f.visitor.Lines
+			f.dropCookies()
+			f.Header().Del("Set-Cookie")
+			caddyhttp.SetVar(request.Context(), expiredVar, nil)
+			f.expire()
+		}
+	})
+	if got := len(f.Header()["Set-Cookie"]); got == 0 || result.AllocedBytesPerOp() > 1<<20 {
+		t.Errorf("%d lines, %v", got, result.MemString())
 	}
 }
 
@@ -334,6 +420,16 @@ func testEveryWayOut(t *testing.T, address string) {
 	}
 }
 
+// isPrivate tells whether no shared cache keeps an answer.
+func isPrivate(header http.Header) bool {
+	for directive := range strings.SplitSeq(strings.Join(header["Cache-Control"], ","), ",") {
+		if directive = strings.TrimSpace(directive); directive == "private" || directive == "no-store" {
+			return true
+		}
+	}
+	return false
+}
+
 // TestHandleErrors shows that error routes are a chain of their own.
 func TestHandleErrors(t *testing.T) {
 	const failing = "\nroute {\n header +Set-Cookie \"AWSALB=1\"\n header +Set-Cookie \"sessionid=1\"\n error 503\n}\n"
@@ -430,6 +526,255 @@ func TestVerdictsFollowPreference(t *testing.T) {
 	response, _ := get(t, "http://"+address+"/", http.Header{"Cookie": {"a=b", `cookies_preferences={"matomo":true}`}})
 	if got := response.Header["Set-Cookie"]; len(got) != 3 {
 		t.Errorf("second line not read: got %q", got)
+	}
+}
+
+// TestAmended looks at what becomes of kept lines in an answer.
+func TestAmended(t *testing.T) {
+	site := func(options string) string {
+		return `
+		cookie_charter {
+			` + options + `
+			cookie week {
+				purpose p
+				category necessary
+				duration "1 week"
+			}
+			cookie hardened {
+				purpose p
+				category necessary
+				secure
+				http_only
+				same_site Lax
+			}
+			cookie measure {
+				purpose p
+				category statistics
+				exempt
+				duration "20 months"
+			}
+			cookie embedded {
+				purpose p
+				category necessary
+				secure
+				same_site None
+			}
+		}
+		header +Set-Cookie "week=1; Max-Age=99999999; Path=/"
+		header +Set-Cookie "hardened=1; Max-Age=99999999"
+		header +Set-Cookie "hardened=2; samesite=None; SECURE; httponly=x"
+		header +Set-Cookie "measure=1; Max-Age=99999999"
+		header +Set-Cookie "embedded=1"
+		header +Set-Cookie "embedded=2; Secure"
+		respond ok`
+	}
+	for _, test := range []struct {
+		options   string
+		encrypted bool
+		want      []string
+	}{
+		{"", true, []string{
+			"week=1; Max-Age=99999999; Path=/; Max-Age=604800",
+			"hardened=1; Max-Age=99999999; Max-Age=34560000; Secure; HttpOnly; SameSite=Lax",
+			"hardened=2; samesite=None; SECURE; httponly=x",
+			"measure=1; Max-Age=99999999; Max-Age=34186698",
+			"embedded=1; Secure; SameSite=None",
+			"embedded=2; Secure; SameSite=None",
+		}},
+		{"durations declare", false, []string{
+			"week=1; Max-Age=99999999; Path=/",
+			"hardened=1; Max-Age=99999999; HttpOnly; SameSite=Lax",
+			"hardened=2; samesite=None; SECURE; httponly=x",
+			"measure=1; Max-Age=99999999",
+			"embedded=1",
+			"embedded=2; Secure; SameSite=None",
+		}},
+	} {
+		address := serve(t, test.encrypted, site(test.options))
+		url := "http://" + address
+		if test.encrypted {
+			url = "https://" + address
+		}
+		response, _ := get(t, url, nil)
+		got := response.Header["Set-Cookie"]
+		if strings.Join(got, "\n") != strings.Join(test.want, "\n") {
+			t.Errorf("%q: got %q", test.options, got)
+		}
+	}
+}
+
+// TestDeletionsPass shows that the portal may always delete a cookie, and that
+// what only looks like it is a deposit.
+func TestDeletionsPass(t *testing.T) {
+	const past = "Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+	upstreamDate := "Date: Thu, 1 Jan 1970 00:00:00 GMT\r\n" // browsers read it, Go does not
+	deletions := []string{
+		`sessionid=""; ` + past + `; Max-Age=0; Path=/; SameSite=Lax`,
+		"_pk_id.1.1=; Max-Age=0",
+		"_pk_id.1.1=x; " + past,
+		"unknown=; " + past + "; Path=/; Domain=example.org",
+		"unknown=gone; Max-Age=-1",
+		"unknown=x; Expires=Fri, 01 Jan 2100 00:00:00 GMT; Max-Age=0",
+		"unknown=x; Expires=Thu Jan 01 1970 00:00:00 GMT+0000 (Coordinated Universal Time)",
+		"unknown=x; Expires=Thu, 01 Jan 1970 00:00:00 +0100",
+		"unknown=x; Expires=jeu., 01 January 1970 00:00:00.000 GMT",
+		"unknown=x; Expires=Mon, 01 Jan 0001 00:00:00 GMT",
+		"unknown=x; Max-Age=; " + past,
+		"unknown=x; Max-Age=soon; " + past,
+		"unknown=x; Expires=" + time.Now().Add(-time.Minute).UTC().Format(http.TimeFormat),
+	}
+	deposits := []string{
+		"_pk_id.1.1=x",
+		"_pk_id.1.1=x; Max-Age=; Path=/",
+		"_pk_id.1.1=x; Max-Age=0; Max-Age=soon",
+		"_pk_id.1.1=x; Max-Age=0; Max-Age=9",
+		"_pk_id.1.1=x; Max-Age=9; " + past,
+		"_pk_id.1.1=x; " + past + "; Expires=Fri, 01 Jan 2100 00:00:00 GMT",
+		"_pk_id.1.1=x; Max-Age=+0",
+		"_pk_id.1.1=x; Expires=1990-Jan-01 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=Mon, Mar-28-2000 12:00:00 GMT",
+		"_pk_id.1.1=x; Expires=01_Jan_1970_00:00:00_GMT",
+		"_pk_id.1.1=x; Expires=01+Jan+1970+00:00:00+GMT",
+		"_pk_id.1.1=x; Expire\u017f=Thu, 01 Jan 1970 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=Thu, 01 Jan 2099 00:00:00 GMT; Expire\u017f=Thu, 01 Jan 1970 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=1st Jan 1970 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=01 Jan 1999xx 2032 00:00:00 GMT",
+		"_pk_id.1.1=x; Expires=01 Jan 70a1 2032 00:00:00 GMT",
+		"unknown=Max-Age=0",
+		"unknown=x, Max-Age=0",
+		"unknown=x; Max-Age=0x0",
+		"=x; Max-Age=0",
+		"x; Max-Age=0",
+		"unknown=x\x01; Max-Age=0",
+		"un known=x; Max-Age=0",
+	}
+	upstreamOf := func(date string, lines []string) string {
+		answer := "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" + date + "Set-Cookie: " + strings.Join(lines, "\r\nSet-Cookie: ") + "\r\n\r\n"
+		return rawUpstream(t, func(string) string { return answer })
+	}
+	site := func(upstream string) string {
+		return "cookie_charter {\n preset opendatasoft matomo\n}\nreverse_proxy " + upstream
+	}
+	withoutControls := []string{}
+	for _, line := range deposits {
+		if !setcookie.HasControls(line) { // Go's client refuses an answer that has any
+			withoutControls = append(withoutControls, line)
+		}
+	}
+	address := serve(t, false, site(upstreamOf("", append(withoutControls, deletions...))))
+	response, _ := get(t, "http://"+address, nil)
+	if got := response.Header["Set-Cookie"]; strings.Join(got, "\n") != strings.Join(deletions, "\n") {
+		t.Errorf("got %q", got)
+	}
+	// Of several Dates, each browser takes another: none is certain.
+	for _, dates := range [][]string{{"", "Thu, 01 Jan 1970 00:00:00 GMT"}, {"Wed, 25 Nov 2026 00:00:00 GMT", "+1200"}, {""}} {
+		address = serve(t, false, site(upstreamOf("Date: "+strings.Join(dates, "\r\nDate: ")+"\r\n", []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT", "unknown=x; Max-Age=0"})))
+		response, _ = get(t, "http://"+address, nil)
+		if got := response.Header["Set-Cookie"]; len(got) != 1 || got[0] != "unknown=x; Max-Age=0" {
+			t.Errorf("%q: got %q", dates, got)
+		}
+	}
+	if setcookie.DateOf(http.Header{"date": {"Thu, 01 Jan 1970 00:00:00 GMT"}}) == "" {
+		t.Error("the server's own Date is beside one in another case")
+	}
+	// Browsers count dates from the answer's own Date: here, Expires lies ahead.
+	address = serve(t, false, site(upstreamOf("Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n", []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"})))
+	response, _ = get(t, "http://"+address, nil)
+	if got := response.Header["Set-Cookie"]; got != nil || response.Header.Get("Date") != "Thu, 01 Jan 1970 00:00:00 GMT" {
+		t.Errorf("got %q on %s", got, response.Header.Get("Date"))
+	}
+	address = serve(t, false, site(upstreamOf(upstreamDate, []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"})))
+	response, _ = get(t, "http://"+address, nil)
+	if got := response.Header["Set-Cookie"]; got != nil {
+		t.Errorf("got %q on %s", got, response.Header.Get("Date"))
+	}
+	for _, line := range deposits {
+		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
+		f.visitor.Store = f.handler.answers
+		f.ResponseWriter = fixedHeader{header: http.Header{}}
+		if _, keep := f.keepsLine(line); keep {
+			t.Errorf("%q passed", line)
+		}
+	}
+}
+
+// TestCookiesOfRequests sends cookies over every version of HTTP, and looks at
+// what the portal gets.
+func TestCookiesOfRequests(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%q %q", r.Header["Cookie"], r.Header["Cookie2"])
+	}))
+	defer upstream.Close()
+	proxy := "\nreverse_proxy " + upstream.Listener.Addr().String()
+	sent := http.Header{"Cookie": {"sessionid=1; unknown=2", "unknown=3", "_pk_id.1.1=4; csrftoken=5", "django_language=6;cookies_preferences={}"}, "Cookie2": {"$Version=1"}}
+	for block, want := range map[string]map[string]string{
+		"cookie_charter": {
+			"HTTP/1.1": `["sessionid=1" "csrftoken=5" "django_language=6;cookies_preferences={}"] []`,
+			"HTTP/2.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
+			"HTTP/3.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
+		},
+		"cookie_charter {\n request_cookies pass\n}": {
+			"HTTP/1.1": `["sessionid=1; unknown=2" "unknown=3" "_pk_id.1.1=4; csrftoken=5" "django_language=6;cookies_preferences={}"] ["$Version=1"]`,
+			"HTTP/2.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6; cookies_preferences={}"] ["$Version=1"]`,
+			"HTTP/3.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6;cookies_preferences={}"] ["$Version=1"]`,
+		},
+	} {
+		address := serve(t, true, block+proxy)
+		for version, client := range clients(t) {
+			request, _ := http.NewRequest(http.MethodGet, "https://"+address+"/", nil)
+			request.Header = sent.Clone()
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if string(got) != want[version] {
+				t.Errorf("%q over %s: got %s", block, version, got)
+			}
+		}
+	}
+}
+
+// Trailers of a request bring no cookies to the portal, announced or not.
+func TestCookiesInTrailersOfRequests(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(io.Discard, r.Body)
+		fmt.Fprintf(w, "%q %q %q", r.Trailer["Cookie"], r.Trailer["Cookie2"], r.Trailer["X-Sum"])
+	}))
+	defer upstream.Close()
+	const withheld, passed = `[] [] ["3"]`, `["_pk_id.1=1"] ["2"] ["3"]`
+	for options, want := range map[string]string{"": withheld, "monitor undeclared": withheld, "request_cookies pass": passed, "monitor": passed} {
+		address := serve(t, true, "cookie_charter {\n "+options+"\n}\nreverse_proxy "+upstream.Listener.Addr().String())
+		for version, client := range clients(t) {
+			request, err := http.NewRequest(http.MethodPost, "https://"+address+"/", io.NopCloser(strings.NewReader(strings.Repeat("body", 9999))))
+			if err != nil {
+				t.Fatal(err)
+			}
+			request.ContentLength = -1
+			request.Trailer = http.Header{"Cookie": {"_pk_id.1=1"}, "Cookie2": {"2"}, "X-Sum": {"3"}}
+			response, err := client.Do(request)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, _ := io.ReadAll(response.Body)
+			response.Body.Close()
+			if isDropped := version == "HTTP/3.0" && string(got) == "[] [] []"; string(got) != want && !isDropped {
+				t.Errorf("%q over %s: got %s", options, version, got)
+			}
+		}
+		for _, announced := range []string{"", "Trailer: X-Sum\r\n", "Trailer: cookie, x-sum\r\n"} {
+			connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n%s\r\n1\r\nx\r\n0\r\ncookie: _pk_id.1=1\r\ncookie2: 2\r\nx-sum: 3\r\n\r\n", announced)
+			answer, _ := io.ReadAll(connection)
+			connection.Close()
+			if !bytes.Contains(answer, []byte("[]")) && want == withheld || bytes.Contains(answer, []byte("_pk_id")) && want == withheld || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200")) {
+				t.Errorf("%q announcing %q: got %q", options, announced, answer)
+			}
+		}
 	}
 }
 
@@ -667,415 +1012,4 @@ func TestWebSocketHTTP3(t *testing.T) {
 	}
 	echo(t, stream)
 	hangUp(stream, stream.Close)
-}
-
-// serve runs Caddy in this process with one site, and returns its address.
-func serve(t *testing.T, encrypted bool, site string) string {
-	t.Helper()
-	port := strconv.Itoa(freePort())
-	// A site with a host in its address would answer other hosts with an empty
-	// 200 that looks like a perfect filter.
-	address, options := "http://:"+port, ""
-	if encrypted {
-		certFile, keyFile := certificate()
-		address, options = "https://localhost:"+port, "tls "+certFile+" "+keyFile
-	}
-	load(t, fmt.Sprintf("%s {\n bind 127.0.0.1\n %s\n %s\n}\n", address, options, site))
-	if encrypted {
-		return "localhost:" + port
-	}
-	return "127.0.0.1:" + port
-}
-
-// portsGiven tells freePort where it was, and begins anywhere.
-var portsGiven atomic.Int64
-
-func init() { portsGiven.Store(time.Now().UnixMicro()) }
-
-// freePort returns a port of which, and of whose successor, nobody listens. It
-// is below those that systems choose themselves, and comes round again late.
-func freePort() int {
-	for {
-		port := 10_000 + int(portsGiven.Add(1)%10_000)*2
-		if isFree(port) && isFree(port+1) {
-			return port
-		}
-	}
-}
-
-func isFree(port int) bool {
-	listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
-	if err != nil {
-		return false
-	}
-	listener.Close()
-	return true
-}
-
-// certificate returns the files of a certificate and key for localhost. With
-// one that it had to manage, Caddy would still be busy when a test begins.
-var certificate = sync.OnceValues(func() (certFile, keyFile string) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		panic(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"localhost"}, NotAfter: time.Now().Add(time.Hour)}
-	public, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		panic(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		panic(err)
-	}
-	certFile, keyFile = filepath.Join(storage(), "cert.pem"), filepath.Join(storage(), "key.pem")
-	for file, block := range map[string]*pem.Block{certFile: {Type: "CERTIFICATE", Bytes: public}, keyFile: {Type: "PRIVATE KEY", Bytes: private}} {
-		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
-			panic(err)
-		}
-	}
-	return certFile, keyFile
-})
-
-var storage = sync.OnceValue(func() string {
-	dir, err := os.MkdirTemp("", "cookie_charter")
-	if err != nil {
-		panic(err)
-	}
-	return dir
-})
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if err := caddy.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	os.RemoveAll(storage())
-	os.Exit(code)
-}
-
-// load runs Caddy in this process with the sites of a Caddyfile.
-func load(t *testing.T, sites string) {
-	t.Helper()
-	if err := tryLoad(t, sites); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func tryLoad(t *testing.T, sites string) error {
-	t.Helper()
-	return tryLoadWith(t, "", sites)
-}
-
-// tryLoadWith is tryLoad with global options more.
-func tryLoadWith(t *testing.T, options, sites string) error {
-	t.Helper()
-	config, _, err := caddyconfig.GetAdapter("caddyfile").Adapt(fmt.Appendf(nil, `{
-		admin off
-		persist_config off
-		skip_install_trust
-		grace_period 1ms
-		storage file_system %s
-		http_port 0
-		log {
-			output file %s/log {
-				mode 0600
-			}
-			level DEBUG
-		}
-		%s
-	}
-	%s`, storage(), storage(), options, sites), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	config = bytes.ReplaceAll(config, []byte(`"match":{"sni":["localhost"]}`), []byte(`"match":{"sni":["localhost"],"after_start":{}}`))
-	defer started.Unlock()
-	started.Lock()
-	return caddy.Load(config, true)
-}
-
-// afterStart is a matcher of TLS handshakes that shows the race detector what it
-// cannot see over QUIC: that handshakes come after Caddy has started.
-type afterStart struct{}
-
-var started sync.Mutex
-
-func init() {
-	caddy.RegisterModule(afterStart{})
-}
-
-func (afterStart) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "tls.handshake_match.after_start", New: func() caddy.Module { return new(afterStart) }}
-}
-
-func (afterStart) Match(*tls.ClientHelloInfo) bool {
-	started.Lock()
-	defer started.Unlock()
-	return true
-}
-
-// provision returns a handler as Caddy provisions it.
-func provision(t testing.TB, block string) *Handler {
-	t.Helper()
-	handler := new(Handler)
-	if err := handler.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
-	t.Cleanup(cancel)
-	if err := handler.Provision(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return handler
-}
-
-// clients returns an HTTP client for each version, by its name.
-func clients(t *testing.T) map[string]*http.Client {
-	t.Helper()
-	config := func() *tls.Config { return &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"} }
-	h1 := &http.Transport{TLSClientConfig: config(), TLSNextProto: map[string]func(string, *tls.Conn) http.RoundTripper{}}
-	h2 := &http.Transport{TLSClientConfig: config(), ForceAttemptHTTP2: true}
-	h3 := &http3.Transport{TLSClientConfig: config()}
-	t.Cleanup(func() {
-		h1.CloseIdleConnections()
-		h2.CloseIdleConnections()
-		h3.Close()
-	})
-	versions := map[string]*http.Client{}
-	for version, transport := range map[string]http.RoundTripper{"HTTP/1.1": h1, "HTTP/2.0": h2, "HTTP/3.0": h3} {
-		versions[version] = &http.Client{
-			Transport:     versionCheck{transport, version},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		}
-	}
-	return versions
-}
-
-// versionCheck fails a request that was answered in another version.
-type versionCheck struct {
-	http.RoundTripper
-	version string
-}
-
-func (v versionCheck) RoundTrip(request *http.Request) (*http.Response, error) {
-	response, err := v.RoundTripper.RoundTrip(request)
-	if err == nil && response.Proto != v.version {
-		return nil, fmt.Errorf("answered in %s, want %s", response.Proto, v.version)
-	}
-	return response, err
-}
-
-// get makes a request over HTTP/1.1 that follows no redirect.
-func get(t *testing.T, url string, header http.Header) (*http.Response, string) {
-	t.Helper()
-	return do(t, http.MethodGet, url, header, "")
-}
-
-func do(t *testing.T, method, url string, header http.Header, body string) (*http.Response, string) {
-	t.Helper()
-	request, err := http.NewRequest(method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if header != nil {
-		request.Header = header.Clone()
-	}
-	if host := header.Get("Host"); host != "" {
-		request.Host = host
-	}
-	response, err := clients(t)["HTTP/1.1"].Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer response.Body.Close()
-	content, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(content)
-}
-
-// rawUpstream answers every request with the bytes for its path, and closes; it
-// returns its address.
-func rawUpstream(t *testing.T, answer func(path string) string) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			connection, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer connection.Close()
-				if request, err := http.ReadRequest(bufio.NewReader(connection)); err == nil {
-					io.WriteString(connection, answer(request.URL.Path))
-				}
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
-// TestDropPairs shows what becomes of one Cookie line.
-func TestDropPairs(t *testing.T) {
-	for _, test := range []struct{ line, want string }{
-		{"", ""},
-		{"sessionid=1", "sessionid=1"},
-		{"sessionid=1; csrftoken=2", "sessionid=1; csrftoken=2"},
-		{"sessionid=1;csrftoken=2 ; ", "sessionid=1;csrftoken=2 ; "}, // nothing is dropped: as it came
-		{"x=1", ""},
-		{"x=1; y=2; z", ""},
-		{"sessionid=1; x=2; csrftoken=3", "sessionid=1; csrftoken=3"},
-		{"x=1; sessionid=2", "sessionid=2"},
-		{"sessionid=1; x=2", "sessionid=1"},
-		{"sessionid=1;x=2;;csrftoken= \"3,=\xff\" ;y=4", "sessionid=1; csrftoken= \"3,=\xff\""},
-		{"sessionid=1; sessionid=2; x=3", "sessionid=1; sessionid=2"},
-		{"sessionid", ""},
-		{"sessionid; csrftoken=2", "csrftoken=2"},
-		{"=sessionid; =sessionid=1; csrftoken=2", "csrftoken=2"},
-		{"\xa0sessionid=1; SESSIONID=1; session.id=1; sessionid%20=1; csrftoken=2", "csrftoken=2"},
-		{"\"sessionid\"=1; $Version=1; csrftoken=2", "csrftoken=2"},
-		{"_pk_id.1.1=1; csrftoken=2", "csrftoken=2"},
-		{"cookies_preferences=junk; x=1", "cookies_preferences=junk"},
-		{"csrftoken=\"a; x=1; y=b\"; sessionid=1", "csrftoken=\"a; sessionid=1"},
-	} {
-		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
-		f.visitor.Store = f.handler.answers
-		got, keep := f.dropPairs(test.line)
-		if got != test.want || keep != (got != "" || test.line == "") {
-			t.Errorf("%q: got %q %v, want %q", test.line, got, keep, test.want)
-		}
-		if again, _ := f.dropPairs(got); again != got {
-			t.Errorf("%q: not idempotent: %q", test.line, again)
-		}
-	}
-}
-
-// TestCookiesOfRequests sends cookies over every version of HTTP, and looks at
-// what the portal gets.
-func TestCookiesOfRequests(t *testing.T) {
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintf(w, "%q %q", r.Header["Cookie"], r.Header["Cookie2"])
-	}))
-	defer upstream.Close()
-	proxy := "\nreverse_proxy " + upstream.Listener.Addr().String()
-	sent := http.Header{"Cookie": {"sessionid=1; unknown=2", "unknown=3", "_pk_id.1.1=4; csrftoken=5", "django_language=6;cookies_preferences={}"}, "Cookie2": {"$Version=1"}}
-	for block, want := range map[string]map[string]string{
-		"cookie_charter": {
-			"HTTP/1.1": `["sessionid=1" "csrftoken=5" "django_language=6;cookies_preferences={}"] []`,
-			"HTTP/2.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
-			"HTTP/3.0": `["sessionid=1; csrftoken=5; django_language=6; cookies_preferences={}"] []`,
-		},
-		"cookie_charter {\n request_cookies pass\n}": {
-			"HTTP/1.1": `["sessionid=1; unknown=2" "unknown=3" "_pk_id.1.1=4; csrftoken=5" "django_language=6;cookies_preferences={}"] ["$Version=1"]`,
-			"HTTP/2.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6; cookies_preferences={}"] ["$Version=1"]`,
-			"HTTP/3.0": `["sessionid=1; unknown=2; unknown=3; _pk_id.1.1=4; csrftoken=5; django_language=6;cookies_preferences={}"] ["$Version=1"]`,
-		},
-	} {
-		address := serve(t, true, block+proxy)
-		for version, client := range clients(t) {
-			request, _ := http.NewRequest(http.MethodGet, "https://"+address+"/", nil)
-			request.Header = sent.Clone()
-			response, err := client.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, _ := io.ReadAll(response.Body)
-			response.Body.Close()
-			if string(got) != want[version] {
-				t.Errorf("%q over %s: got %s", block, version, got)
-			}
-		}
-	}
-}
-
-// Trailers of a request bring no cookies to the portal, announced or not.
-func TestCookiesInTrailersOfRequests(t *testing.T) {
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body)
-		fmt.Fprintf(w, "%q %q %q", r.Trailer["Cookie"], r.Trailer["Cookie2"], r.Trailer["X-Sum"])
-	}))
-	defer upstream.Close()
-	const withheld, passed = `[] [] ["3"]`, `["_pk_id.1=1"] ["2"] ["3"]`
-	for options, want := range map[string]string{"": withheld, "monitor undeclared": withheld, "request_cookies pass": passed, "monitor": passed} {
-		address := serve(t, true, "cookie_charter {\n "+options+"\n}\nreverse_proxy "+upstream.Listener.Addr().String())
-		for version, client := range clients(t) {
-			request, err := http.NewRequest(http.MethodPost, "https://"+address+"/", io.NopCloser(strings.NewReader(strings.Repeat("body", 9999))))
-			if err != nil {
-				t.Fatal(err)
-			}
-			request.ContentLength = -1
-			request.Trailer = http.Header{"Cookie": {"_pk_id.1=1"}, "Cookie2": {"2"}, "X-Sum": {"3"}}
-			response, err := client.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, _ := io.ReadAll(response.Body)
-			response.Body.Close()
-			if isDropped := version == "HTTP/3.0" && string(got) == "[] [] []"; string(got) != want && !isDropped {
-				t.Errorf("%q over %s: got %s", options, version, got)
-			}
-		}
-		for _, announced := range []string{"", "Trailer: X-Sum\r\n", "Trailer: cookie, x-sum\r\n"} {
-			connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Fprintf(connection, "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n%s\r\n1\r\nx\r\n0\r\ncookie: _pk_id.1=1\r\ncookie2: 2\r\nx-sum: 3\r\n\r\n", announced)
-			answer, _ := io.ReadAll(connection)
-			connection.Close()
-			if !bytes.Contains(answer, []byte("[]")) && want == withheld || bytes.Contains(answer, []byte("_pk_id")) && want == withheld || !bytes.HasPrefix(answer, []byte("HTTP/1.1 200")) {
-				t.Errorf("%q announcing %q: got %q", options, announced, answer)
-			}
-		}
-	}
-}
-
-// A request of which nothing is dropped costs nothing: the slice stays.
-func TestDropNothing(t *testing.T) {
-	f := &filter{
-		handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"),
-		request: httptest.NewRequest(http.MethodGet, "/", nil),
-	}
-	f.visitor.Store = f.handler.answers
-	f.handler.observers.others = nil
-	lines := []string{"sessionid=0123456789abcdef0123456789abcdef; csrftoken=0123456789abcdef", "django_language=fr"}
-	f.request.Header["Cookie"] = lines
-	if allocations := testing.AllocsPerRun(100, f.dropCookies); allocations != 0 {
-		t.Errorf("%v allocations", allocations)
-	}
-	if got := f.request.Header["Cookie"]; &got[0] != &lines[0] {
-		t.Error("the slice was replaced")
-	}
-	header := http.Header{"Set-Cookie": {"sessionid=1; Path=/; Max-Age=60", "csrftoken=2"}}
-	f.ResponseWriter = fixedHeader{header: header}
-	f.sighting.noted = 0
-	if allocations := testing.AllocsPerRun(100, f.withhold); allocations != 0 {
-		t.Errorf("%v allocations for Set-Cookie", allocations)
-	}
-}
-
-// fixedHeader is a response writer of which only the header counts.
-type fixedHeader struct {
-	http.ResponseWriter
-	header http.Header
-}
-
-func (f fixedHeader) Header() http.Header { return f.header }
-
-// isPrivate tells whether no shared cache keeps an answer.
-func isPrivate(header http.Header) bool {
-	for directive := range strings.SplitSeq(strings.Join(header["Cache-Control"], ","), ",") {
-		if directive = strings.TrimSpace(directive); directive == "private" || directive == "no-store" {
-			return true
-		}
-	}
-	return false
 }

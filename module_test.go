@@ -14,52 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
-
-	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
-
-// TestAdapt compares Caddyfiles with the JSON or the error that they give.
-func TestAdapt(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.caddyfiletest")
-	if err != nil || len(files) == 0 {
-		t.Fatal("no cases", err)
-	}
-	folder, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range files {
-		t.Run(filepath.Base(file), func(t *testing.T) {
-			content, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			input, want, ok := strings.Cut(string(content), "----------\n")
-			if !ok {
-				t.Fatal("no ----------")
-			}
-			adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(input), map[string]any{"filename": "Caddyfile"})
-			var got string
-			if err != nil {
-				got = err.Error() + "\n"
-			} else {
-				var pretty bytes.Buffer
-				if err := json.Indent(&pretty, adapted, "", "\t"); err != nil {
-					t.Fatal(err)
-				}
-				got = pretty.String() + "\n"
-			}
-			got = strings.ReplaceAll(got, folder+"/", "FOLDER/")
-			if *checks.Update {
-				if err := os.WriteFile(file, []byte(input+"----------\n"+got), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			} else if got != want {
-				t.Errorf("got:\n%s\nwant:\n%s", got, want)
-			}
-		})
-	}
-}
 
 // TestLoadErrors shows what is said at load, and that the old config stays.
 func TestLoadErrors(t *testing.T) {
@@ -160,51 +115,6 @@ func TestLoadErrors(t *testing.T) {
 	}
 }
 
-// Paths begin at the folder of the file where they stand, wherever Caddy runs.
-func TestPathsBesideTheCaddyfile(t *testing.T) {
-	folder := checks.WriteFiles(t, map[string]string{
-		"charter.yaml": commandCharter, "header.html": "<p>header</p>",
-		"Caddyfile": ":80 {\n import inner/*.conf\n}\n",
-	})
-	for name, content := range map[string]string{"inner/site.conf": "cookie_charter {\n charter own.yaml ../charter.yaml\n page {\n  header ../header.html\n }\n}\n", "inner/own.yaml": "cookies:\n  - {name: own, purpose: p, category: necessary}\n"} {
-		if err := os.MkdirAll(folder+"inner", 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(folder+name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	working, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	relative, err := filepath.Rel(working, folder+"Caddyfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, path := range []string{folder + "Caddyfile", relative} {
-		handler, err := loadHandler(path, "")
-		if err != nil {
-			t.Errorf("%s: %v", path, err)
-			continue
-		}
-		if handler.charter.Find("own") == nil || handler.charter.Find("sessionid") == nil {
-			t.Errorf("%s: not all is read", path)
-		}
-		for _, charter := range handler.Charters {
-			if !filepath.IsAbs(charter) {
-				t.Errorf("%s: %s is left to where Caddy runs", path, charter)
-			}
-		}
-	}
-	if err := os.Remove(folder + "inner/own.yaml"); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := loadHandler(relative, ""); err == nil || !strings.Contains(err.Error(), "reading the charter file "+folder+"inner/own.yaml: ") {
-		t.Errorf("got %v", err)
-	}
-}
-
 // The version of the module is that of the binary.
 func TestModuleVersion(t *testing.T) {
 	const path = "github.com/cookie-charter/cookie_charter"
@@ -261,74 +171,6 @@ func TestJSONConfig(t *testing.T) {
 	}
 	if !handler.page.Serves("/cookies/") || handler.charter.Updated.Day() != 26 {
 		t.Error("options are not taken")
-	}
-}
-
-// TestMetricsAndLogs counts what was withheld over two sites and a reload, and
-// looks for values where none may be.
-func TestMetricsAndLogs(t *testing.T) {
-	const secret = "S3cr3tV4lu3"
-	sites := func(port int) string {
-		site := `{
-			bind 127.0.0.1
-			cookie_charter {
-				preset opendatasoft matomo
-			}
-			header +Set-Cookie "sessionid=` + secret + `"
-			header +Set-Cookie "_pk_id.1=` + secret + `"
-			header +Set-Cookie "AWSALB=` + secret + `"
-			header +Set-Cookie "` + secret + `"
-			header +Set-Cookie "=` + secret + `"
-			metrics /metrics
-			respond / ok
-		}
-		`
-		return fmt.Sprintf("http://:%d %s http://:%d %s", port, site, port+1, site)
-	}
-	for range 2 {
-		port := freePort() // a stopping server may still take connections from the old one
-		load(t, sites(port))
-		for i := range 2 {
-			for range 3 {
-				get(t, fmt.Sprintf("http://127.0.0.1:%d/", port+i), http.Header{"Cookie": {`cookies_preferences={"` + secret + `":true}`}})
-			}
-			do(t, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d%s", port+i, pagePath), form, secret+"=%zz")
-		}
-		// The request for the metrics withholds four more.
-		_, metrics := get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
-		for _, want := range []string{
-			`caddy_cookie_charter_cookies_total{cookie="_pk_id.<site>.<hash>",effect="withheld",from="portal",verdict="refused"} 6`,
-			`caddy_cookie_charter_cookies_total{cookie="none",effect="withheld",from="portal",verdict="undeclared"} 18`,
-			`caddy_cookie_charter_cookies_total{cookie="sessionid",effect="kept",from="portal",verdict="allowed"} 6`,
-			`caddy_cookie_charter_cookies_total{cookie="cookies_preferences",effect="kept",from="browser",verdict="allowed"} 6`,
-		} {
-			if !strings.Contains(metrics, want+"\n") {
-				t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter.*`).FindAllString(metrics, -1))
-			}
-		}
-		if strings.Contains(metrics, secret) {
-			t.Error("a value in the metrics")
-		}
-	}
-	logs, err := os.ReadFile(filepath.Join(storage(), "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, want := range []string{
-		`"msg":"judged a cookie","from":"portal","cookie":"sessionid","verdict":"allowed","kept":true`,
-		`"msg":"judged a cookie","from":"portal","cookie":"_pk_id.1","verdict":"refused","kept":false`,
-		`"msg":"judged a cookie","from":"portal","cookie":"AWSALB","verdict":"undeclared","kept":false`,
-		`"msg":"judged a cookie","from":"portal","cookie":"","verdict":"undeclared","kept":false`,
-		`"msg":"charter loaded"`,
-	} {
-		if !bytes.Contains(logs, []byte(want)) {
-			t.Errorf("no %s in the log", want)
-		}
-	}
-	for line := range bytes.Lines(logs) {
-		if bytes.Contains(line, []byte(secret)) && !bytes.Contains(line, []byte(`"logger":"http.auto_https","msg":"adjusted config"`)) {
-			t.Errorf("a value in the log: %s", line)
-		}
 	}
 }
 
@@ -400,27 +242,5 @@ func TestExample(t *testing.T) {
 	var seen bytes.Buffer
 	if _, err := runInventory(&seen, fmt.Sprintf("localhost:%d", admin), fmt.Sprintf("127.0.0.1:%d", charter), "table"); err != nil || !strings.Contains(seen.String(), "AWSALB") {
 		t.Errorf("%v\n%s", err, &seen)
-	}
-}
-
-// TestModulePath holds the module path in the documents against go.mod.
-func TestModulePath(t *testing.T) {
-	module, err := os.ReadFile("go.mod")
-	if err != nil {
-		t.Fatal(err)
-	}
-	path := regexp.MustCompile(`(?m)^module (\S+)$`).FindSubmatch(module)
-	version := regexp.MustCompile(`(?m)^\s*github.com/caddyserver/caddy/v2 (\S+)$`).FindSubmatch(module)
-	if path == nil || version == nil {
-		t.Fatal("go.mod has another form")
-	}
-	for _, file := range []string{"xcaddy.txt", "README.md"} {
-		content, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := fmt.Sprintf("xcaddy build %s --with %s@v0.0.0=.\n", version[1], path[1]); !bytes.Contains(content, []byte(want)) {
-			t.Errorf("%s lacks %s", file, want)
-		}
 	}
 }

@@ -1,9 +1,12 @@
 package cookiecharter
 
 import (
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,6 +18,74 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
+
+// TestMetricsAndLogs counts what was withheld over two sites and a reload, and
+// looks for values where none may be.
+func TestMetricsAndLogs(t *testing.T) {
+	const secret = "S3cr3tV4lu3"
+	sites := func(port int) string {
+		site := `{
+			bind 127.0.0.1
+			cookie_charter {
+				preset opendatasoft matomo
+			}
+			header +Set-Cookie "sessionid=` + secret + `"
+			header +Set-Cookie "_pk_id.1=` + secret + `"
+			header +Set-Cookie "AWSALB=` + secret + `"
+			header +Set-Cookie "` + secret + `"
+			header +Set-Cookie "=` + secret + `"
+			metrics /metrics
+			respond / ok
+		}
+		`
+		return fmt.Sprintf("http://:%d %s http://:%d %s", port, site, port+1, site)
+	}
+	for range 2 {
+		port := freePort() // a stopping server may still take connections from the old one
+		load(t, sites(port))
+		for i := range 2 {
+			for range 3 {
+				get(t, fmt.Sprintf("http://127.0.0.1:%d/", port+i), http.Header{"Cookie": {`cookies_preferences={"` + secret + `":true}`}})
+			}
+			do(t, http.MethodPost, fmt.Sprintf("http://127.0.0.1:%d%s", port+i, pagePath), form, secret+"=%zz")
+		}
+		// The request for the metrics withholds four more.
+		_, metrics := get(t, fmt.Sprintf("http://127.0.0.1:%d/metrics", port), nil)
+		for _, want := range []string{
+			`caddy_cookie_charter_cookies_total{cookie="_pk_id.<site>.<hash>",effect="withheld",from="portal",verdict="refused"} 6`,
+			`caddy_cookie_charter_cookies_total{cookie="none",effect="withheld",from="portal",verdict="undeclared"} 18`,
+			`caddy_cookie_charter_cookies_total{cookie="sessionid",effect="kept",from="portal",verdict="allowed"} 6`,
+			`caddy_cookie_charter_cookies_total{cookie="cookies_preferences",effect="kept",from="browser",verdict="allowed"} 6`,
+		} {
+			if !strings.Contains(metrics, want+"\n") {
+				t.Errorf("no %s in %s", want, regexp.MustCompile(`(?m)^caddy_cookie_charter.*`).FindAllString(metrics, -1))
+			}
+		}
+		if strings.Contains(metrics, secret) {
+			t.Error("a value in the metrics")
+		}
+	}
+	logs, err := os.ReadFile(filepath.Join(storage(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		`"msg":"judged a cookie","from":"portal","cookie":"sessionid","verdict":"allowed","kept":true`,
+		`"msg":"judged a cookie","from":"portal","cookie":"_pk_id.1","verdict":"refused","kept":false`,
+		`"msg":"judged a cookie","from":"portal","cookie":"AWSALB","verdict":"undeclared","kept":false`,
+		`"msg":"judged a cookie","from":"portal","cookie":"","verdict":"undeclared","kept":false`,
+		`"msg":"charter loaded"`,
+	} {
+		if !bytes.Contains(logs, []byte(want)) {
+			t.Errorf("no %s in the log", want)
+		}
+	}
+	for line := range bytes.Lines(logs) {
+		if bytes.Contains(line, []byte(secret)) && !bytes.Contains(line, []byte(`"logger":"http.auto_https","msg":"adjusted config"`)) {
+			t.Errorf("a value in the log: %s", line)
+		}
+	}
+}
 
 // What is monitored is judged and counted, but leaves as it came, in both
 // directions; what is not is enforced beside it.

@@ -255,6 +255,14 @@ func TestVisitorsOwnView(t *testing.T) {
 	}
 }
 
+func TestPageTellsOpposition(t *testing.T) {
+	address := "http://" + serve(t, false, twoQuestions)
+	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Sec-Gpc": {"1"}, "Cookie": {`cookies_preferences={"ga":true}`}})
+	if strings.Count(page, "Global Privacy Control") != 1 || strings.Count(page, "Stored answer: accepted.") != 1 {
+		t.Error("the page does not tell who opposes what")
+	}
+}
+
 // The operator's files are put in, and mistakes in them are told at load.
 func TestPageFiles(t *testing.T) {
 	folder := t.TempDir()
@@ -302,6 +310,21 @@ func TestPageFiles(t *testing.T) {
 	_, dsfr := get(t, "http://"+serve(t, false, page("theme dsfr"))+pagePath+"style.css", nil)
 	if neutral == dsfr || !strings.Contains(dsfr, "Marianne") || !strings.Contains(dsfr, ".charter-table") {
 		t.Error("the themes are the same")
+	}
+}
+
+func TestGPCFile(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
+	response, body := get(t, address+page.GPCPath, nil)
+	if body != `{"gpc":true,"lastUpdate":"2026-11-21"}` || response.Header.Get("Content-Type") != "application/json" {
+		t.Errorf("got %q, %v", body, response.Header)
+	}
+	if response, _ := do(t, http.MethodPost, address+page.GPCPath, nil, ""); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
+		t.Errorf("POST: %s", response.Status)
+	}
+	address = "http://" + serve(t, false, "cookie_charter\nrespond portal")
+	if _, body := get(t, address+page.GPCPath, nil); body != "portal" {
+		t.Errorf("served unasked: %q", body)
 	}
 }
 

@@ -10,8 +10,6 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
-
-	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // What a site as a whole has wrong is told at load, by its name and with the fix, and
@@ -101,23 +99,6 @@ func TestLoadedIsLogged(t *testing.T) {
 	} {
 		if !bytes.Contains(log, []byte(want)) {
 			t.Errorf("no %s in %s", want, regexp.MustCompile(`"charter loaded.*`).FindAll(log, -1))
-		}
-	}
-}
-
-// Commands find the charter of a host, with its port where only that tells sites
-// apart.
-func TestLoadHandler(t *testing.T) {
-	folder := checks.WriteFiles(t, map[string]string{"Caddyfile": "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nhttp://:8080 {\n cookie_charter {\n  preset ckan\n }\n}\nhttp://:8081 {\n cookie_charter {\n  preset piano\n }\n}\n"})
-	for host, want := range map[string]string{"a.example": "mtm_consent", "a.example:443": "mtm_consent", "a.example:8082": "mtm_consent", "localhost:8080": "ckan", "b.example:8081": "_pcid"} {
-		handler, err := loadHandler(folder+"Caddyfile", host)
-		if err != nil || handler.charter.Find(want) == nil {
-			t.Errorf("%s: %v", host, err)
-		}
-	}
-	for _, host := range []string{"", "b.example", "b.example:8082"} {
-		if _, err := loadHandler(folder+"Caddyfile", host); err == nil || !strings.Contains(err.Error(), "has 3 charters, of the hosts [a.example :8080 :8081]") {
-			t.Errorf("%s: %v", host, err)
 		}
 	}
 }

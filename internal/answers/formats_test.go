@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"net/url"
 	"runtime"
 	"slices"
 	"strconv"
@@ -267,4 +268,147 @@ func FuzzFormats(f *testing.F) {
 			t.Errorf("%s: beside %q, the page writes %q, which is %v, %v", name, value, stored.Value, given, err)
 		}
 	})
+}
+
+func TestReadMap(t *testing.T) {
+	const object = `{"matomo":true,"ga":false,"timestamp":1719830000000}`
+	granted := map[string]Answer{"matomo": Granted, "ga": Refused}
+	for _, test := range []struct {
+		value string
+		want  map[string]Answer
+	}{
+		// As it is written: raw, encoded in part, in whole, twice, in quotes.
+		{object, granted},
+		{strings.NewReplacer(`"`, "%22", ",", "%2C").Replace(object), granted},
+		{url.PathEscape(object), granted},
+		{url.QueryEscape(object), granted},
+		{url.QueryEscape(url.QueryEscape(object)), granted},
+		{`"` + object + `"`, granted},
+		{`"` + url.QueryEscape(object) + `"`, granted},
+		{url.QueryEscape(`"` + object + `"`), granted},
+		{`"{\"matomo\": true\054 \"ga\": false}"`, granted},
+		{`"{\173}"`, nil},
+		{` { "matomo" : true } `, map[string]Answer{"matomo": Granted}},
+		{`{"\u006datomo":true}`, map[string]Answer{"matomo": Granted}},
+
+		// Of two answers to one key the stricter wins.
+		{`{"matomo":true,"matomo":false}`, map[string]Answer{"matomo": Refused}},
+		{`{"matomo":false,"matomo":true}`, map[string]Answer{"matomo": Refused}},
+
+		// What is no boolean is no answer.
+		{`{}`, map[string]Answer{}},
+		{`{"matomo":"true","ga":1,"xiti":null,"at":[true],"piano":{"matomo":true}}`, map[string]Answer{}},
+		{`{"Matomo":true}`, map[string]Answer{"Matomo": Granted}},
+
+		// Unreadable.
+		{"", nil},
+		{"true", nil},
+		{"[true]", nil},
+		{`{"matomo":true`, nil},
+		{`{"matomo":true}}`, nil},
+		{`{"matomo":true} x`, nil},
+		{`{"matomo":true,}`, nil},
+		{`{matomo:true}`, nil},
+		{"%7B%22matomo%22%3Atrue%7", nil},
+		{"%7B%22matomo%22%3Atrue%7D%ZZ", nil},
+		{url.QueryEscape(url.QueryEscape(url.QueryEscape(object))), nil},
+		{"{\"matomo\":true,\"\xff\":true}", nil},
+		{"%7B%22matomo%22%3Atrue%2C%22%FF%22%3Atrue%7D", nil},
+		{"{\"matomo\":true\x00}", nil},
+		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, map[string]Answer{"matomo": Granted}},
+		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + `}`, nil},
+	} {
+		got, err := readMap(StoredCookie{Value: test.value})
+		if !maps.Equal(got.answers, test.want) || (err != nil) != (test.want == nil) {
+			t.Errorf("%.80s: got %v, %v, want %v", test.value, got, err, test.want)
+		}
+	}
+}
+
+func TestWriteMap(t *testing.T) {
+	answers := map[string]Answer{"matomo": Granted, "ga": Refused, "é \"": Granted}
+	asked := &charter.Charter{Version: "0123456789ab"}
+	got := writeMap(writing{answers: answers, at: time.UnixMilli(1719830000000), charter: asked})
+	want := "%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22%C3%A9%20%5C%22%22%3Atrue%2C%22timestamp%22%3A1719830000000%2C%22charter%22%3A%221.1719830000000.0123456789ab%22%7D"
+	if got != want {
+		t.Errorf("got %s", got)
+	}
+	back, err := readWrittenMap(StoredCookie{Value: got, charter: asked})
+	if err != nil || back.at != 1719830000000 {
+		t.Errorf("%v, time %d", err, back.at)
+	}
+	if !maps.Equal(back.answers, map[string]Answer{"matomo": Granted, "ga": Refused, "é \"": Granted}) {
+		t.Errorf("read back as %v", back.answers)
+	}
+
+	// Into what is stored already: what is not known is kept as it stands there,
+	// in the same encoding.
+	long := strings.Repeat("x", 2100)
+	for _, test := range []struct{ stored, want string }{
+		{`{"ga":true,"other":[1,{"x":"é\u00e9"}],"matomo":false,"timestamp":1}`, `{"ga":false,"other":[1,{"x":"é\u00e9"}],"matomo":true,"timestamp":2}`},
+		{`%7B%22ga%22:%22yes%22,%22mine%22:true%7D`, `%7B%22ga%22%3Afalse%2C%22mine%22%3Atrue%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		{`"{\"version\": 3}"`, `%7B%22version%22%3A3%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		// Of two copies, the stricter.
+		{`{"mine":true,"yours":true};{"yours":false,"ours":true,"mine":1}`, `{"mine":true,"yours":false,"ours":true,"ga":false,"matomo":true,"timestamp":2}`},
+		{`{"mine":1};%7B%22mine%22:true%7D`, `%7B%22mine%22%3Atrue%2C%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		{`junk`, `%7B%22ga%22%3Afalse%2C%22matomo%22%3Atrue%2C%22timestamp%22%3A2%7D`},
+		// Without room for all of it.
+		{`{"xiti":true,"` + long + `":true};{"` + long + `2":true}`, `{"xiti":true,"ga":false,"matomo":true,"timestamp":2}`},
+	} {
+		got := writeMapAsStored(writing{
+			name:    "p",
+			stored:  strings.Split(test.stored, ";"),
+			answers: map[string]Answer{"matomo": Granted, "ga": Refused},
+			keys:    []string{"matomo", "ga", "xiti"},
+			live:    map[string]bool{"xiti": true},
+			at:      time.UnixMilli(2),
+			charter: asked,
+		})
+		want := strings.Replace(test.want, `"timestamp":2}`, `"timestamp":2,"charter":"1.2.0123456789ab"}`, 1)
+		want = strings.Replace(want, "%3A2%7D", "%3A2%2C%22charter%22%3A%221.2.0123456789ab%22%7D", 1)
+		if got != want {
+			t.Errorf("into %.100s: got %.300s", test.stored, got)
+		}
+		if got := writeMap(writing{stored: strings.Split(test.stored, ";"), charter: asked}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
+			t.Errorf("into %.100s: got %.300s", test.stored, got)
+		}
+	}
+}
+
+// FuzzReadMap looks for answers that a second reading of what was read changes.
+func FuzzReadMap(f *testing.F) {
+	f.Add(`{"matomo":true}`)
+	f.Add("%7B%22matomo%22%3Atrue%7D")
+	f.Fuzz(func(t *testing.T, value string) {
+		read, _ := readMap(StoredCookie{Value: value})
+		live := map[string]bool{}
+		for key := range read.answers {
+			live[key] = true
+		}
+		for _, w := range []writing{{answers: read.answers, charter: &charter.Charter{}}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers)), live: live, charter: &charter.Charter{}}} {
+			written := writeMap(w)
+			if back, _ := readMap(StoredCookie{Value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
+				t.Errorf("%q: %v became %v", value, read.answers, back.answers)
+			}
+		}
+	})
+}
+
+// What others write is told of, with what is not known of it.
+func TestPreferenceNotes(t *testing.T) {
+	for _, test := range []struct {
+		format Config
+		want   int
+	}{
+		{Config{Format: "charter"}, 0},
+		{Config{Format: "opendatasoft"}, 0},
+		{Config{Format: "json", Cookie: "p"}, 0},
+		{Config{Format: "klaro"}, 1},
+		{Config{Format: "klaro", LocalStorage: "klaro"}, 1},
+		{Config{Format: "tarteaucitron"}, 2},
+	} {
+		if notes := test.format.Notes(); len(notes) != test.want {
+			t.Errorf("%v: %q", test.format, notes)
+		}
+	}
 }

@@ -4,6 +4,25 @@ import (
 	"testing"
 )
 
+func TestParseDuration(t *testing.T) {
+	for text, seconds := range map[string]int{
+		"session": 0, "Session": 0, "30 min": 1800, "30min": 1800, "1 s": 1, "30 seconds": 30, "24 hours": 86400, "1 h": 3600, "7 days": 604800,
+		"2 weeks": 1209600, "52 weeks": 31449600, "6 months": 15778476, "13 mois": 34186698, "2 years": 63113904, "1 an": 31556952,
+		"2 Semaines": 1209600, " 3 jours ": 259200, "1 année": 31556952,
+		"90 j": 7776000, "7d": 604800, "30 mn": 1800, "13\u00a0mois": 34186698, "13\u202fmois.": 34186698, "fin de session": 0, "Fin de la  session": 0, "end of session": 0, "Session du navigateur.": 0,
+	} {
+		parsed, err := ParseDuration(text)
+		if err != nil || parsed.Seconds() != seconds {
+			t.Errorf("%q: got %d, %v", text, parsed.Seconds(), err)
+		}
+	}
+	for _, text := range []string{"", "weeks", "2", "0 days", "-1 day", "1.5 hours", "99999 days", "2 moons", "a week", "2 weeks or so", "one year", "99999999999999999999 s"} {
+		if parsed, err := ParseDuration(text); err == nil {
+			t.Errorf("%q: read as %v", text, parsed)
+		}
+	}
+}
+
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		cookie Cookie

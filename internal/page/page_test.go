@@ -2,103 +2,13 @@ package page
 
 import (
 	"io"
-	"reflect"
-	"strings"
 	"testing"
 	"time"
-
-	"golang.org/x/text/feature/plural"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
-
-// Every language says everything.
-func TestTexts(t *testing.T) {
-	for _, name := range Languages {
-		loaded, err := loadTexts(files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var check func(path string, value reflect.Value)
-		check = func(path string, value reflect.Value) {
-			switch value.Kind() {
-			case reflect.Struct:
-				for i := range value.NumField() {
-					if value.Type().Field(i).IsExported() {
-						check(path+"."+value.Type().Field(i).Name, value.Field(i))
-					}
-				}
-			case reflect.Map:
-				for _, key := range value.MapKeys() {
-					check(path+"."+key.String(), value.MapIndex(key))
-				}
-			case reflect.Slice:
-				for i := range value.Len() {
-					check(path, value.Index(i))
-				}
-			case reflect.String:
-				if value.String() == "" {
-					t.Errorf("%s lacks %s", name, path)
-				}
-			default:
-				t.Fatalf("unexpected %s", value.Kind())
-			}
-		}
-		check("", reflect.ValueOf(*loaded))
-		for _, category := range charter.Categories {
-			if loaded.Kinds[category].Name == "" {
-				t.Errorf("%s lacks the kind %s", name, category)
-			}
-		}
-		for _, unit := range []string{"second", "minute", "hour", "day", "week", "month", "year"} {
-			for count := range 200 {
-				form := pluralForms[plural.Cardinal.MatchPlural(loaded.tag, count, 0, 0, 0, 0)]
-				if words := loaded.Durations[unit][form]; words == "" || !strings.Contains(words, "%d") && (name != "ar" || count > 2) {
-					t.Errorf("%s lacks %s of %s", name, form, unit)
-				}
-			}
-		}
-		for _, status := range []string{"saved", "unchanged", "lost"} {
-			if loaded.Status[status] == "" {
-				t.Errorf("%s lacks the status %s", name, status)
-			}
-		}
-		for _, key := range []string{"later", "never"} {
-			if !strings.HasSuffix(loaded.Remaining[key], ":") {
-				t.Errorf("%s lacks what remains: %s", name, key)
-			}
-		}
-		for _, key := range []string{"allowed", "refused", "undeclared", "refused_passed", "undeclared_passed", "refused_monitored"} {
-			if loaded.Outcomes[key] == "" {
-				t.Errorf("%s lacks the outcome %s", name, key)
-			}
-		}
-		for _, key := range []string{"set", "requests", "expiries", "durations"} {
-			if loaded.Promises[key] == "" {
-				t.Errorf("%s lacks the promise %s", name, key)
-			}
-		}
-		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
-			t.Errorf("%s is incomplete", name)
-		}
-	}
-}
-
-// A date is as people write it.
-func TestDates(t *testing.T) {
-	day := time.Date(2027, 1, 1, 0, 0, 0, 0, time.UTC)
-	for name, want := range map[string]string{"fr": "1er janvier 2027", "en": "1 January 2027", "de": "1. Januar 2027", "ca": "1 de gener de 2027"} {
-		loaded, err := loadTexts(files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got := loaded.date(day); got != want {
-			t.Errorf("%s: %s", name, got)
-		}
-	}
-}
 
 // Whatever there is to show, the page shows it in every language.
 func TestSample(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // fromOrigin returns from where a request for an address comes.
@@ -350,6 +352,27 @@ func TestWithdrawalMissesNone(t *testing.T) {
 		}
 		if len(names) > 1 {
 			t.Errorf("seed %d: left %q", seed, names)
+		}
+	}
+}
+
+// BenchmarkExpiries measures what an answer costs more that removes cookies: of a
+// portal's visitor, and at worst.
+func BenchmarkExpiries(b *testing.B) {
+	for _, count := range []int{7, setcookie.MaxCookies} {
+		for _, address := range []string{"https://data.city.example/explore/", "https://" + strings.Repeat("a.", 110) + "city.example/" + strings.Repeat("a/", 2000)} {
+			b.Run(fmt.Sprintf("cookies=%d/address=%d", count, len(address)), func(b *testing.B) {
+				var cookies []Cookie
+				for i := range count {
+					cookies = append(cookies, Cookie{fmt.Sprintf("_pk_id.%d.1fff", i), &charter.Row{}})
+				}
+				from := fromOrigin(address)
+				header := http.Header{"Content-Type": {"text/html"}, "Server": {"Caddy"}}
+				b.ReportAllocs()
+				for b.Loop() {
+					Expiries(cookies, from, RoomFor(header, from.Address))
+				}
+			})
 		}
 	}
 }

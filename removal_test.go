@@ -1,10 +1,7 @@
 package cookiecharter
 
 import (
-	"context"
-	"crypto/tls"
 	"fmt"
-	"html"
 	"io"
 	"net"
 	"net/http"
@@ -13,98 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"golang.org/x/net/html"
 
-	"github.com/cookie-charter/cookie_charter/internal/answers"
-	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
-
-// visit returns a request as Caddy hands it to the handler.
-func visit(url string) *http.Request {
-	r := httptest.NewRequest(http.MethodGet, url, nil)
-	r.TLS = nil
-	if strings.HasPrefix(url, "https:") {
-		r.TLS = &tls.ConnectionState{}
-	}
-	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{})
-	original := *r
-	return r.WithContext(context.WithValue(ctx, caddyhttp.OriginalRequestCtxKey, original))
-}
-
-// What is added fits into the buffer of a server in front, beside the header that
-// is there, and what others add on the way; with no room, nothing is added. The
-// page's own answers are no exception.
-func TestExpiriesFitInFront(t *testing.T) {
-	const tracked = "_ga=1; _ga_ABCDEFGHIJ=1; _gid=1; _gat_gtag_UA_1_1=1; _pk_id.1.1fff=1; _pk_ses.1.1fff=1; _pk_ref.1.1fff=1"
-	for size := 0; size < 5000; size += 250 {
-		pad := ""
-		if size > 0 {
-			pad = "header X-Pad " + strings.Repeat("x", size) + "\n"
-		}
-		address := serve(t, false, "route {\n"+pad+" cookie_charter {\n preset matomo google_analytics\n debug_header\n }\n respond ok\n}")
-		for _, path := range []string{"/", "/" + strings.Repeat("x", 200) + "/?" + strings.Repeat("y", 700), pagePath + "?turn=0&from=0"} {
-			head := swap(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
-			added := strings.Count(head, "Set-Cookie: ")
-			for line := range strings.SplitSeq(head, "\r\n") {
-				if strings.HasPrefix(line, "Set-Cookie: ") && !strings.Contains(line, "=; Max-Age=-1; ") {
-					t.Fatal(line)
-				}
-			}
-			if most := 4<<10 - 768/2; added > 0 && len(head)+len(path) > most {
-				t.Errorf("%d bytes with %d lines for %.20s, and %d of the address", len(head), added, path, len(path))
-			}
-			if room := 4<<10 - 768 - size - len(path) - 800; room > 0 && added == 0 {
-				t.Errorf("nothing is removed from %.20s, beside %d bytes", path, size)
-			}
-		}
-	}
-}
-
-// exchange sends bytes to a server, and returns the head of its answer.
-func swap(t *testing.T, address, request string) string {
-	t.Helper()
-	connection, err := net.Dial("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer connection.Close()
-	if _, err := io.WriteString(connection, request); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := io.ReadAll(connection)
-	if err != nil {
-		t.Fatal(err)
-	}
-	head, _, _ := strings.Cut(string(answer), "\r\n\r\n")
-	return head + "\r\n\r\n"
-}
-
-// A row's domain can be the registrable one of the host that is visited.
-func TestRegistrableDomain(t *testing.T) {
-	address := "http://" + serve(t, false, `cookie_charter {
-		preset matomo
-		preference json choice
-		cookie choice {
-			purpose p
-			category necessary
-			domain registrable
-		}
-	}`)
-	for host, want := range map[string]string{"a.data.city.example": "Domain=city.example; ", "city.example:80": "Domain=city.example; ", "127.0.0.1": "", "localhost": ""} {
-		header := form.Clone()
-		header.Set("Host", host)
-		response, body := do(t, http.MethodPost, address+pagePath, header, "all=granted")
-		if line := response.Header.Get("Set-Cookie"); !strings.Contains(line, "; Path=/; "+want+"SameSite") {
-			t.Errorf("%s: %q, %s", host, line, body)
-		}
-		_, knowledge := get(t, address+pagePath+"?format=edpb", http.Header{"Host": {host}})
-		domain, _, _ := strings.Cut(strings.TrimPrefix(want, "Domain="), ";")
-		if strings.Contains(knowledge, "registrable") || domain != "" && !strings.Contains(knowledge, `"domain": "`+domain+`"`) {
-			t.Errorf("%s: %s", host, knowledge)
-		}
-	}
-}
 
 // TestWithdrawal refuses what was granted, and looks at both directions before
 // and after.
@@ -206,34 +115,6 @@ func TestWithdrawal(t *testing.T) {
 	}
 	if size > 4<<10-512 {
 		t.Errorf("%d bytes are too many for a server in front", size)
-	}
-}
-
-// What a visitor can send costs little.
-func TestHostileRequests(t *testing.T) {
-	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
-	handler.observers.others = nil
-	request := visit("http://city.example/")
-	request.Host = strings.Repeat("a.", 4000) + "example"
-	names := make([]string, 60000)
-	for i := range names {
-		names[i] = fmt.Sprintf("_pk_id.%d=", i)
-	}
-	request.Header.Set("Cookie", strings.Join(names, ";"))
-	f := &filter{handler: handler, request: request, visitor: answers.Visitor{Store: handler.answers, Lines: request.Header["Cookie"]}}
-	f.ResponseWriter = fixedHeader{header: http.Header{}}
-	result := testing.Benchmark(func(b *testing.B) {
-		b.ReportAllocs()
-		for range b.N {
-			request.Header["Cookie"] = f.visitor.Lines
-			f.dropCookies()
-			f.Header().Del("Set-Cookie")
-			caddyhttp.SetVar(request.Context(), expiredVar, nil)
-			f.expire()
-		}
-	})
-	if got := len(f.Header()["Set-Cookie"]); got == 0 || result.AllocedBytesPerOp() > 1<<20 {
-		t.Errorf("%d lines, %v", got, result.MemString())
 	}
 }
 
@@ -352,34 +233,59 @@ func link(t *testing.T, page, language string) string {
 	return ""
 }
 
+// What is added fits into the buffer of a server in front, beside the header that
+// is there, and what others add on the way; with no room, nothing is added. The
+// page's own answers are no exception.
+func TestExpiriesFitInFront(t *testing.T) {
+	const tracked = "_ga=1; _ga_ABCDEFGHIJ=1; _gid=1; _gat_gtag_UA_1_1=1; _pk_id.1.1fff=1; _pk_ses.1.1fff=1; _pk_ref.1.1fff=1"
+	for size := 0; size < 5000; size += 250 {
+		pad := ""
+		if size > 0 {
+			pad = "header X-Pad " + strings.Repeat("x", size) + "\n"
+		}
+		address := serve(t, false, "route {\n"+pad+" cookie_charter {\n preset matomo google_analytics\n debug_header\n }\n respond ok\n}")
+		for _, path := range []string{"/", "/" + strings.Repeat("x", 200) + "/?" + strings.Repeat("y", 700), pagePath + "?turn=0&from=0"} {
+			head := swap(t, address, "GET "+path+" HTTP/1.1\r\nHost: data.city.example\r\nConnection: close\r\nCookie: "+tracked+"\r\n\r\n")
+			added := strings.Count(head, "Set-Cookie: ")
+			for line := range strings.SplitSeq(head, "\r\n") {
+				if strings.HasPrefix(line, "Set-Cookie: ") && !strings.Contains(line, "=; Max-Age=-1; ") {
+					t.Fatal(line)
+				}
+			}
+			if most := 4<<10 - 768/2; added > 0 && len(head)+len(path) > most {
+				t.Errorf("%d bytes with %d lines for %.20s, and %d of the address", len(head), added, path, len(path))
+			}
+			if room := 4<<10 - 768 - size - len(path) - 800; room > 0 && added == 0 {
+				t.Errorf("nothing is removed from %.20s, beside %d bytes", path, size)
+			}
+		}
+	}
+}
+
+// exchange sends bytes to a server, and returns the head of its answer.
+func swap(t *testing.T, address, request string) string {
+	t.Helper()
+	connection, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	if _, err := io.WriteString(connection, request); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := io.ReadAll(connection)
+	if err != nil {
+		t.Fatal(err)
+	}
+	head, _, _ := strings.Cut(string(answer), "\r\n\r\n")
+	return head + "\r\n\r\n"
+}
+
 // The default path is that of the URL as the client sent it.
 func TestExpiryOfRewrittenPath(t *testing.T) {
 	address := serve(t, false, "handle_path /app/* {\n cookie_charter {\n preset matomo\n }\n respond ok\n}")
 	response, _ := get(t, "http://"+address+"/app/a/b", http.Header{"Cookie": {"_pk_id.1=1"}})
 	if got, want := response.Header["Set-Cookie"], []string{"_pk_id.1=; Max-Age=-1; Path=/", "_pk_id.1=; Max-Age=-1; Path=/app/a", "_pk_id.1=; Max-Age=-1; Path=/app", "_pk_id.1=; Max-Age=-1; Path=/app/", "_pk_id.1=; Max-Age=-1; Path=/app/a/", "_pk_id.1=; Max-Age=-1; Path=/app/a/b"}; !slices.Equal(got, want) {
 		t.Errorf("got %q", got)
-	}
-}
-
-func TestGPCFile(t *testing.T) {
-	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
-	response, body := get(t, address+page.GPCPath, nil)
-	if body != `{"gpc":true,"lastUpdate":"2026-11-21"}` || response.Header.Get("Content-Type") != "application/json" {
-		t.Errorf("got %q, %v", body, response.Header)
-	}
-	if response, _ := do(t, http.MethodPost, address+page.GPCPath, nil, ""); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
-		t.Errorf("POST: %s", response.Status)
-	}
-	address = "http://" + serve(t, false, "cookie_charter\nrespond portal")
-	if _, body := get(t, address+page.GPCPath, nil); body != "portal" {
-		t.Errorf("served unasked: %q", body)
-	}
-}
-
-func TestPageTellsOpposition(t *testing.T) {
-	address := "http://" + serve(t, false, twoQuestions)
-	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Sec-Gpc": {"1"}, "Cookie": {`cookies_preferences={"ga":true}`}})
-	if strings.Count(page, "Global Privacy Control") != 1 || strings.Count(page, "Stored answer: accepted.") != 1 {
-		t.Error("the page does not tell who opposes what")
 	}
 }

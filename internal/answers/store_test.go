@@ -1,0 +1,76 @@
+package answers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// How long a banner keeps its own cookie is not known, so no duration of it is
+// published.
+func TestDurationOfPreferenceCookie(t *testing.T) {
+	for cookie, want := range map[string]Config{
+		"tarteaucitron": {Format: "tarteaucitron"}, "klaro 6 months": {Format: "klaro", LocalStorage: "klaro"}, "charter_preference 6 months": {Format: CharterFormat},
+	} {
+		name, duration, _ := strings.Cut(cookie, " ")
+		if row := portalWith(t, "matomo", "", want).charter.Find(name); row.Duration != duration {
+			t.Errorf("%s: %q", name, row.Duration)
+		}
+	}
+}
+
+// What a stored value says is remembered, in bounds, and as it was read.
+func TestRecentValues(t *testing.T) {
+	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
+	format := handler.answers.Stored[0]
+	row := handler.charter.Find("_pk_id.1")
+	answerTo := func(value string) Answer {
+		visitor := Visitor{Store: handler.answers, Lines: setcookie.Lines{"cookies_preferences=" + value}}
+		return visitor.AnswerTo(row)
+	}
+	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
+	for range 2 {
+		for value, want := range map[string]Answer{`{"matomo":true}`: Granted, `{"matomo":false}`: Refused, old: None, "x": None, "": None} {
+			if got := answerTo(value); got != want {
+				t.Errorf("%s: %v, not %v", value, got, want)
+			}
+		}
+	}
+	if got := format.recent.newer[old].reading[0].answers["matomo"]; got != Granted {
+		t.Errorf("the reading was changed to %v", got)
+	}
+	if format.recent.newer["x"].err == nil {
+		t.Error("an unreadable value is not remembered as such")
+	}
+
+	long := `{"matomo":true,"x":"` + strings.Repeat("x", maxRecentValue) + `"}`
+	if got := answerTo(long); got != Granted {
+		t.Errorf("a long value: %v", got)
+	}
+	if _, ok := format.recent.newer[long]; ok {
+		t.Error("a long value is remembered")
+	}
+	now := time.Now().UnixMilli()
+	for i := range 3*maxRecent + 7 {
+		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, now-int64(i))); got != Granted {
+			t.Fatalf("value %d: %v", i, got)
+		}
+		if i == maxRecent {
+			if _, ok := format.recent.former[`{"matomo":true}`]; !ok {
+				t.Error("what was there before is forgotten at once")
+			}
+		}
+	}
+	if len(format.recent.newer) > maxRecent || len(format.recent.former) > maxRecent {
+		t.Errorf("remembers %d and %d values", len(format.recent.newer), len(format.recent.former))
+	}
+
+	// What depends on other cookies is read anew.
+	handler = portalOf(t, "matomo", "", "onetrust")
+	if handler.answers.Stored[0].recent != nil {
+		t.Error("remembers a value that says nothing alone")
+	}
+}

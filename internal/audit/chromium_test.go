@@ -1,0 +1,88 @@
+package audit
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
+)
+
+// A browser has its sandbox, unless somebody says otherwise.
+func TestSandbox(t *testing.T) {
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter, "browser": "#!/bin/sh\necho \"$@\" > \"$0.arguments\"\n"})
+	if err := os.Chmod(folder+"browser", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, noSandbox := range []bool{false, true} {
+		_, err := Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: folder + "charter.yaml", Browser: folder + "browser", NoSandbox: noSandbox})
+		arguments, _ := os.ReadFile(folder + "browser.arguments")
+		if err == nil || strings.Contains(string(arguments), "--no-sandbox") != noSandbox || strings.Contains(err.Error(), "it does not run as root") == noSandbox {
+			t.Errorf("%t: %v\n%s", noSandbox, err, arguments)
+		}
+	}
+	if _, err := Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, NoSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
+		t.Errorf("%v", err)
+	}
+}
+
+// What a browser tells of hostile pages is kept up to a bound, and read at a cost that
+// grows as it does.
+func TestChromiumHasBounds(t *testing.T) {
+	parameters, err := json.Marshal(map[string]any{"headers": map[string]string{"x": strings.Repeat("x", checks.Megabyte)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &chromium{replies: make(chan reply, 1)}
+	for range 2 * maxEvents / checks.Megabyte {
+		for _, method := range []string{"Network.responseReceivedExtraInfo", "Network.dataReceived"} {
+			c.replies <- reply{event: event{Method: method, Params: parameters}}
+			if _, err := c.receive(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if len(c.events) > maxEvents/checks.Megabyte || len(c.observed()) != 0 || len(c.leftOut()) != 1 || c.size != 0 {
+		t.Errorf("keeps %d events, %q", len(c.events), c.leftOut())
+	}
+
+	output, browser := io.Pipe()
+	c = &chromium{replies: make(chan reply, 8)}
+	go c.listen(output)
+	go func() {
+		defer browser.Close()
+		fmt.Fprint(browser, `{"id":1}`+"\x00"+`{"id":2,"x":"`)
+		for range maxMessage / checks.Megabyte {
+			_, _ = browser.Write(bytes.Repeat([]byte("x"), checks.Megabyte))
+		}
+		fmt.Fprint(browser, `"}`+"\x00"+`{"id":3,"result":"`+strings.Repeat("x", checks.Megabyte)+`"}`+"\x00")
+	}()
+	var told []int
+	for received := range c.replies {
+		told = append(told, received.ID)
+	}
+	if !slices.Equal(told, []int{1, 3}) {
+		t.Errorf("reads the messages %v", told)
+	}
+
+	checks.Linear(t, "blocked lines", 4<<10, func(size int) {
+		var lines []string
+		var blocked []map[string]string
+		for i := range size / 8 {
+			lines = append(lines, fmt.Sprintf("%x=1", i))
+			blocked = append(blocked, map[string]string{"CookieLine": lines[i]})
+		}
+		sent, _ := json.Marshal(map[string]any{"requestId": "1", "request": map[string]string{"url": "http://a.example/"}})
+		received, _ := json.Marshal(map[string]any{"requestId": "1", "headers": map[string]string{"Set-Cookie": strings.Join(lines, "\n")}, "blockedCookies": blocked})
+		c := &chromium{events: []event{{Method: "Network.requestWillBeSent", Params: sent}, {Method: "Network.responseReceivedExtraInfo", Params: received}}}
+		if len(c.observed()) != 0 {
+			t.Error("tells of blocked cookies")
+		}
+	})
+}

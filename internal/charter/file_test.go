@@ -1,0 +1,181 @@
+package charter
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+const completeRow = `
+cookies:
+  - name: [a, b]
+    provider: Somebody
+    service: {fr: Authentification, en-GB: Authentication}
+    purpose: {fr: Reconnaît, en: Recognises}
+    category: statistics
+    consent: matomo
+    exempt: true
+    duration: 13 months
+`
+
+func TestParseCharter(t *testing.T) {
+	parsed, err := Parse([]byte("updated: 2026-11-21"+completeRow), "charter.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Cookie{
+		Name:     Names{"a", "b"},
+		Provider: Text{"": "Somebody"},
+		Service:  Text{"fr": "Authentification", "en": "Authentication"},
+		Purpose:  Text{"fr": "Reconnaît", "en": "Recognises"},
+		Category: Statistics,
+		Consent:  "matomo",
+		Exempt:   true,
+		Duration: "13 months",
+	}
+	if got := parsed.Rows[0].Cookie; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if parsed.Updated.Format("2006-01-02") != "2026-11-21" {
+		t.Errorf("updated %v", parsed.Updated)
+	}
+}
+
+// The same rows in YAML, in JSON files (tabs included) and in Caddy's JSON are
+// the same.
+func TestFormatsAgree(t *testing.T) {
+	parsed, err := Parse([]byte(completeRow), "charter.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := parsed.Rows[0].Cookie
+
+	text, err := json.MarshalIndent(map[string]any{"updated": "2026-11-21", "cookies": []Cookie{want}}, "", "\t")
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "charter.json")
+	if err := os.WriteFile(path, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	file, err := LoadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := file.Rows[0].Cookie; !reflect.DeepEqual(got, want) {
+		t.Errorf("JSON file: got %+v", got)
+	}
+
+	text, err = json.Marshal(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var decoded Cookie
+	if err := json.Unmarshal(text, &decoded); err != nil {
+		t.Fatal(err)
+	}
+	if !reflect.DeepEqual(decoded, want) {
+		t.Errorf("JSON config: got %+v", decoded)
+	}
+}
+
+// Every mistake is told with the file, the line and the fix.
+func TestCharterErrors(t *testing.T) {
+	const row = "cookies:\n  - name: a\n    purpose: p\n    category: necessary\n"
+	for _, test := range []struct {
+		yaml string
+		want string
+	}{
+		{"", `the charter is empty; declare rows under "cookies", at f:1`},
+		{"a: [", `unreadable YAML: did not find expected node content; indent with spaces, and put texts that hold ": " in quotes, at f:1`},
+		{"- a", `a charter has the fields "updated" and "cookies", at f:1`},
+		{"cookies: {}", `"cookies" is a list of rows, at f:1`},
+		{"cookie: []", `unknown field "cookie"; a charter has "updated" and "cookies", at f:1`},
+		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
+		{row + "---\n" + row, "the charter has a second document; keep one, at f:5"},
+		{"cookies:\n  - a", "a row has the fields name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
+		{row + "    purposes: x", `unknown field "purposes"; a cookie has name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
+		{row + "    purpose: mesure : audience", `unreadable YAML: mapping values are not allowed in this context; indent with spaces, and put texts that hold ": " in quotes, at f:5`},
+		{"cookies:\n  - name: a\n    purpose: \"d\xe9tail\"", "the file is not in UTF-8; save it in that encoding, at f:3"},
+		{"cookies: []", `the charter declares no cookie; add rows under "cookies", at f:1`},
+		{"updated: 2026-11-21", `the charter declares no cookie; add rows under "cookies", at f:1`},
+		{row + "cookies: []", "cookies already specified, at f:5"},
+		{row + "    match: []", "match is empty; give it a value or remove it, at f:5"},
+		{row + "    duration: ''", "duration is empty; give it a value or remove it, at f:5"},
+		{row + "    match: [a, ~]", "match has a value that is no plain text, at f:5"},
+		{row + "    service: {fr: x, fr-CA: y}", `two texts in the language "fr"; keep one, at f:5`},
+		{"cookies:\n  - name: ~\n    purpose: p\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: ~\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: ''\n    category: necessary", "purpose is empty; say what the cookie is for, at f:3"},
+		{"cookies:\n  - name: a\n    category: ''", "category is empty; use one of [necessary statistics first_party third_party], at f:3"},
+		{"# *pk\n" + row + "    # match: *pk\n    match: *pk\n", `"*pk" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*", at f:7`},
+		{row + "    match: [a, *pk]\n", `"*pk" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*", at f:5`},
+		{row + "    provider: \"\\u202Eevil\"", "the text has the character U+202E, which people do not see; remove it, at f:5"},
+		{row + "    service: {fr: \"a\\u2066b\"}", "the text has the character U+2066, which people do not see; remove it, at f:5"},
+		{"cookies:\n  - name: [a, \"b\\e[2J\"]\n    match: a\n    purpose: p\n    category: necessary", `cookie "a b\x1b[2J": the text has the character U+001B, which people do not see; remove it, at f:2`},
+		{row + "    service: \"a\u009bb\"", "the text has the character U+009B, which people do not see; remove it, at f:5"},
+		{row + "    service: \"a\u202eb\"", "the text has the character U+202E, which people do not see; remove it, at f:5"},
+		{row + "    purpose: x", "purpose already specified, at f:5"},
+		{row + "    category: [a, b]", "category already specified, at f:5"},
+		{row + "    duration: [a, b]", "duration takes one value, not 2; put texts of several words in quotes, at f:5"},
+		{row + "    duration: {fr: a}", "duration is the same in all languages; give it one value, at f:5"},
+		{row + "    service: [[a]]", "service has a value that is no plain text, at f:5"},
+		{row + "    service: {klingon!: a}", `unknown language "klingon!"; use a tag such as fr or en, and put texts of several words in quotes, at f:5`},
+		{row + "    exempt: yes", `exempt is true or false, not "yes", at f:5`},
+		{row + "    exempt: true", `cookie "a": a necessary cookie needs no answer; remove exempt or choose another category, at f:5`},
+		{row + "    consent: matomo", `cookie "a": a necessary cookie needs no answer; remove its consent key or choose another category, at f:5`},
+		{row + "    duration: a while", `cookie "a": unreadable duration "a while"; write "session", or a whole number and a unit, such as "30 min", "2 weeks" or "13 months", at f:5`},
+		{row + "    match: a b", `cookie "a": "a b" is not a cookie name, which is of letters, digits and !#$%&'+-.^_` + "`" + `|~; browsers differ over other names, so none of them can be let through, at f:5`},
+		{row + "    match: '*'", `cookie "a": "*" alone would declare every cookie; write a longer prefix, such as _pk_id.*, at f:5`},
+		{row + "    match: a*b", `cookie "a": "a*b" has a "*" that is not its last character; only a prefix can be matched, such as _pk_id.*, at f:5`},
+		{row + "    match: [b, c, b]", `cookie "a": "b" stands there twice; remove one, at f:5`},
+		{row + "  - name: a\n    purpose: p\n    category: necessary", `cookie "a" is declared twice; remove one of the two, at f:2 and f:5`},
+		{row + "  - name: x\n    match: a\n    purpose: p\n    category: necessary", `cookie "a" is declared twice; remove one of the two, at f:2 and f:5`},
+		{"cookies:\n  - purpose: p\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - name: ''\n    category: necessary", `cookie "": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - name: é\n    category: necessary", `cookie "é": "é" is not a cookie name, which is of letters, digits and !#$%&'+-.^_` + "`" + `|~; keep it if people read it so, and say in "match" what the filter matches, at f:2`},
+		{"cookies:\n  - name: a\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: {fr: ' '}\n    category: necessary", `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f:2`},
+		{"cookies:\n  - name: a\n    purpose: p", `cookie "a": missing category; use one of [necessary statistics first_party third_party], at f:2`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: tracking", `cookie "a": unknown category "tracking"; use one of [necessary statistics first_party third_party], at f:4`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: a b", `cookie "a": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
+		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: timestamp", `cookie "a": unusable consent key "timestamp"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
+	} {
+		parsed, err := Parse([]byte(test.yaml), "f")
+		if err == nil {
+			_, err = New(parsed)
+		}
+		if err == nil || err.Error() != test.want {
+			t.Errorf("%s\n got: %v\nwant: %s", test.yaml, err, test.want)
+		}
+	}
+	for text, want := range map[string]string{
+		"":                                      "unreadable JSON: EOF, at f.json:1",
+		"{\n\"cookies\": [\n{\"name\": \"a\"\n": "unreadable JSON: EOF, at f.json:3",
+		"{\n\"cookies\": [\n{\"name\": \"a\"\n\"purpose\": \"p\"}]}": `unreadable JSON: invalid character '"' after object key:value pair, at f.json:4`,
+		"{\"cookies\": [{\"name\": \"a\",}]}":                        `unreadable JSON: invalid character '}' looking for beginning of object key string, at f.json:1`,
+		"{\"cookies\": []} x":                                        "unreadable JSON: invalid character 'x' looking for beginning of value, at f.json:1",
+		"{\"cookies\": []} {}":                                       "unreadable JSON: text after the JSON object, at f.json:1",
+		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purpose\": null, \"category\": \"necessary\"}]}": `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f.json:3`,
+		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purposes\": \"p\"}]}":                            `unknown field "purposes"; a cookie has ` + strings.Join(Fields.Names(), ", ") + ", at f.json:4",
+	} {
+		parsed, err := Parse([]byte(text), "f.json")
+		if err == nil {
+			_, err = New(parsed)
+		}
+		if err == nil || err.Error() != want {
+			t.Errorf("%s\n got: %v\nwant: %s", text, err, want)
+		}
+	}
+	// All that JSON writers write is read.
+	parsed, err := Parse([]byte(`{"cookies":[{"name":"a","purpose":"a\/b \ud83c\udf6a \u00e9","exempt":true,"category":"statistics"}]}`), "f.json")
+	if err != nil || parsed.Rows[0].Purpose.In("fr") != "a/b \U0001f36a é" || !parsed.Rows[0].Exempt {
+		t.Errorf("%v %+v", err, parsed)
+	}
+	if _, err := LoadFile("no/such.yaml"); err == nil || !strings.Contains(err.Error(), "no/such.yaml") {
+		t.Errorf("missing file: %v", err)
+	}
+}
