@@ -19,8 +19,8 @@ import (
 // tests send the same lines through Caddy to Chromium.
 const corpusFile = "../../testdata/set_cookie.jsonl"
 
-// corpusCharter is also in e2e/Caddyfile.
-// corpusRows are the rows of the corpus, beside two presets.
+// corpusRows are the rows of the corpus, beside two presets. They are also in
+// e2e/Caddyfile.
 const corpusRows = `
 updated: 2026-11-21
 cookies:
@@ -45,23 +45,24 @@ type tested struct {
 	answer  Response
 }
 
-// policyOf returns the policy of the corpus, for a visitor with a preference.
-func policyOf(t testing.TB, preference string) *tested {
+// portalOf returns the charter of presets and of rows as in a charter file, and what
+// reads its visitors' answers.
+func portalOf(t testing.TB, presets []string, rows string, format answers.Config) (*charter.Charter, *answers.Store) {
 	t.Helper()
 	var sources []charter.Source
-	for _, name := range []string{"opendatasoft", "matomo"} {
+	for _, name := range presets {
 		preset, err := charter.LoadPreset(name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		sources = append(sources, preset)
 	}
-	rows, err := charter.Parse([]byte(corpusRows), "corpus.yaml")
+	inline, err := charter.Parse([]byte(rows), "rows.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	sources = append(sources, rows)
-	stored, declared, err := answers.PreferencesOf([]answers.Config{{Format: "opendatasoft"}}, sources)
+	sources = append(sources, inline)
+	stored, declared, err := answers.PreferencesOf([]answers.Config{format}, sources)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,6 +77,13 @@ func policyOf(t testing.TB, preference string) *tested {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return joined, store
+}
+
+// policyOf returns the policy of the corpus, for a visitor with a preference.
+func policyOf(t testing.TB, preference string) *tested {
+	t.Helper()
+	joined, store := portalOf(t, []string{"opendatasoft", "matomo"}, corpusRows, answers.Config{Format: "opendatasoft"})
 	return &tested{
 		policy:  NewPolicy(joined, Options{EnforcesDuration: true}),
 		visitor: answers.Visitor{Store: store, Lines: setcookie.Lines{preference}},
@@ -97,6 +105,7 @@ func (p *tested) dropPairs(line string) (string, bool) {
 	})
 }
 
+// What leaves of each line of the corpus is what is recorded beside it.
 func TestCorpus(t *testing.T) {
 	corpus := checks.ReadLines[corpusLine](t, corpusFile)
 	if len(corpus) < 150 {
@@ -125,8 +134,8 @@ func TestCorpus(t *testing.T) {
 	}
 }
 
-// FuzzSetCookie looks for lines that the filter changes other than it should,
-// and for names that it reads otherwise than net/http where that reads one.
+// FuzzSetCookie looks for lines that leave other than they should, and for names
+// that are read otherwise than net/http reads them, where it reads one.
 func FuzzSetCookie(f *testing.F) {
 	for _, entry := range checks.ReadLines[corpusLine](f, corpusFile) {
 		f.Add(checks.FromLatin1(entry.Line))

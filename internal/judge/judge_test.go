@@ -5,37 +5,20 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
-	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
+// A verdict follows from the row and from the visitor's answer to its key.
 func TestVerdict(t *testing.T) {
-	rows, err := charter.Parse([]byte(`cookies:
+	joined, store := portalOf(t, nil, `cookies:
   - {name: asked, purpose: p, category: statistics}
   - {name: own, purpose: p, category: statistics, consent: key}
   - {name: exempt, purpose: p, category: statistics, exempt: true}
   - {name: other, purpose: p, category: statistics, consent: key, exempt: true}
-  - {name: needed, purpose: p, category: necessary}`), "verdicts.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	sources := []charter.Source{rows}
-	stored, declared, err := answers.PreferencesOf([]answers.Config{{Format: "opendatasoft", Cookie: "p"}}, sources)
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := charter.New(append(declared, sources...)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := answers.NewStore(stored, joined, true, time.Now)
-	if err != nil {
-		t.Fatal(err)
-	}
+  - {name: needed, purpose: p, category: necessary}`, answers.Config{Format: "opendatasoft", Cookie: "p"})
 	policy := NewPolicy(joined, Options{})
 	for _, test := range []struct{ answers, want string }{ // of asked, own, exempt, other, needed, unknown: their initials
 		{``, "rraaau"},
@@ -106,7 +89,7 @@ func judgeLongLines(t *testing.T, policy *tested, begins, repeated string, few i
 }
 
 // TestLongLines holds that the cost of a Set-Cookie line grows with its length, up
-// to a checks.Megabyte.
+// to a megabyte.
 func TestLongLines(t *testing.T) {
 	policy := policyOf(t, "")
 	for _, parts := range longLines {
