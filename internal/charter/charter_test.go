@@ -3,6 +3,8 @@ package charter
 import (
 	"fmt"
 	"path/filepath"
+	"reflect"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -187,6 +189,7 @@ func charterOf(t *testing.T, rows ...string) *Charter {
 	return charter
 }
 
+// A name has the row of its literal or of the longest prefix.
 func TestFind(t *testing.T) {
 	charter := charterOf(t, "name: a*", "name: abc*", "name: abc", "name: ab*", `name: "what people read", match: [x, y.*]`, "name: [p, q]")
 	for name, want := range map[string]string{
@@ -207,6 +210,7 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A row of a later preset replaces that of an earlier one, and a user's own row both.
 func TestPresetsGiveWay(t *testing.T) {
 	preset := func(name string) Source {
 		loaded, err := LoadPreset(name)
@@ -257,6 +261,65 @@ func TestTextIn(t *testing.T) {
 	} {
 		if got := test.text.In("fr", "nl", "en"); got != test.want {
 			t.Errorf("%v: got %q, want %q", test.text, got, test.want)
+		}
+	}
+}
+
+// The table of fields has all fields of the struct, and no others.
+func TestFieldsOfCookie(t *testing.T) {
+	var names []string
+	for field := range reflect.TypeFor[Cookie]().Fields() {
+		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
+			names = append(names, name)
+		}
+	}
+	if !slices.Equal(names, Fields.Names()) {
+		t.Errorf("in the struct: %v\nin the table:  %v", names, Fields.Names())
+	}
+}
+
+// signed returns the charter of rows as they are between brackets, with its version.
+func signed(t *testing.T, rows string) *Charter {
+	t.Helper()
+	parsed, err := Parse([]byte("cookies: ["+rows+"]"), "f")
+	if err != nil {
+		t.Fatal(err)
+	}
+	charter, err := New(parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := charter.Sign("fr"); err != nil {
+		t.Fatal(err)
+	}
+	return charter
+}
+
+// What a key covers does not hang on the order of its rows.
+func TestFingerprint(t *testing.T) {
+	const a, b = "{name: a, purpose: p, category: statistics}", "{name: b, purpose: q, category: statistics}"
+	first, second := signed(t, a+", "+b), signed(t, b+", "+a)
+	if got, want := first.Fingerprints["statistics"], second.Fingerprints["statistics"]; got != want || len(got) != 8 {
+		t.Errorf("%s, %s", got, want)
+	}
+}
+
+// The version is that of what is declared, however it is written.
+func TestCharterVersion(t *testing.T) {
+	version := func(rows string) string { return signed(t, rows).Version }
+	const a, b = "{name: a, purpose: p, category: necessary}", "{name: b, category: necessary, purpose: p}"
+	same := version(a + ", " + b)
+	if version("{name: a, purpose: p, category: necessary, duration: 1800 s}") != version("{name: a, purpose: p, category: necessary, duration: 30 min}") {
+		t.Error("the same duration in another unit is another version")
+	}
+	for _, block := range []string{b + ", " + a, "\n" + a + ",\n\n" + b, "{category: necessary, name: [a], purpose: p}, " + b} {
+		if got := version(block); got != same {
+			t.Errorf("%q has another version", block)
+		}
+	}
+	for _, block := range []string{a, a + ", " + strings.Replace(b, "purpose: p", "purpose: q", 1), a + ", " + strings.Replace(b, "necessary", "statistics", 1), a + ", " + strings.Replace(b, "name: b", "name: c", 1)} {
+		if got := version(block); got == same || len(got) != 12 {
+			t.Errorf("%q has the version %s", block, got)
 		}
 	}
 }

@@ -1,8 +1,6 @@
 package charter
 
-import (
-	"testing"
-)
+import "testing"
 
 func TestParseDuration(t *testing.T) {
 	for text, seconds := range map[string]int{
@@ -23,6 +21,7 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
+// No row lives longer than browsers keep cookies, and no exempt one longer than that is allowed.
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		cookie Cookie

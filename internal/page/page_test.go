@@ -1,7 +1,12 @@
 package page
 
 import (
+	"encoding/json"
 	"io"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -36,5 +41,74 @@ func TestSample(t *testing.T) {
 		if err := shown.template.Execute(io.Discard, shown.sample(text)); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// The schema that is served has all fields of a row, and no others.
+func TestFieldsOfSchema(t *testing.T) {
+	content, err := os.ReadFile("charter.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	type definition struct {
+		Type       string                `json:"type"`
+		Reference  string                `json:"$ref"`
+		Values     []string              `json:"enum"`
+		AnyOf      []definition          `json:"anyOf"`
+		Required   []string              `json:"required"`
+		Properties map[string]definition `json:"properties"`
+	}
+	var schema struct {
+		Definitions map[string]definition `json:"$defs"`
+	}
+	if err := json.Unmarshal(content, &schema); err != nil {
+		t.Fatal(err)
+	}
+	row := schema.Definitions["cookie"]
+	for name := range row.Properties {
+		if charter.Fields.Find(name) == nil {
+			t.Errorf("the schema has %s, which is no field", name)
+		}
+	}
+	for _, field := range charter.Fields {
+		written, ok := row.Properties[field.Name]
+		if !ok {
+			t.Errorf("the schema lacks %s", field.Name)
+			continue
+		}
+		if definition, ok := strings.CutPrefix(written.Reference, "#/$defs/"); ok {
+			written = schema.Definitions[definition]
+		}
+		types := []string{written.Type}
+		for _, either := range written.AnyOf {
+			types = append(types, either.Type)
+		}
+		if written.Values != nil {
+			types = append(types, "string")
+		}
+		types = slices.DeleteFunc(types, func(name string) bool { return name == "" })
+		var want []string
+		switch field.Of(new(charter.Cookie)).(type) {
+		case *charter.Names:
+			want = []string{"string", "array"}
+		case *charter.Text:
+			want = []string{"string", "object"}
+		case *bool:
+			want = []string{"boolean"}
+		case *string:
+			want = []string{"string"}
+		}
+		if !slices.Equal(types, want) || !slices.Equal(written.Values, field.Values) {
+			t.Errorf("in the schema, %s is %v of %q, not %v of %q", field.Name, types, written.Values, want, field.Values)
+		}
+	}
+	var required []string
+	for field := range reflect.TypeFor[charter.Cookie]().Fields() {
+		if name, isOptional := strings.CutSuffix(field.Tag.Get("json"), ",omitempty"); name != "" && !isOptional {
+			required = append(required, name)
+		}
+	}
+	if !slices.Equal(row.Required, required) {
+		t.Errorf("the schema requires %v, not %v", row.Required, required)
 	}
 }
