@@ -208,6 +208,7 @@ func TestFieldsRoundTrip(t *testing.T) {
 	check("a draft", cookies(parsed), err)
 }
 
+// The grammar of the Caddyfile has all fields of a row, and no others.
 func TestFieldsOfGrammar(t *testing.T) {
 	want := "cookie <names...> {"
 	for _, field := range charter.Fields[1:] { // without the name, which stands before the block

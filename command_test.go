@@ -32,7 +32,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
-// writeFiles writes files into a new folder, and returns it with a slash.
+// commandCharter is a charter file to which commands are given.
 const commandCharter = `updated: 2026-11-21
 cookies:
   - name: sessionid

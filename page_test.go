@@ -255,6 +255,7 @@ func TestVisitorsOwnView(t *testing.T) {
 	}
 }
 
+// The page tells what Global Privacy Control opposes, beside the answers that are stored.
 func TestPageTellsOpposition(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)
 	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Sec-Gpc": {"1"}, "Cookie": {`cookies_preferences={"ga":true}`}})
@@ -313,6 +314,8 @@ func TestPageFiles(t *testing.T) {
 	}
 }
 
+// The file that tells that Global Privacy Control is heeded is served where its date
+// is configured.
 func TestGPCFile(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n}\nrespond portal")
 	response, body := get(t, address+page.GPCPath, nil)

@@ -262,7 +262,7 @@ func TestExpiriesFitInFront(t *testing.T) {
 	}
 }
 
-// exchange sends bytes to a server, and returns the head of its answer.
+// swap sends bytes to a server, and returns the head of its answer.
 func swap(t *testing.T, address, request string) string {
 	t.Helper()
 	connection, err := net.Dial("tcp", address)

@@ -5,6 +5,8 @@ import (
 	"testing"
 )
 
+// A path is shown without its parameters, however they are escaped, and a secret in a
+// query by its number.
 func TestWithoutParameters(t *testing.T) {
 	for path, want := range map[string]string{
 		"": "", "/": "/", "/a/b": "/a/b", "/a;jsessionid=1/b;v=2": "/a/b", "/a%3bjsessionid=1": "/a", "/a%3Bx=1/": "/a/", ";": "", "/;/;x/y": "///y",

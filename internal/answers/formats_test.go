@@ -35,6 +35,7 @@ const vectorFile = "../../testdata/preferences.jsonl"
 // vectorsAsked is when the answers of the vectors are asked for: 2100-01-01.
 const vectorsAsked Timestamp = 4_102_444_800_000
 
+// Each format reads what its banner stores as the answer that was given.
 func TestFormats(t *testing.T) {
 	tested := map[string]map[string]bool{}
 	for _, v := range checks.ReadLines[vector](t, vectorFile) {
@@ -61,12 +62,12 @@ func TestFormats(t *testing.T) {
 				t.Fatalf("unknown option %q", option)
 			}
 		}
-		handler := portalWith(t, "matomo google_analytics xiti", "{name: s, purpose: p, category: statistics}", format)
+		site := portalWith(t, "matomo google_analytics xiti", "{name: s, purpose: p, category: statistics}", format)
 		if tested[v.Format] == nil {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, looked: vectorsAsked}
+			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, looked: vectorsAsked}
 			row := &charter.Row{Cookie: charter.Cookie{Category: charter.Statistics, Exempt: exempt}, Key: key}
 			if got := visitor.AnswerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
@@ -179,15 +180,15 @@ func readerHeaders(t testing.TB, format string, size int) []string {
 	return headers
 }
 
-// askAll asks a header for all that the filter and the page ask.
-func askAll(handler portal, header string) {
-	visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{header}}
-	visitor.AnswerTo(handler.charter.Find("_pk_id.1"))
-	visitor.AnswerTo(handler.charter.Find("_ga"))
+// askAll asks a header for all that is ever asked of one.
+func askAll(site portal, header string) {
+	visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{header}}
+	visitor.AnswerTo(site.charter.Find("_pk_id.1"))
+	visitor.AnswerTo(site.charter.Find("_ga"))
 	visitor.WrittenTo("matomo")
 	visitor.GivenAt()
 	visitor.Keeps(1, "x")
-	if handler.answers.Stored[0].IsWritten() {
+	if site.answers.Stored[0].IsWritten() {
 		visitor.Save(map[string]Answer{"matomo": Granted}, "", time.Now())
 	}
 }
@@ -195,16 +196,16 @@ func askAll(handler portal, header string) {
 // Whatever a visitor sends, each format is read at a cost that is linear in it.
 func TestReadersAreLinear(t *testing.T) {
 	for name := range Formats {
-		handler := readerSite(t, name)
-		handler.answers.Stored[0].recent = nil // which remembers all of few, and little of many
+		site := readerSite(t, name)
+		site.answers.Stored[0].recent = nil // which remembers all of few, and little of many
 		const few = 4 << 10
 		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
 		for i := range small {
 			checks.Linear(t, fmt.Sprintf("%s, %.60q", name, small[i]), few, func(size int) {
 				if size == few {
-					askAll(handler, small[i])
+					askAll(site, small[i])
 				} else {
-					askAll(handler, large[i])
+					askAll(site, large[i])
 				}
 			})
 		}
@@ -215,13 +216,13 @@ func TestReadersAreLinear(t *testing.T) {
 // longer ones, in each format.
 func BenchmarkReaders(b *testing.B) {
 	for _, name := range slices.Sorted(maps.Keys(Formats)) {
-		handler := readerSite(b, name)
+		site := readerSite(b, name)
 		for _, size := range []int{1, 4, 16, 64} {
 			header := readerHeaders(b, name, size<<10)[0]
 			b.Run(fmt.Sprintf("%s/%dKB", name, size), func(b *testing.B) {
 				b.SetBytes(int64(len(header)))
 				for b.Loop() {
-					askAll(handler, header)
+					askAll(site, header)
 				}
 			})
 		}
@@ -270,6 +271,7 @@ func FuzzFormats(f *testing.F) {
 	})
 }
 
+// An object of answers is read however it is encoded; anything else is unreadable.
 func TestReadMap(t *testing.T) {
 	const object = `{"matomo":true,"ga":false,"timestamp":1719830000000}`
 	granted := map[string]Answer{"matomo": Granted, "ga": Refused}
@@ -325,6 +327,7 @@ func TestReadMap(t *testing.T) {
 	}
 }
 
+// What is written is read back as the same, and keeps what others stored beside it.
 func TestWriteMap(t *testing.T) {
 	answers := map[string]Answer{"matomo": Granted, "ga": Refused, "é \"": Granted}
 	asked := &charter.Charter{Version: "0123456789ab"}

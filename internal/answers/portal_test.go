@@ -14,7 +14,7 @@ type portal struct {
 	answers *Store
 }
 
-// siteOf returns a portal with presets, further rows as in a charter file, and formats,
+// portalOf returns a portal with presets, further rows as in a charter file, and formats,
 // each with its cookie if that is given.
 func portalOf(t testing.TB, presets, rows string, formats ...string) portal {
 	t.Helper()
@@ -26,6 +26,7 @@ func portalOf(t testing.TB, presets, rows string, formats ...string) portal {
 	return portalWith(t, presets, rows, preferences...)
 }
 
+// portalWith is portalOf with whatever a format can have.
 func portalWith(t testing.TB, presets, rows string, preferences ...Config) portal {
 	t.Helper()
 	var sources []charter.Source

@@ -24,11 +24,11 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
-	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
-	format := handler.answers.Stored[0]
-	row := handler.charter.Find("_pk_id.1")
+	site := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
+	format := site.answers.Stored[0]
+	row := site.charter.Find("_pk_id.1")
 	answerTo := func(value string) Answer {
-		visitor := Visitor{Store: handler.answers, Lines: setcookie.Lines{"cookies_preferences=" + value}}
+		visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{"cookies_preferences=" + value}}
 		return visitor.AnswerTo(row)
 	}
 	old := `{"matomo":true,"timestamp":1577836800000}` // its grant is over
@@ -69,8 +69,8 @@ func TestRecentValues(t *testing.T) {
 	}
 
 	// What depends on other cookies is read anew.
-	handler = portalOf(t, "matomo", "", "onetrust")
-	if handler.answers.Stored[0].recent != nil {
+	site = portalOf(t, "matomo", "", "onetrust")
+	if site.answers.Stored[0].recent != nil {
 		t.Error("remembers a value that says nothing alone")
 	}
 }

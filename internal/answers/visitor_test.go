@@ -11,8 +11,10 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
+// Of several copies of a cookie, a refusal counts before a grant, and no grant beside
+// one that cannot be read.
 func TestPreferenceCopies(t *testing.T) {
-	handler := portalOf(t, "opendatasoft", "", "opendatasoft p")
+	site := portalOf(t, "opendatasoft", "", "opendatasoft p")
 	for _, test := range []struct {
 		lines []string
 		want  Answer
@@ -33,7 +35,7 @@ func TestPreferenceCopies(t *testing.T) {
 		{[]string{`p={"k":true,"x":"` + strings.Repeat("x", MaxPreference) + `"}`}, None},
 		{[]string{`xp={"k":true}; =p={"k":true}; p; p x={"k":true}`}, None},
 	} {
-		visitor := &Visitor{Store: handler.answers, Lines: test.lines}
+		visitor := &Visitor{Store: site.answers, Lines: test.lines}
 		if got := visitor.AnswerTo(&charter.Row{Cookie: charter.Cookie{Category: charter.Statistics}, Key: "k"}); got != test.want {
 			t.Errorf("%q: got %q, want %q", test.lines, got, test.want)
 		}
@@ -43,25 +45,25 @@ func TestPreferenceCopies(t *testing.T) {
 // One copy that cannot be read could say anything: no grant of another copy counts,
 // and every refusal does.
 func TestUnreadableCopies(t *testing.T) {
-	handler := portalOf(t, "matomo google_analytics", "", "opendatasoft", "tarteaucitron")
-	matomo, ga := handler.charter.Find("_pk_id.1"), handler.charter.Find("_ga")
+	site := portalOf(t, "matomo google_analytics", "", "opendatasoft", "tarteaucitron")
+	matomo, ga := site.charter.Find("_pk_id.1"), site.charter.Find("_ga")
 	for _, lines := range []setcookie.Lines{
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=junk`},
 		{`cookies_preferences=junk`, `cookies_preferences={"matomo":true,"ga":false}`},
 		{`cookies_preferences={"matomo":true,"ga":false}; cookies_preferences=; cookies_preferences={"matomo":true}`},
 	} {
 		for range 2 { // what is remembered of a value stays as it was read
-			visitor := &Visitor{Store: handler.answers, Lines: lines}
+			visitor := &Visitor{Store: site.answers, Lines: lines}
 			if got := [2]Answer{visitor.AnswerTo(matomo), visitor.AnswerTo(ga)}; got != [2]Answer{None, Refused} {
 				t.Errorf("%s: %v", lines, got)
 			}
 		}
-		visitor := &Visitor{Store: handler.answers, Lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
+		visitor := &Visitor{Store: site.answers, Lines: slices.Concat(lines, setcookie.Lines{"tarteaucitron=!matomo=true!ga=true"})}
 		if got := [2]Answer{visitor.AnswerTo(matomo), visitor.AnswerTo(ga)}; got != [2]Answer{Granted, Refused} {
 			t.Errorf("%s, and another format: %v", lines, got)
 		}
 	}
-	visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
+	visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{`cookies_preferences={"matomo":true,"ga":false}`}}
 	if got := visitor.AnswerTo(matomo); got != Granted {
 		t.Errorf("alone: %v", got)
 	}
@@ -69,9 +71,9 @@ func TestUnreadableCopies(t *testing.T) {
 
 // Many copies are read at a cost that is linear in them.
 func TestManyCopies(t *testing.T) {
-	handler := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
+	site := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
 	const copies = 20_000
-	asker := Visitor{Store: handler.answers, Lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
+	asker := Visitor{Store: site.answers, Lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
 	if got := testing.AllocsPerRun(1, func() {
 		asker.decoded, asker.readings = false, nil
 		asker.decode()
@@ -83,13 +85,13 @@ func TestManyCopies(t *testing.T) {
 	}
 	const granted = `cookies_preferences={"matomo":true};`
 	for count, want := range map[int]Answer{maxReadings: Granted, maxReadings + 1: None} {
-		asker := Visitor{Store: handler.answers, Lines: setcookie.Lines{strings.Repeat(granted, count)}}
-		if got := asker.AnswerTo(handler.charter.Find("_pk_id.1")); got != want {
+		asker := Visitor{Store: site.answers, Lines: setcookie.Lines{strings.Repeat(granted, count)}}
+		if got := asker.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 			t.Errorf("%d copies: %v", count, got)
 		}
 	}
 	for i := range 1000 {
-		asker.AnswerTo(handler.charter.Find(fmt.Sprintf("_pk_id.%d", i)))
+		asker.AnswerTo(site.charter.Find(fmt.Sprintf("_pk_id.%d", i)))
 	}
 	if len(asker.given) != 1 {
 		t.Errorf("%d rows were remembered", len(asker.given))
@@ -100,25 +102,25 @@ func TestManyCopies(t *testing.T) {
 // cookie; a refusal does not need to end.
 func TestAnswersEnd(t *testing.T) {
 	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := portalOf(t, "matomo", "{name: p, purpose: p, category: necessary, duration: 30 days}", format)
-		row := handler.charter.Find("_pk_id.1")
+		site := portalOf(t, "matomo", "{name: p, purpose: p, category: necessary, duration: 30 days}", format)
+		row := site.charter.Find("_pk_id.1")
 		for days, want := range map[int]string{0: "granted", 29: "granted", 31: "none", 900: "none", -2: "none"} {
 			at := time.Now().AddDate(0, 0, -days).UnixMilli()
-			granted := &Visitor{Store: handler.answers, Lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
+			granted := &Visitor{Store: site.answers, Lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":true,"timestamp":%d}`, at)}}
 			if got := granted.AnswerTo(row).String(); got != want {
 				t.Errorf("%s, granted %d days ago: %s", format, days, got)
 			}
-			refused := &Visitor{Store: handler.answers, Lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
+			refused := &Visitor{Store: site.answers, Lines: setcookie.Lines{fmt.Sprintf(`p={"matomo":false,"timestamp":%d}`, at)}}
 			if got := refused.AnswerTo(row); got != Refused {
 				t.Errorf("%s, refused %d days ago: %s", format, days, got)
 			}
 		}
 	}
-	handler := portalOf(t, "matomo", "", "charter")
-	fingerprint := handler.charter.Fingerprints["matomo"]
+	site := portalOf(t, "matomo", "", "charter")
+	fingerprint := site.charter.Fingerprints["matomo"]
 	for days, want := range map[int]string{0: "granted", 180: "granted", 184: "none"} {
-		visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
-		if got := visitor.AnswerTo(handler.charter.Find("_pk_id.1")).String(); got != want {
+		visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{fmt.Sprintf("charter_preference=1.%d.000000000000.matomo-y%s", time.Now().AddDate(0, 0, -days).UnixMilli(), fingerprint)}}
+		if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")).String(); got != want {
 			t.Errorf("granted %d days ago: %s", days, got)
 		}
 	}
@@ -129,7 +131,7 @@ func TestAnswersEnd(t *testing.T) {
 func TestTimesOfAnswers(t *testing.T) {
 	const now Timestamp = 1_795_000_000_000
 	for _, format := range []string{"opendatasoft p", "json p"} {
-		handler := portalOf(t, "matomo google_analytics", "", format)
+		site := portalOf(t, "matomo google_analytics", "", format)
 		for times, want := range map[string]Answer{
 			``: Granted, `"timestamp":1794999999999`: Granted, `"timestamp":"1794999999999"`: Granted,
 			`"timestamp":1795086399999`: Granted, `"timestamp":1795086400001`: None, // a day ahead
@@ -141,19 +143,19 @@ func TestTimesOfAnswers(t *testing.T) {
 			`"timestamp":1794999999999,"timestamp":1794999999998`: Granted,
 		} {
 			lines := setcookie.Lines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
-			visitor := &Visitor{Store: handler.answers, Lines: lines, looked: now}
-			if got := visitor.AnswerTo(handler.charter.Find("_pk_id.1")); got != want {
+			visitor := &Visitor{Store: site.answers, Lines: lines, looked: now}
+			if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
 			}
-			if got := visitor.AnswerTo(handler.charter.Find("_ga")); got != Refused {
+			if got := visitor.AnswerTo(site.charter.Find("_ga")); got != Refused {
 				t.Errorf("%s, %s: the refusal is %v", format, times, got)
 			}
 		}
 	}
-	handler := portalOf(t, "matomo", "", "charter")
+	site := portalOf(t, "matomo", "", "charter")
 	for at, want := range map[string]Answer{"1794999999999": Granted, "0": None, "1": None, "1795086400001": None, "18446744073709551615": None} {
-		visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{PlainCookie + "=1." + at + ".x.matomo-y" + handler.charter.Fingerprints["matomo"]}, looked: now}
-		if got := visitor.AnswerTo(handler.charter.Find("_pk_id.1")); got != want {
+		visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{PlainCookie + "=1." + at + ".x.matomo-y" + site.charter.Fingerprints["matomo"]}, looked: now}
+		if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 			t.Errorf("charter, %s: %v, want %v", at, got, want)
 		}
 	}
@@ -161,9 +163,9 @@ func TestTimesOfAnswers(t *testing.T) {
 
 // Only what the page writes tells when an answer was given to it.
 func TestGivenAt(t *testing.T) {
-	handler := portalOf(t, "matomo", "", "klaro", "opendatasoft")
+	site := portalOf(t, "matomo", "", "klaro", "opendatasoft")
 	of := func(cookies string) time.Time {
-		visitor := Visitor{Store: handler.answers, Lines: setcookie.Lines{cookies}}
+		visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{cookies}}
 		at, _ := visitor.GivenAt()
 		return at
 	}
@@ -182,12 +184,12 @@ func TestGivenAt(t *testing.T) {
 // Over https, what the former cookie grants does not count, nor does it say anything
 // beside the new one.
 func TestFormerCookie(t *testing.T) {
-	handler := portalOf(t, "matomo", "", "charter")
-	row := handler.charter.Find("_pk_id.1")
+	site := portalOf(t, "matomo", "", "charter")
+	row := site.charter.Find("_pk_id.1")
 	const hour Timestamp = 3_600_000
 	value := func(at Timestamp, word string) string { return fmt.Sprintf("=1.%d.000000000000.matomo%s; ", at, word) }
 	const now Timestamp = 1_796_083_200_000
-	granted := "-y" + handler.charter.Fingerprints["matomo"]
+	granted := "-y" + site.charter.Fingerprints["matomo"]
 	for _, test := range []struct {
 		cookies          string
 		encrypted, plain Answer
@@ -204,7 +206,7 @@ func TestFormerCookie(t *testing.T) {
 		{PlainCookie + value(now, granted) + HostCookie + "=junk", None, None},
 	} {
 		for secure, want := range map[bool]Answer{true: test.encrypted, false: test.plain} {
-			visitor := &Visitor{Store: handler.answers, Lines: setcookie.Lines{test.cookies}, Secure: secure, looked: now + 2*hour}
+			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{test.cookies}, Secure: secure, looked: now + 2*hour}
 			if got := visitor.AnswerTo(row); got != want {
 				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
 			}
@@ -217,20 +219,20 @@ func TestFormerCookie(t *testing.T) {
 func TestWritingKeepsWhatIsInForce(t *testing.T) {
 	day := 24 * time.Hour
 	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
-		handler := portalOf(t, "matomo google_analytics", "", format)
+		site := portalOf(t, "matomo google_analytics", "", format)
 		cookie := func(at time.Time, given map[string]Answer) setcookie.Lines {
-			stored := (&Visitor{Store: handler.answers}).Save(given, "", at)
+			stored := (&Visitor{Store: site.answers}).Save(given, "", at)
 			return setcookie.Lines{stored[0].Name + "=" + stored[0].Value}
 		}
 		for age, want := range map[time.Duration]Answer{day: Granted, 200 * day: None} {
 			lines := cookie(time.Now().Add(-age), map[string]Answer{"matomo": Granted})
-			asked := &Visitor{Store: handler.answers, Lines: lines}
+			asked := &Visitor{Store: site.answers, Lines: lines}
 			stored := asked.Save(map[string]Answer{"ga": Granted}, "", time.Now())
-			for _, visitor := range []*Visitor{asked, {Store: handler.answers, Lines: setcookie.Lines{stored[0].Name + "=" + stored[0].Value}}} {
-				if got := visitor.AnswerTo(handler.charter.Find("_pk_id.1")); got != want {
+			for _, visitor := range []*Visitor{asked, {Store: site.answers, Lines: setcookie.Lines{stored[0].Name + "=" + stored[0].Value}}} {
+				if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 					t.Errorf("%s, granted %v ago: %v, want %v", format, age, got, want)
 				}
-				if got := visitor.AnswerTo(handler.charter.Find("_ga")); got != Granted {
+				if got := visitor.AnswerTo(site.charter.Find("_ga")); got != Granted {
 					t.Errorf("%s: what was granted just now is %v", format, got)
 				}
 			}
@@ -239,9 +241,9 @@ func TestWritingKeepsWhatIsInForce(t *testing.T) {
 			}
 		}
 		lines := cookie(time.Now().Add(-200*day), map[string]Answer{"matomo": Refused})
-		visitor := &Visitor{Store: handler.answers, Lines: lines}
+		visitor := &Visitor{Store: site.answers, Lines: lines}
 		visitor.Save(map[string]Answer{"ga": Granted}, "", time.Now())
-		if got := visitor.AnswerTo(handler.charter.Find("_pk_id.1")); got != Refused {
+		if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != Refused {
 			t.Errorf("%s: a refusal became %v", format, got)
 		}
 	}
@@ -250,15 +252,15 @@ func TestWritingKeepsWhatIsInForce(t *testing.T) {
 // BenchmarkPreference measures the decoding of a preference: of one that was
 // seen lately, and of one that was not.
 func BenchmarkPreference(b *testing.B) {
-	handler := portalOf(b, "opendatasoft matomo", "", "opendatasoft")
+	site := portalOf(b, "opendatasoft matomo", "", "opendatasoft")
 	const cookies = "sessionid=u8k3j0c2l1o9w7q5; csrftoken=Zk2mJ8s0Qq1cXb4vWn7RtY; django_language=fr; " +
 		"cookies_preferences=%7B%22matomo%22%3Atrue%2C%22timestamp%22%3A1795308590967%7D; _pk_id.1.1fff=4b1c0a7d5e"
 	for _, recent := range []*recentValues{{}, nil} {
 		b.Run(fmt.Sprintf("recent=%t", recent != nil), func(b *testing.B) {
-			handler.answers.Stored[0].recent = recent
+			site.answers.Stored[0].recent = recent
 			b.ReportAllocs()
 			for b.Loop() {
-				visitor := Visitor{Store: handler.answers, Lines: setcookie.Lines{cookies}}
+				visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{cookies}}
 				visitor.decode()
 			}
 		})

@@ -7,6 +7,7 @@ import (
 	"time"
 )
 
+// An answer is shared if any field lets a cache keep it for others.
 func TestIsShared(t *testing.T) {
 	future, past := time.Now().Add(time.Hour).UTC().Format(http.TimeFormat), "Thu, 01 Jan 1970 00:00:00 GMT"
 	for _, test := range []struct {

@@ -15,8 +15,8 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
 )
 
-// Charter files and pages that are imported are read alike, and what an import writes
-// a charter file reads.
+// Durations of charter files and of imported pages are read alike, and what an import
+// writes a charter file reads.
 func TestFindDuration(t *testing.T) {
 	for _, test := range []struct {
 		text, found string
@@ -220,7 +220,6 @@ func TestSourcesHaveBounds(t *testing.T) {
 	}
 }
 
-// manyNames returns names that differ, each of few bytes.
 // What a table costs grows as its bytes do.
 func TestImportIsLinear(t *testing.T) {
 	header := "<table><tr><th>Name<th>Purpose"

@@ -32,6 +32,7 @@ func refusedNames(names ...string) []Cookie {
 	return cookies
 }
 
+// A cookie is removed from wherever it can be, the likely places first.
 func TestExpiries(t *testing.T) {
 	const secure = "; Secure; SameSite=None"
 	for _, test := range []struct {
