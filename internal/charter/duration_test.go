@@ -21,7 +21,8 @@ func TestParseDuration(t *testing.T) {
 	}
 }
 
-// No row lives longer than browsers keep cookies, and no exempt one longer than that is allowed.
+// A row lives as long as it says, but no longer than browsers keep cookies, or than an
+// exempt row may.
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		cookie Cookie
