@@ -41,7 +41,7 @@ func ReadLines[T any](t testing.TB, file string) []T {
 
 // FromLatin1 returns the bytes that characters up to 255 stand for.
 func FromLatin1(text string) string {
-	var raw []byte
+	raw := make([]byte, 0, len(text))
 	for _, char := range text {
 		raw = append(raw, byte(char))
 	}
@@ -50,7 +50,7 @@ func FromLatin1(text string) string {
 
 // ToLatin1 is the inverse of FromLatin1.
 func ToLatin1(raw string) string {
-	var text []rune
+	text := make([]rune, 0, len(raw))
 	for i := range len(raw) {
 		text = append(text, rune(raw[i]))
 	}
