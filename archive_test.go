@@ -210,7 +210,7 @@ func TestArchiveNames(t *testing.T) {
 		}
 	}
 	for archive, want := range map[string]string{"ys": "ys", base: "", "./" + base: filepath.Clean(kept)} {
-		if got, err := page.ArchiveBeside(filepath.Join(filepath.Dir(filepath.Clean(kept)), "Caddyfile"), archive); got != want || (err == nil) != (want != "") {
+		if got, err := page.ResolveArchive(filepath.Join(filepath.Dir(filepath.Clean(kept)), "Caddyfile"), archive); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: %q, %v", archive, got, err)
 		}
 	}

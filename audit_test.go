@@ -54,7 +54,7 @@ func TestAudit(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := strings.Split(strings.TrimSpace(string(expected)), "\n")
-	report, err := audit.Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
+	report, err := audit.Run(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + planted}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -84,12 +84,12 @@ func TestAudit(t *testing.T) {
 		for path := range strings.FieldsSeq(pages) {
 			addresses = append(addresses, "http://127.0.0.1:"+planted+path)
 		}
-		if report, err := audit.Make(terminal.NewPrinter(io.Discard), addresses, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 3}); err != nil || len(report.Pages) != want {
+		if report, err := audit.Run(terminal.NewPrinter(io.Discard), addresses, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 3}); err != nil || len(report.Pages) != want {
 			t.Errorf("%s: %v, %q", pages, err, report.Pages)
 		}
 	}
 
-	report, err = audit.Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
+	report, err = audit.Run(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:" + enforced}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 20})
 	if err != nil || report.Violations != 0 || len(findings(report)) != 0 || len(report.Visits) != 4 {
 		t.Errorf("%v, %+v", err, report)
 	}
@@ -138,7 +138,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	defer portal.Close()
 
 	var out bytes.Buffer
-	options := audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 20, Charter: charter + "charter.yaml"}
+	options := audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 20, Charter: charter + "charter.yaml"}
 	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
@@ -154,7 +154,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}
 
 	// What scripts are not needed for is loaded; a broken link is a page, too.
-	report, err := audit.Make(terminal.NewPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 9, Charter: charter + "necessary.yaml"})
+	report, err := audit.Run(terminal.NewPrinter(io.Discard), []string{strings.ToUpper(portal.URL) + "/parts/#x"}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 9, Charter: charter + "necessary.yaml"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,19 +193,19 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text"}, "--pages is at least 1"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text"}, "--pages is at least 1"},
 		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example"},
 		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
-		{[]string{portal.URL + "/fine"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/deaf"}, "has not stored the answer"},
+		{[]string{portal.URL + "/fine"}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/deaf"}, "has not stored the answer"},
 		{[]string{portal.URL, "http://elsewhere.example"}, options, "is not of the site"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "pdf"}, "unknown format"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Browser: "x"}, "go together"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Refuse: []string{"a"}, Withdraw: []string{"a"}}, "with --browser"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
-		{[]string{portal.URL + "/fine"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/form"}, "answers 403 Forbidden"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1}, "publishes no charter of this module"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/does/not/exist"}, "no such file"},
-		{[]string{portal.URL}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/bin/true"}, "the browser has ended"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "pdf"}, "unknown format"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Browser: "x"}, "go together"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Accept: []string{"a"}, Refuse: []string{"a"}, Withdraw: []string{"a"}}, "with --browser"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Page: "/fails"}, "answers 500 Internal Server Error; name another by --charter"},
+		{[]string{portal.URL + "/fine"}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Page: "/form"}, "answers 403 Forbidden"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1}, "publishes no charter of this module"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/does/not/exist"}, "no such file"},
+		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/bin/true"}, "the browser has ended"},
 	} {
 		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)

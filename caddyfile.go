@@ -87,7 +87,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			if subdirective == "charter" {
 				for _, path := range values {
-					beside, err := charter.Beside(d.File(), path)
+					beside, err := charter.ResolvePath(d.File(), path)
 					if err != nil {
 						return d.WrapErr(err)
 					}

@@ -77,7 +77,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if len(h.Preferences) == 0 {
 		h.Preferences = []answers.Config{{Format: defaultFormat(sources)}}
 	}
-	stored, declared, err := answers.PreferencesOf(h.Preferences, sources)
+	stored, declared, err := answers.NewPreferences(h.Preferences, sources)
 	if err != nil {
 		return nil, nil, err
 	}

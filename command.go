@@ -352,7 +352,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
-				if published, ok := cookie.Published(handler.policy.EnforcesDuration); ok {
+				if published, ok := cookie.PublishedDuration(handler.policy.EnforcesDuration); ok {
 					lifetime = published.String()
 				}
 				consent := cookie.Key
@@ -494,11 +494,11 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 			continue
 		}
 		if seconds, err := strconv.Atoi(entry.Attributes.Lifetime); err == nil && seconds > row.Limit.Seconds() && row.Duration != "" {
-			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, charter.InWholeUnits(seconds), row.Duration))
+			findings = append(findings, fmt.Sprintf("longer: %s asks for %s, declared are %s", entry.Name, charter.DurationOf(seconds), row.Duration))
 		}
 	}
 	for _, row := range h.charter.Rows {
-		if !seen[row] && !h.answers.Holding[row] {
+		if !seen[row] && !h.answers.Rows[row] {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}
@@ -556,7 +556,7 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 				if entry.Attributes != nil {
 					lifetime = entry.Attributes.Lifetime
 					if seconds, err := strconv.Atoi(lifetime); err == nil {
-						lifetime = charter.InWholeUnits(seconds).String()
+						lifetime = charter.DurationOf(seconds).String()
 					}
 				}
 				fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", site, entry.Name, entry.Verdict, entry.Cookie, entry.FromPortal, entry.FromBrowser, lifetime, entry.LastSeen.Format(time.DateTime))
@@ -574,8 +574,8 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 
 // runAudit makes an audit and writes its report.
 func runAudit(out, progress *terminal.Printer, pages []string, options audit.Options) (int, error) {
-	options.UsualPage, options.Load = page.DefaultPath, loadForAudit
-	report, err := audit.Make(progress, pages, options)
+	options.DefaultPage, options.Load = page.DefaultPath, loadForAudit
+	report, err := audit.Run(progress, pages, options)
 	if err == nil {
 		err = report.Write(out, options.Format)
 	}
@@ -598,6 +598,8 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 	}
 	return audit.Charter{
 		Charter: handler.charter, Version: handler.charter.Version, Path: handler.Page.Path, Hosts: handler.hosts,
-		Published: func(row *charter.Row) (charter.Duration, bool) { return row.Published(handler.policy.EnforcesDuration) },
+		Published: func(row *charter.Row) (charter.Duration, bool) {
+			return row.PublishedDuration(handler.policy.EnforcesDuration)
+		},
 	}, nil
 }

@@ -221,7 +221,7 @@ func (f *filter) keepsLine(line string) (string, bool) {
 		}
 	}
 	judged := f.handler.policy.JudgeLine(line, f.answer, &f.visitor)
-	f.private = f.private || judged.Depends
+	f.private = f.private || judged.DependsOnAnswer
 	if !judged.Keeps || !f.early { // what is kept in an early answer is seen once more
 		f.tell(&judged)
 	}
@@ -289,7 +289,7 @@ func (f *filter) RefusedCookies() []removal.Cookie {
 			continue
 		}
 		seen[name] = true
-		if judged := f.handler.policy.JudgePair(name, true, &f.visitor); judged.Verdict == judge.Refused && !judged.Monitored {
+		if judged := f.handler.policy.JudgePair(name, true, &f.visitor); judged.Verdict == judge.Refused && !judged.IsMonitored {
 			cookies = append(cookies, removal.Cookie{Name: name, Row: judged.Row})
 		}
 	}

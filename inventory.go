@@ -183,7 +183,7 @@ func (o inventoryObserver) tell(at *sighting, judged *judge.Judgement) {
 }
 
 // note notes a cookie that was judged by somebody.
-func (i *inventory) note(judged *judge.Judgement, path *address.VisitedPath, by *servedCharter) {
+func (i *inventory) note(judged *judge.Judgement, path *address.RequestPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
 	cookie := i.find(judged.Name)
 	if cookie != nil && (judged.From == judge.FromBrowser || cookie.counts[judge.FromPortal].Load() > 0) {
@@ -205,7 +205,7 @@ func (i *inventory) note(judged *judge.Judgement, path *address.VisitedPath, by 
 		cookie.judge.Store(by)
 	}
 	read := judged.Attributes
-	if before := cookie.read.Load(); read != nil && len(read.Written) <= answers.MaxPreference && (before == nil || before.Written != read.Written) {
+	if before := cookie.read.Load(); read != nil && len(read.Text) <= answers.MaxPreference && (before == nil || before.Text != read.Text) {
 		cookie.readAt.Store(now)
 		cookie.read.Store(read)
 	}
@@ -213,7 +213,7 @@ func (i *inventory) note(judged *judge.Judgement, path *address.VisitedPath, by 
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name string, path *address.VisitedPath, from judge.Direction, now int64) *seenCookie {
+func (i *inventory) add(name string, path *address.RequestPath, from judge.Direction, now int64) *seenCookie {
 	name = name[:min(len(name), setcookie.MaxShown)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
@@ -391,11 +391,11 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 }
 
 // seenIn returns what drafts are made of.
-func seenIn(listed map[string][]InventoryEntry) map[string][]draft.Seen {
-	all := map[string][]draft.Seen{}
+func seenIn(listed map[string][]InventoryEntry) map[string][]draft.Entry {
+	all := map[string][]draft.Entry{}
 	for host, entries := range listed {
 		for _, entry := range entries {
-			one := draft.Seen{Name: entry.Name, Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
+			one := draft.Entry{Name: entry.Name, Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
 			if entry.Attributes != nil {
 				one.Lifetime = entry.Attributes.Lifetime
 			}

@@ -136,11 +136,11 @@ func TestInventory(t *testing.T) {
 	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
 		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
 	}
-	if unsafe.StringData(read.Written) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
+	if unsafe.StringData(read.Text) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judging.keepsLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").read.Load().Written) > 4096 {
+	if judging.keepsLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").read.Load().Text) > 4096 {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -184,7 +184,7 @@ func TestInventory(t *testing.T) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from judge.Direction, name, path string) {
-	site.note(&judge.Judgement{From: from, Name: name, Attributes: new(setcookie.Attributes)}, &address.VisitedPath{Address: &url.URL{Path: path}}, nil)
+	site.note(&judge.Judgement{From: from, Name: name, Attributes: new(setcookie.Attributes)}, &address.RequestPath{Address: &url.URL{Path: path}}, nil)
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -300,7 +300,7 @@ func TestPathParameters(t *testing.T) {
 		if err != nil {
 			parsed = &url.URL{Path: written}
 		}
-		if got := (&address.VisitedPath{Address: parsed}).Shown(); got != want {
+		if got := (&address.RequestPath{Address: parsed}).Shown(); got != want {
 			t.Errorf("%s: %s", written, got)
 		}
 	}
@@ -316,7 +316,7 @@ func TestPathParameters(t *testing.T) {
 		t.Errorf("%v, or a session in the log or the answer", err)
 	}
 	checks.Linear(t, "path parameters", 4<<10, func(size int) {
-		(&address.VisitedPath{Address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).Shown()
+		(&address.RequestPath{Address: &url.URL{Path: strings.Repeat("/a;b", size/4)}}).Shown()
 	})
 	checks.Linear(t, "nested escapes", 4<<10, func(size int) {
 		address.WithoutParameters("/" + strings.Repeat("%", size/3) + strings.Repeat("25", size/3))

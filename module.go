@@ -204,7 +204,7 @@ func (h *Handler) prepare() error {
 		return err
 	}
 	h.policy = judge.NewPolicy(h.charter, judge.Options{
-		Monitors:         h.Monitor,
+		Monitor:          h.Monitor,
 		PassesRequests:   h.RequestCookies == passCookies,
 		EnforcesDuration: h.Durations != declareDurations,
 	})
@@ -261,7 +261,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		visitor: answers.Visitor{
 			Store:   h.answers,
 			Lines:   r.Header["Cookie"],
-			Secure:  h.answers.IsHost && request.IsEncrypted(r),
+			Secure:  h.answers.UsesHostCookie && request.IsEncrypted(r),
 			Opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}

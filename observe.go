@@ -159,7 +159,7 @@ func (m *metrics) tell(_ *sighting, judged *judge.Judgement) {
 		effect = 1
 	}
 	counters.judged[judged.From][judged.Verdict][effect].Add(1)
-	if judged.Amended {
+	if judged.IsAmended {
 		counters.amended.Add(1)
 	}
 }
@@ -170,7 +170,7 @@ type sighting struct {
 	at       answers.Timestamp
 	site     *inventory // once a cookie was noted there
 	noted    int        // how many
-	path     address.VisitedPath
+	path     address.RequestPath
 	verdicts strings.Builder // for the debug header
 }
 
@@ -224,8 +224,8 @@ func (o logObserver) tell(_ *sighting, judged *judge.Judgement) {
 		return
 	}
 	o.Debug("judged a cookie", zap.Stringer("from", judged.From), zap.String("cookie", judged.Name), zap.Stringer("verdict", judged.Verdict), zap.Bool("kept", judged.Keeps))
-	if judged.Amended {
-		o.Debug("amended a cookie", zap.String("cookie", judged.Name), zap.Bool("monitored", judged.Monitored))
+	if judged.IsAmended {
+		o.Debug("amended a cookie", zap.String("cookie", judged.Name), zap.Bool("monitored", judged.IsMonitored))
 	}
 }
 

@@ -55,12 +55,12 @@ var options = []option{
 
 	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: page.DefaultPath, check: page.CheckPath},
 	{block: "page", name: "title"},
-	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, beside: page.ArchiveBeside},
-	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: charter.Beside},
-	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: charter.Beside},
+	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, beside: page.ResolveArchive},
+	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: charter.ResolvePath},
+	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: charter.ResolvePath},
 	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: page.CheckLink},
 	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: page.CheckLink},
-	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: charter.Beside},
+	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: charter.ResolvePath},
 	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: page.NeutralTheme, values: page.Themes, check: page.CheckTheme},
 
 	{block: "preference", inJSON: "format"},

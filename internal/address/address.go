@@ -45,23 +45,23 @@ func parametersIn(segment string) int {
 // maxShownPath is how much of a path is told, in bytes.
 const maxShownPath = 128
 
-// A VisitedPath is the path of a request as it can be told: found once, however
+// A RequestPath is the path of a request as it can be told: found once, however
 // many cookies are seen there.
-type VisitedPath struct {
+type RequestPath struct {
 	Address *url.URL
-	told    *string
+	shown   *string
 }
 
-func (p *VisitedPath) Shown() string {
-	if p.told == nil {
+func (p *RequestPath) Shown() string {
+	if p.shown == nil {
 		path := WithoutParameters(p.Address.EscapedPath())
 		if plain, err := url.PathUnescape(path); err == nil {
 			path = plain
 		}
 		path = strings.Clone(path[:min(len(path), maxShownPath)])
-		p.told = &path
+		p.shown = &path
 	}
-	return *p.told
+	return *p.shown
 }
 
 // IsLocalhost tells whether a host is this machine for every browser, whatever
@@ -76,15 +76,15 @@ func IsLocalhost(host string) bool {
 // 11 characters in base64).
 const maxQueryWord = 10
 
-// ShownAddresses shows addresses without what can be the value of a cookie. What is
+// Redactor shows addresses without what can be the value of a cookie. What is
 // left out of queries has a number, so that pages can be told apart.
-type ShownAddresses struct {
+type Redactor struct {
 	numbers map[string]int
 }
 
 // Show returns an address as a report can have it: without its user, parameters of
 // its path, and longer words in its query, be they names or values.
-func (s *ShownAddresses) Show(address string) string {
+func (s *Redactor) Show(address string) string {
 	parsed, err := url.Parse(address)
 	if err != nil {
 		return "an address that cannot be read"
@@ -106,7 +106,7 @@ func (s *ShownAddresses) Show(address string) string {
 }
 
 // word returns a word of a query as it is shown.
-func (s *ShownAddresses) word(word string) string {
+func (s *Redactor) word(word string) string {
 	if len(word) <= maxQueryWord {
 		return word
 	}

@@ -18,7 +18,7 @@ func TestWithoutParameters(t *testing.T) {
 		}
 	}
 	const secret = "0123456789abcdef0123456789abcdef"
-	var addresses ShownAddresses
+	var addresses Redactor
 	for _, test := range [][2]string{
 		{"https://a.example/p?" + secret + "=1&page=2", "https://a.example/p?…1=1&page=2"},
 		{"https://a.example/p?" + secret, "https://a.example/p?…1"},

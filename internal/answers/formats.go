@@ -19,9 +19,9 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// A storedFormat is a way in which a consent banner stores the visitor's
+// A storageFormat is a way in which a consent banner stores the visitor's
 // answers.
-type storedFormat struct {
+type storageFormat struct {
 	// The usual names of the cookies that hold the answers, or prefixes that end
 	// in "*". None: there is no usual name.
 	Cookies []string
@@ -48,52 +48,52 @@ type storedFormat struct {
 
 	// read returns what one cookie says, or an error if that cannot be read. It
 	// never sees more than maxPreference bytes.
-	read func(cookie StoredCookie) (reading, error)
+	read func(cookie Cookie) (reading, error)
 
 	// write returns the value that holds what the charter page stores. None: the
 	// format is the banner's alone to write.
 	write func(writing) string
 }
 
-// A StoredCookie is one copy of a cookie that holds answers.
-type StoredCookie struct {
+// A Cookie is one copy of a cookie that holds answers.
+type Cookie struct {
 	Name, Value string
 	proof       proof
-	In          *Preference
+	Preference  *Preference
 	charter     *charter.Charter
 }
 
 // read returns what the cookie says.
-func (c StoredCookie) read() (reading, error) {
+func (c Cookie) read() (reading, error) {
 	if len(c.Value) > MaxPreference {
-		return reading{in: c.In}, errOversized
+		return reading{preference: c.Preference}, errOversized
 	}
-	read, err := Formats[c.In.Format].read(c)
-	read.in = c.In
+	read, err := Formats[c.Preference.Format].read(c)
+	read.preference = c.Preference
 	return read, err
 }
 
 // A proof is what other cookies say of answers, once for all copies of these.
 type proof struct {
-	isGiven bool    // the visitor has answered
-	listed  reading // what is answered to each key, if another cookie lists that
-	err     error   // that cannot be read
+	isAnswered bool    // the visitor has answered
+	list       reading // what is answered to each key, if another cookie lists that
+	err        error   // that cannot be read
 }
 
 // A reading is what a stored value says.
 type reading struct {
-	in      *Preference
-	answers map[string]Answer // by the banner's keys
-	rest    Answer            // to the keys that it does not name
+	preference *Preference
+	answers    map[string]Answer // by the banner's keys
+	rest       Answer            // to the keys that it does not name
 
 	// If the format is written by the page: when the answers were given, what the
 	// page has stored by the charter's keys (nil if it was a banner that stored the
 	// rest), and the reference of their record.
-	at        Timestamp
-	asked     map[string]Answer
-	reference string
+	at          Timestamp
+	pageAnswers map[string]Answer
+	reference   string
 
-	ended   bool // its grants do not count any more
+	isOver  bool // its grants do not count any more
 	isPlain bool // it is from plainCookie, where hostCookie takes its place over https
 }
 
@@ -127,20 +127,20 @@ func (t Timestamp) isPossible(now Timestamp) bool {
 
 // A writing is what the charter page stores.
 type writing struct {
-	name      string            // of the cookie
-	stored    []string          // the copies that the browser has
-	given     map[string]Answer // all answers in force, by the charter's keys
-	answers   map[string]Answer // those that were just given, by the banner's keys
-	keys      []string          // all of the banner's keys that the charter asks for
-	live      map[string]bool   // those of them of which a stored grant is in force
-	at        time.Time
-	reference string // of the record, "" if there is none
-	charter   *charter.Charter
+	name        string            // of the cookie
+	copies      []string          // the copies that the browser has
+	inForce     map[string]Answer // all answers in force, by the charter's keys
+	answers     map[string]Answer // those that were just given, by the banner's keys
+	keys        []string          // all of the banner's keys that the charter asks for
+	validGrants map[string]bool   // those of them of which a stored grant is in force
+	at          time.Time
+	reference   string // of the record, "" if there is none
+	charter     *charter.Charter
 }
 
 // Formats are all formats. Many banners write their cookie before any
 // answer, so each has its own proof that there was one.
-var Formats = map[string]storedFormat{
+var Formats = map[string]storageFormat{
 	CharterFormat:           {Cookies: []string{PlainCookie, HostCookie}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
 	"opendatasoft":          {Cookies: []string{"cookies_preferences"}, asksEachKey: true, read: readWrittenMap, write: writeMap},
 	"json":                  {read: readWrittenMap, write: writeMapAsStored},
@@ -149,21 +149,21 @@ var Formats = map[string]storedFormat{
 	"tarteaucitron":         {Cookies: []string{"tarteaucitron"}, grantsUnasked: true, read: readTarteaucitron},
 	"cookieconsent":         {Cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent},
 	"cookieconsent2":        {Cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent2},
-	"govuk":                 {Cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, prove: provenBy("cookies_preferences_set", "true"), read: readGovUK},
-	"nhsuk":                 {Cookies: []string{"nhsuk-cookie-consent"}, read: provenWithin("consented")},
+	"govuk":                 {Cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, prove: proofByCookie("cookies_preferences_set", "true"), read: readGovUK},
+	"nhsuk":                 {Cookies: []string{"nhsuk-cookie-consent"}, read: readMapWithProof("consented")},
 	"django_cookie_consent": {Cookies: []string{"cookie_consent"}, read: readDjangoCookieConsent},
-	"drupal":                {Cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, prove: listDrupal, read: readDrupal},
-	"complianz":             {Cookies: []string{"cmplz_*"}, hasNames: true, prove: provenBy("cmplz_banner-status", "dismissed"), read: readComplianz},
+	"drupal":                {Cookies: []string{"cookie-agreed"}, proofs: []string{"cookie-agreed-categories"}, prove: proveDrupal, read: readDrupal},
+	"complianz":             {Cookies: []string{"cmplz_*"}, hasNames: true, prove: proofByCookie("cmplz_banner-status", "dismissed"), read: readComplianz},
 	"cookiebot":             {Cookies: []string{"CookieConsent"}, read: readCookiebot},
-	"onetrust":              {Cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, prove: provenBy("OptanonAlertBoxClosed", ""), read: readOneTrust},
-	"axeptio":               {Cookies: []string{"axeptio_cookies"}, read: provenWithin("$$completed")},
+	"onetrust":              {Cookies: []string{"OptanonConsent"}, proofs: []string{"OptanonAlertBoxClosed"}, prove: proofByCookie("OptanonAlertBoxClosed", ""), read: readOneTrust},
+	"axeptio":               {Cookies: []string{"axeptio_cookies"}, read: readMapWithProof("$$completed")},
 	"didomi":                {Cookies: []string{"didomi_token"}, read: readDidomi},
 	"c15t":                  {Cookies: []string{"c15t"}, read: readC15t},
 	"osano":                 {Cookies: []string{"cookieconsent_status"}, read: readOsano},
 	"tcf":                   {Cookies: []string{"euconsent-v2"}, read: readTCF},
 	"matomo":                {Cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, hasNames: true, read: readMatomo},
 	"cookieyes":             {Cookies: []string{"cookieyes-consent"}, read: readCookieYes},
-	"symfony":               {Cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, prove: provenBy("Cookie_Consent", ""), read: readSymfony},
+	"symfony":               {Cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, prove: proofByCookie("Cookie_Consent", ""), read: readSymfony},
 }
 
 var (
@@ -174,9 +174,9 @@ var (
 	errContradictory = errors.New("contradictory")
 )
 
-// provenBy returns a proof that there was an answer: a cookie, every copy of which
+// proofByCookie returns a proof that there was an answer: a cookie, every copy of which
 // has this value, or any if that is "".
-func provenBy(name, wanted string) func(setcookie.Lines) proof {
+func proofByCookie(name, wanted string) func(setcookie.Lines) proof {
 	return func(lines setcookie.Lines) proof {
 		found := false
 		for value := range lines.Values(name) {
@@ -185,13 +185,13 @@ func provenBy(name, wanted string) func(setcookie.Lines) proof {
 			}
 			found = true
 		}
-		return proof{isGiven: found}
+		return proof{isAnswered: found}
 	}
 }
 
-// contradicting is what something says that says two things at once, where no
+// contradiction is what something says that says two things at once, where no
 // banner does: the stricter of all that it could say.
-func contradicting() reading { return reading{rest: Refused} }
+func contradiction() reading { return reading{rest: Refused} }
 
 // answerOf returns the answer that a boolean stands for.
 func answerOf(granted bool) Answer {
@@ -250,7 +250,7 @@ func unquote(value string) string {
 // readMap reads a JSON object from keys to booleans, raw, or percent-encoded in
 // part or whole, once or twice, in quotes or not. What is no boolean is no
 // answer.
-func readMap(cookie StoredCookie) (reading, error) {
+func readMap(cookie Cookie) (reading, error) {
 	for text := range decodings(cookie.Value) {
 		if read, err := readObject(text); err == nil {
 			return read, nil
@@ -263,7 +263,7 @@ func readMap(cookie StoredCookie) (reading, error) {
 // then, and when, stands beside the answers: grants hold for that. Where the
 // portal's banner has written since, at another time, only the banner knows what
 // it asked.
-func readWrittenMap(cookie StoredCookie) (reading, error) {
+func readWrittenMap(cookie Cookie) (reading, error) {
 	for text := range decodings(cookie.Value) {
 		members, err := parseObject(text)
 		if err != nil {
@@ -283,17 +283,17 @@ func readWrittenMap(cookie StoredCookie) (reading, error) {
 		}
 		found := 0
 		for _, m := range members {
-			asked, isText := m.text()
+			record, isText := m.text()
 			if m.key != charter.CharterKey || !isText {
 				continue
 			}
 			found++
-			written, err := readCharterFormat(StoredCookie{Value: asked, charter: cookie.charter})
+			written, err := readCharterFormat(Cookie{Value: record, charter: cookie.charter})
 			switch {
 			case err != nil || found > 1:
-				read.asked = map[string]Answer{} // one that could say anything, or one too many
+				read.pageAnswers = map[string]Answer{} // one that could say anything, or one too many
 			case len(times) == 0 || slices.Contains(times, written.at):
-				read.asked, read.reference = written.answers, written.reference
+				read.pageAnswers, read.reference = written.answers, written.reference
 			}
 		}
 		return read, nil
@@ -339,23 +339,23 @@ func readMembers(members []member) reading {
 // all else, and what is no answer beats a grant.
 type statements map[string]Answer
 
-// isSilent marks a key of which something is said that is no answer.
-const isSilent Answer = -1
+// unclear marks a key of which something is said that is no answer.
+const unclear Answer = -1
 
-func (s statements) add(key string, given Answer) {
+func (s statements) add(key string, answer Answer) {
 	former, ok := s[key]
 	switch {
-	case former == Refused || given == Refused:
+	case former == Refused || answer == Refused:
 		s[key] = Refused
-	case given == None || ok && former == isSilent:
-		s[key] = isSilent
+	case answer == None || ok && former == unclear:
+		s[key] = unclear
 	default:
-		s[key] = given
+		s[key] = answer
 	}
 }
 
 func (s statements) answers() map[string]Answer {
-	maps.DeleteFunc(s, func(_ string, given Answer) bool { return given == isSilent })
+	maps.DeleteFunc(s, func(_ string, answer Answer) bool { return answer == unclear })
 	return s
 }
 
@@ -453,8 +453,8 @@ func writeMap(w writing) string { return w.object(encodeURIComponent) }
 // writeMapAsStored is writeMap, but what is stored raw stays so: the portal
 // may read it without decoding.
 func writeMapAsStored(w writing) string {
-	isRaw := len(w.stored) > 0
-	for _, value := range w.stored {
+	isRaw := len(w.copies) > 0
+	for _, value := range w.copies {
 		_, err := parseObject(value)
 		isRaw = isRaw && err == nil
 	}
@@ -484,7 +484,7 @@ func (w writing) object(encode func(string) string) string {
 		i, ok := places[m.key]
 		return !ok || m.value == "false" || m.value == "true" && !members[i].isBoolean()
 	}
-	for _, value := range w.stored {
+	for _, value := range w.copies {
 		for text := range decodings(value) {
 			parsed, err := parseObject(text)
 			if err != nil {
@@ -504,17 +504,17 @@ func (w writing) object(encode func(string) string) string {
 	put(member{charter.TimestampKey, strconv.FormatInt(w.at.UnixMilli(), 10)})
 	put(member{charter.CharterKey, `"` + writeCharterFormat(w) + `"`})
 
-	asked := map[string]bool{charter.TimestampKey: true, charter.CharterKey: true}
+	asks := map[string]bool{charter.TimestampKey: true, charter.CharterKey: true}
 	for _, key := range w.keys {
-		asked[key] = true
+		asks[key] = true
 	}
 	// A grant that is over does not begin anew.
 	members = slices.DeleteFunc(members, func(m member) bool {
-		return m.value == "true" && asked[m.key] && w.answers[m.key] == None && !w.live[m.key]
+		return m.value == "true" && asks[m.key] && w.answers[m.key] == None && !w.validGrants[m.key]
 	})
 	value := encode(formatObject(members))
 	if len(w.name)+len(value) > MaxPreference {
-		members = slices.DeleteFunc(members, func(m member) bool { return !asked[m.key] })
+		members = slices.DeleteFunc(members, func(m member) bool { return !asks[m.key] })
 		value = encode(formatObject(members))
 	}
 	return value
@@ -535,9 +535,9 @@ func formatObject(members []member) string {
 	return text.String()
 }
 
-// provenWithin reads such a map that is an answer only if a member of it is true.
-func provenWithin(proving string) func(StoredCookie) (reading, error) {
-	return func(cookie StoredCookie) (reading, error) {
+// readMapWithProof reads such a map that is an answer only if a member of it is true.
+func readMapWithProof(key string) func(Cookie) (reading, error) {
+	return func(cookie Cookie) (reading, error) {
 		for text := range decodings(cookie.Value) {
 			members, err := parseObject(text)
 			if err != nil {
@@ -545,7 +545,7 @@ func provenWithin(proving string) func(StoredCookie) (reading, error) {
 			}
 			isProven, isDenied := false, false
 			for _, m := range members {
-				if m.key == proving {
+				if m.key == key {
 					isProven = isProven || m.value == "true"
 					isDenied = isDenied || m.value != "true"
 				}
@@ -554,10 +554,10 @@ func provenWithin(proving string) func(StoredCookie) (reading, error) {
 			case !isProven:
 				return reading{}, nil
 			case isDenied:
-				return contradicting(), nil
+				return contradiction(), nil
 			}
 			read := readMembers(members)
-			delete(read.answers, proving)
+			delete(read.answers, key)
 			return read, nil
 		}
 		return reading{}, errUnreadable
@@ -578,13 +578,13 @@ func readDocument(value string, read func(object) (reading, error)) (reading, er
 func (o object) reading(read func(object) (reading, error)) (reading, error) {
 	found, err := read(o)
 	if errors.Is(err, errContradictory) {
-		return contradicting(), nil
+		return contradiction(), nil
 	}
 	return found, err
 }
 
 // readTarteaucitron reads `!matomo=true!youtube=wait`.
-func readTarteaucitron(cookie StoredCookie) (reading, error) {
+func readTarteaucitron(cookie Cookie) (reading, error) {
 	return readPairs(cookie.Value, "!", "=", map[string]Answer{"true": Granted, "false": Refused})
 }
 
@@ -608,7 +608,7 @@ func readPairs(value, between, within string, words map[string]Answer) (reading,
 
 // readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
 // and services of theirs.
-func readCookieConsent(cookie StoredCookie) (reading, error) {
+func readCookieConsent(cookie Cookie) (reading, error) {
 	return readDocument(cookie.Value, func(stored object) (reading, error) {
 		var categories []string
 		var revision int
@@ -618,16 +618,16 @@ func readCookieConsent(cookie StoredCookie) (reading, error) {
 		if err != nil {
 			return reading{}, err
 		}
-		if id == "" || at == "" || revision != cookie.In.Revision {
+		if id == "" || at == "" || revision != cookie.Preference.Revision {
 			return reading{}, nil
 		}
-		read := granting(categories)
+		read := readGrants(categories)
 		for _, category := range categories {
-			var granted []string
-			if err := services.read(category, &granted); err != nil {
+			var keys []string
+			if err := services.read(category, &keys); err != nil {
 				return reading{}, err
 			}
-			for _, service := range granted {
+			for _, service := range keys {
 				read.answers[service] = Granted
 			}
 		}
@@ -636,20 +636,20 @@ func readCookieConsent(cookie StoredCookie) (reading, error) {
 }
 
 // readCookieConsent2 reads vanilla-cookieconsent 2, and 1 with its levels.
-func readCookieConsent2(cookie StoredCookie) (reading, error) {
+func readCookieConsent2(cookie Cookie) (reading, error) {
 	return readDocument(cookie.Value, func(stored object) (reading, error) {
 		var categories, level []string
 		var revision int
 		err := cmp.Or(stored.read("categories", &categories), stored.read("level", &level), stored.read("revision", &revision))
-		if err != nil || categories == nil && level == nil || revision != cookie.In.Revision {
+		if err != nil || categories == nil && level == nil || revision != cookie.Preference.Revision {
 			return reading{}, err
 		}
-		return granting(slices.Concat(categories, level)), nil
+		return readGrants(slices.Concat(categories, level)), nil
 	})
 }
 
-// granting returns the reading of a list that names what is granted.
-func granting(keys []string) reading {
+// readGrants returns the reading of a list that names what is granted.
+func readGrants(keys []string) reading {
 	read := reading{answers: map[string]Answer{}, rest: Refused}
 	for _, key := range keys {
 		read.answers[key] = Granted
@@ -657,15 +657,15 @@ func granting(keys []string) reading {
 	return read
 }
 
-func readGovUK(cookie StoredCookie) (reading, error) {
-	if !cookie.proof.isGiven {
+func readGovUK(cookie Cookie) (reading, error) {
+	if !cookie.proof.isAnswered {
 		return reading{}, nil
 	}
 	return readMap(cookie)
 }
 
 // readDjangoCookieConsent reads `group=date|group=-1`.
-func readDjangoCookieConsent(cookie StoredCookie) (reading, error) {
+func readDjangoCookieConsent(cookie Cookie) (reading, error) {
 	read := reading{answers: map[string]Answer{}}
 	for pair := range strings.SplitSeq(unquote(cookie.Value), "|") {
 		group, version, ok := strings.Cut(pair, "=")
@@ -682,37 +682,37 @@ func readDjangoCookieConsent(cookie StoredCookie) (reading, error) {
 }
 
 // readDrupal reads EU Cookie Compliance.
-func readDrupal(cookie StoredCookie) (reading, error) {
-	agreed := cookie.Value == "1" || cookie.Value == "2"
-	if !agreed && cookie.Value != "0" {
+func readDrupal(cookie Cookie) (reading, error) {
+	isGranted := cookie.Value == "1" || cookie.Value == "2"
+	if !isGranted && cookie.Value != "0" {
 		return reading{}, errUnreadable
 	}
 	switch {
-	case !agreed:
+	case !isGranted:
 		return reading{rest: Refused}, nil
 	case cookie.proof.err != nil:
 		return reading{}, cookie.proof.err
-	case cookie.proof.listed.answers != nil:
-		return cookie.proof.listed, nil
+	case cookie.proof.list.answers != nil:
+		return cookie.proof.list, nil
 	}
 	return reading{rest: Granted}, nil
 }
 
-// listDrupal reads its lists of categories: of several copies, what is in all.
-func listDrupal(lines setcookie.Lines) proof {
-	var listed reading
+// proveDrupal reads its lists of categories: of several copies, what is in all.
+func proveDrupal(lines setcookie.Lines) proof {
+	var common reading
 	for value := range lines.Values("cookie-agreed-categories") {
 		var categories []string
 		if err := readList(value, &categories); err != nil {
 			return proof{err: err}
 		}
-		granted := granting(categories)
-		if listed.answers != nil {
-			maps.DeleteFunc(granted.answers, func(key string, _ Answer) bool { return listed.answers[key] != Granted })
+		read := readGrants(categories)
+		if common.answers != nil {
+			maps.DeleteFunc(read.answers, func(key string, _ Answer) bool { return common.answers[key] != Granted })
 		}
-		listed = granted
+		common = read
 	}
-	return proof{listed: listed}
+	return proof{list: common}
 }
 
 // readList reads a JSON list that is raw or percent-encoded.
@@ -728,9 +728,9 @@ func readList(value string, into *[]string) error {
 	return errUnreadable
 }
 
-func readComplianz(cookie StoredCookie) (reading, error) {
+func readComplianz(cookie Cookie) (reading, error) {
 	category := strings.TrimPrefix(cookie.Name, "cmplz_")
-	if !cookie.proof.isGiven {
+	if !cookie.proof.isAnswered {
 		return reading{}, nil
 	}
 	words := map[string]Answer{"allow": Granted, "deny": Refused}
@@ -739,7 +739,7 @@ func readComplianz(cookie StoredCookie) (reading, error) {
 
 // readCookiebot reads `{stamp:'x',statistics:true,method:'explicit'}`, which is
 // no JSON.
-func readCookiebot(cookie StoredCookie) (reading, error) {
+func readCookiebot(cookie Cookie) (reading, error) {
 	switch cookie.Value {
 	case "-1": // outside of the regions where the banner asks
 		return reading{}, nil
@@ -769,19 +769,19 @@ func readCookiebot(cookie StoredCookie) (reading, error) {
 }
 
 // readOneTrust reads a query string whose groups are `C0001:1,C0002:0`.
-func readOneTrust(cookie StoredCookie) (reading, error) {
+func readOneTrust(cookie Cookie) (reading, error) {
 	fields, err := url.ParseQuery(cookie.Value)
 	if err != nil {
 		return reading{}, errUnreadable
 	}
-	if !cookie.proof.isGiven || slices.Contains(fields["AwaitingReconsent"], "true") {
+	if !cookie.proof.isAnswered || slices.Contains(fields["AwaitingReconsent"], "true") {
 		return reading{}, nil
 	}
 	return readPairs(strings.Join(fields["groups"], ","), ",", ":", map[string]Answer{"1": Granted, "0": Refused})
 }
 
 // readDidomi reads base64 of JSON with lists of purposes and vendors.
-func readDidomi(cookie StoredCookie) (reading, error) {
+func readDidomi(cookie Cookie) (reading, error) {
 	for text := range decodings(cookie.Value) {
 		text = strings.TrimRight(toStandardBase64.Replace(text), "=")
 		decoded, err := base64.RawStdEncoding.DecodeString(text)
@@ -800,7 +800,7 @@ func readDidomi(cookie StoredCookie) (reading, error) {
 					return reading{}, err
 				}
 			}
-			read := granting(slices.Concat(enabled[:]...))
+			read := readGrants(slices.Concat(enabled[:]...))
 			read.rest = None
 			for _, key := range slices.Concat(disabled[:]...) {
 				read.answers[key] = Refused
@@ -814,7 +814,7 @@ func readDidomi(cookie StoredCookie) (reading, error) {
 var toStandardBase64 = strings.NewReplacer("-", "+", "_", "/")
 
 // readC15t reads `c.measurement:1,i.t:1719830000000`.
-func readC15t(cookie StoredCookie) (reading, error) {
+func readC15t(cookie Cookie) (reading, error) {
 	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"1": Granted, "0": Refused})
 	if err != nil {
 		return reading{}, err
@@ -830,26 +830,26 @@ func readC15t(cookie StoredCookie) (reading, error) {
 		return reading{}, nil
 	}
 	answers := map[string]Answer{}
-	for key, given := range read.answers {
+	for key, answer := range read.answers {
 		if category, ok := strings.CutPrefix(key, "c."); ok {
-			answers[category] = given
+			answers[category] = answer
 		}
 	}
 	return reading{answers: answers, rest: Refused}, nil
 }
 
-func readOsano(cookie StoredCookie) (reading, error) {
+func readOsano(cookie Cookie) (reading, error) {
 	words := map[string]Answer{"allow": Granted, "deny": Refused, "dismiss": None}
-	given, ok := words[cookie.Value]
+	answer, ok := words[cookie.Value]
 	if !ok {
 		return reading{}, errUnreadable
 	}
-	return reading{rest: given}, nil
+	return reading{rest: answer}, nil
 }
 
 // readTCF reads the purposes of IAB Europe's TC string, version 2: 24 bits from
 // bit 152 of its first segment. The keys are the purposes' numbers.
-func readTCF(cookie StoredCookie) (reading, error) {
+func readTCF(cookie Cookie) (reading, error) {
 	const firstByte, purposes = 152 / 8, 24
 	core, _, _ := strings.Cut(cookie.Value, ".")
 	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(core, "="))
@@ -864,7 +864,7 @@ func readTCF(cookie StoredCookie) (reading, error) {
 }
 
 // readMatomo reads Matomo's own consent cookies, each with a time.
-func readMatomo(cookie StoredCookie) (reading, error) {
+func readMatomo(cookie Cookie) (reading, error) {
 	if cookie.Name == "mtm_consent_removed" {
 		return reading{answers: map[string]Answer{"matomo": Refused}}, nil
 	}
@@ -875,7 +875,7 @@ func readMatomo(cookie StoredCookie) (reading, error) {
 }
 
 // readCookieYes reads `action:yes,analytics:no`.
-func readCookieYes(cookie StoredCookie) (reading, error) {
+func readCookieYes(cookie Cookie) (reading, error) {
 	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"yes": Granted, "no": Refused})
 	if err != nil || read.answers["action"] == None {
 		return reading{}, err
@@ -886,9 +886,9 @@ func readCookieYes(cookie StoredCookie) (reading, error) {
 	return read, nil
 }
 
-func readSymfony(cookie StoredCookie) (reading, error) {
+func readSymfony(cookie Cookie) (reading, error) {
 	category := strings.TrimPrefix(cookie.Name, "Cookie_Category_")
-	if !cookie.proof.isGiven {
+	if !cookie.proof.isAnswered {
 		return reading{}, nil
 	}
 	words := map[string]Answer{"true": Granted, "false": Refused}

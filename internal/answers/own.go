@@ -24,7 +24,7 @@ var (
 	unescapeKey = strings.NewReplacer("-0", "-", "-1", ".")
 )
 
-func readCharterFormat(cookie StoredCookie) (reading, error) {
+func readCharterFormat(cookie Cookie) (reading, error) {
 	fields := strings.Split(cookie.Value, ".")
 	if len(fields) < 3 || fields[0] != charterFormatVersion {
 		return reading{}, errUnreadable
@@ -57,12 +57,12 @@ func readCharterFormat(cookie StoredCookie) (reading, error) {
 func writeCharterFormat(w writing) string {
 	fields := []string{charterFormatVersion, strconv.FormatInt(w.at.UnixMilli(), 10), w.charter.Version}
 	for _, key := range w.charter.ConsentKeys() {
-		switch w.given[key] {
+		switch w.inForce[key] {
 		case Granted:
 			fields = append(fields, escapeKey.Replace(key)+"-y"+w.charter.Fingerprints[key])
 		case Refused:
 			fields = append(fields, escapeKey.Replace(key)+"-n")
-		case None, isSilent: // nothing to write
+		case None, unclear: // nothing to write
 		}
 	}
 	if w.reference != "" {

@@ -47,7 +47,7 @@ func portalWith(t testing.TB, presets, rows string, preferences ...Config) porta
 	if err := Validate(preferences); err != nil {
 		t.Fatal(err)
 	}
-	stored, declared, err := PreferencesOf(preferences, sources)
+	stored, declared, err := NewPreferences(preferences, sources)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -32,42 +32,42 @@ var preferenceLifetime = charter.Duration{Count: 6, Unit: "month"}
 type Preference struct {
 	Config
 
-	Names    []string         // of the cookies, or prefixes that end in "*"
-	hostOnly bool             // over https, it is in hostCookie
-	Lifetime charter.Duration // of what the charter page writes
-	recent   *recentValues    // nil if what a cookie says depends on others
+	Names          []string         // of the cookies, or prefixes that end in "*"
+	usesHostCookie bool             // over https, it is in hostCookie
+	Lifetime       charter.Duration // of what the charter page writes
+	recent         *recentValues    // nil if what a cookie says depends on others
 }
 
-// written returns the name of the cookie that the page writes.
-func (p *Preference) written(secure bool) string {
-	if secure && p.hostOnly {
+// cookieName returns the name of the cookie that the page writes.
+func (p *Preference) cookieName(secure bool) string {
+	if secure && p.usesHostCookie {
 		return HostCookie
 	}
 	return p.Cookies()[0]
 }
 
-// PreferencesOf returns where answers are stored in some formats, and the rows that
+// NewPreferences returns where answers are stored in some formats, and the rows that
 // declare the cookies, for charters whose sources do not.
-func PreferencesOf(formats []Config, sources []charter.Source) (stored []*Preference, declared []charter.Source, err error) {
-	for _, format := range formats {
-		p := &Preference{Config: format, Names: format.Cookies()}
-		known := Formats[p.Format]
-		if known.prove == nil && !known.hasNames {
+func NewPreferences(formats []Config, sources []charter.Source) (preferences []*Preference, rows []charter.Source, err error) {
+	for _, config := range formats {
+		p := &Preference{Config: config, Names: config.Cookies()}
+		format := Formats[p.Format]
+		if format.prove == nil && !format.hasNames {
 			p.recent = new(recentValues)
 		}
-		stored = append(stored, p)
+		preferences = append(preferences, p)
 		if p.Format == CharterFormat && p.Cookie == "" {
-			if p.hostOnly = nameBoth(sources); !p.hostOnly {
+			if p.usesHostCookie = shareRow(sources); !p.usesHostCookie {
 				p.Names = []string{PlainCookie}
 			}
 			row, err := charter.PreferenceRow(p.Names...)
 			if err != nil {
 				return nil, nil, err
 			}
-			declared = append(declared, row)
+			rows = append(rows, row)
 			continue
 		}
-		for _, name := range slices.Concat(p.Names, known.proofs) {
+		for _, name := range slices.Concat(p.Names, format.proofs) {
 			row, err := charter.PreferenceRow(name)
 			if err != nil {
 				return nil, nil, err
@@ -75,27 +75,27 @@ func PreferencesOf(formats []Config, sources []charter.Source) (stored []*Prefer
 			if !p.IsWritten() && p.LocalStorage == "" {
 				row.Rows[0].Duration = "" // which only the banner knows
 			}
-			declared = append(declared, row)
+			rows = append(rows, row)
 		}
 	}
-	return stored, declared, nil
+	return preferences, rows, nil
 }
 
 // An Store is where the answers of visitors are, to the keys of a charter.
 // Nothing changes it once it is made.
 type Store struct {
-	charter *charter.Charter
-	Stored  []*Preference
-	Holding map[*charter.Row]bool // rows of cookies that hold answers
-	IsHost  bool                  // some are in hostCookie over https
-	Now     func() time.Time
+	charter        *charter.Charter
+	Preferences    []*Preference
+	Rows           map[*charter.Row]bool // rows of cookies that hold answers
+	UsesHostCookie bool                  // some are in hostCookie over https
+	Now            func() time.Time
 }
 
 // NewStore returns the store of a charter that declares its cookies; whether
 // their durations are enforced tells how long grants hold.
-func NewStore(stored []*Preference, c *charter.Charter, enforces bool, now func() time.Time) (*Store, error) {
-	s := &Store{charter: c, Stored: stored, Holding: map[*charter.Row]bool{}, Now: now}
-	for _, p := range stored {
+func NewStore(preferences []*Preference, c *charter.Charter, enforces bool, now func() time.Time) (*Store, error) {
+	s := &Store{charter: c, Preferences: preferences, Rows: map[*charter.Row]bool{}, Now: now}
+	for _, p := range preferences {
 		for _, name := range slices.Concat(p.Names, Formats[p.Format].proofs) {
 			switch row := c.Find(strings.TrimSuffix(name, "*")); {
 			case row == nil:
@@ -103,7 +103,7 @@ func NewStore(stored []*Preference, c *charter.Charter, enforces bool, now func(
 			case row.Category != charter.Necessary:
 				return nil, fmt.Errorf("cookie %q holds the visitor's preference, which has to be kept in any case; make its category necessary, at %s", name, row.Place(""))
 			default:
-				s.Holding[row] = true
+				s.Rows[row] = true
 			}
 		}
 		for key := range p.Keys {
@@ -112,7 +112,7 @@ func NewStore(stored []*Preference, c *charter.Charter, enforces bool, now func(
 			}
 		}
 		p.Lifetime = lifetimeOf(c.Find(strings.TrimSuffix(p.Names[0], "*")), enforces)
-		s.IsHost = s.IsHost || p.hostOnly
+		s.UsesHostCookie = s.UsesHostCookie || p.usesHostCookie
 	}
 	return s, nil
 }
@@ -124,7 +124,7 @@ func lifetimeOf(row *charter.Row, enforces bool) charter.Duration {
 	if err != nil {
 		declared = preferenceLifetime
 	}
-	return row.Kept(declared, enforces)
+	return row.Lifetime(declared, enforces)
 }
 
 // CheckRoom returns an error if the answers to all keys, and the reference of a record
@@ -134,10 +134,10 @@ func (s *Store) CheckRoom(records bool) error {
 	if records {
 		reference = rand.Text()
 	}
-	for _, given := range []Answer{Granted, Refused} {
+	for _, answer := range []Answer{Granted, Refused} {
 		answers := map[string]Answer{}
 		for _, key := range s.charter.ConsentKeys() {
-			answers[key] = given
+			answers[key] = answer
 		}
 		for _, cookie := range (&Visitor{Store: s, Secure: true}).Save(answers, reference, s.Now()) {
 			if length := len(cookie.Name) + len(cookie.Value); length > MaxPreference {
@@ -148,28 +148,28 @@ func (s *Store) CheckRoom(records bool) error {
 	return nil
 }
 
-// nameBoth makes both usual names of the format charter one row's, wherever one
+// shareRow makes both usual names of the format charter one row's, wherever one
 // of them is declared. It tells whether hostCookie can be used: not where the row
 // says a domain or a path.
-func nameBoth(sources []charter.Source) bool {
-	var declaring *charter.Row
-	found := 0
+func shareRow(sources []charter.Source) bool {
+	var row *charter.Row
+	count := 0
 	for _, source := range sources {
 		for i := range source.Rows {
 			for _, name := range []string{PlainCookie, HostCookie} {
 				if slices.Contains(source.Rows[i].Name, name) || slices.Contains(source.Rows[i].Match, name) {
-					declaring, found = &source.Rows[i], found+1
+					row, count = &source.Rows[i], count+1
 				}
 			}
 		}
 	}
-	if found != 1 {
+	if count != 1 {
 		return true
 	}
-	if declaring.Domain != "" || declaring.Path != "" && declaring.Path != "/" {
+	if row.Domain != "" || row.Path != "" && row.Path != "/" {
 		return false
 	}
-	for _, names := range []*charter.Names{&declaring.Name, &declaring.Match} {
+	for _, names := range []*charter.Names{&row.Name, &row.Match} {
 		if i := slices.IndexFunc(*names, func(name string) bool { return name == PlainCookie || name == HostCookie }); i >= 0 {
 			other := HostCookie
 			if (*names)[i] == HostCookie {
@@ -214,7 +214,7 @@ type recentReading struct {
 
 // read reads a cookie, or remembers what it says: one reading, even with an
 // error.
-func (v *recentValues) read(cookie StoredCookie) ([]reading, error) {
+func (v *recentValues) read(cookie Cookie) ([]reading, error) {
 	if v == nil || len(cookie.Value) > maxRecentValue {
 		read, err := cookie.read()
 		return []reading{read}, err

@@ -32,15 +32,15 @@ func (a Answer) String() string {
 // A Visitor is who has sent a request, by the answers in its Cookie header. These are
 // decoded when first asked for.
 type Visitor struct {
-	Store    *Store
-	Lines    setcookie.Lines
-	Secure   bool // over https, as the visitor sees it
-	Opposed  bool // Global Privacy Control: what is unanswered is refused
-	decoded  bool
-	looked   Timestamp               // when something about time was first asked
-	readings []reading               // of every copy of every cookie that holds answers, once decoded
-	given    map[*charter.Row]Answer // what several readings say, so that each is asked once for a row
-	saves    bool                    // the page has saved answers, in this request
+	Store     *Store
+	Lines     setcookie.Lines
+	Secure    bool // over https, as the visitor sees it
+	Opposed   bool // Global Privacy Control: what is unanswered is refused
+	isDecoded bool
+	now       Timestamp               // when something about time was first asked
+	readings  []reading               // of every copy of every cookie that holds answers, once decoded
+	byRow     map[*charter.Row]Answer // what several readings say, so that each is asked once for a row
+	hasSaved  bool                    // the page has saved answers, in this request
 
 	Unreadable []Unreadable // of what was decoded
 }
@@ -54,118 +54,118 @@ type Unreadable struct {
 // Now returns when the request was looked at, always the same: looking at a clock
 // takes as long as judging several cookies.
 func (v *Visitor) Now() Timestamp {
-	if v.looked == 0 {
-		v.looked = timestampOf(v.Store.Now())
+	if v.now == 0 {
+		v.now = timestampOf(v.Store.Now())
 	}
-	return v.looked
+	return v.now
 }
 
 // AnswerTo returns the answer that decides about a row. One that was given
 // beats Global Privacy Control, which beats silence.
 func (v *Visitor) AnswerTo(row *charter.Row) Answer {
-	given := v.GivenTo(row)
-	if given == None && v.Opposed {
+	answer := v.StoredAnswerTo(row)
+	if answer == None && v.Opposed {
 		return Refused
 	}
-	return given
+	return answer
 }
 
-// GivenTo returns the answer that was given to a row. An explicit one in any
+// StoredAnswerTo returns the answer that was given to a row. An explicit one in any
 // format counts; of several, the stricter.
-func (v *Visitor) GivenTo(row *charter.Row) Answer {
-	if given, ok := v.given[row]; ok {
-		return given
+func (v *Visitor) StoredAnswerTo(row *charter.Row) Answer {
+	if answer, ok := v.byRow[row]; ok {
+		return answer
 	}
-	given := None
+	answer := None
 	for i := range v.decode() {
 		read := &v.readings[i]
 		found := read.find(row)
-		if found == Granted && row.Exempt && Formats[read.in.Format].grantsUnasked {
+		if found == Granted && row.Exempt && Formats[read.preference.Format].grantsUnasked {
 			continue
 		}
-		given = max(given, found)
+		answer = max(answer, found)
 	}
 	if len(v.readings) > 1 {
-		if v.given == nil {
-			v.given = map[*charter.Row]Answer{}
+		if v.byRow == nil {
+			v.byRow = map[*charter.Row]Answer{}
 		}
-		v.given[row] = given
+		v.byRow[row] = answer
 	}
-	return given
+	return answer
 }
 
 // find returns what is answered to a row: by its consent key, else by its
 // category, else as to all keys that the reading does not name.
 func (r *reading) find(row *charter.Row) Answer {
-	given := r.findKey(row.Key)
-	if given == None && !Formats[r.in.Format].asksEachKey {
+	answer := r.findKey(row.Key)
+	if answer == None && !Formats[r.preference.Format].asksEachKey {
 		// The page asks each key for itself.
-		if given = r.findKey(string(row.Category)); given == Granted && r.asked != nil {
-			given = None
+		if answer = r.findKey(string(row.Category)); answer == Granted && r.pageAnswers != nil {
+			answer = None
 		}
 	}
-	if given == None {
-		given = r.rest
+	if answer == None {
+		answer = r.rest
 	}
-	return r.inForce(given)
+	return r.inForce(answer)
 }
 
 // inForce returns an answer of the reading, if it counts: a refusal does always.
-func (r *reading) inForce(given Answer) Answer {
-	if given == Granted && r.ended {
+func (r *reading) inForce(answer Answer) Answer {
+	if answer == Granted && r.isOver {
 		return None
 	}
-	return given
+	return answer
 }
 
 func (r *reading) findKey(key string) Answer {
-	given := r.findStored(key)
-	if r.asked == nil {
-		return given
+	answer := r.findStored(key)
+	if r.pageAnswers == nil {
+		return answer
 	}
 	// What the page has stored holds for what it asked.
-	switch asked := r.asked[key]; {
-	case asked == Refused:
+	switch pageAnswer := r.pageAnswers[key]; {
+	case pageAnswer == Refused:
 		return Refused
-	case given == Granted && asked != Granted:
+	case answer == Granted && pageAnswer != Granted:
 		return None
 	}
-	return given
+	return answer
 }
 
 func (r *reading) findStored(key string) Answer {
-	keys, ok := r.in.Keys[key]
+	keys, ok := r.preference.Keys[key]
 	if !ok {
 		return r.answers[key]
 	}
-	given := Granted
+	answer := Granted
 	for _, key := range keys {
-		switch named, ok := r.answers[key]; {
-		case !ok && r.rest == Refused, named == Refused:
+		switch one, ok := r.answers[key]; {
+		case !ok && r.rest == Refused, one == Refused:
 			return Refused
-		case named == None && r.rest != Granted:
-			given = None
+		case one == None && r.rest != Granted:
+			answer = None
 		}
 	}
-	return given
+	return answer
 }
 
 // decode reads every copy of every cookie that holds answers.
 func (v *Visitor) decode() []reading {
-	if v.decoded {
+	if v.isDecoded {
 		return v.readings
 	}
-	v.decoded = true
+	v.isDecoded = true
 	proofs := v.prove()
 	broken := map[place]bool{} // a copy there cannot be read
 	hasHost := false
 	for name, value := range v.Lines.Pairs() {
-		for i, p := range v.Store.Stored {
+		for i, p := range v.Store.Preferences {
 			if !holdsAnswers(p.Names, name) {
 				continue
 			}
-			from := place{p, p.hostOnly && name == PlainCookie}
-			hasHost = hasHost || p.hostOnly && name == HostCookie
+			from := place{p, p.usesHostCookie && name == PlainCookie}
+			hasHost = hasHost || p.usesHostCookie && name == HostCookie
 			if len(v.readings) >= maxReadings {
 				broken[from] = true
 				continue
@@ -174,19 +174,19 @@ func (v *Visitor) decode() []reading {
 			if proofs != nil {
 				proof = proofs[i]
 			}
-			read, err := p.recent.read(StoredCookie{name, value, proof, p, v.Store.charter})
+			read, err := p.recent.read(Cookie{name, value, proof, p, v.Store.charter})
 			if err != nil {
 				v.Unreadable = append(v.Unreadable, Unreadable{p.Format, err})
 				broken[from] = true
 			}
-			ended := p.isOver(read[0].at, v.Now()) || v.Secure && from.isPlain
-			if v.readings == nil && !ended && !from.isPlain {
+			isOver := p.isOver(read[0].at, v.Now()) || v.Secure && from.isPlain
+			if v.readings == nil && !isOver && !from.isPlain {
 				v.readings = read // not copied: nearly always, it is the only one
 				continue
 			}
 			v.readings = append(v.readings, read...)
 			added := &v.readings[len(v.readings)-1]
-			added.ended, added.isPlain = ended, from.isPlain
+			added.isOver, added.isPlain = isOver, from.isPlain
 		}
 	}
 	if len(broken) == 0 && !hasHost {
@@ -201,7 +201,7 @@ func (v *Visitor) decode() []reading {
 	v.readings = slices.DeleteFunc(v.readings, func(read reading) bool { return read.isPlain && hasHost })
 	for i := range v.readings {
 		read := &v.readings[i]
-		read.ended = read.ended || broken[place{read.in, read.isPlain}]
+		read.isOver = read.isOver || broken[place{read.preference, read.isPlain}]
 	}
 	return v.readings
 }
@@ -216,10 +216,10 @@ type place struct {
 // format looks at others.
 func (v *Visitor) prove() []proof {
 	var proofs []proof
-	for i, p := range v.Store.Stored {
+	for i, p := range v.Store.Preferences {
 		if prove := Formats[p.Format].prove; prove != nil {
 			if proofs == nil {
-				proofs = make([]proof, len(v.Store.Stored))
+				proofs = make([]proof, len(v.Store.Preferences))
 			}
 			proofs[i] = prove(v.Lines)
 		}
@@ -227,12 +227,12 @@ func (v *Visitor) prove() []proof {
 	return proofs
 }
 
-// Owns tells whether a cookie is the page's alone to write: it is that of our own
+// IsReserved tells whether a cookie is the page's alone to write: it is that of our own
 // format, and the answer is not the page's.
-func (v *Visitor) Owns(name string) bool {
-	for _, p := range v.Store.Stored {
+func (v *Visitor) IsReserved(name string) bool {
+	for _, p := range v.Store.Preferences {
 		if p.Format == CharterFormat && holdsAnswers(p.Names, name) {
-			return !v.saves
+			return !v.hasSaved
 		}
 	}
 	return false
@@ -249,49 +249,49 @@ func (p *Preference) isOver(at, now Timestamp) bool {
 	return !at.isPossible(now) || seconds > 0 && now-at > Timestamp(seconds)*1000
 }
 
-// WrittenTo returns the answer to a consent key in what the page writes.
-func (v *Visitor) WrittenTo(key string) Answer {
-	given := None
+// PageAnswerTo returns the answer to a consent key in what the page writes.
+func (v *Visitor) PageAnswerTo(key string) Answer {
+	answer := None
 	for _, read := range v.decode() {
-		if read.in.IsWritten() {
-			given = max(given, read.inForce(read.findKey(key)))
+		if read.preference.IsWritten() {
+			answer = max(answer, read.inForce(read.findKey(key)))
 		}
 	}
-	return given
+	return answer
 }
 
 // Save returns the cookies that hold answers to consent keys, beside those that
 // were given before, with the reference of their record, "" if there is none. From
 // now on they are the visitor's.
-func (v *Visitor) Save(given map[string]Answer, reference string, at time.Time) []StoredCookie {
-	var cookies []StoredCookie
+func (v *Visitor) Save(answers map[string]Answer, reference string, at time.Time) []Cookie {
+	var cookies []Cookie
 	var readings []reading
-	for _, p := range v.Store.Stored {
+	for _, p := range v.Store.Preferences {
 		if !p.IsWritten() {
 			continue
 		}
-		w := v.writing(p, given)
+		w := v.writing(p, answers)
 		w.reference, w.at = reference, at
-		cookie := StoredCookie{w.name, Formats[p.Format].write(w), proof{}, p, v.Store.charter}
+		cookie := Cookie{w.name, Formats[p.Format].write(w), proof{}, p, v.Store.charter}
 		read, _ := cookie.read() // what was just written can be read
 		readings = append(readings, read)
 		cookies = append(cookies, cookie)
 	}
 	for _, read := range v.decode() {
-		if !read.in.IsWritten() {
+		if !read.preference.IsWritten() {
 			readings = append(readings, read)
 		}
 	}
-	v.readings, v.given, v.saves = readings, nil, true
+	v.readings, v.byRow, v.hasSaved = readings, nil, true
 	return cookies
 }
 
 // writing returns what the page writes in a format.
-func (v *Visitor) writing(p *Preference, given map[string]Answer) writing {
-	w := writing{name: p.written(v.Secure), given: map[string]Answer{}, answers: map[string]Answer{}, live: map[string]bool{}, charter: v.Store.charter}
+func (v *Visitor) writing(p *Preference, answers map[string]Answer) writing {
+	w := writing{name: p.cookieName(v.Secure), inForce: map[string]Answer{}, answers: map[string]Answer{}, validGrants: map[string]bool{}, charter: v.Store.charter}
 	for value := range v.Lines.Values(w.name) {
 		if len(value) <= MaxPreference {
-			w.stored = append(w.stored, value)
+			w.copies = append(w.copies, value)
 		}
 	}
 	before := v.decode()
@@ -299,39 +299,39 @@ func (v *Visitor) writing(p *Preference, given map[string]Answer) writing {
 		keys := p.keysOf(key)
 		w.keys = append(w.keys, keys...)
 		for _, read := range before {
-			if read.in != p {
+			if read.preference != p {
 				continue
 			}
-			w.given[key] = max(w.given[key], read.inForce(read.findKey(key)))
+			w.inForce[key] = max(w.inForce[key], read.inForce(read.findKey(key)))
 			for _, banner := range keys {
-				isLive := read.inForce(read.answers[banner]) == Granted && (read.asked == nil || read.asked[key] == Granted)
-				w.live[banner] = w.live[banner] || isLive
+				isValid := read.inForce(read.answers[banner]) == Granted && (read.pageAnswers == nil || read.pageAnswers[key] == Granted)
+				w.validGrants[banner] = w.validGrants[banner] || isValid
 			}
 		}
-		if given[key] == None {
+		if answers[key] == None {
 			continue
 		}
-		w.given[key] = given[key]
+		w.inForce[key] = answers[key]
 		for _, banner := range keys {
-			w.answers[banner] = max(w.answers[banner], given[key])
+			w.answers[banner] = max(w.answers[banner], answers[key])
 		}
 	}
 	return w
 }
 
-// InForce returns the answers to all consent keys in what the page writes.
-func (v *Visitor) InForce() map[string]Answer {
-	inForce := map[string]Answer{}
+// PageAnswers returns the answers to all consent keys in what the page writes.
+func (v *Visitor) PageAnswers() map[string]Answer {
+	answers := map[string]Answer{}
 	for _, key := range v.Store.charter.ConsentKeys() {
-		inForce[key] = v.WrittenTo(key)
+		answers[key] = v.PageAnswerTo(key)
 	}
-	return inForce
+	return answers
 }
 
-// HasFormer tells whether the browser still has plainCookie where hostCookie takes its
+// HasPlainCookie tells whether the browser still has plainCookie where hostCookie takes its
 // place.
-func (v *Visitor) HasFormer() bool {
-	if !v.Secure || !slices.ContainsFunc(v.Store.Stored, func(p *Preference) bool { return p.hostOnly }) {
+func (v *Visitor) HasPlainCookie() bool {
+	if !v.Secure || !slices.ContainsFunc(v.Store.Preferences, func(p *Preference) bool { return p.usesHostCookie }) {
 		return false
 	}
 	for range v.Lines.Values(PlainCookie) {
@@ -340,19 +340,19 @@ func (v *Visitor) HasFormer() bool {
 	return false
 }
 
-// GivenAt returns when what the page wrote was given, the latest of all copies,
+// AnswerTime returns when what the page wrote was given, the latest of all copies,
 // if they tell a time that can be.
-func (v *Visitor) GivenAt() (latest time.Time, ok bool) {
+func (v *Visitor) AnswerTime() (latest time.Time, ok bool) {
 	for _, read := range v.decode() {
-		if at := read.at.Time(); read.at.isPossible(v.Now()) && at.After(latest) && read.in.IsWritten() {
+		if at := read.at.Time(); read.at.isPossible(v.Now()) && at.After(latest) && read.preference.IsWritten() {
 			latest = at
 		}
 	}
 	return latest.UTC(), !latest.IsZero()
 }
 
-// IsWithin tells whether what was done at a time was done no longer ago.
-func (v *Visitor) IsWithin(at Timestamp, ago time.Duration) bool {
+// IsRecent tells whether what was done at a time was done no longer ago.
+func (v *Visitor) IsRecent(at Timestamp, ago time.Duration) bool {
 	return at.isPossible(v.Now()) && v.Now()-at <= Timestamp(ago.Milliseconds())
 }
 
@@ -360,25 +360,25 @@ func (v *Visitor) IsWithin(at Timestamp, ago time.Duration) bool {
 // record, "" if there is none, or a later one is in force: the browser has it in all
 // that the page wrote, and no other copy says otherwise.
 func (v *Visitor) Keeps(at Timestamp, reference string) bool {
-	kept := map[*Preference]*reading{}
+	latest := map[*Preference]*reading{}
 	readings := v.decode()
 	for i := range readings {
 		read := &readings[i]
 		isOther := read.at == at && reference != "" && read.reference != reference
-		if read.in.IsWritten() && read.at.isPossible(v.Now()) && read.at >= at && !isOther {
-			kept[read.in] = read
+		if read.preference.IsWritten() && read.at.isPossible(v.Now()) && read.at >= at && !isOther {
+			latest[read.preference] = read
 		}
 	}
-	for _, p := range v.Store.Stored {
+	for _, p := range v.Store.Preferences {
 		if !p.IsWritten() {
 			continue
 		}
-		read := kept[p]
+		read := latest[p]
 		if read == nil {
 			return false
 		}
 		for _, key := range v.Store.charter.ConsentKeys() {
-			if v.WrittenTo(key) != read.findKey(key) {
+			if v.PageAnswerTo(key) != read.findKey(key) {
 				return false
 			}
 		}
@@ -386,8 +386,8 @@ func (v *Visitor) Keeps(at Timestamp, reference string) bool {
 	return true
 }
 
-// Holds tells whether what the page wrote has the reference of a record.
-func (v *Visitor) Holds(reference string) bool {
+// HasReference tells whether what the page wrote has the reference of a record.
+func (v *Visitor) HasReference(reference string) bool {
 	return reference != "" && slices.ContainsFunc(v.decode(), func(read reading) bool { return read.reference == reference })
 }
 

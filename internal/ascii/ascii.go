@@ -43,7 +43,7 @@ func ToLower(text string) string {
 // MediaType returns a media type in lower case with its parameters, "" for what is
 // none (RFC 9110, section 8.3.1).
 func MediaType(text string) (mediaType string, parameters map[string]string) {
-	if !Is(text) { // which mime would fold
+	if !isASCII(text) { // which mime would fold
 		return "", nil
 	}
 	mediaType, parameters, err := mime.ParseMediaType(text)
@@ -53,8 +53,8 @@ func MediaType(text string) (mediaType string, parameters map[string]string) {
 	return mediaType, parameters
 }
 
-// Is tells whether all of text is ASCII.
-func Is(text string) bool {
+// isASCII tells whether all of text is ASCII.
+func isASCII(text string) bool {
 	for i := range len(text) {
 		if text[i] >= 0x80 {
 			return false

@@ -33,7 +33,7 @@ func TestOnlyASCIIFolds(t *testing.T) {
 			t.Errorf("%q is taken for %q", text, got)
 		}
 	}
-	if !Is("a~\x00") || Is("ſ") || Is("\xff") {
+	if !isASCII("a~\x00") || isASCII("ſ") || isASCII("\xff") {
 		t.Error("what is ASCII is not known")
 	}
 }

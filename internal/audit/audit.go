@@ -100,17 +100,17 @@ type browser interface {
 
 	// answer gives an answer, the same to all questions. It returns
 	// errNoQuestions where it finds none.
-	answer(ctx context.Context, given answers.Answer, withdraws bool) error
+	giveAnswer(ctx context.Context, given answers.Answer, withdraws bool) error
 
 	// observed returns what happened to cookies since it was last asked.
-	observed() []observation
+	takeObservations() []observation
 
-	// leftOut returns what was not looked at since it was last asked, in words that
+	// takeOmissions returns what was not looked at since it was last asked, in words that
 	// go on with "of" and a page.
-	leftOut() []string
+	takeOmissions() []string
 
 	// held returns the cookies that it holds, without their values.
-	held(ctx context.Context) ([]heldCookie, error)
+	cookies(ctx context.Context) ([]browserCookie, error)
 
 	close() error
 }
@@ -131,27 +131,29 @@ func statusError(status int) error {
 	return nil
 }
 
-// A heldCookie is a cookie in a browser.
-type heldCookie struct {
+// A browserCookie is a cookie in a browser.
+type browserCookie struct {
 	name, domain, path string // the domain begins with "." if it is for subdomains too
 	life               setcookie.Lifetime
 }
 
 // key is what tells one cookie of a browser from another.
-func (c heldCookie) key() heldCookie { return heldCookie{name: c.name, domain: c.domain, path: c.path} }
+func (c browserCookie) key() browserCookie {
+	return browserCookie{name: c.name, domain: c.domain, path: c.path}
+}
 
 // An observation is that a cookie was set or sent.
 type observation struct {
-	cookie heldCookie
-	sent   bool // else it was set
+	cookie browserCookie
+	isSent bool // else it was set
 }
 
-// maxSeen is how many cookies are told of each visit: as many as Chromium keeps of
+// maxCookies is how many cookies are told of each visit: as many as Chromium keeps of
 // all sites.
-const maxSeen = 3300
+const maxCookies = 3300
 
 // manyCookies are those after them.
-var manyCookies = fmt.Sprintf("the cookies after the first %d", maxSeen)
+var manyCookies = fmt.Sprintf("the cookies after the first %d", maxCookies)
 
 // observations are what happened to cookies, each told once: a cookie that was set
 // several times, as it was to live longest.
@@ -162,14 +164,14 @@ type observations struct {
 
 // add adds what happened, unless there is too much.
 func (o *observations) add(happened observation) bool {
-	key := observation{happened.cookie.key(), happened.sent}
+	key := observation{happened.cookie.key(), happened.isSent}
 	if i, ok := o.places[key]; ok {
 		if isShorter(o.list[i].cookie.life, happened.cookie.life) {
 			o.list[i] = happened
 		}
 		return true
 	}
-	if len(o.list) >= 2*maxSeen { // set, and sent
+	if len(o.list) >= 2*maxCookies { // set, and sent
 		return false
 	}
 	if o.places == nil {
@@ -194,11 +196,11 @@ func isShorter(life, other setcookie.Lifetime) bool {
 }
 
 // The visits of an audit, in their order.
-var auditVisits = []struct {
-	name   string
-	given  answers.Answer
-	fresh  bool // begins without cookies
-	reason string
+var visits = []struct {
+	name    string
+	answer  answers.Answer
+	isFresh bool // begins without cookies
+	reason  string
 }{
 	{"first", answers.None, true, "before consent"},
 	{"refused", answers.Refused, true, "after refusal"},
@@ -213,14 +215,14 @@ const tolerance = 5
 // An audit visits the pages of a site as a visitor who has not answered, who
 // refuses, accepts and withdraws, and holds what it sees against a charter.
 type audit struct {
-	browser   browser
-	charter   Charter
-	pages     []string // to be visited; more are found on the first visit
-	named     int      // how many of them somebody has named
-	most      int      // pages to visit
-	addresses address.ShownAddresses
-	progress  func(text string)
-	report    Report
+	browser    browser
+	charter    Charter
+	pages      []string // to be visited; more are found on the first visit
+	namedPages int      // how many of them somebody has named
+	maxPages   int      // pages to visit
+	addresses  address.Redactor
+	progress   func(text string)
+	report     Report
 }
 
 // What an audit takes at most, whatever the site does: pages that take a quarter of
@@ -230,16 +232,16 @@ const (
 	maxPerVisit = 15 * time.Second
 )
 
-// longest returns how long an audit may take in all, where scripts have some time to
+// timeLimit returns how long an audit may take in all, where scripts have some time to
 // go on.
-func longest(pages int, wait time.Duration) time.Duration {
-	return maxAnswers + time.Duration(pages*len(auditVisits))*(maxPerVisit+wait)
+func timeLimit(pages int, wait time.Duration) time.Duration {
+	return maxAnswers + time.Duration(pages*len(visits))*(maxPerVisit+wait)
 }
 
 var errTooLong = errors.New("the audit takes too long")
 
-// leave notes what was not looked at.
-func (a *audit) leave(what string) {
+// omit notes what was not looked at.
+func (a *audit) omit(what string) {
 	if note := "Not looked at: " + what + "."; !slices.Contains(a.report.Notes, note) {
 		a.report.Notes = append(a.report.Notes, note)
 	}
@@ -255,10 +257,10 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	if a.report.Browser == "" {
 		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set are not part of this; --browser sees them.")
 	}
-	for i := range auditVisits {
+	for i := range visits {
 		goesOn, err := a.answerAndVisit(ctx, i)
 		if isOver := errors.Is(context.Cause(ctx), errTooLong); isOver && len(a.report.Visits) > 0 {
-			a.leave(fmt.Sprintf("what comes after %v, which is how long an audit of so many pages may take", limit))
+			a.omit(fmt.Sprintf("what comes after %v, which is how long an audit of so many pages may take", limit))
 			break
 		} else if isOver {
 			return errTooLong
@@ -285,23 +287,23 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 // answerAndVisit gives the answer of a visit, makes it, and tells whether there can
 // be others.
 func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, err error) {
-	visit := auditVisits[number]
+	visit := visits[number]
 	a.progress(fmt.Sprintf("visit %q: answering", visit.name))
-	if visit.fresh {
+	if visit.isFresh {
 		if err := a.browser.begin(ctx); err != nil {
 			return false, err
 		}
 	}
-	earlier, err := a.browser.held(ctx)
+	earlier, err := a.browser.cookies(ctx)
 	if err != nil {
 		return false, err
 	}
-	if visit.given != answers.None {
+	if visit.answer != answers.None {
 		if len(a.charter.ConsentKeys()) == 0 {
 			a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
 			return false, nil
 		}
-		err := a.browser.answer(ctx, visit.given, !visit.fresh)
+		err := a.browser.giveAnswer(ctx, visit.answer, !visit.isFresh)
 		if errors.Is(err, errNoQuestions) {
 			a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
 			a.report.Incomplete = true
@@ -310,7 +312,7 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 			return false, fmt.Errorf("answering for the visit %q: %w", visit.name, err)
 		}
 	}
-	a.browser.observed() // what came before and with the answer
+	a.browser.takeObservations() // what came before and with the answer
 	cookies, err := a.visit(ctx, number, earlier)
 	if err != nil {
 		return false, err
@@ -321,30 +323,30 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 
 // visit makes one visit of all pages, and returns the cookies that were seen.
 // Earlier are those that were there before the answer.
-func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]Cookie, error) {
-	seen := map[heldCookie]*Cookie{}
-	look := func(cookie heldCookie, page string) *Cookie {
+func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) ([]Cookie, error) {
+	seen := map[browserCookie]*Cookie{}
+	look := func(cookie browserCookie, page string) *Cookie {
 		known := seen[cookie.key()]
 		if known == nil {
 			known = a.judge(cookie, number)
 			known.Page = a.addresses.Show(page)
-			if len(seen) >= maxSeen {
-				a.leave(manyCookies + " of a visit")
+			if len(seen) >= maxCookies {
+				a.omit(manyCookies + " of a visit")
 				return known // which is told to nobody
 			}
 			seen[cookie.key()] = known
 		}
 		return known
 	}
-	held, err := a.browser.held(ctx)
+	held, err := a.browser.cookies(ctx)
 	if err != nil {
 		return nil, err
 	}
-	beforeAnswer := map[heldCookie]bool{}
+	beforeAnswer := map[browserCookie]bool{}
 	for _, cookie := range earlier {
 		beforeAnswer[cookie.key()] = true
 	}
-	before := map[heldCookie]bool{} // cookies that were there before the pages
+	before := map[browserCookie]bool{} // cookies that were there before the pages
 	for _, cookie := range held {
 		before[cookie.key()] = true
 		if !beforeAnswer[cookie.key()] {
@@ -355,7 +357,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 	}
 	for i := 0; i < len(a.pages); i++ {
 		page := a.pages[i]
-		a.progress(fmt.Sprintf("visit %q: page %d of %d", auditVisits[number].name, i+1, len(a.pages)))
+		a.progress(fmt.Sprintf("visit %q: page %d of %d", visits[number].name, i+1, len(a.pages)))
 		at, links, err := a.browser.open(ctx, page)
 		if err == nil && !sameSite(at, page) {
 			err = elsewhereError{originOf(at)}
@@ -367,15 +369,15 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 			if i == 0 {
 				return nil, fmt.Errorf("visiting %s: %w", a.addresses.Show(page), err)
 			}
-			a.fail(page, number, err, i < a.named)
+			a.fail(page, number, err, i < a.namedPages)
 		}
 		if number == 0 {
 			a.follow(links)
 		}
-		for _, happened := range a.browser.observed() {
+		for _, happened := range a.browser.takeObservations() {
 			known := look(happened.cookie, page)
 			switch {
-			case !happened.sent:
+			case !happened.isSent:
 				known.SetBy = "header"
 				a.measure(known, happened.cookie.life)
 			case known.SetBy == "" && !before[happened.cookie.key()]:
@@ -386,10 +388,10 @@ func (a *audit) visit(ctx context.Context, number int, earlier []heldCookie) ([]
 				known.Sent = true
 			}
 		}
-		for _, what := range a.browser.leftOut() {
-			a.leave(what + " of " + a.addresses.Show(page))
+		for _, what := range a.browser.takeOmissions() {
+			a.omit(what + " of " + a.addresses.Show(page))
 		}
-		if now, err := a.browser.held(ctx); ctx.Err() == nil && err != nil {
+		if now, err := a.browser.cookies(ctx); ctx.Err() == nil && err != nil {
 			return nil, err
 		} else if err == nil {
 			held = now
@@ -439,7 +441,7 @@ func (a *audit) fail(page string, number int, err error, isNamed bool) {
 			a.report.Notes = append(a.report.Notes, note)
 		}
 	default:
-		a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", a.addresses.Show(page), auditVisits[number].name, err))
+		a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", a.addresses.Show(page), visits[number].name, err))
 	}
 }
 
@@ -450,7 +452,7 @@ func (a *audit) follow(links []string) {
 		known[identity(page)] = true
 	}
 	for _, link := range links {
-		if len(a.pages) >= a.most {
+		if len(a.pages) >= a.maxPages {
 			return
 		}
 		if len(link) > fetch.MaxAddress || !sameSite(link, a.pages[0]) || known[identity(link)] {
@@ -495,18 +497,18 @@ func sameSite(one, other string) bool {
 }
 
 // judge returns what the charter says of a cookie on a visit.
-func (a *audit) judge(cookie heldCookie, number int) *Cookie {
-	judged := &Cookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: judge.Undeclared, Violations: []string{}}
+func (a *audit) judge(cookie browserCookie, number int) *Cookie {
+	judgement := &Cookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: judge.Undeclared, Violations: []string{}}
 	row := a.charter.Find(cookie.name)
 	if row == nil || !setcookie.IsToken(cookie.name) {
-		return judged
+		return judgement
 	}
-	judged.Cookie, judged.Category = row.Name[0], row.Category
-	judged.Verdict = judge.VerdictAfter(auditVisits[number].given, row)
+	judgement.Cookie, judgement.Category = row.Name[0], row.Category
+	judgement.Verdict = judge.VerdictAfter(visits[number].answer, row)
 	if published, ok := a.charter.Published(row); ok {
-		judged.Declared = published.String()
+		judgement.Declared = published.String()
 	}
-	return judged
+	return judgement
 }
 
 // measure notes how long a cookie was set to live, and if that is too long.
@@ -516,7 +518,7 @@ func (a *audit) measure(cookie *Cookie, life setcookie.Lifetime) {
 	case life.Seconds > 10*int64(charter.SecondsPer("year")):
 		cookie.Lifetime = "more than 10 years"
 	case life.Persistent:
-		cookie.Lifetime = charter.InWholeUnits(int(life.Seconds)).String()
+		cookie.Lifetime = charter.DurationOf(int(life.Seconds)).String()
 	}
 	row := a.charter.Find(cookie.Name)
 	if row == nil || len(cookie.Violations) > 0 {
@@ -530,7 +532,7 @@ func (a *audit) measure(cookie *Cookie, life setcookie.Lifetime) {
 
 // accuse adds the violations that a cookie makes by being there.
 func (a *audit) accuse(cookie *Cookie, number int) {
-	reason := auditVisits[number].reason
+	reason := visits[number].reason
 	switch {
 	case cookie.SetBy == "" && !cookie.Kept: // removed, or only sent
 	case cookie.Verdict == judge.Undeclared:
@@ -543,9 +545,9 @@ func (a *audit) accuse(cookie *Cookie, number int) {
 }
 
 //go:embed audit.html
-var auditPage string
+var reportPage string
 
-var auditTemplate = template.Must(template.New("audit").Parse(auditPage))
+var reportTemplate = template.Must(template.New("audit").Parse(reportPage))
 
 // Write writes the report in a format.
 func (r *Report) Write(out *terminal.Printer, format string) error {
@@ -556,11 +558,11 @@ func (r *Report) Write(out *terminal.Printer, format string) error {
 		encoder.SetIndent("", "  ")
 		return encoder.Encode(r)
 	case "html":
-		return auditTemplate.Execute(out, r)
+		return reportTemplate.Execute(out, r)
 	}
 	writeLine := func(text string) { fmt.Fprintln(out, terminal.Printable(text, terminal.MaxSentence)) }
 	writeLine(fmt.Sprintf("%s on %s UTC, held against version %s of the charter, from %s", r.Site, r.Time.Format(time.DateTime), terminal.Printable(r.Version, terminal.MaxCell), r.Charter))
-	writeLine(fmt.Sprintf("%s, %s", counted(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts")))
+	writeLine(fmt.Sprintf("%s, %s", count(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts")))
 	for _, note := range slices.Concat(r.Notes, r.Failures) {
 		writeLine(note)
 	}
@@ -597,7 +599,7 @@ func (r *Report) Write(out *terminal.Printer, format string) error {
 		verdict, colour = "no violations were seen, but pages or visits are missing", terminal.Red
 	}
 	if r.Violations > 0 {
-		verdict, colour = counted(r.Violations, "violation"), terminal.Red
+		verdict, colour = count(r.Violations, "violation"), terminal.Red
 	}
 	fmt.Fprintln(out)
 	err := out.WriteColoured(colour, verdict)
@@ -605,7 +607,7 @@ func (r *Report) Write(out *terminal.Printer, format string) error {
 	return err
 }
 
-func counted(count int, word string) string {
+func count(count int, word string) string {
 	if count != 1 {
 		word += "s"
 	}
@@ -630,14 +632,14 @@ type Options struct {
 	Accept, Refuse, Withdraw       []string
 	NoSandbox                      bool
 
-	// UsualPage is where charter pages are, and load loads the charter of a file or a
+	// DefaultPage is where charter pages are, and load loads the charter of a file or a
 	// config for a host.
-	UsualPage string
-	Load      func(path, host string) (Charter, error)
+	DefaultPage string
+	Load        func(path, host string) (Charter, error)
 }
 
-// Make audits a site, and tells what it does.
-func Make(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
+// Run audits a site, and tells what it does.
+func Run(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
 	if !slices.Contains([]string{"text", "json", "html"}, options.Format) {
 		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.Format)
 	}
@@ -680,7 +682,7 @@ func Make(progress *terminal.Printer, pages []string, options Options) (*Report,
 	if len(pages) > 1 {
 		most = len(pages)
 	}
-	charter, err := loadAuditCharter(site, options)
+	charter, err := loadCharter(site, options)
 	if err != nil {
 		return nil, err
 	}
@@ -688,7 +690,7 @@ func Make(progress *terminal.Printer, pages []string, options Options) (*Report,
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	a := &audit{charter: charter, pages: pages, named: len(pages), most: most, progress: func(string) {}}
+	a := &audit{charter: charter, pages: pages, namedPages: len(pages), maxPages: most, progress: func(string) {}}
 	if progress.IsTerminal {
 		a.progress = func(text string) { _ = progress.ReplaceLine(text) }
 		defer a.progress("")
@@ -708,13 +710,13 @@ func Make(progress *terminal.Printer, pages []string, options Options) (*Report,
 			return nil, err
 		}
 	}
-	err = a.run(ctx, longest(most, options.Wait))
+	err = a.run(ctx, timeLimit(most, options.Wait))
 	return &a.report, errors.Join(err, a.browser.close())
 }
 
-// loadAuditCharter loads the charter against which a site is held.
-func loadAuditCharter(site *url.URL, options Options) (Charter, error) {
-	source, path := options.Charter, cmp.Or(options.Page, options.UsualPage)
+// loadCharter loads the charter against which a site is held.
+func loadCharter(site *url.URL, options Options) (Charter, error) {
+	source, path := options.Charter, cmp.Or(options.Page, options.DefaultPage)
 	if source == "" {
 		source = site.ResolveReference(&url.URL{Path: path, RawQuery: "format=json"}).String()
 	}
@@ -723,7 +725,7 @@ func loadAuditCharter(site *url.URL, options Options) (Charter, error) {
 		loaded.source, loaded.Path = source, cmp.Or(options.Page, loaded.Path)
 		return loaded, err
 	}
-	shown := new(address.ShownAddresses).Show(source)
+	shown := new(address.Redactor).Show(source)
 	content, isWhole, err := fetch.ReadSource(source, maxCharter)
 	if err == nil && !isWhole {
 		err = fmt.Errorf("it has more than %d bytes", maxCharter)
@@ -742,9 +744,9 @@ func loadAuditCharter(site *url.URL, options Options) (Charter, error) {
 	if err != nil {
 		return Charter{}, err
 	}
-	var told struct{ Version string }
-	_ = yaml.Unmarshal(content, &told) // as parseCharter has done
-	return Charter{published, shown, cmp.Or(told.Version, published.Version), path, nil, func(row *charter.Row) (charter.Duration, bool) {
+	var document struct{ Version string }
+	_ = yaml.Unmarshal(content, &document) // as parseCharter has done
+	return Charter{published, shown, cmp.Or(document.Version, published.Version), path, nil, func(row *charter.Row) (charter.Duration, bool) {
 		declared, err := charter.ParseDuration(row.Duration)
 		return declared, err == nil
 	}}, nil

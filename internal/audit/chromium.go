@@ -43,19 +43,19 @@ type chromium struct {
 	clicks  map[string][]string // what to click instead, by visit
 	wait    time.Duration       // how long scripts go on after a page was loaded
 
-	process *exec.Cmd
-	folder  string
-	input   io.WriteCloser
-	replies chan reply
-	events  []event
-	size    int  // of the events, in bytes
-	loaded  bool // since the last page was asked for
-	left    []string
-	last    int    // message
-	profile string // the browser context, which has cookies of its own
-	target  string
-	session string
-	first   string // the first page that was opened
+	process   *exec.Cmd
+	folder    string
+	input     io.WriteCloser
+	replies   chan reply
+	events    []event
+	size      int  // of the events, in bytes
+	loaded    bool // since the last page was asked for
+	omissions []string
+	last      int    // message
+	profile   string // the browser context, which has cookies of its own
+	target    string
+	session   string
+	first     string // the first page that was opened
 }
 
 // A reply is a message of the browser: an answer to a call, or an event.
@@ -181,7 +181,7 @@ func (c *chromium) receive(ctx context.Context) (reply, error) {
 			c.loaded = true
 		case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
 			if c.size += len(received.Params); c.size > maxEvents {
-				c.leave("some of its requests, of which there are many or very long ones")
+				c.omit("some of its requests, of which there are many or very long ones")
 			} else {
 				c.events = append(c.events, received.event)
 			}
@@ -349,21 +349,21 @@ func (c *chromium) open(ctx context.Context, address string) (string, []string, 
 		err = statusError(page.Status)
 	}
 	if page.IsCut {
-		c.leave(fmt.Sprintf("its links after the first %d", maxReferences))
+		c.omit(fmt.Sprintf("its links after the first %d", maxReferences))
 	}
 	return page.Address, page.Links, err
 }
 
-// leave notes what is not looked at.
-func (c *chromium) leave(what string) {
-	if !slices.Contains(c.left, what) {
-		c.left = append(c.left, what)
+// omit notes what is not looked at.
+func (c *chromium) omit(what string) {
+	if !slices.Contains(c.omissions, what) {
+		c.omissions = append(c.omissions, what)
 	}
 }
 
-func (c *chromium) leftOut() []string {
-	left := c.left
-	c.left = nil
+func (c *chromium) takeOmissions() []string {
+	left := c.omissions
+	c.omissions = nil
 	return left
 }
 
@@ -409,33 +409,33 @@ func (c *chromium) evaluate(ctx context.Context, expression string, result any) 
 	return json.Unmarshal(evaluated.Result.Value, result)
 }
 
-// answer clicks the button of the charter page, or what it was told to click on
+// giveAnswer clicks the button of the charter page, or what it was told to click on
 // the first page.
-func (c *chromium) answer(ctx context.Context, given answers.Answer, withdraws bool) error {
+func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdraws bool) error {
 	visit := "accept"
 	switch {
 	case withdraws:
 		visit = "withdraw"
-	case given == answers.Refused:
+	case answer == answers.Refused:
 		visit = "refuse"
 	}
 	if len(c.clicks) == 0 {
 		if err := c.load(ctx, c.page); err != nil {
 			return err
 		}
-		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", given))
+		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", answer))
 		if err == nil && !clicked {
 			err = fmt.Errorf("%w at %s", errNoQuestions, c.page)
 		}
 		if err != nil {
 			return err
 		}
-		return c.until(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
+		return c.waitFor(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
 	}
 	if err := c.load(ctx, c.first); err != nil {
 		return err
 	}
-	before, err := c.stored(ctx)
+	before, err := c.snapshot(ctx)
 	if err != nil {
 		return err
 	}
@@ -454,7 +454,7 @@ func (c *chromium) answer(ctx context.Context, given answers.Answer, withdraws b
 		}
 	}
 	for until := time.Now().Add(appearance); ; {
-		after, err := c.stored(ctx)
+		after, err := c.snapshot(ctx)
 		switch {
 		case err != nil:
 			return err
@@ -469,8 +469,8 @@ func (c *chromium) answer(ctx context.Context, given answers.Answer, withdraws b
 	}
 }
 
-// until waits until a condition holds in the page.
-func (c *chromium) until(ctx context.Context, limit time.Duration, condition, otherwise string) error {
+// waitFor waits until a condition holds in the page.
+func (c *chromium) waitFor(ctx context.Context, limit time.Duration, condition, otherwise string) error {
 	for end := time.Now().Add(limit); ; {
 		holds := false
 		if err := c.evaluate(ctx, condition, &holds); err == nil && holds {
@@ -485,8 +485,8 @@ func (c *chromium) until(ctx context.Context, limit time.Duration, condition, ot
 	}
 }
 
-// stored returns all that the browser has stored for the page, to be compared.
-func (c *chromium) stored(ctx context.Context) (string, error) {
+// snapshot returns all that the browser has stored for the page, to be compared.
+func (c *chromium) snapshot(ctx context.Context) (string, error) {
 	var cookies json.RawMessage
 	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &cookies); err != nil {
 		return "", err
@@ -514,15 +514,15 @@ func (c *chromium) click(ctx context.Context, selector string) (clicked bool, er
 	return clicked, c.settle(ctx)
 }
 
-// held returns the cookies that the browser holds.
-func (c *chromium) held(ctx context.Context) ([]heldCookie, error) {
+// cookies returns the cookies that the browser holds.
+func (c *chromium) cookies(ctx context.Context) ([]browserCookie, error) {
 	var stored struct{ Cookies []chromiumCookie }
 	if err := c.call(ctx, "", "Storage.getCookies", map[string]any{"browserContextId": c.profile}, &stored); err != nil {
 		return nil, err
 	}
-	held := make([]heldCookie, 0, len(stored.Cookies))
+	held := make([]browserCookie, 0, len(stored.Cookies))
 	for _, cookie := range stored.Cookies {
-		held = append(held, cookie.held())
+		held = append(held, cookie.browserCookie())
 	}
 	return held, nil
 }
@@ -533,20 +533,20 @@ type chromiumCookie struct {
 	Expires            float64 // Unix seconds, negative for a session
 }
 
-func (c chromiumCookie) held() heldCookie {
-	held := heldCookie{name: c.Name, domain: c.Domain, path: c.Path}
+func (c chromiumCookie) browserCookie() browserCookie {
+	held := browserCookie{name: c.Name, domain: c.Domain, path: c.Path}
 	if c.Expires >= 0 {
 		held.life = setcookie.Lifetime{Seconds: int64(c.Expires) - time.Now().Unix(), Persistent: true}
 	}
 	return held
 }
 
-// observed returns what the events since the last time tell.
-func (c *chromium) observed() []observation {
-	var seen observations
+// takeObservations returns what the events since the last time tell.
+func (c *chromium) takeObservations() []observation {
+	var found observations
 	see := func(happened observation) {
-		if !seen.add(happened) {
-			c.leave(manyCookies)
+		if !found.add(happened) {
+			c.omit(manyCookies)
 		}
 	}
 	addresses := map[string][]string{} // of a request with its redirections
@@ -575,7 +575,7 @@ func (c *chromium) observed() []observation {
 		if e.Method == "Network.requestWillBeSentExtraInfo" {
 			for _, associated := range extra.AssociatedCookies {
 				if len(associated.BlockedReasons) == 0 {
-					see(observation{cookie: associated.Cookie.held(), sent: true})
+					see(observation{cookie: associated.Cookie.browserCookie(), isSent: true})
 				}
 			}
 			continue
@@ -599,12 +599,12 @@ func (c *chromium) observed() []observation {
 		}
 		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
 			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.Deletes() {
-				see(observation{cookie: cookie.heldCookie})
+				see(observation{cookie: cookie.browserCookie})
 			}
 		}
 	}
 	c.events, c.size = nil, 0
-	return seen.take()
+	return found.take()
 }
 
 // bytesOf returns the bytes of a header field, which the protocol tells as

@@ -42,31 +42,31 @@ const (
 	maxReferences = 10_000
 	maxParts      = 500
 
-	// maxKept is how many cookies are kept of a site, as in Chromium.
-	maxKept = 180
+	// maxJar is how many cookies are kept of a site, as in Chromium.
+	maxJar = 180
 )
 
 const (
-	auditAgent = "Mozilla/5.0 (compatible; cookie_charter audit)"
+	userAgent = "Mozilla/5.0 (compatible; cookie_charter audit)"
 )
 
 // An httpBrowser is a browser that runs no scripts. Its cookies are kept as
 // browsers keep them (RFC 6265bis, section 5.7), which Go's own jar does not: it
 // drops lines that they store.
 type httpBrowser struct {
-	page   string        // where the form for answers is
-	time   time.Duration // for a page with its parts
-	client *http.Client
-	jar    map[heldCookie]*jarCookie
-	stored int // how often cookies were
-	seen   observations
-	parts  map[string]bool // that were loaded
-	left   []string        // what was not looked at
+	page         string        // where the form for answers is
+	time         time.Duration // for a page with its parts
+	client       *http.Client
+	jar          map[browserCookie]*jarCookie
+	stores       int // how often cookies were
+	observations observations
+	parts        map[string]bool // that were loaded
+	omissions    []string        // what was not looked at
 }
 
 // A jarCookie is a cookie with what decides where it is sent.
 type jarCookie struct {
-	heldCookie
+	browserCookie
 	value   string
 	secure  bool
 	expires time.Time // zero for a session
@@ -85,30 +85,30 @@ func (b *httpBrowser) close() error {
 }
 
 func (b *httpBrowser) begin(context.Context) error {
-	b.jar, b.parts = map[heldCookie]*jarCookie{}, map[string]bool{}
+	b.jar, b.parts = map[browserCookie]*jarCookie{}, map[string]bool{}
 	return nil
 }
 
-func (b *httpBrowser) observed() []observation { return b.seen.take() }
+func (b *httpBrowser) takeObservations() []observation { return b.observations.take() }
 
-func (b *httpBrowser) leftOut() []string {
-	left := b.left
-	b.left = nil
+func (b *httpBrowser) takeOmissions() []string {
+	left := b.omissions
+	b.omissions = nil
 	return left
 }
 
-// leave notes what is not looked at.
-func (b *httpBrowser) leave(what string) {
-	if !slices.Contains(b.left, what) {
-		b.left = append(b.left, what)
+// omit notes what is not looked at.
+func (b *httpBrowser) omit(what string) {
+	if !slices.Contains(b.omissions, what) {
+		b.omissions = append(b.omissions, what)
 	}
 }
 
-func (b *httpBrowser) held(context.Context) ([]heldCookie, error) {
-	var held []heldCookie
+func (b *httpBrowser) cookies(context.Context) ([]browserCookie, error) {
+	var held []browserCookie
 	for cookie := range maps.Values(b.jar) {
 		if !cookie.isOver() {
-			held = append(held, cookie.heldCookie)
+			held = append(held, cookie.browserCookie)
 		}
 	}
 	return held, nil
@@ -128,7 +128,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 			return ""
 		}
 		if references++; references > maxReferences || len(reference) > fetch.MaxAddress {
-			b.leave("some references, of which there are many or very long ones")
+			b.omit("some references, of which there are many or very long ones")
 			return ""
 		}
 		return resolve(base, reference)
@@ -144,7 +144,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 		switch {
 		case part == "" || err != nil || parsed.Host != at.Host || b.parts[part]:
 		case len(parts) >= maxParts:
-			b.leave(fmt.Sprintf("its parts after the first %d", maxParts))
+			b.omit(fmt.Sprintf("its parts after the first %d", maxParts))
 		default:
 			b.parts[part] = true
 			parts = append(parts, part)
@@ -183,7 +183,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 	for i, part := range parts {
 		_, err := b.load(ctx, http.MethodGet, part, nil, nil)
 		if err != nil && ctx.Err() != nil { // else it is the page's own matter
-			b.leave(fmt.Sprintf("%d of its parts, which took too long", len(parts)-i))
+			b.omit(fmt.Sprintf("%d of its parts, which took too long", len(parts)-i))
 			break
 		}
 	}
@@ -216,14 +216,14 @@ func attributeOf(element html.Token, key string) string {
 // saved.
 const savedStatus = "saved"
 
-// answer sends the form of the charter page.
-func (b *httpBrowser) answer(ctx context.Context, given answers.Answer, _ bool) error {
+// giveAnswer sends the form of the charter page.
+func (b *httpBrowser) giveAnswer(ctx context.Context, answer answers.Answer, _ bool) error {
 	ctx, cancel := context.WithTimeout(ctx, b.time)
 	defer cancel()
 	b.parts = map[string]bool{}
 	hasForm := false
 	at, err := b.load(ctx, http.MethodGet, b.page, nil, func(element html.Token, _ *url.URL) {
-		hasForm = hasForm || element.DataAtom == atom.Button && attributeOf(element, "name") == "all" && attributeOf(element, "value") == given.String()
+		hasForm = hasForm || element.DataAtom == atom.Button && attributeOf(element, "name") == "all" && attributeOf(element, "value") == answer.String()
 	})
 	if err != nil {
 		return err
@@ -231,7 +231,7 @@ func (b *httpBrowser) answer(ctx context.Context, given answers.Answer, _ bool) 
 	if !hasForm {
 		return fmt.Errorf("%w at %s", errNoQuestions, b.page)
 	}
-	at, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {given.String()}}, nil)
+	at, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {answer.String()}}, nil)
 	if err == nil && at.Query().Get("status") != savedStatus {
 		err = fmt.Errorf("the form at %s has not stored the answer", b.page)
 	}
@@ -251,7 +251,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		if err != nil {
 			return nil, fetch.WithoutAddress(err)
 		}
-		request.Header.Set("User-Agent", auditAgent)
+		request.Header.Set("User-Agent", userAgent)
 		request.Header.Set("Accept", "text/html,*/*;q=0.8")
 		if method == http.MethodPost {
 			request.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -310,7 +310,7 @@ func (b *httpBrowser) read(response *http.Response, isPage bool, look func(eleme
 				return fetch.WithoutAddress(tokens.Err())
 			}
 			if more, _ := io.ReadFull(response.Body, make([]byte, 1)); more > 0 {
-				b.leave(fmt.Sprintf("what comes after its first %d bytes", maxPage))
+				b.omit(fmt.Sprintf("what comes after its first %d bytes", maxPage))
 			}
 			return nil
 		case html.StartTagToken, html.SelfClosingTagToken:
@@ -339,24 +339,24 @@ func (b *httpBrowser) store(line string, at *url.URL, clock setcookie.Clock) {
 	case cookie.life.Deletes():
 		delete(b.jar, cookie.key())
 	default:
-		b.stored++
-		cookie.order = b.stored
+		b.stores++
+		cookie.order = b.stores
 		if earlier := b.jar[cookie.key()]; earlier != nil {
 			cookie.order = earlier.order
-		} else if len(b.jar) >= maxKept {
-			b.leave(fmt.Sprintf("which of more than %d cookies browsers keep", maxKept))
+		} else if len(b.jar) >= maxJar {
+			b.omit(fmt.Sprintf("which of more than %d cookies browsers keep", maxJar))
 			oldest := slices.MinFunc(slices.Collect(maps.Values(b.jar)), func(a, b *jarCookie) int { return a.order - b.order })
 			delete(b.jar, oldest.key())
 		}
 		b.jar[cookie.key()] = cookie
-		b.see(observation{cookie: cookie.heldCookie})
+		b.observe(observation{cookie: cookie.browserCookie})
 	}
 }
 
-// see notes what happened to a cookie.
-func (b *httpBrowser) see(happened observation) {
-	if !b.seen.add(happened) {
-		b.leave(manyCookies)
+// observe notes what happened to a cookie.
+func (b *httpBrowser) observe(happened observation) {
+	if !b.observations.add(happened) {
+		b.omit(manyCookies)
 	}
 }
 
@@ -379,7 +379,7 @@ func (b *httpBrowser) send(at *url.URL) string {
 			pair = cookie.name + "=" + cookie.value
 		}
 		pairs = append(pairs, pair)
-		b.see(observation{cookie: cookie.heldCookie, sent: true})
+		b.observe(observation{cookie: cookie.browserCookie, isSent: true})
 	}
 	return strings.Join(pairs, "; ")
 }
@@ -396,7 +396,7 @@ func parseSetCookie(line string, at *url.URL, clock setcookie.Clock) *jarCookie 
 		return nil
 	}
 	host := ascii.ToLower(at.Hostname())
-	cookie := &jarCookie{heldCookie: heldCookie{name: name, domain: host, path: setcookie.DefaultPath(at)}, value: value}
+	cookie := &jarCookie{browserCookie: browserCookie{name: name, domain: host, path: setcookie.DefaultPath(at)}, value: value}
 	read := setcookie.ReadAttributes(written)
 	cookie.secure = read.Secure
 	if domain := ascii.ToLower(strings.TrimPrefix(read.Domain, ".")); domain != "" {

@@ -200,17 +200,17 @@ func (c *Cookie) Validate() (field string, err error) {
 // texts in languages that the page does not speak.
 func (c *Charter) Doubts(enforces bool, languages []string) []string {
 	var tooLong, unread []string
-	for _, row := range c.own {
+	for _, row := range c.ownRows {
 		name := strings.Join(row.Name, " ")
 		declared, err := ParseDuration(row.Duration)
-		isOver := err == nil && declared.Seconds() > row.longest().Seconds()
+		isOver := err == nil && declared.Seconds() > row.maxDuration().Seconds()
 		switch {
 		case isOver && enforces:
 			reason := "browsers keep no cookie longer"
 			if row.Exempt {
 				reason = "an exempt row lives no longer"
 			}
-			tooLong = append(tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, row.Duration, row.longest(), reason, row.Place("duration")))
+			tooLong = append(tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, row.Duration, row.maxDuration(), reason, row.Place("duration")))
 		case isOver && declared.Seconds() > MaxLifetime.Seconds():
 			tooLong = append(tooLong, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, row.Duration, MaxLifetime, row.Place("duration")))
 		}
@@ -229,7 +229,7 @@ func (c *Charter) Doubts(enforces bool, languages []string) []string {
 // Gaps returns what people would miss in the operator's own rows.
 func (c *Charter) Gaps() []string {
 	var gaps []string
-	for _, row := range c.own {
+	for _, row := range c.ownRows {
 		for _, field := range []struct{ name, value string }{{"provider", row.Provider.In("")}, {"duration", row.Duration}} {
 			if field.value == "" {
 				gaps = append(gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", strings.Join(row.Name, " "), field.name, row.Place("")))
@@ -406,7 +406,7 @@ type Charter struct {
 	// what.
 	Fingerprints map[string]string
 
-	own []*Row // those of the operator's own
+	ownRows []*Row // those of the operator's own
 
 	names nameTree
 }
@@ -424,7 +424,7 @@ func New(sources ...Source) (*Charter, error) {
 			c.Updated = source.Updated
 		}
 		for i := range source.Rows {
-			added := claim{&source.Rows[i], source.preset}
+			added := claim{&source.Rows[i], source.isPreset}
 			if field, err := added.Validate(); err != nil {
 				return nil, fmt.Errorf("cookie %q: %w, at %s", strings.Join(added.Name, " "), err, added.Place(field))
 			}
@@ -434,7 +434,7 @@ func New(sources ...Source) (*Charter, error) {
 				case !taken || earlier.Row == added.Row:
 				case earlier.preset:
 					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
-					c.Rows = slices.DeleteFunc(c.Rows, func(declared *Row) bool { return declared == earlier.Row })
+					c.Rows = slices.DeleteFunc(c.Rows, func(row *Row) bool { return row == earlier.Row })
 				default:
 					return nil, fmt.Errorf("cookie %q is declared twice; remove one of the two, at %s and %s", name, earlier.Place(""), added.Place(""))
 				}
@@ -444,20 +444,20 @@ func New(sources ...Source) (*Charter, error) {
 		}
 	}
 	for _, source := range sources {
-		if source.preset {
+		if source.isPreset {
 			continue
 		}
 		for i := range source.Rows {
-			c.own = append(c.own, &source.Rows[i])
+			c.ownRows = append(c.ownRows, &source.Rows[i])
 		}
 	}
-	for number, declared := range c.Rows {
-		declared.Number, declared.Limit, declared.Key = number, declared.longest(), declared.consentKey()
-		for _, pattern := range declared.Patterns() {
+	for number, row := range c.Rows {
+		row.Number, row.Limit, row.Key = number, row.maxDuration(), row.consentKey()
+		for _, pattern := range row.Patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.names.at(prefix).prefix = declared
+				c.names.at(prefix).prefix = row
 			} else {
-				c.names.at(pattern).literal = declared
+				c.names.at(pattern).literal = row
 			}
 		}
 	}
@@ -486,14 +486,14 @@ func (c *Charter) Sign(language string) error {
 	c.Version = Hash(declared, 6)
 	c.Fingerprints = map[string]string{}
 	for _, key := range c.ConsentKeys() {
-		var asked []string
+		var questions []string
 		for _, cookie := range c.Rows {
 			if cookie.Key == key {
-				asked = append(asked, fmt.Sprintf("%q", []string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}))
+				questions = append(questions, fmt.Sprintf("%q", []string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}))
 			}
 		}
-		slices.Sort(asked)
-		c.Fingerprints[key] = Hash([]byte(strings.Join(slices.Compact(asked), "\n")), 4)
+		slices.Sort(questions)
+		c.Fingerprints[key] = Hash([]byte(strings.Join(slices.Compact(questions), "\n")), 4)
 	}
 	return nil
 }

@@ -123,9 +123,9 @@ func (d Duration) String() string {
 	return fmt.Sprintf("%d %s", d.Count, d.Unit+"s"[:min(d.Count-1, 1)])
 }
 
-// longest returns the longest lifetime that a row allows: the declared one, but
+// maxDuration returns the longest lifetime that a row allows: the declared one, but
 // no more than any cookie may live, or any exempt one.
-func (c *Cookie) longest() Duration {
+func (c *Cookie) maxDuration() Duration {
 	limit := MaxLifetime
 	if c.Exempt {
 		limit = maxExempt
@@ -136,9 +136,9 @@ func (c *Cookie) longest() Duration {
 	return limit
 }
 
-// InWholeUnits returns a lifetime in the greatest unit that leaves no rest, or
+// DurationOf returns a lifetime in the greatest unit that leaves no rest, or
 // rounded up to days.
-func InWholeUnits(seconds int) Duration {
+func DurationOf(seconds int) Duration {
 	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
 		if length := SecondsPer(unit); seconds >= length && seconds%length == 0 && seconds/length < 9999 {
 			return Duration{seconds / length, unit}
@@ -150,16 +150,16 @@ func InWholeUnits(seconds int) Duration {
 	return Duration{max(seconds, 1), "second"}
 }
 
-// Kept returns how long a cookie of a row lives of which a duration is declared.
-func (r *Row) Kept(declared Duration, enforces bool) Duration {
+// Lifetime returns how long a cookie of a row lives of which a duration is declared.
+func (r *Row) Lifetime(declared Duration, enforces bool) Duration {
 	if enforces && r.Limit.Seconds() < declared.Seconds() {
 		return r.Limit
 	}
 	return declared
 }
 
-// Published returns the duration that is published of a row, if it has one.
-func (r *Row) Published(enforces bool) (Duration, bool) {
+// PublishedDuration returns the duration that is published of a row, if it has one.
+func (r *Row) PublishedDuration(enforces bool) (Duration, bool) {
 	declared, err := ParseDuration(r.Duration)
-	return r.Kept(declared, enforces), err == nil
+	return r.Lifetime(declared, enforces), err == nil
 }

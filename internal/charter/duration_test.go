@@ -35,7 +35,7 @@ func TestLimits(t *testing.T) {
 		{Cookie{Duration: "6 months", Exempt: true}, Duration{6, "month"}},
 		{Cookie{Duration: "session"}, Duration{0, "session"}},
 	} {
-		if got := test.cookie.longest(); got != test.want {
+		if got := test.cookie.maxDuration(); got != test.want {
 			t.Errorf("%+v: got %v", test.cookie, got)
 		}
 	}

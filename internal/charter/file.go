@@ -102,10 +102,10 @@ func (r *Row) Set(name, language string, values []string, place string) (err err
 
 // A Source is what one preset, one charter file or the inline rows declare.
 type Source struct {
-	Rows    []Row
-	Updated time.Time
-	place   string // of that date
-	preset  bool   // its rows give way to later rows of the same name
+	Rows         []Row
+	Updated      time.Time
+	updatedPlace string // of that date
+	isPreset     bool   // its rows give way to later rows of the same name
 }
 
 func PresetNames() []string { return NamesIn(presets.Files, ".") }
@@ -130,9 +130,9 @@ func LoadPreset(name string) (Source, error) {
 	if err != nil {
 		return Source{}, err
 	}
-	loaded, err := Parse(data, "preset "+name)
-	loaded.preset = true
-	return loaded, err
+	source, err := Parse(data, "preset "+name)
+	source.isPreset = true
+	return source, err
 }
 
 // Presets returns the charter of every preset.
@@ -156,13 +156,13 @@ var preferenceRow []byte
 // PreferenceRow declares the cookie that holds the preference, by all of its
 // names, for charters that do not.
 func PreferenceRow(names ...string) (Source, error) {
-	loaded, err := Parse(preferenceRow, "preference.yaml")
+	source, err := Parse(preferenceRow, "preference.yaml")
 	if err != nil {
 		return Source{}, err
 	}
-	loaded.preset = true
-	loaded.Rows[0].Name = names
-	return loaded, nil
+	source.isPreset = true
+	source.Rows[0].Name = names
+	return source, nil
 }
 
 func LoadFile(path string) (Source, error) {
@@ -171,18 +171,18 @@ func LoadFile(path string) (Source, error) {
 		absolute, _ := filepath.Abs(path)
 		return Source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
 	}
-	loaded, err := Parse(data, path)
+	source, err := Parse(data, path)
 	if err == nil {
-		if err = CheckPast(loaded.Updated); err != nil {
-			err = fmt.Errorf("%w, at %s", err, loaded.place)
+		if err = CheckPast(source.Updated); err != nil {
+			err = fmt.Errorf("%w, at %s", err, source.updatedPlace)
 		}
 	}
-	return loaded, err
+	return source, err
 }
 
-// Beside returns a path that begins at the folder of the file that names it. It is
+// ResolvePath returns a path that begins at the folder of the file that names it. It is
 // absolute, as the server that loads what the adapter makes can run elsewhere.
-func Beside(file, path string) (string, error) {
+func ResolvePath(file, path string) (string, error) {
 	if path == "" || filepath.IsAbs(path) {
 		return path, nil
 	}
@@ -191,7 +191,7 @@ func Beside(file, path string) (string, error) {
 
 // Parse reads a charter, in JSON if its name says so, else in YAML.
 func Parse(data []byte, name string) (Source, error) {
-	var parsed Source
+	var source Source
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
 	parse := parseYAML
 	if ascii.EqualFold(filepath.Ext(name), ".json") {
@@ -199,44 +199,44 @@ func Parse(data []byte, name string) (Source, error) {
 	}
 	root, line, err := parse(data)
 	if err != nil {
-		return parsed, fmt.Errorf("%w, at %s:%d", err, name, line)
+		return source, fmt.Errorf("%w, at %s:%d", err, name, line)
 	}
 	if root.Kind != yaml.MappingNode {
-		return parsed, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
+		return source, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
 	}
-	seen := map[string]bool{}
+	fields := map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
-		if seen[key.Value] {
-			return parsed, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+		if fields[key.Value] {
+			return source, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
 		}
-		seen[key.Value] = true
+		fields[key.Value] = true
 		switch key.Value {
 		case "$schema", "version", "module": // an exported charter has these
 		case "updated":
-			parsed.place = place(value)
-			if parsed.Updated, err = ParseDate(value.Value); err != nil {
-				return parsed, fmt.Errorf("%w, at %s", err, place(value))
+			source.updatedPlace = place(value)
+			if source.Updated, err = ParseDate(value.Value); err != nil {
+				return source, fmt.Errorf("%w, at %s", err, place(value))
 			}
 		case "cookies":
 			if value.Kind != yaml.SequenceNode {
-				return parsed, fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
+				return source, fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
 			}
 			for _, node := range value.Content {
-				parsedRow, err := parseRow(node, place)
+				row, err := parseRow(node, place)
 				if err != nil {
-					return parsed, err
+					return source, err
 				}
-				parsed.Rows = append(parsed.Rows, parsedRow)
+				source.Rows = append(source.Rows, row)
 			}
 		default:
-			return parsed, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
+			return source, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
 		}
 	}
-	if len(parsed.Rows) == 0 {
-		return parsed, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
+	if len(source.Rows) == 0 {
+		return source, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
 	}
-	return parsed, nil
+	return source, nil
 }
 
 // yamlLine is how the library begins an error.
@@ -356,9 +356,9 @@ func (c *Cookie) Node() (*yaml.Node, error) {
 }
 
 func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
-	parsed := NewRow(place(node))
+	row := NewRow(place(node))
 	if node.Kind != yaml.MappingNode {
-		return parsed, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node))
+		return row, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node))
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		key, value := node.Content[i], node.Content[i+1]
@@ -373,7 +373,7 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 				}
 				values = append(values, node.Value)
 			}
-			if err := parsed.Set(key.Value, language, values, place(key)); err != nil {
+			if err := row.Set(key.Value, language, values, place(key)); err != nil {
 				return fmt.Errorf("%w, at %s", err, place(key))
 			}
 			return nil
@@ -392,10 +392,10 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 			}
 		}
 		if err != nil {
-			return parsed, err
+			return row, err
 		}
 	}
-	return parsed, nil
+	return row, nil
 }
 
 func ParseDate(text string) (time.Time, error) {

@@ -16,8 +16,8 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// Seen is what was seen of one cookie of a site.
-type Seen struct {
+// Entry is what was seen of one cookie of a site.
+type Entry struct {
 	Name         string
 	Path         string // of the first request
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
@@ -29,22 +29,22 @@ type Seen struct {
 // Charter returns a charter file with a row for each undeclared cookie.
 // What the presets know of a name is suggested; where they know nothing, the
 // purpose is left empty, so that the file cannot be used before it is said.
-func Charter(listed map[string][]Seen) ([]byte, error) {
+func Charter(sites map[string][]Entry) ([]byte, error) {
 	known, err := charter.Presets()
 	if err != nil {
 		return nil, err
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	drafted := map[string]bool{}
-	series := findSeries(listed, known)
-	for _, host := range slices.Sorted(maps.Keys(listed)) {
-		joined := map[*nameSeries]Seen{}
-		for _, entry := range listed[host] {
+	series := findSeries(sites, known)
+	for _, host := range slices.Sorted(maps.Keys(sites)) {
+		joined := map[*nameSeries]Entry{}
+		for _, entry := range sites[host] {
 			if of := series[entry.Name]; of != nil {
 				joined[of] = joinSeries(joined[of], entry)
 			}
 		}
-		for _, entry := range listed[host] {
+		for _, entry := range sites[host] {
 			if !isDraftable(entry) || drafted[entry.Name] {
 				continue
 			}
@@ -78,7 +78,7 @@ func Charter(listed map[string][]Seen) ([]byte, error) {
 }
 
 // isDraftable tells whether a row can be drafted for a cookie, and has to be.
-func isDraftable(entry Seen) bool {
+func isDraftable(entry Entry) bool {
 	return entry.IsUndeclared && setcookie.IsToken(entry.Name) && !strings.Contains(entry.Name, "*")
 }
 
@@ -122,10 +122,10 @@ type nameSeries struct {
 // findSeries returns the series of undeclared cookies, by their names. There are
 // several names in each, no preset knows them, and nothing else that was seen begins
 // with their prefix.
-func findSeries(listed map[string][]Seen, known map[string]*charter.Charter) map[string]*nameSeries {
+func findSeries(sites map[string][]Entry, known map[string]*charter.Charter) map[string]*nameSeries {
 	found := map[string]*nameSeries{} // by what seriesOf returns
 	all := map[string]bool{}
-	for _, entries := range listed {
+	for _, entries := range sites {
 		for _, entry := range entries {
 			isKnown := false
 			for _, preset := range known {
@@ -163,7 +163,7 @@ func findSeries(listed map[string][]Seen, known map[string]*charter.Charter) map
 
 // joinSeries returns an entry for several cookies: counts are added, and of the
 // attributes those count that live longest.
-func joinSeries(joined, entry Seen) Seen {
+func joinSeries(joined, entry Entry) Entry {
 	if joined.Name == "" {
 		return entry
 	}
@@ -186,7 +186,7 @@ func secondsOf(lifetime string) int {
 
 // draftRow returns a row for a cookie, as it is known or as it was seen, and a
 // comment that says which.
-func draftRow(entry Seen, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
+func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
 		if row := known[preset].Find(entry.Name); row != nil {
 			return row.Cookie, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
@@ -195,7 +195,7 @@ func draftRow(entry Seen, known map[string]*charter.Charter) (row charter.Cookie
 	row = charter.Cookie{Name: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}
 	row.Duration = entry.Lifetime
 	if seconds, err := strconv.Atoi(row.Duration); err == nil {
-		row.Duration = charter.InWholeUnits(seconds).String()
+		row.Duration = charter.DurationOf(seconds).String()
 	}
 	return row, "Nothing is known of it: say what it is for, and of which category it is."
 }

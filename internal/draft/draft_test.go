@@ -28,13 +28,13 @@ func TestDraftOfSeries(t *testing.T) {
 		"deadline decade facade":             "deadline decade facade",
 		"_ga_ABCDEF1 _ga_ABCDEF2 _ga_ABCDE3": "_ga_<id>", // a preset knows these
 	} {
-		var entries []Seen
+		var entries []Entry
 		for name := range strings.FieldsSeq(names) {
 			declared, isDeclared := strings.CutPrefix(name, "allowed:")
-			entries = append(entries, Seen{Name: declared, FromPortal: 1, Lifetime: "60", IsUndeclared: !isDeclared})
+			entries = append(entries, Entry{Name: declared, FromPortal: 1, Lifetime: "60", IsUndeclared: !isDeclared})
 		}
-		slices.SortFunc(entries, func(a, b Seen) int { return strings.Compare(a.Name, b.Name) })
-		drafted, err := Charter(map[string][]Seen{"a.example": entries})
+		slices.SortFunc(entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+		drafted, err := Charter(map[string][]Entry{"a.example": entries})
 		if err != nil {
 			t.Fatal(err)
 		}

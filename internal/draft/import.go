@@ -44,30 +44,30 @@ const (
 	maxMarkdownText = 2 << 10
 )
 
-// An importedTable is a table of a charter page that people wrote.
-type importedTable struct {
+// An pageTable is a table of a charter page that people wrote.
+type pageTable struct {
 	heading string // above it: often the category
 	rows    [][]string
 }
 
 // hasColumns tells whether a table has several rows and columns: others are layout.
-func (t importedTable) hasColumns() bool {
+func (t pageTable) hasColumns() bool {
 	return len(t.rows) > 1 && slices.ContainsFunc(t.rows, func(cells []string) bool { return len(cells) > 1 })
 }
 
-// importedTables are the tables of a page.
-type importedTables struct {
-	list  []importedTable
+// pageTables are the tables of a page.
+type pageTables struct {
+	list  []pageTable
 	rows  int
 	isCut bool // there are more rows, or cells
 }
 
-func (t *importedTables) begin(heading string) {
-	t.list = append(t.list, importedTable{heading: heading})
+func (t *pageTables) begin(heading string) {
+	t.list = append(t.list, pageTable{heading: heading})
 }
 
 // last returns the table to which rows are added, nil if there is none.
-func (t *importedTables) last() *importedTable {
+func (t *pageTables) last() *pageTable {
 	if len(t.list) == 0 {
 		return nil
 	}
@@ -75,7 +75,7 @@ func (t *importedTables) last() *importedTable {
 }
 
 // add adds a row to the last table, unless there are too many.
-func (t *importedTables) add(cells []string) {
+func (t *pageTables) add(cells []string) {
 	if t.rows++; t.rows > maxRows || len(cells) > maxColumns {
 		t.isCut = true
 	}
@@ -104,7 +104,7 @@ func Import(out, report io.Writer, source, language string) error {
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	unsure := 0
-	var unused []string
+	var doubtedTables []string
 	for _, table := range tables.list {
 		columns, body := findColumns(table.rows)
 		above := table // the rows without a header that is understood
@@ -112,8 +112,8 @@ func Import(out, report io.Writer, source, language string) error {
 			above.rows = table.rows[:len(table.rows)-len(body)-1]
 		}
 		if above.hasColumns() {
-			doubt := "not used: the table with the columns " + quoted(strings.Join(above.rows[0], " | "))
-			unused = append(unused, doubt)
+			doubt := "not used: the table with the columns " + quote(strings.Join(above.rows[0], " | "))
+			doubtedTables = append(doubtedTables, doubt)
 			fmt.Fprintln(report, doubt)
 		}
 		category := findCategory(table.heading)
@@ -124,22 +124,22 @@ func Import(out, report io.Writer, source, language string) error {
 				}
 				return ""
 			}
-			imported := importRow(cell, category, language)
-			if imported == nil {
+			drafted := importRow(cell, category, language)
+			if drafted == nil {
 				category = cmp.Or(findCategory(strings.Join(cells, " ")), category)
 				continue
 			}
-			rows.Content = append(rows.Content, imported.node)
-			for _, doubt := range imported.doubts {
+			rows.Content = append(rows.Content, drafted.node)
+			for _, doubt := range drafted.doubts {
 				unsure++
-				fmt.Fprintf(report, "%s: %s\n", terminal.Printable(imported.name, terminal.MaxSentence), doubt)
+				fmt.Fprintf(report, "%s: %s\n", terminal.Printable(drafted.name, terminal.MaxSentence), doubt)
 			}
 		}
 	}
 	if len(rows.Content) == 0 {
 		return fmt.Errorf("%s has no table with cookies; there have to be columns for a name and a purpose", source)
 	}
-	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies", HeadComment: strings.Join(unused, "\n")}
+	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies", HeadComment: strings.Join(doubtedTables, "\n")}
 	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, rows}}
 	encoded, err := yaml.Marshal(document)
 	if err != nil {
@@ -148,12 +148,12 @@ func Import(out, report io.Writer, source, language string) error {
 	if _, err := out.Write(encoded); err != nil {
 		return err
 	}
-	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure+len(unused))
+	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure+len(doubtedTables))
 	return nil
 }
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.
-func findTables(content []byte) *importedTables {
+func findTables(content []byte) *pageTables {
 	if bytes.HasPrefix(bytes.TrimLeft(content, "\ufeff \t\r\n"), []byte("<")) {
 		if tables := findHTMLTables(content); len(tables.list) > 0 {
 			return tables
@@ -169,8 +169,8 @@ func findTables(content []byte) *importedTables {
 }
 
 // findTabbedTables returns the tables of a sheet.
-func findTabbedTables(content []byte) *importedTables {
-	tables := new(importedTables)
+func findTabbedTables(content []byte) *pageTables {
+	tables := new(pageTables)
 	heading, isTable := "", false
 	for line := range strings.Lines(string(content)) {
 		line = strings.TrimRight(line, " \r\n")
@@ -205,7 +205,7 @@ var (
 
 // findMarkdownTables returns the tables of a page in Markdown, and those in HTML
 // that it has. Lists and quotes are not told from paragraphs: they would nest.
-func findMarkdownTables(content []byte) *importedTables {
+func findMarkdownTables(content []byte) *pageTables {
 	bounds := &markdownBounds{ParagraphTransformer: extension.NewTableParagraphTransformer()}
 	blocks := parser.NewParser(
 		parser.WithBlockParsers(
@@ -223,7 +223,7 @@ func findMarkdownTables(content []byte) *importedTables {
 	}
 	var page bytes.Buffer
 	if err := markdown.Convert(indentation.ReplaceAll(content, nil), &page); err != nil {
-		return new(importedTables)
+		return new(pageTables)
 	}
 	tables := findHTMLTables(page.Bytes())
 	tables.isCut = tables.isCut || bounds.isCut
@@ -307,8 +307,8 @@ func (m markdownText) CloseBlock(parent ast.Node, block text.Reader, context par
 
 // findHTMLTables returns the tables of a page. It reads it from its beginning to its
 // end, without a tree, of which a hostile page could have a large one made.
-func findHTMLTables(content []byte) *importedTables {
-	tables := new(importedTables)
+func findHTMLTables(content []byte) *pageTables {
+	tables := new(pageTables)
 	heading := ""
 	var headingText, cellText *strings.Builder // while they are read
 	var cells []string
@@ -460,8 +460,8 @@ func findCategory(text string) charter.Category {
 	return ""
 }
 
-// An importedRow is a row of a draft, with what is unsure about it.
-type importedRow struct {
+// An draftedRow is a row of a draft, with what is unsure about it.
+type draftedRow struct {
 	name   string
 	node   *yaml.Node
 	doubts []string
@@ -472,17 +472,17 @@ var (
 	namePlaceholder = regexp.MustCompile(`<[^>]*>|\[[^\]]*\]|\{[^}]*\}|#|(?i:x{3,})`)
 )
 
-// quoted returns a text of the page as comments and sentences can have it.
-func quoted(text string) string { return `"` + terminal.Printable(text, terminal.MaxSentence) + `"` }
+// quote returns a text of the page as comments and sentences can have it.
+func quote(text string) string { return `"` + terminal.Printable(text, terminal.MaxSentence) + `"` }
 
 // importRow drafts a row from the cells of a table; it returns nil if they are
 // no cookie, such as a line between the rows.
-func importRow(cell func(column string) string, category charter.Category, language string) *importedRow {
+func importRow(cell func(column string) string, category charter.Category, language string) *draftedRow {
 	written := cell("name")
 	if strings.Trim(written, "-–— ") == "" && cell("purpose") == "" || written != "" && cell("purpose") == "" && cell("provider") == "" && cell("duration") == "" {
 		return nil
 	}
-	imported := &importedRow{name: written, node: &yaml.Node{Kind: yaml.MappingNode}}
+	drafted := &draftedRow{name: written, node: &yaml.Node{Kind: yaml.MappingNode}}
 	add := func(key, doubt string, values ...string) {
 		value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.Join(values, "")}
 		if len(values) > 1 {
@@ -494,9 +494,9 @@ func importRow(cell func(column string) string, category charter.Category, langu
 		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
 		if doubt != "" {
 			name.HeadComment = "unsure: " + doubt
-			imported.doubts = append(imported.doubts, doubt)
+			drafted.doubts = append(drafted.doubts, doubt)
 		}
-		imported.node.Content = append(imported.node.Content, name, value)
+		drafted.node.Content = append(drafted.node.Content, name, value)
 	}
 
 	var names, patterns []string
@@ -514,24 +514,24 @@ func importRow(cell func(column string) string, category charter.Category, langu
 			pattern = name[:place[0]] + "*"
 		}
 		if charter.ValidatePattern(pattern, "") != nil {
-			doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quoted(name))
+			doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quote(name))
 			continue
 		}
 		patterns = append(patterns, pattern)
 	}
 	switch {
 	case len(names) == 0:
-		imported.name = cell("purpose")
+		drafted.name = cell("purpose")
 		add("name", "the table names no cookie", "")
 	default:
 		add("name", doubt, names...)
 		if len(patterns) > 0 && !slices.Equal(patterns, names) {
-			add("match", "read from "+quoted(written), patterns...)
+			add("match", "read from "+quote(written), patterns...)
 		}
 	}
 	for _, column := range charter.TextFields {
 		if text := cell(column); text != "" {
-			imported.node.Content = append(imported.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: column},
+			drafted.node.Content = append(drafted.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: column},
 				&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: language}, {Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}}})
 		} else if column == "purpose" {
 			add("purpose", "the table gives no purpose", "")
@@ -550,10 +550,10 @@ func importRow(cell func(column string) string, category charter.Category, langu
 		case isCertain:
 			add("duration", "", found)
 		case found != "":
-			add("duration", "read from "+quoted(text), found)
+			add("duration", "read from "+quote(text), found)
 		default:
-			add("duration", "cannot be read: "+quoted(text), "")
+			add("duration", "cannot be read: "+quote(text), "")
 		}
 	}
-	return imported
+	return drafted
 }

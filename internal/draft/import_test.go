@@ -83,10 +83,10 @@ func TestImportOtherColumns(t *testing.T) {
 func TestImportMarkdown(t *testing.T) {
 	const head = "| Nom | Finalité |\n|:---|---:|\n"
 	columns := []string{"Nom", "Finalité"}
-	table := func(heading string, cells ...string) importedTable {
-		return importedTable{heading, [][]string{columns, cells}}
+	table := func(heading string, cells ...string) pageTable {
+		return pageTable{heading, [][]string{columns, cells}}
 	}
-	for page, want := range map[string][]importedTable{
+	for page, want := range map[string][]pageTable{
 		head + `| a\|b | one \| two |`:                                                             {table("", "a|b", "one | two")},
 		head + "| `a\\|b\\_c` | `<x>` &amp; &lt;y&gt; &eacute; \\& |":                              {table("", "a|b_c", "<x> & <y> é &")},
 		head + "| **a** | *one*, **two** and [three](https://a.example \"b\") |":                   {table("", "a", "one, two and three")},

@@ -53,9 +53,9 @@ func (v *Verdict) UnmarshalText(text []byte) error {
 }
 
 // VerdictAfter returns the verdict of the cookies of a row after an answer.
-func VerdictAfter(given answers.Answer, row *charter.Row) Verdict {
+func VerdictAfter(answer answers.Answer, row *charter.Row) Verdict {
 	switch {
-	case row.Key == "", given == answers.Granted, given == answers.None && row.Exempt:
+	case row.Key == "", answer == answers.Granted, answer == answers.None && row.Exempt:
 		return Allowed
 	default:
 		return Refused
@@ -78,13 +78,13 @@ type Judgement struct {
 	Row  *charter.Row // that declares the name, nil if none does
 	Line string       // of the portal, as it leaves if it does
 
-	From      Direction
-	Verdict   Verdict
-	Monitored bool // it is only told
-	Keeps     bool // it goes on to where it was sent
-	Amended   bool // the line leaves otherwise than it came, or would but for Monitored
-	Deletes   bool // the line removes the cookie: a deletion is not a deposit
-	Depends   bool // another visitor's answer could give another judgement
+	From            Direction
+	Verdict         Verdict
+	IsMonitored     bool // it is only told
+	Keeps           bool // it goes on to where it was sent
+	IsAmended       bool // the line leaves otherwise than it came, or would but for Monitored
+	Deletes         bool // the line removes the cookie: a deletion is not a deposit
+	DependsOnAnswer bool // another visitor's answer could give another judgement
 
 	Attributes *setcookie.Attributes // of the portal's line, nil of a pair
 }
@@ -97,7 +97,7 @@ const (
 
 // Options are what an operator chooses of a policy.
 type Options struct {
-	Monitors         string // what is monitored beside rows that say so: everything, undeclared, or ""
+	Monitor          string // what is monitored beside rows that say so: everything, undeclared, or ""
 	PassesRequests   bool   // cookies go to the portal, whatever the verdict
 	EnforcesDuration bool
 }
@@ -122,7 +122,7 @@ func NewPolicy(c *charter.Charter, options Options) *Policy {
 // isMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
 // told.
 func (p *Policy) isMonitored(row *charter.Row) bool {
-	return p.Monitors == MonitorEverything || row == nil && p.Monitors == MonitorUndeclared || row != nil && row.Monitor
+	return p.Monitor == MonitorEverything || row == nil && p.Monitor == MonitorUndeclared || row != nil && row.Monitor
 }
 
 // judgeName judges a cookie by its name, which is not ok if browsers differ over it.
@@ -134,9 +134,9 @@ func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) Judge
 	if j.Row != nil {
 		j.Verdict = VerdictOf(j.Row, visitor)
 	}
-	j.Monitored = p.isMonitored(j.Row)
-	j.Depends = j.Row != nil && j.Row.Key != "" && !j.Monitored
-	j.Keeps = j.Verdict == Allowed || j.Monitored
+	j.IsMonitored = p.isMonitored(j.Row)
+	j.DependsOnAnswer = j.Row != nil && j.Row.Key != "" && !j.IsMonitored
+	j.Keeps = j.Verdict == Allowed || j.IsMonitored
 	return j
 }
 
@@ -156,23 +156,23 @@ type Response struct {
 }
 
 // JudgeLine judges a Set-Cookie line of the portal.
-func (p *Policy) JudgeLine(line string, answer Response, visitor *answers.Visitor) Judgement {
-	name, written, ok := setcookie.Cut(line)
-	read := p.attributes.Read(written)
-	ok = ok && !read.HasControls
+func (p *Policy) JudgeLine(line string, response Response, visitor *answers.Visitor) Judgement {
+	name, text, ok := setcookie.Cut(line)
+	attributes := p.attributes.Read(text)
+	ok = ok && !attributes.HasControls
 	j := p.judgeName(name, ok, visitor)
-	if ok && visitor.Owns(name) {
-		j.Verdict, j.Keeps = Refused, j.Monitored
+	if ok && visitor.IsReserved(name) {
+		j.Verdict, j.Keeps = Refused, j.IsMonitored
 	}
-	j.From, j.Line, j.Attributes = FromPortal, line, read
-	j.Deletes = ok && read.Delete(answer.Clock)
+	j.From, j.Line, j.Attributes = FromPortal, line, attributes
+	j.Deletes = ok && attributes.Deletes(response.Clock)
 	j.Keeps = j.Keeps || j.Deletes
 	if j.Verdict != Allowed {
 		return j
 	}
-	amended := p.amend(line, read, j.Row, answer)
-	j.Amended = amended != line
-	if !j.Monitored {
+	amended := p.amend(line, attributes, j.Row, response)
+	j.IsAmended = amended != line
+	if !j.IsMonitored {
 		j.Line = amended
 	}
 	return j
@@ -180,19 +180,19 @@ func (p *Policy) JudgeLine(line string, answer Response, visitor *answers.Visito
 
 // amend returns a kept line as it may leave: a cookie that would outlive its
 // row's duration is shortened, and attributes that the row declares are added.
-func (p *Policy) amend(line string, read *setcookie.Attributes, row *charter.Row, answer Response) string {
+func (p *Policy) amend(line string, attributes *setcookie.Attributes, row *charter.Row, response Response) string {
 	if p.EnforcesDuration {
-		line = read.Shorten(line, int64(row.Limit.Seconds()), answer.Clock)
+		line = attributes.Shorten(line, int64(row.Limit.Seconds()), response.Clock)
 	}
-	secures := row.Secure && !read.Secure && answer.Encrypted
+	secures := row.Secure && !attributes.Secure && response.Encrypted
 	if secures {
 		line += "; Secure"
 	}
-	if row.HTTPOnly && !read.HTTPOnly {
+	if row.HTTPOnly && !attributes.HTTPOnly {
 		line += "; HttpOnly"
 	}
 	// Browsers refuse SameSite=None without Secure.
-	if row.SameSite != "" && !read.HasSameSite && (row.SameSite != "None" || read.Secure || secures) {
+	if row.SameSite != "" && !attributes.HasSameSite && (row.SameSite != "None" || attributes.Secure || secures) {
 		line += "; SameSite=" + row.SameSite
 	}
 	return line

@@ -58,23 +58,25 @@ type archive struct {
 	isAsking bool
 	next     time.Time // when it is asked again
 	isListed bool      // it has answered
-	entries  []archived
+	entries  []archiveEntry
 }
 
-// archived is a version in the archive, named `<first day>-<version>.json`.
-type archived struct {
+// archiveEntry is a version in the archive, named `<first day>-<version>.json`.
+type archiveEntry struct {
 	served  time.Time
 	version string
 }
 
 var (
-	archivedName = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})-([0-9a-f]{12})\.json$`)
+	entryName = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})-([0-9a-f]{12})\.json$`)
 
 	// Case makes no difference on some file systems, and locks lose other characters.
 	archiveName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,62}[a-z0-9])?$`)
 )
 
-func (a archived) file() string { return a.served.Format(time.DateOnly) + "-" + a.version + ".json" }
+func (a archiveEntry) file() string {
+	return a.served.Format(time.DateOnly) + "-" + a.version + ".json"
+}
 
 // isFolder tells whether an archive is a folder, not a name in Caddy's storage.
 func isFolder(archive string) bool {
@@ -89,15 +91,15 @@ func CheckArchive(archive string) error {
 	return nil
 }
 
-// ArchiveBeside returns an archive that is named in a file: where a folder begins at
+// ResolveArchive returns an archive that is named in a file: where a folder begins at
 // that of the file, as besides. What was a folder when none needed a slash is told.
-func ArchiveBeside(file, archive string) (string, error) {
-	found, err := charter.Beside(file, archive)
+func ResolveArchive(file, archive string) (string, error) {
+	found, err := charter.ResolvePath(file, archive)
 	if err != nil || isFolder(archive) {
 		return found, err
 	}
 	files, _ := os.ReadDir(found)
-	if slices.ContainsFunc(files, func(file os.DirEntry) bool { return archivedName.MatchString(file.Name()) }) {
+	if slices.ContainsFunc(files, func(file os.DirEntry) bool { return entryName.MatchString(file.Name()) }) {
 		return "", fmt.Errorf("the folder %s has versions of the charter, but %q is a name in Caddy's storage: write ./%s to go on in the folder, or copy its files to %s/ in the storage, and rename the folder", found, archive, archive, path.Join(archivesKey, archive))
 	}
 	return archive, nil
@@ -106,7 +108,7 @@ func ArchiveBeside(file, archive string) (string, error) {
 // openArchive opens a folder, which has to be there, or an archive in a storage, which
 // is not asked before a page is served: it may be down when Caddy starts.
 func openArchive(name, version string, storage Storage, now func() time.Time) (*archive, error) {
-	name, err := ArchiveBeside("", name)
+	name, err := ResolveArchive("", name)
 	if err != nil {
 		return nil, err
 	}
@@ -142,7 +144,7 @@ func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
 		defer cancel()
 		err := a.list(ctx)
 		if _, isKept := a.find(a.version); err == nil && !isKept {
-			err = a.keep(ctx, archived{now.UTC(), a.version}, export)
+			err = a.keep(ctx, archiveEntry{now.UTC(), a.version}, export)
 		}
 		if err != nil {
 			logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
@@ -173,15 +175,15 @@ func (a *archive) list(ctx context.Context) error {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	var entries []archived
+	var entries []archiveEntry
 	for _, key := range keys {
 		file, ok := strings.TrimPrefix(key, "/"), true
 		if a.prefix != "" {
 			file, ok = strings.CutPrefix(file, a.prefix+"/")
 		}
-		if name := archivedName.FindStringSubmatch(file); ok && name != nil {
+		if name := entryName.FindStringSubmatch(file); ok && name != nil {
 			if served, err := time.Parse(time.DateOnly, name[1]); err == nil {
-				entries = append(entries, archived{served, name[2]})
+				entries = append(entries, archiveEntry{served, name[2]})
 			}
 		}
 	}
@@ -194,22 +196,22 @@ func (a *archive) list(ctx context.Context) error {
 
 // add adds versions. Where locks have failed, one can have been kept twice: it was
 // first served on the earlier day.
-func (a *archive) add(entries ...archived) {
+func (a *archive) add(entries ...archiveEntry) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	a.entries = append(a.entries, entries...)
-	slices.SortFunc(a.entries, func(a, b archived) int { return strings.Compare(a.file(), b.file()) })
-	seen := map[string]bool{}
-	a.entries = slices.DeleteFunc(a.entries, func(entry archived) bool {
-		isSeen := seen[entry.version]
-		seen[entry.version] = true
-		return isSeen
+	slices.SortFunc(a.entries, func(a, b archiveEntry) int { return strings.Compare(a.file(), b.file()) })
+	known := map[string]bool{}
+	a.entries = slices.DeleteFunc(a.entries, func(entry archiveEntry) bool {
+		isKnown := known[entry.version]
+		known[entry.version] = true
+		return isKnown
 	})
 }
 
 // keep writes an entry, unless another instance did since: only a list tells, as the
 // name begins with the day.
-func (a *archive) keep(ctx context.Context, entry archived, export func() ([]byte, error)) (err error) {
+func (a *archive) keep(ctx context.Context, entry archiveEntry, export func() ([]byte, error)) (err error) {
 	if err := a.storage.Lock(ctx, a.prefix); err != nil {
 		return err
 	}
@@ -236,21 +238,21 @@ func (a *archive) keep(ctx context.Context, entry archived, export func() ([]byt
 }
 
 // find returns the entry of a version.
-func (a *archive) find(version string) (archived, bool) {
+func (a *archive) find(version string) (archiveEntry, bool) {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	i := slices.IndexFunc(a.entries, func(entry archived) bool { return entry.version == version })
+	i := slices.IndexFunc(a.entries, func(entry archiveEntry) bool { return entry.version == version })
 	if i < 0 {
-		return archived{}, false
+		return archiveEntry{}, false
 	}
 	return a.entries[i], true
 }
 
 // others returns the versions but the one in force, the latest first.
-func (a *archive) others() []archived {
+func (a *archive) others() []archiveEntry {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
-	others := slices.DeleteFunc(slices.Clone(a.entries), func(entry archived) bool { return entry.version == a.version })
+	others := slices.DeleteFunc(slices.Clone(a.entries), func(entry archiveEntry) bool { return entry.version == a.version })
 	slices.Reverse(others)
 	return others
 }

@@ -91,7 +91,7 @@ func (p *Page) exportJSON() ([]byte, error) {
 	}
 	for _, cookie := range p.Charter.Rows {
 		row := cookie.Cookie
-		if lifetime, ok := cookie.Published(p.Policy.EnforcesDuration); ok {
+		if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
 			row.Duration = lifetime.String()
 		}
 		declared.Cookies = append(declared.Cookies, row)
@@ -156,14 +156,14 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 	site := request.Scheme(r) + "://" + r.Host
 	var known []knowledge
 	for _, cookie := range p.Charter.Rows {
-		comment := p.in(text, cookie.Purpose).Text
-		if lifetime, ok := cookie.Published(p.Policy.EnforcesDuration); ok {
+		comment := p.textIn(text, cookie.Purpose).Text
+		if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
 			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
 		}
 		for _, name := range cookie.Patterns() {
 			known = append(known, knowledge{
 				Kind: "cookie", Domain: cookie.DomainOn(request.Host(r)), Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
-				Controller: p.in(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.Charter.Version, Comment: comment,
+				Controller: p.textIn(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.Charter.Version, Comment: comment,
 				Created: p.Charter.Updated.Format(time.RFC3339), Updated: p.Charter.Updated.Format(time.RFC3339),
 			})
 		}
@@ -178,7 +178,7 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 
 // Print returns what the page gives to a visitor who has not answered, in a format.
 func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
-	text := p.speak(r)
+	text := p.textsFor(r)
 	switch format {
 	case "html":
 		var html bytes.Buffer

@@ -26,30 +26,30 @@ import (
 // form can send is far below.
 const maxForm = 64 << 10
 
-// maxResolve is how long after a form post the browser's next request is its
+// maxConfirm is how long after a form post the browser's next request is its
 // outcome: later, a choice that was kept can have been deleted.
-const maxResolve = time.Minute
+const maxConfirm = time.Minute
 
-// framing are the destinations of requests that are made inside a frame (Fetch
+// frameDestinations are the destinations of requests that are made inside a frame (Fetch
 // Metadata, section 2.1).
-var framing = []string{"iframe", "frame", "embed", "object", "fencedframe"}
+var frameDestinations = []string{"iframe", "frame", "embed", "object", "fencedframe"}
 
-// store takes a form post and leads back to the page.
-func (p *Page) store(e Exchange) error {
+// storeChoice takes a form post and leads back to the page.
+func (p *Page) storeChoice(e Exchange) error {
 	r := e.Request
 	if err := p.origins.Check(r); err != nil {
 		return caddyhttp.Error(http.StatusForbidden, err)
 	}
-	if slices.Contains(framing, r.Header.Get("Sec-Fetch-Dest")) {
+	if slices.Contains(frameDestinations, r.Header.Get("Sec-Fetch-Dest")) {
 		return p.refuseFramed(e)
 	}
-	given, back, err := p.readForm(e, r)
+	choice, back, err := p.readForm(e, r)
 	if err != nil {
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	now := p.Answers.Now()
 	query := url.Values{"status": {statusUnchanged}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
-	if len(given) > 0 {
+	if len(choice) > 0 {
 		query.Set("status", statusSaved)
 		source := "page"
 		if back != "" {
@@ -61,11 +61,11 @@ func (p *Page) store(e Exchange) error {
 			reference = rand.Text()
 			query.Set("reference", reference)
 		}
-		p.Observer.Chose(Choice{given, source, p.speak(r).tag.String(), e.Visitor.Opposed, reference})
-		if e.Visitor.HasFormer() {
+		p.Observer.Chose(Choice{choice, source, p.textsFor(r).tag.String(), e.Visitor.Opposed, reference})
+		if e.Visitor.HasPlainCookie() {
 			e.Header().Add("Set-Cookie", answers.PlainCookie+"=; Max-Age=-1; Path=/; Secure")
 		}
-		for _, cookie := range e.Visitor.Save(given, reference, now) {
+		for _, cookie := range e.Visitor.Save(choice, reference, now) {
 			e.Header().Add("Set-Cookie", p.setCookie(cookie, r))
 		}
 
@@ -73,12 +73,12 @@ func (p *Page) store(e Exchange) error {
 		e.withdraw(query, back, 0, 0)
 	}
 	if r.URL.Query().Has("flg") {
-		query.Set("flg", p.speak(r).tag.String())
+		query.Set("flg", p.textsFor(r).tag.String())
 	}
-	if len(given) == 0 && back != "" {
-		return lead(e, back)
+	if len(choice) == 0 && back != "" {
+		return redirect(e, back)
 	}
-	return lead(e, "?"+query.Encode())
+	return redirect(e, "?"+query.Encode())
 }
 
 // refuseFramed refuses a form post from inside a frame, where a visitor may not
@@ -86,7 +86,7 @@ func (p *Page) store(e Exchange) error {
 // are no HTML.
 func (p *Page) refuseFramed(e Exchange) error {
 	r := e.Request
-	text := p.speak(r)
+	text := p.textsFor(r)
 	e.Header().Del("Content-Security-Policy")
 	e.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	e.Header().Set("Content-Language", text.tag.String())
@@ -95,13 +95,13 @@ func (p *Page) refuseFramed(e Exchange) error {
 	return nil
 }
 
-// resolve looks whether the browser has kept a choice, in the request that follows
+// confirmChoice looks whether the browser has kept a choice, in the request that follows
 // its form post, and tells whether it has answered this request: a kept choice from
 // the notice leads back to the portal, and one that was lost to a page that says
 // so.
-func (p *Page) resolve(e Exchange, query url.Values) (done bool, err error) {
+func (p *Page) confirmChoice(e Exchange, query url.Values) (done bool, err error) {
 	at := answers.ParseTime(query.Get("at"))
-	if query.Get("status") != statusSaved || !e.Visitor.IsWithin(at, maxResolve) || !isFromHere(e.Request) {
+	if query.Get("status") != statusSaved || !e.Visitor.IsRecent(at, maxConfirm) || !isFromSameSite(e.Request) {
 		return false, nil
 	}
 	back, reference := query.Get(returnField), query.Get("reference")
@@ -112,21 +112,21 @@ func (p *Page) resolve(e Exchange, query url.Values) (done bool, err error) {
 		if !isLocal(back) {
 			return false, nil
 		}
-		return true, lead(e, back)
+		return true, redirect(e, back)
 	}
 	if !p.RecordsChoices {
 		reference = ""
 	}
-	p.Observer.Lost(reference, e.Visitor.InForce())
+	p.Observer.Lost(reference, e.Visitor.PageAnswers())
 	query.Set("status", statusLost)
 	query.Del(returnField)
 	query.Del("reference")
-	return true, lead(e, "?"+query.Encode())
+	return true, redirect(e, "?"+query.Encode())
 }
 
-// isFromHere tells whether no link from elsewhere has led to a request: that could
+// isFromSameSite tells whether no link from elsewhere has led to a request: that could
 // tell anything of what was done.
-func isFromHere(r *http.Request) bool {
+func isFromSameSite(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "" || site == "same-origin"
 }
@@ -148,9 +148,9 @@ func (e Exchange) withdraw(query url.Values, back string, turn, from int) bool {
 	return next > from
 }
 
-// lead leads to another page. Its own is named by a relative reference, as the
+// redirect leads to another page. Its own is named by a relative reference, as the
 // path that the client sees is not always the one that arrives here.
-func lead(e Exchange, location string) error {
+func redirect(e Exchange, location string) error {
 	e.Header().Set("Location", location)
 	e.WriteHeader(http.StatusSeeOther)
 	return nil
@@ -165,7 +165,7 @@ func isLocal(reference string) bool {
 }
 
 // readForm returns the answers in a form post, and where to go back to.
-func (p *Page) readForm(w http.ResponseWriter, r *http.Request) (given map[string]answers.Answer, back string, err error) {
+func (p *Page) readForm(w http.ResponseWriter, r *http.Request) (choice map[string]answers.Answer, back string, err error) {
 	if mediaType, _ := ascii.MediaType(r.Header.Get("Content-Type")); mediaType != "application/x-www-form-urlencoded" {
 		return nil, "", errors.New("not a form")
 	}
@@ -178,7 +178,7 @@ func (p *Page) readForm(w http.ResponseWriter, r *http.Request) (given map[strin
 		return nil, "", errors.New("malformed form") // the error itself would quote it
 	}
 	keys := p.Charter.ConsentKeys()
-	given = map[string]answers.Answer{}
+	choice = map[string]answers.Answer{}
 	all := answers.None
 	for field, values := range fields {
 		if field == returnField && len(values) == 1 && isLocal(values[0]) {
@@ -200,21 +200,21 @@ func (p *Page) readForm(w http.ResponseWriter, r *http.Request) (given map[strin
 			return nil, "", errors.New("not an answer")
 		}
 		if isAnswer {
-			given[key] = value
+			choice[key] = value
 		} else {
 			all = value
 		}
 	}
 	if all != answers.None {
 		for _, key := range keys {
-			given[key] = max(given[key], all) // of two answers to a key, the stricter
+			choice[key] = max(choice[key], all) // of two answers to a key, the stricter
 		}
 	}
-	return given, back, nil
+	return choice, back, nil
 }
 
 // setCookie returns the line that stores a preference, where its row says.
-func (p *Page) setCookie(cookie answers.StoredCookie, r *http.Request) string {
+func (p *Page) setCookie(cookie answers.Cookie, r *http.Request) string {
 	row := p.Charter.Find(cookie.Name)
 	line := cookie.Name + "=" + cookie.Value + "; Path=" + cmp.Or(row.Path, "/")
 	if domain := row.DomainOn(request.Host(r)); domain != "" {
@@ -223,7 +223,7 @@ func (p *Page) setCookie(cookie answers.StoredCookie, r *http.Request) string {
 	if row.SameSite == "" {
 		line += "; SameSite=Lax"
 	}
-	if lifetime := cookie.In.Lifetime; lifetime.Unit != charter.Session {
+	if lifetime := cookie.Preference.Lifetime; lifetime.Unit != charter.Session {
 		line += "; Max-Age=" + strconv.Itoa(lifetime.Seconds())
 	}
 	if request.Scheme(r) == "https" {

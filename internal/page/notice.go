@@ -46,7 +46,7 @@ func (p *Page) showNotice(e Exchange) error {
 	var body bytes.Buffer
 	if p.canAnswer && p.hasToAsk(e.Visitor) {
 		r := e.Request
-		text := p.speak(r)
+		text := p.textsFor(r)
 		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
 		if back := r.URL.Query().Get(returnField); isLocal(back) {
 			data.Return = encodeReference(back)

@@ -317,24 +317,24 @@ type Removals interface {
 // A Page shows the charter and stores the visitor's preference.
 type Page struct {
 	Options
-	canAnswer bool             // with the form; else the preference is a banner's to write
-	banner    bool             // asks, too
-	manage    []string         // links to where else a choice can be changed
-	promises  []string         // keys of texts.Promises
-	monitored string           // key of texts.Monitored; "" if all is enforced
-	lifetime  charter.Duration // of the stored preference
-	Path      string           // without the slash at its end
-	texts     []*texts         // the default language first, as in matcher
-	matcher   language.Matcher
-	kinds     map[*texts][]Kind
-	tables    map[*texts]template.HTML
-	template  *template.Template
-	header    template.HTML
-	footer    template.HTML
-	styleName string // with its version
-	assets    map[string]asset
-	archive   *archive
-	origins   *http.CrossOriginProtection
+	canAnswer   bool             // with the form; else the preference is a banner's to write
+	hasBanner   bool             // asks, too
+	manageLinks []string         // links to where else a choice can be changed
+	promises    []string         // keys of texts.Promises
+	monitored   string           // key of texts.Monitored; "" if all is enforced
+	lifetime    charter.Duration // of the stored preference
+	Path        string           // without the slash at its end
+	texts       []*texts         // the default language first, as in matcher
+	matcher     language.Matcher
+	kinds       map[*texts][]Kind
+	tables      map[*texts]template.HTML
+	template    *template.Template
+	header      template.HTML
+	footer      template.HTML
+	styleName   string // with its version
+	assets      map[string]asset
+	archive     *archive
+	origins     *http.CrossOriginProtection
 }
 
 func New(options Options) (*Page, error) {
@@ -343,16 +343,16 @@ func New(options Options) (*Page, error) {
 		Path:    strings.TrimSuffix(options.Path, "/"),
 		origins: http.NewCrossOriginProtection(),
 	}
-	for _, stored := range p.Answers.Stored {
-		if stored.Manage != "" {
-			p.manage = append(p.manage, stored.Manage)
+	for _, preference := range p.Answers.Preferences {
+		if preference.Manage != "" {
+			p.manageLinks = append(p.manageLinks, preference.Manage)
 		}
-		if !stored.IsWritten() {
-			p.banner = true
+		if !preference.IsWritten() {
+			p.hasBanner = true
 			continue
 		}
-		if !p.canAnswer || stored.Lifetime.Seconds() < p.lifetime.Seconds() {
-			p.lifetime = stored.Lifetime
+		if !p.canAnswer || preference.Lifetime.Seconds() < p.lifetime.Seconds() {
+			p.lifetime = preference.Lifetime
 		}
 		p.canAnswer = true
 	}
@@ -365,9 +365,9 @@ func New(options Options) (*Page, error) {
 		p.promises = append(p.promises, "durations")
 	}
 	switch {
-	case p.Policy.Monitors == judge.MonitorEverything:
+	case p.Policy.Monitor == judge.MonitorEverything:
 		p.promises, p.monitored = nil, "everything"
-	case p.Policy.Monitors != "" || slices.ContainsFunc(p.Charter.Rows, func(row *charter.Row) bool { return row.Monitor }):
+	case p.Policy.Monitor != "" || slices.ContainsFunc(p.Charter.Rows, func(row *charter.Row) bool { return row.Monitor }):
 		p.monitored = "some"
 	}
 	var err error
@@ -511,9 +511,9 @@ func (p *Page) newScript() ([]byte, error) {
 		Seconds int    `json:"seconds"`
 	}
 	var copies []storageCopy
-	for _, stored := range p.Answers.Stored {
-		if stored.LocalStorage != "" {
-			copies = append(copies, storageCopy{stored.LocalStorage, stored.Names[0], stored.Lifetime.Seconds()})
+	for _, preference := range p.Answers.Preferences {
+		if preference.LocalStorage != "" {
+			copies = append(copies, storageCopy{preference.LocalStorage, preference.Names[0], preference.Lifetime.Seconds()})
 		}
 	}
 	if copies == nil {
@@ -572,7 +572,7 @@ func (p *Page) Serve(e Exchange) error {
 	case isRead:
 		return p.show(e)
 	case method == http.MethodPost && canAnswer:
-		return p.store(e)
+		return p.storeChoice(e)
 	case canAnswer:
 		header.Set("Allow", "GET, HEAD, POST")
 	default:
@@ -609,10 +609,10 @@ func (p *Page) write(e Exchange, contentType string, body []byte) error {
 	return nil
 }
 
-// speak returns the page's words in the visitor's language, as an
+// textsFor returns the page's words in the visitor's language, as an
 // Opendatasoft front office chooses it: `flg`, `django_language`, the browser's
 // languages, the default.
-func (p *Page) speak(r *http.Request) *texts {
+func (p *Page) textsFor(r *http.Request) *texts {
 	var chosen string
 	for value := range setcookie.Lines(r.Header["Cookie"]).Values("django_language") {
 		chosen = value // Django, too, takes the last
@@ -628,7 +628,7 @@ func (p *Page) show(e Exchange) error {
 	query := r.URL.Query()
 	header := e.Header()
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
-	text := p.speak(r)
+	text := p.textsFor(r)
 	if p.archive != nil {
 		p.archive.update(p.exportJSON, p.Logger())
 		if version := query.Get("version"); version != "" {
@@ -641,9 +641,9 @@ func (p *Page) show(e Exchange) error {
 	turn, notTurn := strconv.ParseUint(query.Get("turn"), 10, 0)
 	from, notFrom := strconv.ParseUint(query.Get("from"), 10, 31)
 	if notTurn == nil && turn < maxTurns && notFrom == nil && e.withdraw(query, "", int(turn)+1, int(from)) {
-		return lead(e, "?"+query.Encode())
+		return redirect(e, "?"+query.Encode())
 	}
-	if done, err := p.resolve(e, query); done {
+	if done, err := p.confirmChoice(e, query); done {
 		return err
 	}
 	data := p.data(e, text)
@@ -675,8 +675,8 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		Tables:     p.tables[text],
 		Questions:  p.questions(text, e.Visitor),
 		CanAnswer:  p.canAnswer,
-		Banner:     p.banner,
-		Manage:     p.manage,
+		Banner:     p.hasBanner,
+		Manage:     p.manageLinks,
 		Kept:       text.duration(p.lifetime),
 		Cookies:    p.cookies(text, e.Visitor),
 		Monitored:  text.Monitored[p.monitored],
@@ -691,12 +691,12 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	case statusSaved, statusUnchanged, statusLost:
 		// Only what was just done is told: the address may come back later.
 		at := answers.ParseTime(query.Get("at"))
-		if !e.Visitor.IsWithin(at, maxStatus) || !isFromHere(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
+		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameSite(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
 			break
 		}
 		inOther.Set("status", status)
 		inOther.Set("at", query.Get("at"))
-		if reference := query.Get("reference"); e.Visitor.Holds(reference) {
+		if reference := query.Get("reference"); e.Visitor.HasReference(reference) {
 			inOther.Set("reference", reference)
 			data.Reference = fmt.Sprintf(text.Reference, reference)
 		}
@@ -728,7 +728,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 			data.Versions = append(data.Versions, Version{kept.version, Date{kept.served.Format(time.DateOnly), text.date(kept.served)}})
 		}
 	}
-	if given, ok := e.Visitor.GivenAt(); ok && p.lifetime.Unit != charter.Session {
+	if given, ok := e.Visitor.AnswerTime(); ok && p.lifetime.Unit != charter.Session {
 		if until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second); until.After(time.Now()) {
 			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
 		}
@@ -788,12 +788,12 @@ func (p *Page) kindsIn(text *texts) []Kind {
 			}
 			row := Row{
 				Names:    cookie.Name,
-				Provider: p.in(text, cookie.Provider),
-				Service:  p.in(text, cookie.Service),
-				Purpose:  p.in(text, cookie.Purpose),
+				Provider: p.textIn(text, cookie.Provider),
+				Service:  p.textIn(text, cookie.Service),
+				Purpose:  p.textIn(text, cookie.Purpose),
 				Exempt:   cookie.Exempt,
 			}
-			if lifetime, ok := cookie.Published(p.Policy.EnforcesDuration); ok {
+			if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
 				row.Duration = text.duration(lifetime)
 				kind.HasDurations = true
 			}
@@ -810,23 +810,23 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 	questions := make([]Question, 0, len(keys))
 	for _, key := range keys {
 		question := Question{Key: key}
-		stored := answers.None
+		answer := answers.None
 		for _, cookie := range p.Charter.Rows {
 			if cookie.Key != key {
 				continue
 			}
 			question.Names = append(question.Names, cookie.Name...)
-			stored = max(stored, visitor.GivenTo(cookie))
-			provider := p.in(text, cookie.Provider)
+			answer = max(answer, visitor.StoredAnswerTo(cookie))
+			provider := p.textIn(text, cookie.Provider)
 			if provider.Text != "" && !slices.Contains(question.Providers, provider) && !slices.Contains(charter.Categories, charter.Category(key)) {
 				question.Providers = append(question.Providers, provider)
 			}
 			question.Kind = text.Kinds[cookie.Category].Name
 		}
-		written := visitor.WrittenTo(key)
+		written := visitor.PageAnswerTo(key)
 		question.Granted, question.Refused = written == answers.Granted, written == answers.Refused
-		question.Stored = text.Stored[stored.String()]
-		if stored == answers.None && visitor.Opposed {
+		question.Stored = text.Stored[answer.String()]
+		if answer == answers.None && visitor.Opposed {
 			question.Stored = text.Opposed
 		}
 		questions = append(questions, question)
@@ -837,31 +837,31 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 // cookies returns what the browser sent, each name once, and what happens to it.
 func (p *Page) cookies(text *texts, visitor *answers.Visitor) []Cookie {
 	var cookies []Cookie
-	seen := map[string]bool{}
+	known := map[string]bool{}
 	for name := range visitor.Lines.Names() {
-		if len(cookies) == setcookie.MaxCookies || seen[name] {
+		if len(cookies) == setcookie.MaxCookies || known[name] {
 			continue
 		}
-		seen[name] = true
-		judged := p.Policy.JudgePair(name, name != "", visitor)
-		word := judged.Verdict.String()
-		cookie := Cookie{Name: strings.ToValidUTF8(name[:min(len(name), setcookie.MaxShown)], "�"), Declared: judged.Row != nil, Verdict: word, Outcome: text.Outcomes[word]}
+		known[name] = true
+		judgement := p.Policy.JudgePair(name, name != "", visitor)
+		word := judgement.Verdict.String()
+		cookie := Cookie{Name: strings.ToValidUTF8(name[:min(len(name), setcookie.MaxShown)], "�"), Declared: judgement.Row != nil, Verdict: word, Outcome: text.Outcomes[word]}
 		switch {
-		case judged.Verdict == judge.Refused && judged.Monitored:
+		case judgement.Verdict == judge.Refused && judgement.IsMonitored:
 			cookie.Outcome = text.Outcomes["refused_monitored"]
-		case judged.Verdict != judge.Allowed && judged.Keeps:
+		case judgement.Verdict != judge.Allowed && judgement.Keeps:
 			cookie.Outcome = text.Outcomes[word+"_passed"]
 		}
-		if judged.Row != nil {
-			cookie.Purpose = p.in(text, judged.Row.Purpose)
+		if judgement.Row != nil {
+			cookie.Purpose = p.textIn(text, judgement.Row.Purpose)
 		}
 		cookies = append(cookies, cookie)
 	}
 	return cookies
 }
 
-// in returns a charter's text, in the page's language if it has that.
-func (p *Page) in(text *texts, t charter.Text) Text {
+// textIn returns a charter's text, in the page's language if it has that.
+func (p *Page) textIn(text *texts, t charter.Text) Text {
 	own := text.tag.String()
 	found, language := t.Find(own, p.texts[0].tag.String(), "en")
 	if language == own {
@@ -873,7 +873,7 @@ func (p *Page) in(text *texts, t charter.Text) Text {
 // title returns the page's title.
 func (p *Page) title(text *texts) Text {
 	if len(p.Title) > 0 {
-		return p.in(text, p.Title)
+		return p.textIn(text, p.Title)
 	}
 	return Text{Text: text.Title}
 }

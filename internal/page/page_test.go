@@ -21,7 +21,7 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, declared, err := answers.PreferencesOf([]answers.Config{{Format: "opendatasoft"}}, []charter.Source{preset})
+	stored, declared, err := answers.NewPreferences([]answers.Config{{Format: "opendatasoft"}}, []charter.Source{preset})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -270,17 +270,17 @@ func deeperPaths(address *url.URL) (likely, rest []string) {
 	if !strings.HasPrefix(path, "/") {
 		return nil, nil
 	}
-	seen := []string{"/"}
+	paths := []string{"/"}
 	if path := setcookie.DefaultPath(address); path != "/" {
-		seen = append(seen, path)
+		paths = append(paths, path)
 	}
-	known := len(seen)
+	likelyCount := len(paths)
 	add := func(path string) {
-		if !slices.Contains(seen, path) {
-			seen = append(seen, path)
+		if !slices.Contains(paths, path) {
+			paths = append(paths, path)
 		}
 	}
-	for end := 1; end < usable && len(seen) < maxPaths; end++ {
+	for end := 1; end < usable && len(paths) < maxPaths; end++ {
 		if path[end] == '/' {
 			add(path[:end])
 			add(path[:end+1])
@@ -289,7 +289,7 @@ func deeperPaths(address *url.URL) (likely, rest []string) {
 	if usable == len(path) {
 		add(path)
 	}
-	return seen[1:known], seen[known:]
+	return paths[1:likelyCount], paths[likelyCount:]
 }
 
 // positions is how many positions there are in a withdrawal.

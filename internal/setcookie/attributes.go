@@ -32,7 +32,7 @@ func (c Clock) earliest() (now time.Time, ok bool) {
 	if c.Date == "" {
 		return c.Now, true
 	}
-	date, _, ok := ParseDate(c.Date)
+	date, _, ok := parseDate(c.Date)
 	if ok && date.Before(c.Now) {
 		return date, true
 	}
@@ -42,7 +42,7 @@ func (c Clock) earliest() (now time.Time, ok bool) {
 // Attributes are what browsers read of a Set-Cookie line after the name and value
 // (RFC 6265bis, section 5.6). Nothing changes them once they are read.
 type Attributes struct {
-	Written     string // what they were read from
+	Text        string // what they were read from
 	HasControls bool   // which browsers read differently
 
 	Domain, Path, SameSite        string
@@ -59,10 +59,10 @@ type Attributes struct {
 
 // ReadAttributes reads what stands behind the first ";" of a Set-Cookie line. Of
 // attributes that are given twice, the last counts; overlong ones do not.
-func ReadAttributes(written string) *Attributes {
-	a := &Attributes{Written: written, HasControls: HasControls(written)}
-	hasTab := strings.Contains(written, "\t")
-	for rest, more := written, true; more; {
+func ReadAttributes(text string) *Attributes {
+	a := &Attributes{Text: text, HasControls: HasControls(text)}
+	hasTab := strings.Contains(text, "\t")
+	for rest, more := text, true; more; {
 		var attribute string
 		attribute, rest, more = strings.Cut(rest, ";")
 		name, value, _ := strings.Cut(attribute, "=")
@@ -87,7 +87,7 @@ func ReadAttributes(written string) *Attributes {
 			}
 			a.badMaxAge, a.plusMaxAge = !ok, !ok && strings.HasPrefix(value, "+")
 		case ascii.EqualFold(name, "Expires"):
-			_, latest, ok := ParseDate(value)
+			_, latest, ok := parseDate(value)
 			a.expires, a.hasExpires, a.badExpires = latest, true, !ok
 		}
 	}
@@ -114,8 +114,8 @@ func (a *Attributes) Lifetime(clock Clock) (life Lifetime, certain bool) {
 	}
 }
 
-// Delete tells whether every browser removes the cookie at once.
-func (a *Attributes) Delete(clock Clock) bool {
+// Deletes tells whether every browser removes the cookie at once.
+func (a *Attributes) Deletes(clock Clock) bool {
 	life, certain := a.Lifetime(clock)
 	return certain && life.Deletes()
 }

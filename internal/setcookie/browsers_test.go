@@ -13,7 +13,7 @@ import (
 
 // The functions chromiumDate and firefoxDate read dates as these browsers do, with
 // all their peculiarities: TestBrowserDates holds them to what was recorded, and
-// the fuzz target holds ParseDate to them.
+// the fuzz target holds parseDate to them.
 
 // chromiumDate takes the first day, month, year and clock for those of the date.
 func chromiumDate(text string) (date time.Time, ok bool) {
@@ -235,10 +235,10 @@ func TestBrowserDates(t *testing.T) {
 	}
 }
 
-// checkDate holds what ParseDate is certain of to both browsers.
+// checkDate holds what parseDate is certain of to both browsers.
 func checkDate(t *testing.T, text string) {
 	t.Helper()
-	earliest, latest, ok := ParseDate(text)
+	earliest, latest, ok := parseDate(text)
 	if !ok {
 		return
 	}

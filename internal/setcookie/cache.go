@@ -21,25 +21,25 @@ type Cache struct {
 
 // Read returns what ReadAttributes does, of a copy of the text: what that is a part
 // of has a value, and is not to be kept.
-func (c *Cache) Read(written string) *Attributes {
-	if len(written) > maxCachedText {
-		return ReadAttributes(strings.Clone(written))
+func (c *Cache) Read(text string) *Attributes {
+	if len(text) > maxCachedText {
+		return ReadAttributes(strings.Clone(text))
 	}
 	c.mutex.RLock()
-	read := c.newer[written]
-	if read == nil {
-		read = c.former[written]
+	attributes := c.newer[text]
+	if attributes == nil {
+		attributes = c.former[text]
 	}
 	c.mutex.RUnlock()
-	if read != nil {
-		return read
+	if attributes != nil {
+		return attributes
 	}
-	read = ReadAttributes(strings.Clone(written))
+	attributes = ReadAttributes(strings.Clone(text))
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
 	if len(c.newer) >= maxCached || c.newer == nil {
 		c.newer, c.former = make(map[string]*Attributes, maxCached), c.newer
 	}
-	c.newer[read.Written] = read
-	return read
+	c.newer[attributes.Text] = attributes
+	return attributes
 }

@@ -18,7 +18,7 @@ type cookieDate struct {
 	east, west time.Duration // the farthest offsets from GMT
 }
 
-// ParseDate reads a date in the shapes that all browsers read, and no
+// parseDate reads a date in the shapes that all browsers read, and no
 // others (testdata/dates.jsonl has what they read, e2e/record.js records it). Its
 // parts are a day, a month, a year of two or four digits, and a clock, in any
 // order, and then offsets from GMT; words such as the name of a day may stand
@@ -27,7 +27,7 @@ type cookieDate struct {
 //
 // Not all heed offsets, and years before 100 mean later ones to some: there is an
 // earliest and a latest reading.
-func ParseDate(text string) (earliest, latest time.Time, ok bool) {
+func parseDate(text string) (earliest, latest time.Time, ok bool) {
 	date := cookieDate{year: -1}
 	for start := 0; start < len(text); {
 		isNumbered := start+1 < len(text) && isDigit(text[start+1])

@@ -39,7 +39,7 @@ func Printable(text string, most int) string {
 		if unicode.IsPrint(char) {
 			safe.WriteRune(char)
 		} else {
-			safe.WriteString(escaped(char))
+			safe.WriteString(escape(char))
 		}
 	}
 	return safe.String()
@@ -60,8 +60,8 @@ func isCommand(char rune) bool {
 	return unicode.IsControl(char) || unicode.Is(unicode.Bidi_Control, char) || isNoncharacter
 }
 
-// escaped returns a character as JSON and YAML write it in quotes.
-func escaped(char rune) string {
+// escape returns a character as JSON and YAML write it in quotes.
+func escape(char rune) string {
 	if char > 0xffff {
 		return fmt.Sprintf(`\U%08x`, char)
 	}
@@ -140,7 +140,7 @@ func (p *Printer) print(text string) error {
 	var safe strings.Builder
 	for _, char := range text {
 		if isCommand(char) {
-			safe.WriteString(escaped(char))
+			safe.WriteString(escape(char))
 		} else {
 			safe.WriteRune(char)
 		}
