@@ -83,7 +83,7 @@ func BenchmarkSetCookie(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		header["Set-Cookie"] = benchmarkLines
-		f.sighting.noted = 0
+		f.sighting.cookieCount = 0
 		f.withhold()
 	}
 }
@@ -94,7 +94,7 @@ func BenchmarkCookie(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		f.request.Header["Cookie"] = lines
-		f.sighting.noted = 0
+		f.sighting.cookieCount = 0
 		f.dropCookies()
 	}
 }

@@ -87,11 +87,11 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			if subdirective == "charter" {
 				for _, path := range values {
-					beside, err := charter.ResolvePath(d.File(), path)
+					resolved, err := charter.ResolvePath(d.File(), path)
 					if err != nil {
 						return d.WrapErr(err)
 					}
-					h.Charters = append(h.Charters, beside)
+					h.Charters = append(h.Charters, resolved)
 				}
 				continue
 			}
@@ -102,29 +102,29 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			}
 			h.Presets = append(h.Presets, values...)
 		case "cookie":
-			declared, err := unmarshalCookie(d)
+			row, err := unmarshalCookie(d)
 			if err != nil {
 				return err
 			}
-			inline.Rows = append(inline.Rows, declared)
-			h.Cookies = append(h.Cookies, declared.Cookie)
+			inline.Rows = append(inline.Rows, row)
+			h.Cookies = append(h.Cookies, row.Cookie)
 		case "page":
 			if err := h.unmarshalPage(d); err != nil {
 				return err
 			}
 		case "preference":
-			stored, err := unmarshalPreference(d)
+			preference, err := unmarshalPreference(d)
 			if err != nil {
 				return err
 			}
-			h.Preferences = append(h.Preferences, stored)
+			h.Preferences = append(h.Preferences, preference)
 		default:
 			ok, err := h.unmarshalOption(d, "")
 			if err != nil {
 				return err
 			}
 			if !ok {
-				if name, ok := otherName(subdirective); ok {
+				if name, ok := caddyfileName(subdirective); ok {
 					return d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", subdirective, name)
 				}
 				return d.Errf("unrecognized subdirective: %s; use one of %s", subdirective, strings.Join(optionNames(""), ", "))
@@ -160,24 +160,24 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 		return true, nil
 	}
 	value := option.text(h)
-	if option.alone != "" {
-		if *value = option.alone; d.Args(value) && d.NextArg() {
+	if option.bareValue != "" {
+		if *value = option.bareValue; d.Args(value) && d.NextArg() {
 			return true, d.Errf("%s takes one value at most; remove %q", name, d.Val())
 		}
 	} else if !d.AllArgs(value) {
-		return true, wantsOneValue(d, name)
+		return true, oneValueError(d, name)
 	}
-	if option.beside != nil {
-		beside, err := option.beside(d.File(), *value)
+	if option.resolve != nil {
+		resolved, err := option.resolve(d.File(), *value)
 		if err != nil {
 			return true, d.WrapErr(err)
 		}
-		*value = beside
+		*value = resolved
 	}
 	return true, nil
 }
 
-func wantsOneValue(d *caddyfile.Dispenser, option string) error {
+func oneValueError(d *caddyfile.Dispenser, option string) error {
 	return d.Errf("%s takes one value; put texts of several words in quotes", option)
 }
 
@@ -212,75 +212,75 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 }
 
 func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
-	var stored answers.Config
-	if !d.Args(&stored.Format) {
-		return stored, d.Err("preference names no format; write one, such as opendatasoft")
+	var preference answers.Config
+	if !d.Args(&preference.Format) {
+		return preference, d.Err("preference names no format; write one, such as opendatasoft")
 	}
-	d.Args(&stored.Cookie)
+	d.Args(&preference.Cookie)
 	if d.NextArg() {
-		return stored, d.Errf("preference takes a format and a cookie; remove %q", d.Val())
+		return preference, d.Errf("preference takes a format and a cookie; remove %q", d.Val())
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option, values := d.Val(), d.RemainingArgs()
 		switch {
 		case option == "key" && len(values) >= 2:
-			if stored.Keys == nil {
-				stored.Keys = map[string]charter.Names{}
+			if preference.Keys == nil {
+				preference.Keys = map[string]charter.Names{}
 			}
-			if _, ok := stored.Keys[values[0]]; ok {
-				return stored, d.Errf("key %s already specified", values[0])
+			if _, ok := preference.Keys[values[0]]; ok {
+				return preference, d.Errf("key %s already specified", values[0])
 			}
-			stored.Keys[values[0]] = values[1:]
+			preference.Keys[values[0]] = values[1:]
 		case option == "revision" && len(values) == 1:
 			var err error
-			if stored.Revision, err = strconv.Atoi(values[0]); err != nil {
-				return stored, d.Errf("revision is a number, not %q", values[0])
+			if preference.Revision, err = strconv.Atoi(values[0]); err != nil {
+				return preference, d.Errf("revision is a number, not %q", values[0])
 			}
 		case option == "local_storage" && len(values) <= 1:
 			// What is not given is called as the cookie.
-			if stored.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(stored.Cookies()) > 0 {
-				stored.LocalStorage = stored.Cookies()[0]
+			if preference.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(preference.Cookies()) > 0 {
+				preference.LocalStorage = preference.Cookies()[0]
 			}
 		case option == "manage" && len(values) == 1:
-			stored.Manage = values[0]
+			preference.Manage = values[0]
 		case option == "key":
-			return stored, d.Err("key takes a consent key and the banner's keys for it")
+			return preference, d.Err("key takes a consent key and the banner's keys for it")
 		case slices.Contains([]string{"revision", "manage"}, option):
-			return stored, wantsOneValue(d, option)
+			return preference, oneValueError(d, option)
 		case option == "local_storage":
-			return stored, d.Err("local_storage takes one key at most")
+			return preference, d.Err("local_storage takes one key at most")
 		default:
-			if name, ok := otherName(option); ok {
-				return stored, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, name)
+			if name, ok := caddyfileName(option); ok {
+				return preference, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, name)
 			}
-			return stored, d.Errf("unrecognized option: %s; a preference has %s", option, strings.Join(optionNames("preference"), ", "))
+			return preference, d.Errf("unrecognized option: %s; a preference has %s", option, strings.Join(optionNames("preference"), ", "))
 		}
 	}
-	return stored, nil
+	return preference, nil
 }
 
 func unmarshalCookie(d *caddyfile.Dispenser) (charter.Row, error) {
 	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
-	declared := charter.NewRow(place())
-	if err := declared.Set("name", "", d.RemainingArgs(), place()); err != nil {
-		return declared, d.WrapErr(err)
+	row := charter.NewRow(place())
+	if err := row.Set("name", "", d.RemainingArgs(), place()); err != nil {
+		return row, d.WrapErr(err)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		field, language, values := d.Val(), "", d.RemainingArgs()
 		if field == "name" {
-			return declared, d.Errf("in a Caddyfile, names stand behind cookie, not in its block; write cookie %s {", strings.Join(values, " "))
+			return row, d.Errf("in a Caddyfile, names stand behind cookie, not in its block; write cookie %s {", strings.Join(values, " "))
 		}
 		if len(values) == 2 && slices.Contains(charter.TextFields, field) {
 			language, values = values[0], values[1:]
 			if base, _, _ := strings.Cut(language, "-"); !slices.Contains(page.Languages, ascii.ToLower(base)) {
-				return declared, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(page.Languages, ", "))
+				return row, d.Errf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(page.Languages, ", "))
 			}
 		}
-		if err := declared.Set(field, language, values, place()); err != nil {
-			return declared, d.WrapErr(err)
+		if err := row.Set(field, language, values, place()); err != nil {
+			return row, d.WrapErr(err)
 		}
 	}
-	return declared, nil
+	return row, nil
 }
 
 // Interface guard

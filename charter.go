@@ -77,7 +77,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if len(h.Preferences) == 0 {
 		h.Preferences = []answers.Config{{Format: defaultFormat(sources)}}
 	}
-	stored, declared, err := answers.NewPreferences(h.Preferences, sources)
+	preferences, declared, err := answers.NewPreferences(h.Preferences, sources)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -88,7 +88,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err := joined.Sign(h.Language); err != nil {
 		return nil, nil, err
 	}
-	answers, err := answers.NewStore(stored, joined, h.Durations != declareDurations, time.Now)
+	answers, err := answers.NewStore(preferences, joined, h.Durations != declareDurations, time.Now)
 	if err != nil {
 		return nil, nil, err
 	}

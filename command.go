@@ -417,12 +417,12 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 	if len(handlers) == 2 {
 		findings = diffCharters(handlers[0].charter, handlers[1].charter)
 	} else {
-		listed, err := fetchInventory(address, host)
+		bySite, err := fetchInventory(address, host)
 		if err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
-		for _, site := range slices.Sorted(maps.Keys(listed)) {
-			for _, finding := range diffInventory(handlers[0].Handler, listed[site]) {
+		for _, site := range slices.Sorted(maps.Keys(bySite)) {
+			for _, finding := range diffInventory(handlers[0].Handler, bySite[site]) {
 				findings = append(findings, site+": "+finding)
 			}
 		}
@@ -482,14 +482,14 @@ func diffCharters(before, after *charter.Charter) []string {
 // answered yet is no difference.
 func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	var findings []string
-	seen := map[*charter.Row]bool{}
+	isSeen := map[*charter.Row]bool{}
 	for _, entry := range entries {
 		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
 			continue
 		}
-		seen[row] = true
+		isSeen[row] = true
 		if entry.Attributes == nil {
 			continue
 		}
@@ -498,7 +498,7 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 		}
 	}
 	for _, row := range h.charter.Rows {
-		if !seen[row] && !h.answers.Rows[row] {
+		if !isSeen[row] && !h.answers.Rows[row] {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}
@@ -518,22 +518,22 @@ func fetchInventory(address, host string) (map[string][]InventoryEntry, error) {
 			return nil, err
 		}
 	}
-	var listed map[string][]InventoryEntry
-	if err := json.Unmarshal(content, &listed); err != nil {
+	var bySite map[string][]InventoryEntry
+	if err := json.Unmarshal(content, &bySite); err != nil {
 		return nil, fmt.Errorf("reading the inventory: %w", err)
 	}
 	if host != "" {
-		found := onlyHost(listed, host)
+		found := selectHost(bySite, host)
 		if len(found) == 0 {
-			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(listed)))
+			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(bySite)))
 		}
-		listed = found
+		bySite = found
 	}
-	return listed, nil
+	return bySite, nil
 }
 
 func runInventory(out io.Writer, address, host, format string) (int, error) {
-	listed, err := fetchInventory(address, host)
+	bySite, err := fetchInventory(address, host)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
@@ -541,17 +541,17 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 	case "json":
 		encoder := json.NewEncoder(out)
 		encoder.SetIndent("", "  ")
-		err = encoder.Encode(listed)
+		err = encoder.Encode(bySite)
 	case "charter":
-		var drafted []byte
-		if drafted, err = draft.Charter(seenIn(listed)); err == nil {
-			_, err = out.Write(drafted)
+		var content []byte
+		if content, err = draft.Charter(draftEntries(bySite)); err == nil {
+			_, err = out.Write(content)
 		}
 	case "table":
 		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 		fmt.Fprintln(table, "SITE\tNAME\tVERDICT\tDECLARED AS\tFROM PORTAL\tFROM BROWSERS\tLIFETIME\tLAST SEEN")
-		for _, site := range slices.Sorted(maps.Keys(listed)) {
-			for _, entry := range listed[site] {
+		for _, site := range slices.Sorted(maps.Keys(bySite)) {
+			for _, entry := range bySite[site] {
 				lifetime := "-"
 				if entry.Attributes != nil {
 					lifetime = entry.Attributes.Lifetime

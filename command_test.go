@@ -246,16 +246,16 @@ func TestDiffCommand(t *testing.T) {
 	changed := strings.NewReplacer("2 weeks", "3 weeks", "provider: Portal", "# nobody", "[_ga, _gid]", "other").Replace(commandCharter)
 	inventory, err := json.Marshal(map[string][]InventoryEntry{
 		"a.example": {
-			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
-			{Name: "charter_preference", Verdict: judge.Allowed, Attributes: &seenAttributes{Lifetime: "60"}},
+			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
+			{Name: "charter_preference", Verdict: judge.Allowed, Attributes: &portalAttributes{Lifetime: "60"}},
 			{Name: "_gid", Verdict: judge.Refused, FromBrowser: 2},
 			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7},
 			{Name: "", Verdict: judge.Undeclared, FromPortal: 1},
 		},
 		"b.example": {},
 		"d.example": {
-			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "60"}},
-			{Name: "_ga", Verdict: judge.Refused, FromPortal: 3, Attributes: &seenAttributes{Lifetime: "60"}},
+			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "60"}},
+			{Name: "_ga", Verdict: judge.Refused, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "60"}},
 		},
 	})
 	if err != nil {

@@ -63,7 +63,7 @@ func (m *MatchConsent) Provision(ctx caddy.Context) error {
 	if err := m.Validate(); err != nil {
 		return err
 	}
-	if server := askingServer(ctx); server != nil && !hasCharter(server) {
+	if server := matcherServer(ctx); server != nil && !hasCharter(server) {
 		return fmt.Errorf("cookie_consent asks for %q, but its server has no cookie_charter; add one, or remove the matcher", (*m)[0])
 	}
 	return nil
@@ -104,7 +104,7 @@ func (f *filter) allows(key string) bool {
 	for _, row := range f.handler.charter.Rows {
 		if row.Key == key {
 			found = true
-			f.asked.Store(true) // another visitor's answer could differ
+			f.wasAsked.Store(true) // another visitor's answer could differ
 			if judge.VerdictOf(row, &f.visitor) != judge.Allowed {
 				return false
 			}
@@ -140,7 +140,7 @@ func (f *filter) placeholder(name string) (any, bool) {
 	for _, row := range f.handler.charter.Rows {
 		if row.Key == key {
 			given, found = max(given, f.visitor.AnswerTo(row)), true
-			f.asked.Store(true)
+			f.wasAsked.Store(true)
 		}
 	}
 	return given.String(), found

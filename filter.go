@@ -43,18 +43,18 @@ type filter struct {
 	visitor  answers.Visitor
 	sighting sighting
 
-	refused bool        // the request has declared cookies that the visitor does not allow
-	expired *bool       // their expiries are in the header; nil if there are none
-	asked   atomic.Bool // another directive asked what the visitor allows
-	private bool        // the header is marked so
-	early   bool        // the header is that of an informational answer
-	sent    bool        // the final header is on its way
-	judged  judgedFields
-	answer  judge.Response // once a line was judged
+	hasRefused  bool        // the request has declared cookies that the visitor does not allow
+	hasExpiries *bool       // their expiries are in the header; nil if there are none
+	wasAsked    atomic.Bool // another directive asked what the visitor allows
+	isPrivate   bool        // the header is marked so
+	isEarly     bool        // the header is that of an informational answer
+	isSent      bool        // the final header is on its way
+	final       finalFields
+	response    judge.Response // once a line was judged
 }
 
-// judgedFields are fields of the final header as they were judged.
-type judgedFields struct {
+// finalFields are fields of the final header as they were judged.
+type finalFields struct {
 	setCookie, cacheControl []string
 	count                   int // of all fields
 }
@@ -104,8 +104,8 @@ func (f *filter) dropCookies() {
 			dropFromTrailer(f.request.Trailer)
 		}
 	}
-	if f.refused {
-		f.shareExpired()
+	if f.hasRefused {
+		f.shareExpiries()
 	}
 }
 
@@ -133,16 +133,16 @@ func dropFromTrailer(trailer http.Header) {
 
 // dropPairs drops the pairs of one Cookie line.
 func (f *filter) dropPairs(line string) (string, bool) {
-	return setcookie.Keep(line, f.keepsPair)
+	return setcookie.Keep(line, f.judgePair)
 }
 
-// keepsPair judges one pair of a Cookie line, and tells of it.
-func (f *filter) keepsPair(pair string) bool {
+// judgePair judges one pair of a Cookie line, and tells of it.
+func (f *filter) judgePair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
-	judged := f.handler.policy.JudgePair(name, ok, &f.visitor)
-	f.refused = f.refused || judged.Verdict == judge.Refused
-	f.tell(&judged)
-	return judged.Keeps
+	judgement := f.handler.policy.JudgePair(name, ok, &f.visitor)
+	f.hasRefused = f.hasRefused || judgement.Verdict == judge.Refused
+	f.tell(&judgement)
+	return judgement.Keeps
 }
 
 // finish brings the final header into the state in which it leaves.
@@ -150,15 +150,15 @@ func (f *filter) finish() {
 	f.withhold()
 	f.expire()
 	header := f.Header()
-	if f.asked.Load() {
-		f.private = true
+	if f.wasAsked.Load() {
+		f.isPrivate = true
 		caching.MakeUnstored(header)
 	}
 	if f.sighting.verdicts.Len() > 0 {
 		header.Set(debugField, f.sighting.verdicts.String())
 	}
-	f.judged = judgedFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
-	f.handler.tellUnreadable(f.visitor.Unreadable)
+	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
+	f.handler.reportUnreadable(f.visitor.Unreadable)
 	f.visitor.Unreadable = nil
 }
 
@@ -167,8 +167,8 @@ func (f *filter) finish() {
 // long is shortened, and one that lacks a declared attribute gets it.
 func (f *filter) withhold() {
 	header := f.Header()
-	f.private = false
-	f.answer = judge.Response{} // an early one can have another Date
+	f.isPrivate = false
+	f.response = judge.Response{} // an early one can have another Date
 	for key, lines := range header {
 		switch {
 		case key == "Set-Cookie":
@@ -180,74 +180,74 @@ func (f *filter) withhold() {
 		}
 	}
 	if _, ok := header["Set-Cookie"]; ok {
-		editHeader(header, "Set-Cookie", f.keepsLine)
+		editHeader(header, "Set-Cookie", f.judgeLine)
 	}
-	if f.private {
+	if f.isPrivate {
 		caching.MakePrivate(header)
 	}
 }
 
-// holdFields undoes what handlers have changed in the final header since it was
+// restoreFields undoes what handlers have changed in the final header since it was
 // judged: over HTTP/3, and below handlers that hold it back, it has not left yet.
 // Nor do cookies follow it as trailers.
-func (f *filter) holdFields() {
+func (f *filter) restoreFields() {
 	header := f.Header()
-	if len(header) == f.judged.count && slices.Equal(header["Set-Cookie"], f.judged.setCookie) && slices.Equal(header["Cache-Control"], f.judged.cacheControl) {
+	if len(header) == f.final.count && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
 		return
 	}
 	if f.handler.Monitor == judge.MonitorEverything {
 		return
 	}
 	for key := range header {
-		if isSetCookie(key) || isCookieTrailer(key) || f.private && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
+		if isSetCookie(key) || isCookieTrailer(key) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
 			delete(header, key)
 		}
 	}
-	if f.judged.setCookie != nil {
-		header["Set-Cookie"] = f.judged.setCookie
+	if f.final.setCookie != nil {
+		header["Set-Cookie"] = f.final.setCookie
 	}
-	if f.judged.cacheControl != nil {
-		header["Cache-Control"] = f.judged.cacheControl
+	if f.final.cacheControl != nil {
+		header["Cache-Control"] = f.final.cacheControl
 	}
-	f.judged.count = len(header)
+	f.final.count = len(header)
 }
 
-// keepsLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
-func (f *filter) keepsLine(line string) (string, bool) {
-	if f.answer.Clock.Now.IsZero() {
-		f.answer = judge.Response{
+// judgeLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
+func (f *filter) judgeLine(line string) (string, bool) {
+	if f.response.Clock.Now.IsZero() {
+		f.response = judge.Response{
 			Clock:     setcookie.Clock{Now: f.visitor.Now().Time(), Date: setcookie.DateOf(f.Header())},
 			Encrypted: f.handler.policy.AddsSecure && request.Scheme(f.request) == "https",
 		}
 	}
-	judged := f.handler.policy.JudgeLine(line, f.answer, &f.visitor)
-	f.private = f.private || judged.DependsOnAnswer
-	if !judged.Keeps || !f.early { // what is kept in an early answer is seen once more
-		f.tell(&judged)
+	judgement := f.handler.policy.JudgeLine(line, f.response, &f.visitor)
+	f.isPrivate = f.isPrivate || judgement.DependsOnAnswer
+	if !judgement.Keeps || !f.isEarly { // what is kept in an early answer is seen once more
+		f.tell(&judgement)
 	}
-	return judged.Line, judged.Keeps
+	return judgement.Line, judgement.Keeps
 }
 
-// expiredVar holds, for a request with refused cookies, whether its expiries are
+// expiriesVar holds, for a request with refused cookies, whether its expiries are
 // in the header: error routes share it.
-const expiredVar = "cookie_charter.expired"
+const expiriesVar = "cookie_charter.expired"
 
-// shareExpired makes that known before the next handlers begin. Later, nobody may
+// shareExpiries makes that known before the next handlers begin. Later, nobody may
 // write the variables: Caddy's transport reads them while it still dials for a
 // request that another connection has served.
-func (f *filter) shareExpired() {
-	if earlier, ok := caddyhttp.GetVar(f.request.Context(), expiredVar).(*bool); ok {
-		f.expired = earlier
+func (f *filter) shareExpiries() {
+	if earlier, ok := caddyhttp.GetVar(f.request.Context(), expiriesVar).(*bool); ok {
+		f.hasExpiries = earlier
 		return
 	}
-	f.expired = new(bool)
-	caddyhttp.SetVar(f.request.Context(), expiredVar, f.expired)
+	f.hasExpiries = new(bool)
+	caddyhttp.SetVar(f.request.Context(), expiriesVar, f.hasExpiries)
 }
 
 // expire adds the lines that remove refused cookies from the browser, as far as
 // servers in front have room for them.
 func (f *filter) expire() {
-	if !f.refused || *f.expired || caching.IsShared(f.Header()) {
+	if !f.hasRefused || *f.hasExpiries || caching.IsShared(f.Header()) {
 		return
 	}
 	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))
@@ -268,8 +268,8 @@ func (f *filter) Room() int {
 }
 
 func (f *filter) AddExpiries(lines []string) {
-	if f.expired != nil {
-		*f.expired = true
+	if f.hasExpiries != nil {
+		*f.hasExpiries = true
 	}
 	if len(lines) > 0 {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
@@ -283,14 +283,14 @@ func (f *filter) AddExpiries(lines []string) {
 // allowed, each once, as many as a browser can hold.
 func (f *filter) RefusedCookies() []removal.Cookie {
 	var cookies []removal.Cookie
-	seen := map[string]bool{}
+	known := map[string]bool{}
 	for name := range f.visitor.Lines.Pairs() {
-		if len(cookies) == setcookie.MaxCookies || seen[name] || !setcookie.IsToken(name) {
+		if len(cookies) == setcookie.MaxCookies || known[name] || !setcookie.IsToken(name) {
 			continue
 		}
-		seen[name] = true
-		if judged := f.handler.policy.JudgePair(name, true, &f.visitor); judged.Verdict == judge.Refused && !judged.IsMonitored {
-			cookies = append(cookies, removal.Cookie{Name: name, Row: judged.Row})
+		known[name] = true
+		if judgement := f.handler.policy.JudgePair(name, true, &f.visitor); judgement.Verdict == judge.Refused && !judgement.IsMonitored {
+			cookies = append(cookies, removal.Cookie{Name: name, Row: judgement.Row})
 		}
 	}
 	return cookies
@@ -298,9 +298,9 @@ func (f *filter) RefusedCookies() []removal.Cookie {
 
 // WriteHeader filters informational answers (1xx) as well as the final one.
 func (f *filter) WriteHeader(status int) {
-	if f.early = status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols; f.early {
+	if f.isEarly = status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols; f.isEarly {
 		f.withhold()
-		f.early = false
+		f.isEarly = false
 	} else {
 		f.release()
 	}
@@ -309,11 +309,11 @@ func (f *filter) WriteHeader(status int) {
 
 // release makes the final header ready to leave: it is judged, or held as it was.
 func (f *filter) release() {
-	if f.sent {
-		f.holdFields()
+	if f.isSent {
+		f.restoreFields()
 	} else {
 		f.finish()
-		f.sent = true
+		f.isSent = true
 	}
 }
 
@@ -332,10 +332,10 @@ func (f *filter) ReadFrom(body io.Reader) (int64, error) {
 // FlushError filters before a flush sends the header, if the writer below is
 // able to flush.
 func (f *filter) FlushError() error {
-	wasSent := f.sent
+	wasSent := f.isSent
 	f.release()
 	err := http.NewResponseController(f.ResponseWriter).Flush()
-	f.sent = wasSent || err == nil
+	f.isSent = wasSent || err == nil
 	return err
 }
 

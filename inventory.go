@@ -77,7 +77,7 @@ func leastSeen(sites map[string]*inventory) string {
 	return slices.MinFunc(slices.Collect(maps.Keys(sites)), func(a, b string) int {
 		one, other := sites[a], sites[b]
 		return cmp.Or(
-			cmp.Compare(min(one.portal.Load(), 1), min(other.portal.Load(), 1)),
+			cmp.Compare(min(one.portalCount.Load(), 1), min(other.portalCount.Load(), 1)),
 			cmp.Compare(one.requests.Load(), other.requests.Load()),
 			cmp.Compare(one.last.Load(), other.last.Load()),
 		)
@@ -106,9 +106,9 @@ func siteOf(r *http.Request) string {
 // defaultPorts are those that an address need not say, by its scheme.
 var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
-// onlyHost returns the site of a host, or else its sites on all ports. A port that
+// selectHost returns the site of a host, or else its sites on all ports. A port that
 // an address need not say can be said.
-func onlyHost(listed map[string][]InventoryEntry, host string) map[string][]InventoryEntry {
+func selectHost(listed map[string][]InventoryEntry, host string) map[string][]InventoryEntry {
 	host = ascii.ToLower(host)
 	name, port, err := net.SplitHostPort(host)
 	if err != nil {
@@ -130,28 +130,28 @@ func onlyHost(listed map[string][]InventoryEntry, host string) map[string][]Inve
 
 // An inventory is what was seen of a site's cookies.
 type inventory struct {
-	last     atomic.Int64 // Unix time in milliseconds
-	requests atomic.Int64 // how many had cookies, or were answered with some
-	cookies  sync.Map     // from names to *seenCookie
-	portal   atomic.Int64 // how many of them the portal sets
-	mutex    sync.Mutex   // while one is added
-	names    int          // how many there are
+	last        atomic.Int64 // Unix time in milliseconds
+	requests    atomic.Int64 // how many had cookies, or were answered with some
+	cookies     sync.Map     // from names to *cookieRecord
+	portalCount atomic.Int64 // how many of them the portal sets
+	mutex       sync.Mutex   // while one is added
+	count       int          // how many there are
 }
 
-// A seenCookie is what was seen of one name; never a value.
-type seenCookie struct {
+// A cookieRecord is what was seen of one name; never a value.
+type cookieRecord struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [len(judge.Directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
 	row         atomic.Pointer[charter.Row]          // that declares it, nil if none does
-	judge       atomic.Pointer[servedCharter]        // whose verdict it is
-	read        atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
-	readAt      atomic.Int64                         // Unix seconds
+	charter     atomic.Pointer[servedCharter]        // whose verdict it is
+	latest      atomic.Pointer[setcookie.Attributes] // of the portal's latest line, but for oversized ones
+	latestTime  atomic.Int64                         // Unix seconds
 	path        string
 }
 
-// seenAttributes are those of the portal's latest Set-Cookie line.
-type seenAttributes struct {
+// portalAttributes are those of the portal's latest Set-Cookie line.
+type portalAttributes struct {
 	Domain   string `json:"domain,omitempty"`
 	Path     string `json:"path,omitempty"`
 	Secure   bool   `json:"secure,omitempty"`
@@ -161,93 +161,93 @@ type seenAttributes struct {
 }
 
 // find returns what was seen of a name, nil if nothing was.
-func (i *inventory) find(name string) *seenCookie {
+func (i *inventory) find(name string) *cookieRecord {
 	seen, _ := i.cookies.Load(name)
-	cookie, _ := seen.(*seenCookie)
+	cookie, _ := seen.(*cookieRecord)
 	return cookie
 }
 
 // An inventoryObserver notes what is judged by a handler.
-type inventoryObserver struct{ by *servedCharter }
+type inventoryObserver struct{ charter *servedCharter }
 
-func (o inventoryObserver) tell(at *sighting, judged *judge.Judgement) {
-	if at.noted == setcookie.MaxCookies {
+func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) {
+	if sighting.cookieCount == setcookie.MaxCookies {
 		return
 	}
-	at.noted++
-	if at.site == nil {
-		at.site = inventories.of(siteOf(at.request), at.at)
-		at.path.Address = at.request.URL
+	sighting.cookieCount++
+	if sighting.site == nil {
+		sighting.site = inventories.of(siteOf(sighting.request), sighting.time)
+		sighting.path.Address = sighting.request.URL
 	}
-	at.site.note(judged, &at.path, o.by)
+	sighting.site.note(judgement, &sighting.path, o.charter)
 }
 
 // note notes a cookie that was judged by somebody.
-func (i *inventory) note(judged *judge.Judgement, path *address.RequestPath, by *servedCharter) {
+func (i *inventory) note(judgement *judge.Judgement, path *address.RequestPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
-	cookie := i.find(judged.Name)
-	if cookie != nil && (judged.From == judge.FromBrowser || cookie.counts[judge.FromPortal].Load() > 0) {
-		cookie.counts[judged.From].Add(1)
-	} else if cookie = i.add(judged.Name, path, judged.From, now); cookie == nil {
+	cookie := i.find(judgement.Name)
+	if cookie != nil && (judgement.From == judge.FromBrowser || cookie.counts[judge.FromPortal].Load() > 0) {
+		cookie.counts[judgement.From].Add(1)
+	} else if cookie = i.add(judgement.Name, path, judgement.From, now); cookie == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
 	if cookie.last.Load() != now {
 		cookie.last.Store(now)
 	}
-	if cookie.verdict.Load() != int32(judged.Verdict) {
-		cookie.verdict.Store(int32(judged.Verdict))
+	if cookie.verdict.Load() != int32(judgement.Verdict) {
+		cookie.verdict.Store(int32(judgement.Verdict))
 	}
-	if cookie.row.Load() != judged.Row {
-		cookie.row.Store(judged.Row)
+	if cookie.row.Load() != judgement.Row {
+		cookie.row.Store(judgement.Row)
 	}
-	if cookie.judge.Load() != by {
-		cookie.judge.Store(by)
+	if cookie.charter.Load() != by {
+		cookie.charter.Store(by)
 	}
-	read := judged.Attributes
-	if before := cookie.read.Load(); read != nil && len(read.Text) <= answers.MaxPreference && (before == nil || before.Text != read.Text) {
-		cookie.readAt.Store(now)
-		cookie.read.Store(read)
+	attributes := judgement.Attributes
+	if before := cookie.latest.Load(); attributes != nil && len(attributes.Text) <= answers.MaxPreference && (before == nil || before.Text != attributes.Text) {
+		cookie.latestTime.Store(now)
+		cookie.latest.Store(attributes)
 	}
 }
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name string, path *address.RequestPath, from judge.Direction, now int64) *seenCookie {
+func (i *inventory) add(name string, path *address.RequestPath, from judge.Direction, now int64) *cookieRecord {
 	name = name[:min(len(name), setcookie.MaxShown)]
 	i.mutex.Lock()
 	defer i.mutex.Unlock()
 	cookie := i.find(name)
 	if from == judge.FromPortal && (cookie == nil || cookie.counts[judge.FromPortal].Load() == 0) {
-		if i.portal.Load() >= maxFromPortal {
+		if i.portalCount.Load() >= maxFromPortal {
 			return nil
 		}
-		i.portal.Add(1)
-	} else if cookie == nil && i.names-int(i.portal.Load()) >= maxFromBrowser {
+		i.portalCount.Add(1)
+	} else if cookie == nil && i.count-int(i.portalCount.Load()) >= maxFromBrowser {
 		onlySent := maps.Collect(i.all())
-		maps.DeleteFunc(onlySent, func(_ string, cookie *seenCookie) bool { return cookie.counts[judge.FromPortal].Load() > 0 })
+		maps.DeleteFunc(onlySent, func(_ string, cookie *cookieRecord) bool { return cookie.counts[judge.FromPortal].Load() > 0 })
 		// Half of them at once, so that a flood of names costs little for each.
 		names := slices.SortedFunc(maps.Keys(onlySent), func(a, b string) int { return int(onlySent[a].last.Load() - onlySent[b].last.Load()) })
 		for _, name := range names[:(len(names)+1)/2] {
 			i.cookies.Delete(name)
-			i.names--
+			i.count--
 		}
 	}
 	if cookie == nil {
-		cookie = &seenCookie{path: path.Shown()}
+		cookie = &cookieRecord{path: path.Shown()}
 		cookie.first.Store(now)
 		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
-		i.names++
+		i.count++
 	}
 	cookie.counts[from].Add(1)
 	return cookie
 }
 
 // all yields every cookie that was seen, by name.
-func (i *inventory) all() func(yield func(name string, cookie *seenCookie) bool) {
-	return func(yield func(name string, cookie *seenCookie) bool) {
+func (i *inventory) all() func(yield func(name string, cookie *cookieRecord) bool) {
+	return func(yield func(name string, cookie *cookieRecord) bool) {
 		for name, cookie := range i.cookies.Range {
-			if !yield(name.(string), cookie.(*seenCookie)) {
+			if !yield(name.(string), cookie.(*cookieRecord)) {
 				return
 			}
 		}
@@ -256,15 +256,15 @@ func (i *inventory) all() func(yield func(name string, cookie *seenCookie) bool)
 
 // attributes returns the attributes of the portal's latest line as the admin API
 // tells them.
-func (c *seenCookie) attributes() *seenAttributes {
-	read := c.read.Load()
+func (c *cookieRecord) attributes() *portalAttributes {
+	read := c.latest.Load()
 	if read == nil {
 		return nil
 	}
 	clip := func(text string, length int) string {
 		return strings.ToValidUTF8(text[:min(len(text), length)], "�")
 	}
-	shown := &seenAttributes{
+	shown := &portalAttributes{
 		Domain:   clip(read.Domain, setcookie.MaxHost),
 		Path:     clip(read.Path, setcookie.MaxShown),
 		Secure:   read.Secure,
@@ -272,7 +272,7 @@ func (c *seenCookie) attributes() *seenAttributes {
 		SameSite: clip(read.SameSite, len("Strict")),
 		Lifetime: charter.Session,
 	}
-	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(c.readAt.Load(), 0)}); life.Persistent {
+	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(c.latestTime.Load(), 0)}); life.Persistent {
 		shown.Lifetime = strconv.FormatInt(life.Seconds, 10)
 	}
 	return shown
@@ -288,28 +288,28 @@ type InventoryEntry struct {
 	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines, but for deletions
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
 
-	Attributes *seenAttributes `json:"attributes,omitempty"` // as the portal set them
-	Path       string          `json:"path"`                 // of the first request, without query and parameters
-	FirstSeen  time.Time       `json:"first_seen"`
-	LastSeen   time.Time       `json:"last_seen"`
+	Attributes *portalAttributes `json:"attributes,omitempty"` // as the portal set them
+	Path       string            `json:"path"`                 // of the first request, without query and parameters
+	FirstSeen  time.Time         `json:"first_seen"`
+	LastSeen   time.Time         `json:"last_seen"`
 }
 
-// told returns the verdict of a name and the row that declares it, by the charters in
+// verdictNow returns the verdict of a name and the row that declares it, by the charters in
 // force: the last, if one of these gave it. Else a row that asks for the same as the
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.
-func (c *seenCookie) told(name string, now runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
-	judged, row, by := judge.Verdict(c.verdict.Load()), c.row.Load(), c.judge.Load()
-	if by == nil || now.has(by) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && by.charter.Find(name) != nil {
-		return judged, row
+func (c *cookieRecord) verdictNow(name string, config runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
+	verdict, row, from := judge.Verdict(c.verdict.Load()), c.row.Load(), c.charter.Load()
+	if from == nil || config.has(from) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && from.charter.Find(name) != nil {
+		return verdict, row
 	}
 	for _, charter := range charters {
 		found := charter.Find(name)
 		switch {
 		case found == nil:
 		case row != nil && found.Key == row.Key && found.Exempt == row.Exempt:
-			return judged, found
+			return verdict, found
 		default:
 			return judge.VerdictAfter(answers.None, found), found
 		}
@@ -317,32 +317,32 @@ func (c *seenCookie) told(name string, now runningConfig, charters []*charter.Ch
 	return judge.Undeclared, nil
 }
 
-// list returns the inventory of every site, by host, with the verdicts of the
+// bySite returns the inventory of every site, by host, with the verdicts of the
 // charters in force.
-func (s *inventorySet) list(now runningConfig) map[string][]InventoryEntry {
+func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry {
 	s.mutex.RLock()
 	sites := maps.Clone(s.sites)
 	s.mutex.RUnlock()
-	listed := map[string][]InventoryEntry{}
+	bySite := map[string][]InventoryEntry{}
 	for host, site := range sites {
-		entries, charters := []InventoryEntry{}, now.charters(host)
+		entries, charters := []InventoryEntry{}, config.charters(host)
 		for name, cookie := range site.all() {
 			declared := ""
-			judged, row := cookie.told(name, now, charters)
+			verdict, row := cookie.verdictNow(name, config, charters)
 			if row != nil {
 				declared = row.Name[0]
 			}
 			entries = append(entries, InventoryEntry{
-				Name: name, Cookie: declared, Verdict: judged,
+				Name: name, Cookie: declared, Verdict: verdict,
 				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(),
 				Attributes: cookie.attributes(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
 		}
 		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
-		listed[host] = entries
+		bySite[host] = entries
 	}
-	return listed
+	return bySite
 }
 
 // inventoryAPI serves the inventory at Caddy's admin endpoint:
@@ -371,14 +371,14 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 	if r.Method != http.MethodGet {
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s on the inventory", r.Method)}
 	}
-	listed := inventories.list(running())
+	bySite := inventories.bySite(running())
 	if host := r.URL.Query().Get("host"); host != "" {
-		if listed = onlyHost(listed, host); len(listed) == 0 {
+		if bySite = selectHost(bySite, host); len(bySite) == 0 {
 			return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: fmt.Errorf("nothing was seen of the host %q", host)}
 		}
 	}
 	if r.URL.Query().Get("format") == "charter" {
-		draft, err := draft.Charter(seenIn(listed))
+		draft, err := draft.Charter(draftEntries(bySite))
 		if err != nil {
 			return err
 		}
@@ -387,13 +387,13 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(listed)
+	return json.NewEncoder(w).Encode(bySite)
 }
 
-// seenIn returns what drafts are made of.
-func seenIn(listed map[string][]InventoryEntry) map[string][]draft.Entry {
+// draftEntries returns what drafts are made of.
+func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 	all := map[string][]draft.Entry{}
-	for host, entries := range listed {
+	for host, entries := range bySite {
 		for _, entry := range entries {
 			one := draft.Entry{Name: entry.Name, Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
 			if entry.Attributes != nil {

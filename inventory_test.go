@@ -121,18 +121,18 @@ func TestInventory(t *testing.T) {
 	site := inventories.of("city.example", answers.Timestamp(time.Now().UnixMilli()))
 	judging := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
-		judging.keepsLine("changes=" + secret + attributes)
-		seen := site.find("changes").read.Load()
+		judging.judgeLine("changes=" + secret + attributes)
+		seen := site.find("changes").latest.Load()
 		if got := site.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
-		if judging.keepsLine("changes=other" + attributes); site.find("changes").read.Load() != seen {
+		if judging.judgeLine("changes=other" + attributes); site.find("changes").latest.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	judging.keepsLine(dated)
-	read := site.find("dated").read.Load()
+	judging.judgeLine(dated)
+	read := site.find("dated").latest.Load()
 	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
 		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
 	}
@@ -140,7 +140,7 @@ func TestInventory(t *testing.T) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judging.keepsLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").read.Load().Text) > 4096 {
+	if judging.judgeLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").latest.Load().Text) > 4096 {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -208,21 +208,21 @@ func TestInventoryHasBounds(t *testing.T) {
 			t.Fatalf("%d bytes of name, %d of path", len(name), len(cookie.path))
 		}
 	}
-	if all := len(maps.Collect(site.all())); portal != 500 || site.portal.Load() != 500 || all > 500+maxFromBrowser || all < 500+maxFromBrowser/2 {
+	if all := len(maps.Collect(site.all())); portal != 500 || site.portalCount.Load() != 500 || all > 500+maxFromBrowser || all < 500+maxFromBrowser/2 {
 		t.Errorf("%d of the portal, %d in all", portal, len(maps.Collect(site.all())))
 	}
 	for i := range 5000 {
 		noteIn(site, judge.FromPortal, fmt.Sprintf("more_%d", i), "/")
 	}
-	if site.portal.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
-		t.Errorf("%d of the portal, %d in all", site.portal.Load(), len(maps.Collect(site.all())))
+	if site.portalCount.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all", site.portalCount.Load(), len(maps.Collect(site.all())))
 	}
 	for i := range 5000 { // a portal that sets what it is sent
 		noteIn(site, judge.FromBrowser, fmt.Sprintf("echo_%d", i), "/")
 		noteIn(site, judge.FromPortal, fmt.Sprintf("echo_%d", i), "/")
 	}
-	if site.portal.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
-		t.Errorf("%d of the portal, %d in all, of one that echoes", site.portal.Load(), len(maps.Collect(site.all())))
+	if site.portalCount.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all, of one that echoes", site.portalCount.Load(), len(maps.Collect(site.all())))
 	}
 	for i := range 1000 {
 		noteIn(set.of(fmt.Sprintf("host%d.example", i), answers.Timestamp(i)), judge.FromBrowser, "x", "/")
@@ -236,8 +236,8 @@ func TestInventoryHasBounds(t *testing.T) {
 func TestInventoryAllocates(t *testing.T) {
 	judge := filterOf(t, "")
 	for _, line := range []string{"csrftoken=1; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=60; Path=/", "known=1; expires=Fri, 02 Jan 2037 06:00:00 GMT"} {
-		judge.keepsLine(line)
-		if got := testing.AllocsPerRun(100, func() { judge.keepsLine(line) }); got != 0 {
+		judge.judgeLine(line)
+		if got := testing.AllocsPerRun(100, func() { judge.judgeLine(line) }); got != 0 {
 			t.Errorf("%s: %v allocations", line, got)
 		}
 	}
@@ -283,7 +283,7 @@ func TestInventoryOfPorts(t *testing.T) {
 		"a.example": "a.example", "A.example:443": "a.example", "a.example:80": "a.example", "a.example:8443": "a.example:8443", "a.example:1": "",
 		"b.example": "b.example:1 b.example:2", "b.example:2": "b.example:2", "b.example:443": "", "b.exampl": "", "[::1]:1": "[::1]:1", "[::1]:80": "::1", "::1": "::1", "c": "",
 	} {
-		if got := strings.Join(slices.Sorted(maps.Keys(onlyHost(listed, host))), " "); got != want {
+		if got := strings.Join(slices.Sorted(maps.Keys(selectHost(listed, host))), " "); got != want {
 			t.Errorf("%s: %s", host, got)
 		}
 	}
@@ -352,7 +352,7 @@ func TestInventoryAfterReload(t *testing.T) {
 	check("with rows elsewhere", reload("cookie_charter", "cookie_charter {\n"+drafted+"}"), map[string]string{"drafted": "undeclared"})
 	declared := reload("cookie_charter {\n preset matomo\n "+drafted+long+"cookie b* {\n purpose p\n category necessary\n}\n}", "cookie_charter")
 	check("declared", declared, map[string]string{"drafted": "allowed drafted", "_pk_id.1": "refused _pk_id.<site>.<hash>", "long": "allowed long", "b b": "undeclared", "sent": "undeclared"})
-	if drafted, err := draft.Charter(seenIn(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(drafted), "drafted") || strings.Contains(string(drafted), "_pk") {
+	if drafted, err := draft.Charter(draftEntries(map[string][]InventoryEntry{"": slices.Collect(maps.Values(declared))})); err != nil || strings.Contains(string(drafted), "drafted") || strings.Contains(string(drafted), "_pk") {
 		t.Errorf("%v, drafted again: %s", err, drafted)
 	}
 	// What is wrong besides the name stays so.

@@ -62,12 +62,12 @@ func unmarshalPart(data []byte, into, fields any) error {
 // readableError returns an error of package json in the words of the one who has
 // written what was to be read into such a value.
 func readableError(err error, into any) error {
-	if wrong, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
-		name := wrong.Field[strings.LastIndexByte(wrong.Field, '.')+1:]
+	if mistake, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		name := mistake.Field[strings.LastIndexByte(mistake.Field, '.')+1:]
 		if name == "" {
-			return fmt.Errorf("what has to be %s is %s", kindInWords(wrong.Type), valueInWords(wrong.Value))
+			return fmt.Errorf("what has to be %s is %s", kindInWords(mistake.Type), valueInWords(mistake.Value))
 		}
-		return fmt.Errorf("%s is %s, not %s", name, kindInWords(wrong.Type), valueInWords(wrong.Value))
+		return fmt.Errorf("%s is %s, not %s", name, kindInWords(mistake.Type), valueInWords(mistake.Value))
 	}
 	_, quoted, isUnknown := strings.Cut(err.Error(), "json: unknown field ")
 	if !isUnknown {
@@ -75,8 +75,8 @@ func readableError(err error, into any) error {
 	}
 	unknown := strings.Trim(quoted, `"`)
 	for _, option := range options {
-		if option.name == unknown && option.inJSON != "" && slices.Contains(jsonNames(into), option.inJSON) {
-			return fmt.Errorf("unknown field %q: JSON calls it %s", unknown, option.inJSON)
+		if option.name == unknown && option.jsonName != "" && slices.Contains(jsonNames(into), option.jsonName) {
+			return fmt.Errorf("unknown field %q: JSON calls it %s", unknown, option.jsonName)
 		}
 	}
 	return fmt.Errorf("unknown field %q; there are %s", unknown, strings.Join(jsonNames(into), ", "))

@@ -185,7 +185,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.logger.Core().Enabled(zapcore.DebugLevel) {
 		h.observers.others = append(h.observers.others, logObserver{h.logger})
 	}
-	h.logLoaded(ctx)
+	h.logCharter(ctx)
 	return nil
 }
 
@@ -194,7 +194,7 @@ func (h *Handler) prepare() error {
 	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
 		h.Presets = []string{"opendatasoft"}
 	}
-	h.setUsual()
+	h.setDefaults()
 	if err := h.validateOptions(); err != nil {
 		return err
 	}
@@ -218,14 +218,14 @@ func (h *Handler) prepare() error {
 		GPC:            h.GPC,
 		Module:         moduleVersion(),
 		Storage:        h.storage,
-		Observer:       pageTold{h},
+		Observer:       pageObserver{h},
 		Logger:         func() *zap.Logger { return h.logger },
 	})
 	return err
 }
 
-// logLoaded tells what is in force and where to look.
-func (h *Handler) logLoaded(ctx caddy.Context) {
+// logCharter tells what is in force and where to look.
+func (h *Handler) logCharter(ctx caddy.Context) {
 	fields := []zap.Field{
 		zap.String("module", moduleVersion()),
 		zap.Int("cookies", len(h.charter.Rows)),

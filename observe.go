@@ -118,7 +118,7 @@ func (c *rowCollector) Describe(descriptions chan<- *prometheus.Desc) {
 
 // Collect implements prometheus.Collector. Rows of several handlers can have the
 // same name.
-func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
+func (c *rowCollector) Collect(metrics chan<- prometheus.Metric) {
 	type series struct {
 		description *prometheus.Desc
 		labels      [4]string
@@ -144,34 +144,34 @@ func (c *rowCollector) Collect(collected chan<- prometheus.Metric) {
 		if counted.description == c.amended {
 			labels = labels[:1]
 		}
-		collected <- prometheus.MustNewConstMetric(counted.description, prometheus.CounterValue, float64(count), labels...)
+		metrics <- prometheus.MustNewConstMetric(counted.description, prometheus.CounterValue, float64(count), labels...)
 	}
 }
 
 // tell counts what became of a cookie.
-func (m *metrics) tell(_ *sighting, judged *judge.Judgement) {
+func (m *metrics) tell(_ *sighting, judgement *judge.Judgement) {
 	counters := &m.undeclared
-	if judged.Row != nil {
-		counters = &m.rows[judged.Row.Number]
+	if judgement.Row != nil {
+		counters = &m.rows[judgement.Row.Number]
 	}
 	effect := 0
-	if judged.Keeps {
+	if judgement.Keeps {
 		effect = 1
 	}
-	counters.judged[judged.From][judged.Verdict][effect].Add(1)
-	if judged.IsAmended {
+	counters.judged[judgement.From][judgement.Verdict][effect].Add(1)
+	if judgement.IsAmended {
 		counters.amended.Add(1)
 	}
 }
 
 // A sighting is a request with its answer, as observers know it.
 type sighting struct {
-	request  *http.Request
-	at       answers.Timestamp
-	site     *inventory // once a cookie was noted there
-	noted    int        // how many
-	path     address.RequestPath
-	verdicts strings.Builder // for the debug header
+	request     *http.Request
+	time        answers.Timestamp
+	site        *inventory // once a cookie was noted there
+	cookieCount int        // how many
+	path        address.RequestPath
+	verdicts    strings.Builder // for the debug header
 }
 
 // An observer is told what became of each cookie, after that is done; never a value,
@@ -189,23 +189,23 @@ type observers struct {
 
 // tell tells all observers what became of a cookie. Those that always are told are
 // called by their types: by an interface, each judgement would be put on the heap.
-func (o *observers) tell(at *sighting, judged *judge.Judgement) {
-	if !judged.Deletes {
-		o.metrics.tell(at, judged)
-		o.inventory.tell(at, judged)
+func (o *observers) tell(sighting *sighting, judgement *judge.Judgement) {
+	if !judgement.Deletes {
+		o.metrics.tell(sighting, judgement)
+		o.inventory.tell(sighting, judgement)
 	}
 	for _, other := range o.others {
-		copied := *judged
-		other.tell(at, &copied)
+		copied := *judgement
+		other.tell(sighting, &copied)
 	}
 }
 
 // tell tells all observers what became of a cookie.
-func (f *filter) tell(judged *judge.Judgement) {
-	if f.sighting.at == answers.NoTime {
-		f.sighting.request, f.sighting.at = f.request, f.visitor.Now()
+func (f *filter) tell(judgement *judge.Judgement) {
+	if f.sighting.time == answers.NoTime {
+		f.sighting.request, f.sighting.time = f.request, f.visitor.Now()
 	}
-	f.handler.observers.tell(&f.sighting, judged)
+	f.handler.observers.tell(&f.sighting, judgement)
 }
 
 func effectOf(keeps bool) string {
@@ -218,14 +218,14 @@ func effectOf(keeps bool) string {
 // A logObserver writes debug entries.
 type logObserver struct{ *zap.Logger }
 
-func (o logObserver) tell(_ *sighting, judged *judge.Judgement) {
-	if judged.Deletes {
-		o.Debug("passed a deletion", zap.String("cookie", judged.Name))
+func (o logObserver) tell(_ *sighting, judgement *judge.Judgement) {
+	if judgement.Deletes {
+		o.Debug("passed a deletion", zap.String("cookie", judgement.Name))
 		return
 	}
-	o.Debug("judged a cookie", zap.Stringer("from", judged.From), zap.String("cookie", judged.Name), zap.Stringer("verdict", judged.Verdict), zap.Bool("kept", judged.Keeps))
-	if judged.IsAmended {
-		o.Debug("amended a cookie", zap.String("cookie", judged.Name), zap.Bool("monitored", judged.IsMonitored))
+	o.Debug("judged a cookie", zap.Stringer("from", judgement.From), zap.String("cookie", judgement.Name), zap.Stringer("verdict", judgement.Verdict), zap.Bool("kept", judgement.Keeps))
+	if judgement.IsAmended {
+		o.Debug("amended a cookie", zap.String("cookie", judgement.Name), zap.Bool("monitored", judgement.IsMonitored))
 	}
 }
 
@@ -239,60 +239,60 @@ const (
 // A headerObserver collects the verdicts for the debug header.
 type headerObserver struct{}
 
-func (headerObserver) tell(at *sighting, judged *judge.Judgement) {
-	verdicts := &at.verdicts
-	if judged.Deletes || verdicts.Len() >= maxVerdicts {
+func (headerObserver) tell(sighting *sighting, judgement *judge.Judgement) {
+	verdicts := &sighting.verdicts
+	if judgement.Deletes || verdicts.Len() >= maxVerdicts {
 		return
 	}
 	if verdicts.Len() > 0 {
 		verdicts.WriteString(", ")
 	}
 	shown := ""
-	if setcookie.IsToken(judged.Name) {
-		shown = judged.Name[:min(len(judged.Name), setcookie.MaxShown)]
+	if setcookie.IsToken(judgement.Name) {
+		shown = judgement.Name[:min(len(judgement.Name), setcookie.MaxShown)]
 	}
-	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judged.From, judged.Verdict, effectOf(judged.Keeps))
+	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judgement.From, judgement.Verdict, effectOf(judgement.Keeps))
 	if verdicts.Len() >= maxVerdicts {
 		verdicts.WriteString(`, "";truncated`)
 	}
 }
 
-// tellUnreadable counts and logs the stored answers of a visitor that could not be
+// reportUnreadable counts and logs the stored answers of a visitor that could not be
 // read.
-func (h *Handler) tellUnreadable(copies []answers.Unreadable) {
+func (h *Handler) reportUnreadable(copies []answers.Unreadable) {
 	for _, unreadable := range copies {
 		h.metrics.unreadable[unreadable.Format].Inc()
 		h.logger.Debug("unreadable preference", zap.String("format", unreadable.Format), zap.Error(unreadable.Reason))
 	}
 }
 
-// A pageTold is who is told what happens on the page.
-type pageTold struct{ *Handler }
+// A pageObserver is who is told what happens on the page.
+type pageObserver struct{ *Handler }
 
 // Viewed counts a page that was shown.
-func (t pageTold) Viewed() { t.metrics.views.Inc() }
+func (t pageObserver) Viewed() { t.metrics.views.Inc() }
 
 // Chose counts the answers of a form post, tells those who subscribe to the event
 // `cookie_choice`, and records the choice if it has a reference.
-func (t pageTold) Chose(made page.Choice) {
-	answers := make(map[string]string, len(made.Answers))
-	for key, value := range made.Answers {
+func (t pageObserver) Chose(choice page.Choice) {
+	answers := make(map[string]string, len(choice.Answers))
+	for key, value := range choice.Answers {
 		answers[key] = value.String()
-		t.metrics.choices.WithLabelValues(key, value.String(), made.Source).Inc()
+		t.metrics.choices.WithLabelValues(key, value.String(), choice.Source).Inc()
 	}
 	if t.events != nil {
-		t.events.Emit(t.ctx, "cookie_choice", map[string]any{"version": t.charter.Version, "answers": answers, "source": made.Source, "language": made.Language})
+		t.events.Emit(t.ctx, "cookie_choice", map[string]any{"version": t.charter.Version, "answers": answers, "source": choice.Source, "language": choice.Language})
 	}
-	if made.Reference != "" {
-		t.choices.Info("choice", zap.String("reference", made.Reference), zap.String("version", t.charter.Version), zap.Any("answers", answers),
-			zap.String("source", made.Source), zap.String("language", made.Language), zap.Bool("global_privacy_control", made.Opposed))
+	if choice.Reference != "" {
+		t.choices.Info("choice", zap.String("reference", choice.Reference), zap.String("version", t.charter.Version), zap.Any("answers", answers),
+			zap.String("source", choice.Source), zap.String("language", choice.Language), zap.Bool("global_privacy_control", choice.Opposed))
 	}
 }
 
 // Lost counts that a choice is not in force as it was made, as the browser did not
 // keep it or has another copy that says otherwise, and records what is in force if the
 // choice has a reference.
-func (t pageTold) Lost(reference string, inForce map[string]answers.Answer) {
+func (t pageObserver) Lost(reference string, inForce map[string]answers.Answer) {
 	t.metrics.lost.Inc()
 	if reference == "" {
 		return

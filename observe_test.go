@@ -282,7 +282,7 @@ func TestDeletionsAreNotTold(t *testing.T) {
 	if len(response.Header["Set-Cookie"]) != 3 || response.Header["Cookie-Charter-Verdicts"] != nil {
 		t.Errorf("got %q", response.Header)
 	}
-	for _, entry := range inventories.list(running())[strings.TrimPrefix(address, "http://")] {
+	for _, entry := range inventories.bySite(running())[strings.TrimPrefix(address, "http://")] {
 		if entry.Name == "sessionid" && (!entry.Attributes.HTTPOnly || entry.Attributes.Lifetime != "99999999" || entry.FromPortal != 1) {
 			t.Errorf("the inventory knows %+v", entry)
 		}

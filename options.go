@@ -14,20 +14,20 @@ import (
 
 // An option is one of the handler's, of its page's or of a preference's.
 type option struct {
-	block  string // that it stands in, "" for the handler's
-	name   string // in a Caddyfile; "" if it stands behind the block's name
-	inJSON string // "" if JSON calls it so, too
+	block    string // that it stands in, "" for the handler's
+	name     string // in a Caddyfile; "" if it stands behind the block's name
+	jsonName string // "" if JSON calls it so, too
 
 	// Where it is stored, as a text or as a flag. Those that are neither have code of
 	// their own.
 	text func(*Handler) *string
 	flag func(*Handler) *bool
 
-	usual  string                                   // what holds if it is not given
-	alone  string                                   // what its name alone means; "" if it needs a value
-	values []string                                 // that can be used; nil if there is no list of them
-	check  func(value string) error                 // returns what is wrong; nil if values tell that
-	beside func(file, value string) (string, error) // returns a path that begins beside the Caddyfile
+	defaultValue string                                   // what holds if it is not given
+	bareValue    string                                   // what its name alone means; "" if it needs a value
+	values       []string                                 // that can be used; nil if there is no list of them
+	check        func(value string) error                 // returns what is wrong; nil if values tell that
+	resolve      func(file, value string) (string, error) // returns a path that begins beside the Caddyfile
 }
 
 // The values that other code asks for.
@@ -39,33 +39,33 @@ const (
 // options are all options, in the order in which an error lists them. The Caddyfile's
 // parser, the defaults and the checks go by them.
 var options = []option{
-	{name: "preset", inJSON: "presets"},
-	{name: "charter", inJSON: "charters"},
-	{name: "cookie", inJSON: "cookies"},
+	{name: "preset", jsonName: "presets"},
+	{name: "charter", jsonName: "charters"},
+	{name: "cookie", jsonName: "cookies"},
 	{name: "updated", text: func(h *Handler) *string { return &h.Updated }, check: checkDate},
 	{name: "page"},
-	{name: "language", text: func(h *Handler) *string { return &h.Language }, usual: page.DefaultLanguage, values: page.Languages, check: page.CheckLanguage},
-	{name: "preference", inJSON: "preferences"},
-	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, usual: "filter", values: []string{"filter", passCookies}},
-	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, usual: "enforce", values: []string{"enforce", declareDurations}},
-	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, alone: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
+	{name: "language", text: func(h *Handler) *string { return &h.Language }, defaultValue: page.DefaultLanguage, values: page.Languages, check: page.CheckLanguage},
+	{name: "preference", jsonName: "preferences"},
+	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, defaultValue: "filter", values: []string{"filter", passCookies}},
+	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
+	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
 	{name: "gpc", text: func(h *Handler) *string { return &h.GPC }, check: checkDate},
 
-	{block: "page", inJSON: "path", text: func(h *Handler) *string { return &h.Page.Path }, usual: page.DefaultPath, check: page.CheckPath},
+	{block: "page", jsonName: "path", text: func(h *Handler) *string { return &h.Page.Path }, defaultValue: page.DefaultPath, check: page.CheckPath},
 	{block: "page", name: "title"},
-	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, beside: page.ResolveArchive},
-	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, beside: charter.ResolvePath},
-	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, beside: charter.ResolvePath},
+	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, resolve: page.ResolveArchive},
+	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, resolve: charter.ResolvePath},
+	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, resolve: charter.ResolvePath},
 	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: page.CheckLink},
 	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: page.CheckLink},
-	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, beside: charter.ResolvePath},
-	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, usual: page.NeutralTheme, values: page.Themes, check: page.CheckTheme},
+	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, resolve: charter.ResolvePath},
+	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, defaultValue: page.NeutralTheme, values: page.Themes, check: page.CheckTheme},
 
-	{block: "preference", inJSON: "format"},
-	{block: "preference", inJSON: "cookie"},
-	{block: "preference", name: "key", inJSON: "keys"},
+	{block: "preference", jsonName: "format"},
+	{block: "preference", jsonName: "cookie"},
+	{block: "preference", name: "key", jsonName: "keys"},
 	{block: "preference", name: "revision"},
 	{block: "preference", name: "manage"},
 	{block: "preference", name: "local_storage"},
@@ -82,23 +82,23 @@ func optionNames(block string) []string {
 	return names
 }
 
-// otherName returns what a Caddyfile calls an option of which that is the name in JSON
+// caddyfileName returns what a Caddyfile calls an option of which that is the name in JSON
 // alone.
-func otherName(inJSON string) (name string, ok bool) {
+func caddyfileName(inJSON string) (name string, ok bool) {
 	for _, option := range options {
-		if option.name != "" && option.inJSON != "" && option.inJSON == inJSON {
+		if option.name != "" && option.jsonName != "" && option.jsonName == inJSON {
 			return option.name, true
 		}
 	}
 	return "", false
 }
 
-// setUsual stores the usual values of options that are not given.
-func (h *Handler) setUsual() {
+// setDefaults stores the usual values of options that are not given.
+func (h *Handler) setDefaults() {
 	for _, option := range options {
 		if option.text != nil {
 			value := option.text(h)
-			*value = cmp.Or(*value, option.usual)
+			*value = cmp.Or(*value, option.defaultValue)
 		}
 	}
 }

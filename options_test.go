@@ -91,7 +91,7 @@ func readGrammar(text string, into map[string]string) {
 // optionStructs are those whose fields are the options of a block.
 var optionStructs = map[string]any{"": Handler{}, "page": page.Config{}, "preference": answers.Config{}}
 
-func nameInJSON(of option) string { return cmp.Or(of.inJSON, of.name) }
+func nameInJSON(of option) string { return cmp.Or(of.jsonName, of.name) }
 
 // TestOptionsAreFields holds the table against the fields that JSON has.
 func TestOptionsAreFields(t *testing.T) {
@@ -122,7 +122,7 @@ func TestOptionsAreFields(t *testing.T) {
 					t.Errorf("%s: stored in another field", name)
 				}
 			}
-			if option.usual != "" && option.values != nil && !slices.Contains(option.values, option.usual) {
+			if option.defaultValue != "" && option.values != nil && !slices.Contains(option.values, option.defaultValue) {
 				t.Errorf("%s: its default is none of its values", name)
 			}
 		}
@@ -157,11 +157,11 @@ func TestOptionsAreDocumented(t *testing.T) {
 		if !ok || doc == "" {
 			t.Errorf("%s: no comment", nameInJSON(option))
 		}
-		if option.usual != "" && !strings.Contains(doc, "Default: `"+option.usual+"`.") {
-			t.Errorf("%s: its comment does not say that its default is %s: %s", nameInJSON(option), option.usual, doc)
+		if option.defaultValue != "" && !strings.Contains(doc, "Default: `"+option.defaultValue+"`.") {
+			t.Errorf("%s: its comment does not say that its default is %s: %s", nameInJSON(option), option.defaultValue, doc)
 		}
 		isSimple := option.text != nil || option.flag != nil
-		if isSimple && option.usual == "" && !regexp.MustCompile(`Default: (none|nothing|false)\b`).MatchString(doc) {
+		if isSimple && option.defaultValue == "" && !regexp.MustCompile(`Default: (none|nothing|false)\b`).MatchString(doc) {
 			t.Errorf("%s: its comment does not say that it has no default: %s", nameInJSON(option), doc)
 		}
 		if option.values != nil {
@@ -185,13 +185,13 @@ func TestOptionsAreDocumented(t *testing.T) {
 			t.Errorf("%s: not in the grammar", place)
 		}
 		operand := strings.Trim(operands, "[]")
-		if isSimple && (operand == "") != (option.flag != nil) || (option.alone != "") != (operand != operands) && isSimple {
+		if isSimple && (operand == "") != (option.flag != nil) || (option.bareValue != "") != (operand != operands) && isSimple {
 			t.Errorf("%s: the grammar has other operands: %s", place, operands)
 		}
 		if option.values != nil && !strings.HasPrefix(operand, "<") && operand != strings.Join(option.values, "|") {
 			t.Errorf("%s: the grammar has other values: %s", place, operands)
 		}
-		if isPath := operand == "<file>" || operand == "<name or folder>"; isPath != (option.beside != nil) {
+		if isPath := operand == "<file>" || operand == "<name or folder>"; isPath != (option.resolve != nil) {
 			t.Errorf("%s: the table and the grammar disagree whether it is a file", place)
 		}
 		if !regexp.MustCompile("(?m)(^[ \t]+|`)" + option.name + `\b`).MatchString(documents.String()) {

@@ -104,7 +104,7 @@ func (s configSite) check() error {
 	if _, twice := chartersIn(s.routes); twice {
 		return fmt.Errorf("site %s: requests go through two cookie_charter, and only what both allow would pass; keep one, with all presets, files and rows in its block, or give each a handle block of its own", name)
 	}
-	asked := askedKeys(s.routes)
+	asked := matcherKeys(s.routes)
 	if len(asked) == 0 || s.isErrors {
 		return nil
 	}
@@ -208,8 +208,8 @@ func chartersIn(routes []configRoute) (found []string, twice bool) {
 	return found, twice
 }
 
-// askedKeys returns the consent keys for which matchers in routes ask.
-func askedKeys(routes []configRoute) []string {
+// matcherKeys returns the consent keys for which matchers in routes ask.
+func matcherKeys(routes []configRoute) []string {
 	var keys []string
 	find := func(object map[string]json.RawMessage) bool {
 		var asked []string
@@ -328,15 +328,15 @@ func loadingSite(ctx caddy.Context) (site configSite, isWhole bool) {
 // configRoutes returns routes as they stand in a config. Their matchers are loaded
 // before any handler.
 func configRoutes(routes []caddyhttp.Route) []configRoute {
-	written := make([]configRoute, 0, len(routes))
+	converted := make([]configRoute, 0, len(routes))
 	for _, route := range routes {
 		match := make([]map[string]json.RawMessage, 0, len(route.MatcherSets))
 		for _, set := range route.MatcherSets {
 			match = append(match, configMatchers(set))
 		}
-		written = append(written, configRoute{Group: route.Group, Match: match, Handle: route.HandlersRaw, Terminal: route.Terminal})
+		converted = append(converted, configRoute{Group: route.Group, Match: match, Handle: route.HandlersRaw, Terminal: route.Terminal})
 	}
-	return written
+	return converted
 }
 
 // configMatchers returns loaded matchers as they stand in a config.
@@ -371,9 +371,9 @@ func loadedHandlers(handler any) []*Handler {
 	case *Handler:
 		return []*Handler{handler}
 	case *caddyhttp.Subroute:
-		found := loadedInRoutes(handler.Routes)
+		found := loadedHandlersIn(handler.Routes)
 		if handler.Errors != nil {
-			found = append(found, loadedInRoutes(handler.Errors.Routes)...)
+			found = append(found, loadedHandlersIn(handler.Errors.Routes)...)
 		}
 		return found
 	default:
@@ -381,7 +381,7 @@ func loadedHandlers(handler any) []*Handler {
 	}
 }
 
-func loadedInRoutes(routes caddyhttp.RouteList) []*Handler {
+func loadedHandlersIn(routes caddyhttp.RouteList) []*Handler {
 	var found []*Handler
 	for _, route := range routes {
 		for _, handler := range route.Handlers {
@@ -391,10 +391,10 @@ func loadedInRoutes(routes caddyhttp.RouteList) []*Handler {
 	return found
 }
 
-// askingServer returns the server of which a matcher is being provisioned, nil if there
+// matcherServer returns the server of which a matcher is being provisioned, nil if there
 // is none. Caddy loads the matchers of a server's own routes before it tells whose they
 // are, and forgets the JSON of those that it has loaded.
-func askingServer(ctx caddy.Context) *caddyhttp.Server {
+func matcherServer(ctx caddy.Context) *caddyhttp.Server {
 	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
 		return server
 	}
@@ -421,7 +421,7 @@ func hasCharter(server *caddyhttp.Server) bool {
 	for _, named := range server.NamedRoutes {
 		routes = append(routes, *named)
 	}
-	found := len(loadedInRoutes(routes)) > 0
+	found := len(loadedHandlersIn(routes)) > 0
 	for _, route := range routes {
 		for _, raw := range route.HandlersRaw {
 			walkObjects(raw, func(object map[string]json.RawMessage) bool {
@@ -456,9 +456,9 @@ func running() runningConfig {
 }
 
 // has tells whether a judge is in force.
-func (c runningConfig) has(remembered *servedCharter) bool {
+func (c runningConfig) has(served *servedCharter) bool {
 	for _, server := range c.servers {
-		if weak.Make(server) == remembered.server {
+		if weak.Make(server) == served.server {
 			return true
 		}
 	}
@@ -481,7 +481,7 @@ func (c runningConfig) charters(site string) []*charter.Charter {
 			if !matchesHost(route.MatcherSets, request) {
 				continue
 			}
-			for _, handler := range loadedInRoutes(caddyhttp.RouteList{route}) {
+			for _, handler := range loadedHandlersIn(caddyhttp.RouteList{route}) {
 				found = append(found, handler.charter)
 			}
 			if route.Terminal && len(route.MatcherSets) > 0 && isByHostAlone(route.MatcherSets) {
