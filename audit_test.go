@@ -242,12 +242,12 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 		if mistake == "" {
 			continue
 		}
-		if _, err := audit.Make(terminal.NewPrinter(io.Discard), []string{site}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 1, Charter: site + path}); err == nil || !strings.Contains(err.Error(), mistake) {
+		if _, err := audit.Run(terminal.NewPrinter(io.Discard), []string{site}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 1, Charter: site + path}); err == nil || !strings.Contains(err.Error(), mistake) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}
 	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
-	if _, err := audit.Make(terminal.NewPrinter(io.Discard), []string{site + "/away"}, audit.Options{UsualPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 1, Charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
+	if _, err := audit.Run(terminal.NewPrinter(io.Discard), []string{site + "/away"}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 1, Charter: charter}); err == nil || !strings.HasSuffix(err.Error(), "it leads to another site, "+inside) {
 		t.Errorf("%v", err)
 	}
 	if asked {

@@ -140,7 +140,7 @@ func TestDropNothing(t *testing.T) {
 	}
 	header := http.Header{"Set-Cookie": {"sessionid=1; Path=/; Max-Age=60", "csrftoken=2"}}
 	f.ResponseWriter = fixedHeader{header: header}
-	f.sighting.noted = 0
+	f.sighting.cookieCount = 0
 	if allocations := testing.AllocsPerRun(100, f.withhold); allocations != 0 {
 		t.Errorf("%v allocations for Set-Cookie", allocations)
 	}
@@ -165,7 +165,7 @@ func TestHostileRequests(t *testing.T) {
 			request.Header["Cookie"] = f.visitor.Lines
 			f.dropCookies()
 			f.Header().Del("Set-Cookie")
-			caddyhttp.SetVar(request.Context(), expiredVar, nil)
+			caddyhttp.SetVar(request.Context(), expiriesVar, nil)
 			f.expire()
 		}
 	})
@@ -692,7 +692,7 @@ func TestDeletionsPass(t *testing.T) {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
 		f.visitor.Store = f.handler.answers
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
-		if _, keep := f.keepsLine(line); keep {
+		if _, keep := f.judgeLine(line); keep {
 			t.Errorf("%q passed", line)
 		}
 	}

@@ -67,7 +67,7 @@ func TestFormats(t *testing.T) {
 			tested[v.Format] = map[string]bool{}
 		}
 		for key, want := range v.Want {
-			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, looked: vectorsAsked}
+			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{checks.FromLatin1(v.Cookie)}, now: vectorsAsked}
 			row := &charter.Row{Cookie: charter.Cookie{Category: charter.Statistics, Exempt: exempt}, Key: key}
 			if got := visitor.AnswerTo(row).String(); got != want {
 				t.Errorf("%s, %s: %s is %s, want %s: %.120q", v.Format, v.From, key, got, want, v.Cookie)
@@ -109,7 +109,7 @@ func TestReadersAllocateLittle(t *testing.T) {
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
 				for range runs {
-					stored := StoredCookie{Name: "x", Value: value, In: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
+					stored := Cookie{Name: "x", Value: value, Preference: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
 					if format.prove != nil {
 						stored.proof = format.prove(lines)
 					}
@@ -185,10 +185,10 @@ func askAll(site portal, header string) {
 	visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{header}}
 	visitor.AnswerTo(site.charter.Find("_pk_id.1"))
 	visitor.AnswerTo(site.charter.Find("_ga"))
-	visitor.WrittenTo("matomo")
-	visitor.GivenAt()
+	visitor.PageAnswerTo("matomo")
+	visitor.AnswerTime()
 	visitor.Keeps(1, "x")
-	if site.answers.Stored[0].IsWritten() {
+	if site.answers.Preferences[0].IsWritten() {
 		visitor.Save(map[string]Answer{"matomo": Granted}, "", time.Now())
 	}
 }
@@ -197,7 +197,7 @@ func askAll(site portal, header string) {
 func TestReadersAreLinear(t *testing.T) {
 	for name := range Formats {
 		site := readerSite(t, name)
-		site.answers.Stored[0].recent = nil // which remembers all of few, and little of many
+		site.answers.Preferences[0].recent = nil // which remembers all of few, and little of many
 		const few = 4 << 10
 		small, large := readerHeaders(t, name, few), readerHeaders(t, name, 16*few)
 		for i := range small {
@@ -246,7 +246,7 @@ func FuzzFormats(f *testing.F) {
 		if len(format.Cookies) > 0 {
 			cookie = strings.Replace(format.Cookies[0], "*", "x", 1)
 		}
-		stored := StoredCookie{Name: cookie, Value: value, In: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
+		stored := Cookie{Name: cookie, Value: value, Preference: &Preference{Config: Config{Format: name}}, charter: &charter.Charter{}}
 		if format.prove != nil {
 			stored.proof = format.prove(setcookie.Lines{others})
 		}
@@ -262,7 +262,7 @@ func FuzzFormats(f *testing.F) {
 			return
 		}
 		// What the page writes beside it can be read, and is of now.
-		w := writing{stored: []string{value}, given: map[string]Answer{"a": Granted}, answers: map[string]Answer{"a": Granted}, keys: []string{"a"}, at: time.UnixMilli(1_795_000_000_000), charter: charterOfA}
+		w := writing{copies: []string{value}, inForce: map[string]Answer{"a": Granted}, answers: map[string]Answer{"a": Granted}, keys: []string{"a"}, at: time.UnixMilli(1_795_000_000_000), charter: charterOfA}
 		stored.Value, stored.charter = format.write(w), charterOfA
 		read, err = stored.read()
 		if given := read.findKey("a"); err != nil || given != Granted || read.at != 1_795_000_000_000 {
@@ -320,7 +320,7 @@ func TestReadMap(t *testing.T) {
 		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + strings.Repeat("]", 2000) + `}`, map[string]Answer{"matomo": Granted}},
 		{`{"matomo":true,"x":` + strings.Repeat("[", 2000) + `}`, nil},
 	} {
-		got, err := readMap(StoredCookie{Value: test.value})
+		got, err := readMap(Cookie{Value: test.value})
 		if !maps.Equal(got.answers, test.want) || (err != nil) != (test.want == nil) {
 			t.Errorf("%.80s: got %v, %v, want %v", test.value, got, err, test.want)
 		}
@@ -336,7 +336,7 @@ func TestWriteMap(t *testing.T) {
 	if got != want {
 		t.Errorf("got %s", got)
 	}
-	back, err := readWrittenMap(StoredCookie{Value: got, charter: asked})
+	back, err := readWrittenMap(Cookie{Value: got, charter: asked})
 	if err != nil || back.at != 1719830000000 {
 		t.Errorf("%v, time %d", err, back.at)
 	}
@@ -359,20 +359,20 @@ func TestWriteMap(t *testing.T) {
 		{`{"xiti":true,"` + long + `":true};{"` + long + `2":true}`, `{"xiti":true,"ga":false,"matomo":true,"timestamp":2}`},
 	} {
 		got := writeMapAsStored(writing{
-			name:    "p",
-			stored:  strings.Split(test.stored, ";"),
-			answers: map[string]Answer{"matomo": Granted, "ga": Refused},
-			keys:    []string{"matomo", "ga", "xiti"},
-			live:    map[string]bool{"xiti": true},
-			at:      time.UnixMilli(2),
-			charter: asked,
+			name:        "p",
+			copies:      strings.Split(test.stored, ";"),
+			answers:     map[string]Answer{"matomo": Granted, "ga": Refused},
+			keys:        []string{"matomo", "ga", "xiti"},
+			validGrants: map[string]bool{"xiti": true},
+			at:          time.UnixMilli(2),
+			charter:     asked,
 		})
 		want := strings.Replace(test.want, `"timestamp":2}`, `"timestamp":2,"charter":"1.2.0123456789ab"}`, 1)
 		want = strings.Replace(want, "%3A2%7D", "%3A2%2C%22charter%22%3A%221.2.0123456789ab%22%7D", 1)
 		if got != want {
 			t.Errorf("into %.100s: got %.300s", test.stored, got)
 		}
-		if got := writeMap(writing{stored: strings.Split(test.stored, ";"), charter: asked}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
+		if got := writeMap(writing{copies: strings.Split(test.stored, ";"), charter: asked}); !strings.HasPrefix(got, "%7B") || strings.ContainsAny(got, `{" ,`) {
 			t.Errorf("into %.100s: got %.300s", test.stored, got)
 		}
 	}
@@ -383,14 +383,14 @@ func FuzzReadMap(f *testing.F) {
 	f.Add(`{"matomo":true}`)
 	f.Add("%7B%22matomo%22%3Atrue%7D")
 	f.Fuzz(func(t *testing.T, value string) {
-		read, _ := readMap(StoredCookie{Value: value})
+		read, _ := readMap(Cookie{Value: value})
 		live := map[string]bool{}
 		for key := range read.answers {
 			live[key] = true
 		}
-		for _, w := range []writing{{answers: read.answers, charter: &charter.Charter{}}, {stored: []string{value}, keys: slices.Collect(maps.Keys(read.answers)), live: live, charter: &charter.Charter{}}} {
+		for _, w := range []writing{{answers: read.answers, charter: &charter.Charter{}}, {copies: []string{value}, keys: slices.Collect(maps.Keys(read.answers)), validGrants: live, charter: &charter.Charter{}}} {
 			written := writeMap(w)
-			if back, _ := readMap(StoredCookie{Value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
+			if back, _ := readMap(Cookie{Value: written}); read.answers != nil && !maps.Equal(back.answers, read.answers) {
 				t.Errorf("%q: %v became %v", value, read.answers, back.answers)
 			}
 		}

@@ -25,7 +25,7 @@ func TestDurationOfPreferenceCookie(t *testing.T) {
 // What a stored value says is remembered, in bounds, and as it was read.
 func TestRecentValues(t *testing.T) {
 	site := portalOf(t, "opendatasoft matomo", "", "opendatasoft")
-	format := site.answers.Stored[0]
+	format := site.answers.Preferences[0]
 	row := site.charter.Find("_pk_id.1")
 	answerTo := func(value string) Answer {
 		visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{"cookies_preferences=" + value}}
@@ -70,7 +70,7 @@ func TestRecentValues(t *testing.T) {
 
 	// What depends on other cookies is read anew.
 	site = portalOf(t, "matomo", "", "onetrust")
-	if site.answers.Stored[0].recent != nil {
+	if site.answers.Preferences[0].recent != nil {
 		t.Error("remembers a value that says nothing alone")
 	}
 }

@@ -75,7 +75,7 @@ func TestManyCopies(t *testing.T) {
 	const copies = 20_000
 	asker := Visitor{Store: site.answers, Lines: setcookie.Lines{strings.Repeat("cookies_preferences={};", copies)}}
 	if got := testing.AllocsPerRun(1, func() {
-		asker.decoded, asker.readings = false, nil
+		asker.isDecoded, asker.readings = false, nil
 		asker.decode()
 	}); got > 100 {
 		t.Errorf("%v allocations for %d copies", got, copies)
@@ -93,8 +93,8 @@ func TestManyCopies(t *testing.T) {
 	for i := range 1000 {
 		asker.AnswerTo(site.charter.Find(fmt.Sprintf("_pk_id.%d", i)))
 	}
-	if len(asker.given) != 1 {
-		t.Errorf("%d rows were remembered", len(asker.given))
+	if len(asker.byRow) != 1 {
+		t.Errorf("%d rows were remembered", len(asker.byRow))
 	}
 }
 
@@ -143,7 +143,7 @@ func TestTimesOfAnswers(t *testing.T) {
 			`"timestamp":1794999999999,"timestamp":1794999999998`: Granted,
 		} {
 			lines := setcookie.Lines{"p=" + strings.TrimSuffix(`{"matomo":true,"ga":false,`+times, ",") + "}"}
-			visitor := &Visitor{Store: site.answers, Lines: lines, looked: now}
+			visitor := &Visitor{Store: site.answers, Lines: lines, now: now}
 			if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 				t.Errorf("%s, %s: %v, want %v", format, times, got, want)
 			}
@@ -154,7 +154,7 @@ func TestTimesOfAnswers(t *testing.T) {
 	}
 	site := portalOf(t, "matomo", "", "charter")
 	for at, want := range map[string]Answer{"1794999999999": Granted, "0": None, "1": None, "1795086400001": None, "18446744073709551615": None} {
-		visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{PlainCookie + "=1." + at + ".x.matomo-y" + site.charter.Fingerprints["matomo"]}, looked: now}
+		visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{PlainCookie + "=1." + at + ".x.matomo-y" + site.charter.Fingerprints["matomo"]}, now: now}
 		if got := visitor.AnswerTo(site.charter.Find("_pk_id.1")); got != want {
 			t.Errorf("charter, %s: %v, want %v", at, got, want)
 		}
@@ -166,7 +166,7 @@ func TestGivenAt(t *testing.T) {
 	site := portalOf(t, "matomo", "", "klaro", "opendatasoft")
 	of := func(cookies string) time.Time {
 		visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{cookies}}
-		at, _ := visitor.GivenAt()
+		at, _ := visitor.AnswerTime()
 		return at
 	}
 	early, late := time.UnixMilli(1785000000000).UTC(), time.UnixMilli(1790000000000).UTC()
@@ -206,7 +206,7 @@ func TestFormerCookie(t *testing.T) {
 		{PlainCookie + value(now, granted) + HostCookie + "=junk", None, None},
 	} {
 		for secure, want := range map[bool]Answer{true: test.encrypted, false: test.plain} {
-			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{test.cookies}, Secure: secure, looked: now + 2*hour}
+			visitor := &Visitor{Store: site.answers, Lines: setcookie.Lines{test.cookies}, Secure: secure, now: now + 2*hour}
 			if got := visitor.AnswerTo(row); got != want {
 				t.Errorf("https %t, %s: %v, want %v", secure, test.cookies, got, want)
 			}
@@ -257,7 +257,7 @@ func BenchmarkPreference(b *testing.B) {
 		"cookies_preferences=%7B%22matomo%22%3Atrue%2C%22timestamp%22%3A1795308590967%7D; _pk_id.1.1fff=4b1c0a7d5e"
 	for _, recent := range []*recentValues{{}, nil} {
 		b.Run(fmt.Sprintf("recent=%t", recent != nil), func(b *testing.B) {
-			site.answers.Stored[0].recent = recent
+			site.answers.Preferences[0].recent = recent
 			b.ReportAllocs()
 			for b.Loop() {
 				visitor := Visitor{Store: site.answers, Lines: setcookie.Lines{cookies}}

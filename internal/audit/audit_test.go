@@ -71,13 +71,13 @@ func loadFileAlone(path, _ string) (Charter, error) {
 	if err := joined.Sign(""); err != nil {
 		return Charter{}, err
 	}
-	return Charter{Charter: joined, Version: joined.Version, Path: "/terms/cookies-policy/", Published: func(row *charter.Row) (charter.Duration, bool) { return row.Published(true) }}, nil
+	return Charter{Charter: joined, Version: joined.Version, Path: "/terms/cookies-policy/", Published: func(row *charter.Row) (charter.Duration, bool) { return row.PublishedDuration(true) }}, nil
 }
 
 // What happened to cookies is told once each, as it was to last longest, up to a bound.
 func TestObservations(t *testing.T) {
 	var seen observations
-	place := heldCookie{name: "a", domain: "a.example", path: "/"}
+	place := browserCookie{name: "a", domain: "a.example", path: "/"}
 	for _, seconds := range []int64{60, 3600, 5} {
 		for _, persistent := range []bool{true, false} {
 			place.life = setcookie.Lifetime{Seconds: seconds, Persistent: persistent}
@@ -86,20 +86,20 @@ func TestObservations(t *testing.T) {
 			}
 		}
 	}
-	if !seen.add(observation{cookie: place, sent: true}) {
+	if !seen.add(observation{cookie: place, isSent: true}) {
 		t.Error("has no room for what was sent")
 	}
 	taken := seen.take()
-	if len(taken) != 2 || taken[0].cookie.life != (setcookie.Lifetime{Seconds: 3600, Persistent: true}) || !taken[1].sent || len(seen.take()) != 0 {
+	if len(taken) != 2 || taken[0].cookie.life != (setcookie.Lifetime{Seconds: 3600, Persistent: true}) || !taken[1].isSent || len(seen.take()) != 0 {
 		t.Errorf("%+v", taken)
 	}
 	added := 0
-	for i := range 3 * maxSeen {
-		if seen.add(observation{cookie: heldCookie{name: fmt.Sprint(i)}}) {
+	for i := range 3 * maxCookies {
+		if seen.add(observation{cookie: browserCookie{name: fmt.Sprint(i)}}) {
 			added++
 		}
 	}
-	if added != 2*maxSeen {
+	if added != 2*maxCookies {
 		t.Errorf("keeps %d", added)
 	}
 }
@@ -123,7 +123,7 @@ func TestAuditedCharterHasBounds(t *testing.T) {
 		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
 	} {
 		used := checks.Peak(func() {
-			_, err := Make(terminal.NewPrinter(io.Discard), []string{address}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: address + "/charter/" + name})
+			_, err := Run(terminal.NewPrinter(io.Discard), []string{address}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: address + "/charter/" + name})
 			if (err == nil) != (mistake == "") || err != nil && !strings.Contains(err.Error(), mistake) {
 				t.Errorf("%s: %.300v", name, err)
 			}
@@ -178,12 +178,12 @@ func TestAuditHasBounds(t *testing.T) {
 		"/parts":      "its parts after the first 500 of ",
 	} {
 		used := checks.Peak(func() {
-			report, err := Make(terminal.NewPrinter(io.Discard), []string{address + path}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter})
+			report, err := Run(terminal.NewPrinter(io.Discard), []string{address + path}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter})
 			if err != nil || !report.Incomplete || !strings.Contains(strings.Join(report.Notes, "\n"), "Not looked at: "+want+address+path+".") {
 				t.Errorf("%s: %v, %+v", path, err, report.Notes)
 				return
 			}
-			if seen := len(report.Visits[0].Cookies); seen > maxSeen {
+			if seen := len(report.Visits[0].Cookies); seen > maxCookies {
 				t.Errorf("%s: tells of %d cookies", path, seen)
 			}
 			kept := 0
@@ -192,7 +192,7 @@ func TestAuditHasBounds(t *testing.T) {
 					kept++
 				}
 			}
-			if kept > maxKept || path == "/cookies" && (len(report.Visits[0].Cookies) != maxSeen || !slices.ContainsFunc(report.Notes, func(note string) bool { return strings.Contains(note, "the cookies after the first 3300") })) {
+			if kept > maxJar || path == "/cookies" && (len(report.Visits[0].Cookies) != maxCookies || !slices.ContainsFunc(report.Notes, func(note string) bool { return strings.Contains(note, "the cookies after the first 3300") })) {
 				t.Errorf("%s: %d cookies, %d kept, %q", path, len(report.Visits[0].Cookies), kept, report.Notes)
 			}
 		})
@@ -203,7 +203,7 @@ func TestAuditHasBounds(t *testing.T) {
 	if parts.Load() != maxParts {
 		t.Errorf("loads %d parts", parts.Load())
 	}
-	if _, err := Make(terminal.NewPrinter(io.Discard), []string{address + "/header"}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
+	if _, err := Run(terminal.NewPrinter(io.Discard), []string{address + "/header"}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter}); err == nil || !strings.Contains(err.Error(), "exceeded") {
 		t.Errorf("%v", err)
 	}
 }
@@ -224,7 +224,7 @@ func TestAuditEnds(t *testing.T) {
 	make := func(pageTime, limit time.Duration) Report {
 		b := newHTTPBrowser(address + "/")
 		b.time = pageTime
-		a := &audit{browser: b, charter: declared, pages: []string{address + "/"}, most: 2, progress: func(string) {}}
+		a := &audit{browser: b, charter: declared, pages: []string{address + "/"}, maxPages: 2, progress: func(string) {}}
 		if err := a.run(t.Context(), limit); err != nil {
 			t.Fatal(err)
 		}
@@ -238,11 +238,11 @@ func TestAuditEnds(t *testing.T) {
 	if want := "what comes after 450ms, which is how long an audit of so many pages may take"; !report.Incomplete || !strings.Contains(strings.Join(report.Notes, ""), want) || len(report.Visits) != 1 {
 		t.Errorf("%+v", report)
 	}
-	a := &audit{browser: newHTTPBrowser(address), pages: []string{address + "/slow"}, most: 1, progress: func(string) {}}
+	a := &audit{browser: newHTTPBrowser(address), pages: []string{address + "/slow"}, maxPages: 1, progress: func(string) {}}
 	if err := a.run(t.Context(), 100*time.Millisecond); !errors.Is(err, errTooLong) {
 		t.Errorf("%v", err)
 	}
-	if limit := longest(20, time.Second); limit < 20*time.Minute || limit > time.Hour {
+	if limit := timeLimit(20, time.Second); limit < 20*time.Minute || limit > time.Hour {
 		t.Errorf("takes %v", limit)
 	}
 }
@@ -273,7 +273,7 @@ func TestAuditOfPagesByQuery(t *testing.T) {
 	})
 	for _, format := range []string{"json", "html", "text"} {
 		var out bytes.Buffer
-		made, err := Make(terminal.NewPrinter(io.Discard), []string{address + "/?token=" + secret}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: format, Pages: 12, Charter: charter})
+		made, err := Run(terminal.NewPrinter(io.Discard), []string{address + "/?token=" + secret}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: format, Pages: 12, Charter: charter})
 		if err != nil {
 			t.Fatal(err)
 		}

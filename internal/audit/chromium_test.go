@@ -21,13 +21,13 @@ func TestSandbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, noSandbox := range []bool{false, true} {
-		_, err := Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: folder + "charter.yaml", Browser: folder + "browser", NoSandbox: noSandbox})
+		_, err := Run(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: folder + "charter.yaml", Browser: folder + "browser", NoSandbox: noSandbox})
 		arguments, _ := os.ReadFile(folder + "browser.arguments")
 		if err == nil || strings.Contains(string(arguments), "--no-sandbox") != noSandbox || strings.Contains(err.Error(), "it does not run as root") == noSandbox {
 			t.Errorf("%t: %v\n%s", noSandbox, err, arguments)
 		}
 	}
-	if _, err := Make(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, NoSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
+	if _, err := Run(terminal.NewPrinter(io.Discard), []string{"http://127.0.0.1:1"}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, NoSandbox: true}); err == nil || !strings.Contains(err.Error(), "goes with --browser") {
 		t.Errorf("%v", err)
 	}
 }
@@ -48,8 +48,8 @@ func TestChromiumHasBounds(t *testing.T) {
 			}
 		}
 	}
-	if len(c.events) > maxEvents/checks.Megabyte || len(c.observed()) != 0 || len(c.leftOut()) != 1 || c.size != 0 {
-		t.Errorf("keeps %d events, %q", len(c.events), c.leftOut())
+	if len(c.events) > maxEvents/checks.Megabyte || len(c.takeObservations()) != 0 || len(c.takeOmissions()) != 1 || c.size != 0 {
+		t.Errorf("keeps %d events, %q", len(c.events), c.takeOmissions())
 	}
 
 	output, browser := io.Pipe()
@@ -81,7 +81,7 @@ func TestChromiumHasBounds(t *testing.T) {
 		sent, _ := json.Marshal(map[string]any{"requestId": "1", "request": map[string]string{"url": "http://a.example/"}})
 		received, _ := json.Marshal(map[string]any{"requestId": "1", "headers": map[string]string{"Set-Cookie": strings.Join(lines, "\n")}, "blockedCookies": blocked})
 		c := &chromium{events: []event{{Method: "Network.requestWillBeSent", Params: sent}, {Method: "Network.responseReceivedExtraInfo", Params: received}}}
-		if len(c.observed()) != 0 {
+		if len(c.takeObservations()) != 0 {
 			t.Error("tells of blocked cookies")
 		}
 	})

@@ -51,8 +51,8 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 			t.Fatal(err)
 		}
 		b.store(test.line, at, setcookie.Clock{Now: time.Now()})
-		held, _ := b.held(t.Context())
-		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.observed()) != len(held) {
+		held, _ := b.cookies(t.Context())
+		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.takeObservations()) != len(held) {
 			t.Errorf("%s from %s: %+v", test.line, test.at, held)
 		}
 		for _, address := range slices.Concat(test.sent, test.kept) {
@@ -81,7 +81,7 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 	if got := b.send(at); got != "c=1; a=2; b=1" {
 		t.Errorf("sends %q", got)
 	}
-	if held, _ := b.held(t.Context()); len(held) != 3 {
+	if held, _ := b.cookies(t.Context()); len(held) != 3 {
 		t.Errorf("%+v", held)
 	}
 }
@@ -101,7 +101,7 @@ func TestAuditOfLocalhost(t *testing.T) {
 		defer server.Close()
 		_, port, _ := net.SplitHostPort(listener.Addr().String())
 		for _, host := range []string{"portal.localhost", "A.B.localhost", "localhost"} {
-			report, err := Make(terminal.NewPrinter(io.Discard), []string{"http://" + host + ":" + port}, Options{UsualPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter})
+			report, err := Run(terminal.NewPrinter(io.Discard), []string{"http://" + host + ":" + port}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Charter: charter})
 			if err != nil || len(report.Visits[0].Cookies) != 1 || !report.Visits[0].Cookies[0].Kept {
 				t.Errorf("%s: %v, %+v", host, err, report)
 			}

@@ -62,7 +62,7 @@ func portalOf(t testing.TB, presets []string, rows string, format answers.Config
 		t.Fatal(err)
 	}
 	sources = append(sources, inline)
-	stored, declared, err := answers.PreferencesOf([]answers.Config{format}, sources)
+	stored, declared, err := answers.NewPreferences([]answers.Config{format}, sources)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -57,7 +57,7 @@ func TestParseDate(t *testing.T) {
 		strings.Repeat("9", 400) + "GMT":   "",
 		"Thu, 01 Jan 1970 00:00:00\x80GMT": "",
 	} {
-		_, date, ok := ParseDate(text)
+		_, date, ok := parseDate(text)
 		got := ""
 		if ok {
 			got = date.Format(time.RFC3339)
@@ -74,7 +74,7 @@ func FuzzParseDate(f *testing.F) {
 	f.Add("Sunday, 06-Nov-94 08:49:37 GMT")
 	f.Add("Sun Nov  6 08:49:37 1994")
 	f.Fuzz(func(t *testing.T, text string) {
-		_, date, ok := ParseDate(text)
+		_, date, ok := parseDate(text)
 		if ok && (date.Year() < 1601 || date.Year() > 9999) {
 			t.Errorf("%q: %v", text, date)
 		}
