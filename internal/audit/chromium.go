@@ -1,12 +1,10 @@
 package audit
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -24,20 +22,16 @@ import (
 // Where Chromium is looked for.
 var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "msedge"}
 
-const (
-	// maxMessage is how long one message of the browser may be, in bytes: it tells all
-	// cookies in one. maxEvents is the same for all that it tells of one page.
-	maxMessage = 64 << 20
-	maxEvents  = 64 << 20
-)
+// maxEvents is how long all events of one page may be, in bytes.
+const maxEvents = 64 << 20
 
 // appearance is how long a banner takes to appear, or the browser to end.
 const appearance = 10 * time.Second
 
-// A chromium is a local Chromium without a window, spoken to in the Chrome
-// DevTools Protocol over two pipes. A client library would be a part of every
-// Caddy with this module, for this one command.
+// A chromium is a local Chromium without a window.
 type chromium struct {
+	devtools
+
 	product string
 	page    string              // where the form for answers is
 	clicks  map[string][]string // what to click instead, by visit
@@ -45,36 +39,15 @@ type chromium struct {
 
 	process   *exec.Cmd
 	folder    string
-	input     io.WriteCloser
-	replies   chan reply
 	events    []event
 	size      int  // of the events, in bytes
 	loaded    bool // since the last page was asked for
 	omissions []string
-	last      int    // message
 	profile   string // the browser context, which has cookies of its own
 	target    string
 	session   string
 	first     string // the first page that was opened
 }
-
-// A reply is a message of the browser: an answer to a call, or an event.
-type reply struct {
-	ID     int             `json:"id"`
-	Result json.RawMessage `json:"result"`
-	Error  *struct {
-		Message string `json:"message"`
-	} `json:"error"`
-	event
-}
-
-type event struct {
-	Method    string          `json:"method"`
-	Params    json.RawMessage `json:"params"`
-	SessionID string          `json:"sessionId"`
-}
-
-var errEnded = errors.New("the browser has ended")
 
 // withoutSandbox is what to do where Chromium does not start.
 const withoutSandbox = "it does not run as root, nor where the system forbids its sandbox: run the audit as another user, or with --no-sandbox, so that nothing but the browser's own code keeps a hostile page from this machine"
@@ -95,7 +68,7 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	if err != nil {
 		return nil, err
 	}
-	c := &chromium{page: page, clicks: clicks, wait: options.Wait, folder: folder, replies: make(chan reply, 64)}
+	c := &chromium{page: page, clicks: clicks, wait: options.Wait, folder: folder}
 	arguments := []string{
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
@@ -116,7 +89,7 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	if err != nil {
 		return nil, errors.Join(err, commands.Close(), input.Close(), os.RemoveAll(folder))
 	}
-	c.input = input
+	c.devtools = devtools{input: input, replies: make(chan reply, 64), handle: c.handleEvent}
 	c.process = exec.CommandContext(ctx, path, append(arguments, "about:blank")...) //nolint:gosec // the operator names it
 	c.process.ExtraFiles = []*os.File{commands, answers}
 	err = c.process.Start()
@@ -137,101 +110,22 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	return c, nil
 }
 
-// listen reads messages, each of which ends with a zero byte. One that is too long
-// is taken for none: who waits for it waits in vain, and says so.
-func (c *chromium) listen(output io.ReadCloser) {
-	defer close(c.replies)
-	defer output.Close()
-	messages := bufio.NewReaderSize(output, 64<<10)
-	var message []byte
-	isTooLong := false
-	for {
-		part, err := messages.ReadSlice(0)
-		if isTooLong = isTooLong || len(message)+len(part) > maxMessage; !isTooLong {
-			message = append(message, part...)
+// handleEvent keeps what an event tells of cookies, and lets nothing stop the page.
+func (c *chromium) handleEvent(received event) error {
+	switch received.Method {
+	case "Page.javascriptDialogOpening": // which would stop the page
+		return c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
+	case "Target.attachedToTarget": // a frame of another site, or a worker
+		return c.attach(received.Params)
+	case "Page.loadEventFired":
+		c.loaded = true
+	case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
+		if c.size += len(received.Params); c.size > maxEvents {
+			c.omit("some of its requests, of which there are many or very long ones")
+		} else {
+			c.events = append(c.events, received)
 		}
-		if errors.Is(err, bufio.ErrBufferFull) {
-			continue
-		}
-		if err != nil {
-			return
-		}
-		var received reply
-		if !isTooLong && json.Unmarshal(message[:len(message)-1], &received) == nil {
-			c.replies <- received
-		}
-		message, isTooLong = nil, false
-	}
-}
-
-// receive waits for a message; events are kept.
-func (c *chromium) receive(ctx context.Context) (reply, error) {
-	select {
-	case received, ok := <-c.replies:
-		if !ok {
-			return reply{}, errEnded
-		}
-		switch received.Method {
-		case "":
-		case "Page.javascriptDialogOpening": // which would stop the page
-			return received, c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
-		case "Target.attachedToTarget": // a frame of another site, or a worker
-			return received, c.attach(received.Params)
-		case "Page.loadEventFired":
-			c.loaded = true
-		case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
-			if c.size += len(received.Params); c.size > maxEvents {
-				c.omit("some of its requests, of which there are many or very long ones")
-			} else {
-				c.events = append(c.events, received.event)
-			}
-		default: // tells nothing of cookies
-		}
-		return received, nil
-	case <-ctx.Done():
-		return reply{}, ctx.Err()
-	}
-}
-
-// call calls a method and waits for its answer.
-func (c *chromium) call(ctx context.Context, session, method string, parameters map[string]any, result any) error {
-	ctx, cancel := context.WithTimeout(ctx, fetch.RequestTimeout)
-	defer cancel()
-	if err := c.send(session, method, parameters); err != nil {
-		return err
-	}
-	for number := c.last; ; {
-		received, err := c.receive(ctx)
-		switch {
-		case err != nil:
-			return fmt.Errorf("%s: %w", method, err)
-		case received.ID != number:
-		case received.Error != nil:
-			return fmt.Errorf("%s: %s", method, received.Error.Message)
-		case result != nil:
-			return json.Unmarshal(received.Result, result)
-		default:
-			return nil
-		}
-	}
-}
-
-// send calls a method and does not wait.
-func (c *chromium) send(session, method string, parameters map[string]any) error {
-	c.last++
-	message := map[string]any{"id": c.last, "method": method, "params": parameters}
-	if parameters == nil {
-		delete(message, "params")
-	}
-	if session != "" {
-		message["sessionId"] = session
-	}
-	encoded, err := json.Marshal(message)
-	if err != nil {
-		return err
-	}
-	if _, err := c.input.Write(append(encoded, 0)); err != nil {
-		return errEnded
+	default: // tells nothing of cookies
 	}
 	return nil
 }

@@ -39,7 +39,8 @@ func TestChromiumHasBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &chromium{replies: make(chan reply, 1)}
+	c := new(chromium)
+	c.devtools = devtools{replies: make(chan reply, 1), handle: c.handleEvent}
 	for range 2 * maxEvents / checks.Megabyte {
 		for _, method := range []string{"Network.responseReceivedExtraInfo", "Network.dataReceived"} {
 			c.replies <- reply{event: event{Method: method, Params: parameters}}
@@ -53,7 +54,7 @@ func TestChromiumHasBounds(t *testing.T) {
 	}
 
 	output, browser := io.Pipe()
-	c = &chromium{replies: make(chan reply, 8)}
+	c = &chromium{devtools: devtools{replies: make(chan reply, 8)}}
 	go c.listen(output)
 	go func() {
 		defer browser.Close()
