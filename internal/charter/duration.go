@@ -123,19 +123,6 @@ func (d Duration) String() string {
 	return fmt.Sprintf("%d %s", d.Count, d.Unit+"s"[:min(d.Count-1, 1)])
 }
 
-// maxDuration returns the longest lifetime that a row allows: the declared one, but
-// no more than any cookie may live, or any exempt one.
-func (c *Cookie) maxDuration() Duration {
-	limit := MaxLifetime
-	if c.Exempt {
-		limit = maxExempt
-	}
-	if declared, err := ParseDuration(c.Duration); err == nil && declared.Seconds() < limit.Seconds() {
-		limit = declared
-	}
-	return limit
-}
-
 // DurationOf returns a lifetime in the greatest unit that leaves no rest, or
 // rounded up to days.
 func DurationOf(seconds int) Duration {
@@ -148,18 +135,4 @@ func DurationOf(seconds int) Duration {
 		return Duration{min((seconds+86399)/86400, 9999), "day"}
 	}
 	return Duration{max(seconds, 1), "second"}
-}
-
-// Lifetime returns how long a cookie of a row lives of which a duration is declared.
-func (r *Row) Lifetime(declared Duration, enforces bool) Duration {
-	if enforces && r.Limit.Seconds() < declared.Seconds() {
-		return r.Limit
-	}
-	return declared
-}
-
-// PublishedDuration returns the duration that is published of a row, if it has one.
-func (r *Row) PublishedDuration(enforces bool) (Duration, bool) {
-	declared, err := ParseDuration(r.Duration)
-	return r.Lifetime(declared, enforces), err == nil
 }

@@ -59,11 +59,3 @@ func (t fieldTable) Find(name string) *Field {
 	}
 	return nil
 }
-
-func CategoryNames() []string {
-	names := make([]string, 0, len(Categories))
-	for _, category := range Categories {
-		names = append(names, string(category))
-	}
-	return names
-}

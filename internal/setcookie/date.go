@@ -1,6 +1,7 @@
 package setcookie
 
 import (
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -192,4 +193,23 @@ func isDigits(text string) bool {
 func isLetter(char byte) bool {
 	char |= 0x20
 	return char >= 'a' && char <= 'z'
+}
+
+// DateOf returns the Date of an answer, "" if it has none. Of several, browsers take
+// different ones, so that none can be read.
+func DateOf(header http.Header) string {
+	const unreadable = "?"
+	for key := range header {
+		if key != "Date" && ascii.EqualFold(key, "Date") {
+			return unreadable // beside which the server writes its own
+		}
+	}
+	switch dates := header["Date"]; {
+	case len(dates) == 0:
+		return ""
+	case len(dates) > 1 || dates[0] == "":
+		return unreadable
+	default:
+		return dates[0]
+	}
 }

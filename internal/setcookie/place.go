@@ -1,14 +1,11 @@
 package setcookie
 
 import (
-	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
-
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 const (
@@ -62,23 +59,4 @@ func DefaultPath(address *url.URL) string {
 		return "/"
 	}
 	return path[:end]
-}
-
-// DateOf returns the Date of an answer, "" if it has none. Of several, browsers take
-// different ones, so that none can be read.
-func DateOf(header http.Header) string {
-	const unreadable = "?"
-	for key := range header {
-		if key != "Date" && ascii.EqualFold(key, "Date") {
-			return unreadable // beside which the server writes its own
-		}
-	}
-	switch dates := header["Date"]; {
-	case len(dates) == 0:
-		return ""
-	case len(dates) > 1 || dates[0] == "":
-		return unreadable
-	default:
-		return dates[0]
-	}
 }

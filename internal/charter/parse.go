@@ -2,192 +2,21 @@ package charter
 
 import (
 	"bytes"
-	"cmp"
-	_ "embed"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
-	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
-	"github.com/cookie-charter/cookie_charter/presets"
 )
-
-// A Row is a declared cookie of the charter. Nothing changes it once that is built.
-type Row struct {
-	Cookie
-
-	// Where the row (under the empty key) and its fields were written, so that an
-	// error can name them.
-	places map[string]string
-
-	Number int      // of the row in the charter, from 0
-	Key    string   // of the answer that decides, "" for one that needs none
-	Limit  Duration // the longest lifetime that is let through
-}
-
-func NewRow(place string) Row {
-	return Row{places: map[string]string{"": place}}
-}
-
-// Place returns where a field was written, or else where the row begins. A field of a
-// text can be followed by a language.
-func (r *Row) Place(field string) string {
-	if place, ok := r.places[field]; ok {
-		return place
-	}
-	for written, place := range r.places {
-		name, tag, hasTag := strings.Cut(written, " ")
-		if base, _, _ := strings.Cut(tag, "-"); hasTag && name+" "+ascii.ToLower(base) == field {
-			return place
-		}
-	}
-	return r.places[""]
-}
-
-// Set stores one field as it was written: for a text in one language, or in
-// all if language is empty.
-func (r *Row) Set(name, language string, values []string, place string) (err error) {
-	key := strings.TrimSpace(name + " " + language)
-	if _, ok := r.places[key]; ok {
-		return fmt.Errorf("%s already specified", key)
-	}
-	r.places[key] = place
-
-	field := Fields.Find(name)
-	if field == nil {
-		return fmt.Errorf("unknown field %q; a cookie has %s", name, strings.Join(Fields.Names(), ", "))
-	}
-	into := field.Of(&r.Cookie)
-	_, isNames := into.(*Names)
-	_, isText := into.(*Text)
-	if _, isFlag := into.(*bool); isFlag && len(values) == 0 {
-		values = []string{"true"}
-	}
-	switch {
-	case language != "" && !isText:
-		return fmt.Errorf("%s is the same in all languages; give it one value", name)
-	case len(values) != 1 && !isNames:
-		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", name, len(values))
-	case (len(values) == 0 || values[0] == "") && name != "name": // a row without a name is told as such
-		return fmt.Errorf("%s is empty; %s", name, cmp.Or(field.fix, "give it a value or remove it"))
-	}
-	switch into := into.(type) {
-	case *Names:
-		*into = values
-	case *Text:
-		*into, err = into.With(language, values[0])
-	case *bool:
-		if *into, err = strconv.ParseBool(values[0]); err != nil {
-			return fmt.Errorf("%s is true or false, not %q", name, values[0])
-		}
-	case *string:
-		*into = values[0]
-	}
-	return err
-}
-
-// A Source is what one preset, one charter file or the inline rows declare.
-type Source struct {
-	Rows         []Row
-	Updated      time.Time
-	updatedPlace string // of that date
-	isPreset     bool   // its rows give way to later rows of the same name
-}
-
-func PresetNames() []string { return NamesIn(presets.Files, ".") }
-
-// NamesIn returns what the YAML files of a folder are called, sorted.
-func NamesIn(files fs.FS, folder string) []string {
-	names, err := fs.Glob(files, folder+"/*.yaml")
-	if err != nil {
-		panic(err) // the folder is a constant
-	}
-	for i, name := range names {
-		names[i] = strings.TrimSuffix(path.Base(name), ".yaml")
-	}
-	return names
-}
-
-func LoadPreset(name string) (Source, error) {
-	if !slices.Contains(PresetNames(), name) {
-		return Source{}, fmt.Errorf("unknown preset %q; use some of %s", name, strings.Join(PresetNames(), ", "))
-	}
-	data, err := presets.Files.ReadFile(name + ".yaml")
-	if err != nil {
-		return Source{}, err
-	}
-	source, err := Parse(data, "preset "+name)
-	source.isPreset = true
-	return source, err
-}
-
-// Presets returns the charter of every preset.
-var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
-	charters := map[string]*Charter{}
-	for _, name := range PresetNames() {
-		preset, err := LoadPreset(name)
-		if err != nil {
-			return nil, err
-		}
-		if charters[name], err = New(preset); err != nil {
-			return nil, err
-		}
-	}
-	return charters, nil
-})
-
-//go:embed preference.yaml
-var preferenceRow []byte
-
-// PreferenceRow declares the cookie that holds the preference, by all of its
-// names, for charters that do not.
-func PreferenceRow(names ...string) (Source, error) {
-	source, err := Parse(preferenceRow, "preference.yaml")
-	if err != nil {
-		return Source{}, err
-	}
-	source.isPreset = true
-	source.Rows[0].Name = names
-	return source, nil
-}
-
-func LoadFile(path string) (Source, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
-	if err != nil {
-		absolute, _ := filepath.Abs(path)
-		return Source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
-	}
-	source, err := Parse(data, path)
-	if err == nil {
-		if err = CheckPast(source.Updated); err != nil {
-			err = fmt.Errorf("%w, at %s", err, source.updatedPlace)
-		}
-	}
-	return source, err
-}
-
-// ResolvePath returns a path that begins at the folder of the file that names it. It is
-// absolute, as the server that loads what the adapter makes can run elsewhere.
-func ResolvePath(file, path string) (string, error) {
-	if path == "" || filepath.IsAbs(path) {
-		return path, nil
-	}
-	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
-}
 
 // Parse reads a charter, in JSON if its name says so, else in YAML.
 func Parse(data []byte, name string) (Source, error) {
@@ -345,16 +174,6 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 // nullTag is the tag of a value that is not there.
 const nullTag = "!!null"
 
-// Node returns the row as charter files have it.
-func (c *Cookie) Node() (*yaml.Node, error) {
-	encoded, err := json.Marshal(c)
-	if err != nil {
-		return nil, err
-	}
-	node, _, err := parseJSON(encoded)
-	return node, err
-}
-
 func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 	row := NewRow(place(node))
 	if node.Kind != yaml.MappingNode {
@@ -404,12 +223,4 @@ func ParseDate(text string) (time.Time, error) {
 		return date, fmt.Errorf("unreadable date %q; write it as 2026-11-21", text)
 	}
 	return date, nil
-}
-
-// CheckPast returns an error if a date of the operator's is still to come, anywhere.
-func CheckPast(date time.Time) error {
-	if date.After(time.Now().Add(24 * time.Hour)) {
-		return fmt.Errorf("the date %s is still to come; write that of the last update", date.Format(time.DateOnly))
-	}
-	return nil
 }

@@ -1,0 +1,301 @@
+package answers
+
+import (
+	"cmp"
+	"encoding/base64"
+	"maps"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// proofByCookie returns a proof that there was an answer: a cookie, every copy of which
+// has this value, or any if that is "".
+func proofByCookie(name, wanted string) func(setcookie.Lines) proof {
+	return func(lines setcookie.Lines) proof {
+		found := false
+		for value := range lines.Values(name) {
+			if value == "" || wanted != "" && value != wanted {
+				return proof{}
+			}
+			found = true
+		}
+		return proof{isAnswered: found}
+	}
+}
+
+// readTarteaucitron reads `!matomo=true!youtube=wait`.
+func readTarteaucitron(cookie Cookie) (reading, error) {
+	return readPairs(cookie.Value, "!", "=", map[string]Answer{"true": Granted, "false": Refused})
+}
+
+// readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
+// and services of theirs.
+func readCookieConsent(cookie Cookie) (reading, error) {
+	return readDocument(cookie.Value, func(stored object) (reading, error) {
+		var categories []string
+		var revision int
+		var id, at string
+		services, err := stored.within("services")
+		err = cmp.Or(err, stored.read("categories", &categories), stored.read("revision", &revision), stored.read("consentId", &id), stored.read("consentTimestamp", &at))
+		if err != nil {
+			return reading{}, err
+		}
+		if id == "" || at == "" || revision != cookie.Preference.Revision {
+			return reading{}, nil
+		}
+		read := readGrants(categories)
+		for _, category := range categories {
+			var keys []string
+			if err := services.read(category, &keys); err != nil {
+				return reading{}, err
+			}
+			for _, service := range keys {
+				read.answers[service] = Granted
+			}
+		}
+		return read, nil
+	})
+}
+
+// readCookieConsent2 reads vanilla-cookieconsent 2, and 1 with its levels.
+func readCookieConsent2(cookie Cookie) (reading, error) {
+	return readDocument(cookie.Value, func(stored object) (reading, error) {
+		var categories, level []string
+		var revision int
+		err := cmp.Or(stored.read("categories", &categories), stored.read("level", &level), stored.read("revision", &revision))
+		if err != nil || categories == nil && level == nil || revision != cookie.Preference.Revision {
+			return reading{}, err
+		}
+		return readGrants(slices.Concat(categories, level)), nil
+	})
+}
+
+func readGovUK(cookie Cookie) (reading, error) {
+	if !cookie.proof.isAnswered {
+		return reading{}, nil
+	}
+	return readMap(cookie)
+}
+
+// readDjangoCookieConsent reads `group=date|group=-1`.
+func readDjangoCookieConsent(cookie Cookie) (reading, error) {
+	read := reading{answers: map[string]Answer{}}
+	for pair := range strings.SplitSeq(unquote(cookie.Value), "|") {
+		group, version, ok := strings.Cut(pair, "=")
+		if !ok {
+			return reading{}, errUnreadable
+		}
+		if version == "-1" {
+			read.answers[group] = Refused
+		} else if _, err := time.Parse(time.DateOnly, version[:min(len(version), len(time.DateOnly))]); err == nil {
+			read.answers[group] = max(read.answers[group], Granted)
+		}
+	}
+	return read, nil
+}
+
+// readDrupal reads EU Cookie Compliance.
+func readDrupal(cookie Cookie) (reading, error) {
+	isGranted := cookie.Value == "1" || cookie.Value == "2"
+	if !isGranted && cookie.Value != "0" {
+		return reading{}, errUnreadable
+	}
+	switch {
+	case !isGranted:
+		return reading{rest: Refused}, nil
+	case cookie.proof.err != nil:
+		return reading{}, cookie.proof.err
+	case cookie.proof.list.answers != nil:
+		return cookie.proof.list, nil
+	}
+	return reading{rest: Granted}, nil
+}
+
+// proveDrupal reads its lists of categories: of several copies, what is in all.
+func proveDrupal(lines setcookie.Lines) proof {
+	var common reading
+	for value := range lines.Values("cookie-agreed-categories") {
+		var categories []string
+		if err := readList(value, &categories); err != nil {
+			return proof{err: err}
+		}
+		read := readGrants(categories)
+		if common.answers != nil {
+			maps.DeleteFunc(read.answers, func(key string, _ Answer) bool { return common.answers[key] != Granted })
+		}
+		common = read
+	}
+	return proof{list: common}
+}
+
+func readComplianz(cookie Cookie) (reading, error) {
+	category := strings.TrimPrefix(cookie.Name, "cmplz_")
+	if !cookie.proof.isAnswered {
+		return reading{}, nil
+	}
+	words := map[string]Answer{"allow": Granted, "deny": Refused}
+	return reading{answers: map[string]Answer{category: words[cookie.Value]}}, nil
+}
+
+// readCookiebot reads `{stamp:'x',statistics:true,method:'explicit'}`, which is
+// no JSON.
+func readCookiebot(cookie Cookie) (reading, error) {
+	switch cookie.Value {
+	case "-1": // outside of the regions where the banner asks
+		return reading{}, nil
+	case "0":
+		return reading{rest: Refused}, nil
+	}
+	var text string
+	for text = range decodings(cookie.Value) { // commas and quotes may be encoded apart
+	}
+	inner, ok := strings.CutPrefix(text, "{")
+	inner, closed := strings.CutSuffix(inner, "}")
+	if !ok || !closed {
+		return reading{}, errUnreadable
+	}
+	isStamped, isImplied := false, false
+	for pair := range strings.SplitSeq(inner, ",") {
+		key, value, _ := strings.Cut(pair, ":")
+		value = strings.Trim(value, "'")
+		isStamped = isStamped || key == "stamp" && value != ""
+		isImplied = isImplied || key == "stamp" && (value == "" || value == "-1") || key == "method" && value != "" && value != "explicit"
+	}
+	read, err := readPairs(inner, ",", ":", map[string]Answer{"true": Granted, "false": Refused})
+	if !isStamped || isImplied {
+		return reading{}, err
+	}
+	return read, err
+}
+
+// readOneTrust reads a query string whose groups are `C0001:1,C0002:0`.
+func readOneTrust(cookie Cookie) (reading, error) {
+	fields, err := url.ParseQuery(cookie.Value)
+	if err != nil {
+		return reading{}, errUnreadable
+	}
+	if !cookie.proof.isAnswered || slices.Contains(fields["AwaitingReconsent"], "true") {
+		return reading{}, nil
+	}
+	return readPairs(strings.Join(fields["groups"], ","), ",", ":", map[string]Answer{"1": Granted, "0": Refused})
+}
+
+// readDidomi reads base64 of JSON with lists of purposes and vendors.
+func readDidomi(cookie Cookie) (reading, error) {
+	for text := range decodings(cookie.Value) {
+		text = strings.TrimRight(toStandardBase64.Replace(text), "=")
+		decoded, err := base64.RawStdEncoding.DecodeString(text)
+		if err != nil {
+			continue
+		}
+		members, err := parseObject(string(decoded))
+		if err != nil {
+			return reading{}, err
+		}
+		return newObject(members).reading(func(stored object) (reading, error) {
+			var enabled, disabled [2][]string
+			for i, key := range []string{"purposes", "vendors"} {
+				lists, err := stored.within(key)
+				if err = cmp.Or(err, lists.read("enabled", &enabled[i]), lists.read("disabled", &disabled[i])); err != nil {
+					return reading{}, err
+				}
+			}
+			read := readGrants(slices.Concat(enabled[:]...))
+			read.rest = None
+			for _, key := range slices.Concat(disabled[:]...) {
+				read.answers[key] = Refused
+			}
+			return read, nil
+		})
+	}
+	return reading{}, errUnreadable
+}
+
+var toStandardBase64 = strings.NewReplacer("-", "+", "_", "/")
+
+// readC15t reads `c.measurement:1,i.t:1719830000000`.
+func readC15t(cookie Cookie) (reading, error) {
+	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"1": Granted, "0": Refused})
+	if err != nil {
+		return reading{}, err
+	}
+	isProven, isDenied := false, false
+	for text := range decodings(cookie.Value) {
+		for pair := range strings.SplitSeq(text, ",") {
+			at, ok := strings.CutPrefix(pair, "i.t:")
+			isProven, isDenied = isProven || ok && at != "", isDenied || ok && at == ""
+		}
+	}
+	if !isProven || isDenied {
+		return reading{}, nil
+	}
+	answers := map[string]Answer{}
+	for key, answer := range read.answers {
+		if category, ok := strings.CutPrefix(key, "c."); ok {
+			answers[category] = answer
+		}
+	}
+	return reading{answers: answers, rest: Refused}, nil
+}
+
+func readOsano(cookie Cookie) (reading, error) {
+	words := map[string]Answer{"allow": Granted, "deny": Refused, "dismiss": None}
+	answer, ok := words[cookie.Value]
+	if !ok {
+		return reading{}, errUnreadable
+	}
+	return reading{rest: answer}, nil
+}
+
+// readTCF reads the purposes of IAB Europe's TC string, version 2: 24 bits from
+// bit 152 of its first segment. The keys are the purposes' numbers.
+func readTCF(cookie Cookie) (reading, error) {
+	const firstByte, purposes = 152 / 8, 24
+	core, _, _ := strings.Cut(cookie.Value, ".")
+	data, err := base64.RawURLEncoding.DecodeString(strings.TrimRight(core, "="))
+	if err != nil || len(data) < firstByte+purposes/8 || data[0]>>2 != 2 {
+		return reading{}, errUnreadable
+	}
+	read := reading{answers: map[string]Answer{}}
+	for i := range purposes {
+		read.answers[strconv.Itoa(i+1)] = answerOf(data[firstByte+i/8]>>(7-i%8)&1 == 1)
+	}
+	return read, nil
+}
+
+// readMatomo reads Matomo's own consent cookies, each with a time.
+func readMatomo(cookie Cookie) (reading, error) {
+	if cookie.Name == "mtm_consent_removed" {
+		return reading{answers: map[string]Answer{"matomo": Refused}}, nil
+	}
+	if _, err := strconv.ParseUint(cookie.Value, 10, 64); err != nil {
+		return reading{}, errUnreadable
+	}
+	return reading{answers: map[string]Answer{"matomo": Granted}}, nil
+}
+
+// readCookieYes reads `action:yes,analytics:no`.
+func readCookieYes(cookie Cookie) (reading, error) {
+	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"yes": Granted, "no": Refused})
+	if err != nil || read.answers["action"] == None {
+		return reading{}, err
+	}
+	for _, key := range []string{"action", "consent"} {
+		delete(read.answers, key)
+	}
+	return read, nil
+}
+
+func readSymfony(cookie Cookie) (reading, error) {
+	category := strings.TrimPrefix(cookie.Name, "Cookie_Category_")
+	if !cookie.proof.isAnswered {
+		return reading{}, nil
+	}
+	words := map[string]Answer{"true": Granted, "false": Refused}
+	return reading{answers: map[string]Answer{category: words[cookie.Value]}}, nil
+}

@@ -1,0 +1,83 @@
+package answers
+
+import (
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+)
+
+// A Cookie is one copy of a cookie that holds answers.
+type Cookie struct {
+	Name, Value string
+	proof       proof
+	Preference  *Preference
+	charter     *charter.Charter
+}
+
+// read returns what the cookie says.
+func (c Cookie) read() (reading, error) {
+	if len(c.Value) > MaxPreference {
+		return reading{preference: c.Preference}, errOversized
+	}
+	read, err := Formats[c.Preference.Format].read(c)
+	read.preference = c.Preference
+	return read, err
+}
+
+// A proof is what other cookies say of answers, once for all copies of these.
+type proof struct {
+	isAnswered bool    // the visitor has answered
+	list       reading // what is answered to each key, if another cookie lists that
+	err        error   // that cannot be read
+}
+
+// A reading is what a stored value says.
+type reading struct {
+	preference *Preference
+	answers    map[string]Answer // by the banner's keys
+	rest       Answer            // to the keys that it does not name
+
+	// If the format is written by the page: when the answers were given, what the
+	// page has stored by the charter's keys (nil if it was a banner that stored the
+	// rest), and the reference of their record.
+	at          Timestamp
+	pageAnswers map[string]Answer
+	reference   string
+
+	isOver  bool // its grants do not count any more
+	isPlain bool // it is from plainCookie, where hostCookie takes its place over https
+}
+
+// A writing is what the charter page stores.
+type writing struct {
+	name        string            // of the cookie
+	copies      []string          // the copies that the browser has
+	inForce     map[string]Answer // all answers in force, by the charter's keys
+	answers     map[string]Answer // those that were just given, by the banner's keys
+	keys        []string          // all of the banner's keys that the charter asks for
+	validGrants map[string]bool   // those of them of which a stored grant is in force
+	at          time.Time
+	reference   string // of the record, "" if there is none
+	charter     *charter.Charter
+}
+
+// contradiction is what something says that says two things at once, where no
+// banner does: the stricter of all that it could say.
+func contradiction() reading { return reading{rest: Refused} }
+
+// answerOf returns the answer that a boolean stands for.
+func answerOf(granted bool) Answer {
+	if granted {
+		return Granted
+	}
+	return Refused
+}
+
+// readGrants returns the reading of a list that names what is granted.
+func readGrants(keys []string) reading {
+	read := reading{answers: map[string]Answer{}, rest: Refused}
+	for _, key := range keys {
+		read.answers[key] = Granted
+	}
+	return read
+}

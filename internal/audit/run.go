@@ -1,0 +1,110 @@
+package audit
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/fetch"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
+)
+
+// FindBrowser stands for a Chromium that is found by itself.
+const FindBrowser = "found"
+
+// Options are the flags of the command.
+type Options struct {
+	Charter, Page, Browser, Format string
+	Pages                          int
+	Wait                           time.Duration
+	Accept, Refuse, Withdraw       []string
+	NoSandbox                      bool
+
+	// DefaultPage is where charter pages are, and load loads the charter of a file or a
+	// config for a host.
+	DefaultPage string
+	Load        func(path, host string) (Charter, error)
+}
+
+// Run audits a site, and tells what it does.
+func Run(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
+	if !slices.Contains([]string{"text", "json", "html"}, options.Format) {
+		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.Format)
+	}
+	clicks := map[string][]string{"accept": options.Accept, "refuse": options.Refuse, "withdraw": options.Withdraw}
+	given := 0
+	for _, selectors := range clicks {
+		given += min(len(selectors), 1)
+	}
+	switch {
+	case given == 0:
+		clicks = nil
+	case given < len(clicks), options.Browser == "":
+		return nil, errors.New("--accept, --refuse and --withdraw go together, and with --browser")
+	}
+	if options.Pages < 1 {
+		return nil, errors.New("--pages is at least 1")
+	}
+	if options.NoSandbox && options.Browser == "" {
+		return nil, errors.New("--no-sandbox goes with --browser")
+	}
+	site, err := fetch.ParseSite(pages[0])
+	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
+		return nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", pages[0])
+	}
+	if site.User != nil {
+		return nil, errors.New("leave user and password out of the address; they would stand in the report")
+	}
+	pages = slices.Clone(pages)
+	for i, page := range pages {
+		if !sameSite(page, site.String()) {
+			return nil, fmt.Errorf("%q is not of the site %s://%s; audit one site at a time (the path of a browser is written --browser=/path)", page, site.Scheme, site.Host)
+		}
+		address, err := fetch.ParseSite(page)
+		if err != nil {
+			return nil, err
+		}
+		pages[i] = address.String()
+	}
+	most := options.Pages
+	if len(pages) > 1 {
+		most = len(pages)
+	}
+	charter, err := loadCharter(site, options)
+	if err != nil {
+		return nil, err
+	}
+	page := site.ResolveReference(&url.URL{Path: charter.Path}).String()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	a := &audit{charter: charter, pages: pages, namedPages: len(pages), maxPages: most, progress: func(string) {}}
+	if progress.IsTerminal {
+		a.progress = func(text string) { _ = progress.ReplaceLine(text) }
+		defer a.progress("")
+	}
+	if len(charter.Hosts) > 0 && !slices.Contains(charter.Hosts, site.Hostname()) {
+		a.report.Notes = append(a.report.Notes, fmt.Sprintf("The charter is that of other hosts: %s.", strings.Join(charter.Hosts, ", ")))
+	}
+	a.browser = newHTTPBrowser(page)
+	if options.Browser != "" {
+		path := options.Browser
+		if path == FindBrowser {
+			if path, err = findChromium(); err != nil {
+				return nil, err
+			}
+		}
+		if a.browser, err = startChromium(ctx, path, page, clicks, options); err != nil {
+			return nil, err
+		}
+	}
+	err = a.run(ctx, timeLimit(most, options.Wait))
+	return &a.report, errors.Join(err, a.browser.close())
+}

@@ -1,0 +1,250 @@
+package charter
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// Category is one of the four kinds of cookies that a charter page defines.
+type Category string
+
+// The four kinds, in the order in which the page lists them.
+const (
+	Necessary  Category = "necessary"   // the site cannot work without it; needs no answer
+	Statistics Category = "statistics"  // audience measurement
+	FirstParty Category = "first_party" // other purposes of the site itself
+	ThirdParty Category = "third_party" // purposes of somebody else
+)
+
+var Categories = []Category{Necessary, Statistics, FirstParty, ThirdParty}
+
+// Cookie is one declared row of the charter.
+type Cookie struct {
+	// The names as people read them, one or more. Required. Where `match` is
+	// absent they are also what the filter matches, and each has to be a token
+	// (RFC 6265, section 4.1.1) or a prefix that ends in `*`.
+	Name Names `json:"name"`
+
+	// What the filter matches, where that is not the name: literal names, or
+	// prefixes that end in `*`. Case-sensitive, as in browsers. A literal beats
+	// a prefix, and a longer prefix a shorter one. Default: the names.
+	Match Names `json:"match,omitempty"`
+
+	// Who sets the cookie. Default: none.
+	Provider Text `json:"provider,omitempty"`
+
+	// The service that the cookie belongs to, and where it is set ("front and
+	// back office"). Default: none.
+	Service Text `json:"service,omitempty"`
+
+	// What the cookie is for. Required in at least one language, for every
+	// category: a "necessary" label without a purpose is what regulators
+	// punish (CNIL, SAN-2025-010).
+	Purpose Text `json:"purpose"`
+
+	// One of `necessary`, `statistics`, `first_party`, `third_party`. Required.
+	Category Category `json:"category"`
+
+	// The key of the visitor's answer to this cookie: 1 to 64 letters, digits,
+	// `_`, `-` or `.`. Not for necessary cookies. Default: the category.
+	Consent string `json:"consent,omitempty"`
+
+	// Whether the cookie is allowed without an answer, though the visitor can
+	// oppose it (CNIL, audience measurement exempt from consent, July 2025).
+	// That it qualifies is the operator's own judgement. Default: false.
+	Exempt bool `json:"exempt,omitempty"`
+
+	// How long the cookie lives: `session`, or a whole number and a unit, in
+	// English or French: seconds, minutes, hours, days, weeks, months, years
+	// (`30 min`, `13 months`, `2 semaines`). Default: not declared.
+	Duration string `json:"duration,omitempty"`
+
+	// Where scripts or the portal set the cookie, if it is known: the domain of
+	// its Domain attribute, or the word `registrable` for the registrable domain
+	// of the host that a visitor is on (`example.fr` for `data.example.fr`), and
+	// the path of its Path attribute. A refused cookie is first removed from
+	// there. Default: not known; likely places are tried.
+	Domain string `json:"domain,omitempty"`
+	Path   string `json:"path,omitempty"`
+
+	// Attributes that are added to the portal's Set-Cookie line if it lacks
+	// them (RFC 6265bis, section 4.1.2): Secure (on https only), HttpOnly, and
+	// SameSite, which is `Strict`, `Lax` or, beside Secure, `None`. Default: none
+	// is added.
+	Secure   bool   `json:"secure,omitempty"`
+	HTTPOnly bool   `json:"http_only,omitempty"`
+	SameSite string `json:"same_site,omitempty"`
+
+	// Whether the cookie is only judged, counted and logged, but not withheld,
+	// shortened or removed. Default: false.
+	Monitor bool `json:"monitor,omitempty"`
+}
+
+// Patterns returns what the filter matches.
+func (c *Cookie) Patterns() Names {
+	if len(c.Match) > 0 {
+		return c.Match
+	}
+	return c.Name
+}
+
+// consentKey returns the key of the answer that decides about the cookie, ""
+// for one that needs none.
+func (c *Cookie) consentKey() string {
+	if c.Category == Necessary {
+		return ""
+	}
+	if c.Consent != "" {
+		return c.Consent
+	}
+	return string(c.Category)
+}
+
+// Validate returns the first mistake in the row and the field that has it.
+func (c *Cookie) Validate() (field string, err error) {
+	if len(c.Name) == 0 || slices.Contains(c.Name, "") {
+		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
+	}
+	for _, name := range c.Name {
+		if err := checkVisible(name); err != nil {
+			return "name", err
+		}
+	}
+	field, fix := "name", "keep it if people read it so, and say in \"match\" what the filter matches"
+	if len(c.Match) > 0 {
+		field, fix = "match", "browsers differ over other names, so none of them can be let through"
+	}
+	for i, pattern := range c.Patterns() {
+		if err := ValidatePattern(pattern, fix); err != nil {
+			return field, err
+		}
+		if slices.Contains(c.Patterns()[:i], pattern) {
+			return field, fmt.Errorf("%q stands there twice; remove one", pattern)
+		}
+	}
+	if !slices.ContainsFunc(slices.Collect(maps.Values(c.Purpose)), func(text string) bool { return strings.TrimSpace(text) != "" }) {
+		return "purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`)
+	}
+	if c.Category == "" {
+		return "category", fmt.Errorf("missing category; use one of %v", Categories)
+	}
+	for _, field := range Fields {
+		if word, isWord := field.Of(c).(*string); isWord && *word != "" && field.Values != nil && !slices.Contains(field.Values, *word) {
+			return field.Name, fmt.Errorf("unknown %s %q; %s", field.Name, *word, field.fix)
+		}
+	}
+	if c.Category == Necessary && c.Consent != "" {
+		return "consent", errors.New("a necessary cookie needs no answer; remove its consent key or choose another category")
+	}
+	if c.Category == Necessary && c.Exempt {
+		return "exempt", errors.New("a necessary cookie needs no answer; remove exempt or choose another category")
+	}
+	if c.Consent != "" && !IsConsentKey(c.Consent) {
+		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, TimestampKey, CharterKey)
+	}
+	if c.Duration != "" {
+		if _, err := ParseDuration(c.Duration); err != nil {
+			return "duration", err
+		}
+	}
+	if c.Domain != "" && c.Domain != RegistrableDomain {
+		_, notAddress := netip.ParseAddr(c.Domain)
+		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !setcookie.IsHost(c.Domain) {
+			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr, or %s", c.Domain, RegistrableDomain)
+		}
+	}
+	for _, pattern := range c.Patterns() {
+		if ascii.HasPrefixFold(pattern, "__Host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
+			return "domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern)
+		}
+	}
+	if c.Path != "" && !setcookie.IsPath(c.Path) {
+		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
+	}
+	if c.SameSite == "None" && !c.Secure {
+		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
+	}
+	return "", nil
+}
+
+// DomainOn returns the domain that a row declares, as it is on a host; "" if it is
+// host-only there, or not known.
+func (c *Cookie) DomainOn(host string) string {
+	if c.Domain == RegistrableDomain {
+		return setcookie.Registrable(host)
+	}
+	return c.Domain
+}
+
+func ValidatePattern(pattern, fix string) error {
+	name, _ := strings.CutSuffix(pattern, "*")
+	switch {
+	case pattern == "*":
+		return errors.New(`"*" alone would declare every cookie; write a longer prefix, such as _pk_id.*`)
+	case strings.Contains(name, "*"):
+		return fmt.Errorf(`%q has a "*" that is not its last character; only a prefix can be matched, such as _pk_id.*`, pattern)
+	case !setcookie.IsToken(name):
+		return fmt.Errorf("%q is not a cookie name, which is of letters, digits and !#$%%&'+-.^_`|~; %s", pattern, fix)
+	}
+	return nil
+}
+
+const (
+	// TimestampKey holds when the answer was given, in Unix milliseconds, where
+	// answers are a JSON object.
+	TimestampKey = "timestamp"
+
+	// CharterKey holds there what the page asked when it wrote the object.
+	CharterKey = "charter"
+
+	// RegistrableDomain stands in a row for the registrable domain of the host
+	// that a visitor is on: many trackers write there.
+	RegistrableDomain = "registrable"
+)
+
+// IsConsentKey tells whether a text can be a consent key.
+func IsConsentKey(key string) bool {
+	return len(key) >= 1 && len(key) <= 64 && key != TimestampKey && key != CharterKey && strings.Trim(key, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-.") == ""
+}
+
+// Node returns the row as charter files have it.
+func (c *Cookie) Node() (*yaml.Node, error) {
+	encoded, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	node, _, err := parseJSON(encoded)
+	return node, err
+}
+
+func CategoryNames() []string {
+	names := make([]string, 0, len(Categories))
+	for _, category := range Categories {
+		names = append(names, string(category))
+	}
+	return names
+}
+
+// maxDuration returns the longest lifetime that a row allows: the declared one, but
+// no more than any cookie may live, or any exempt one.
+func (c *Cookie) maxDuration() Duration {
+	limit := MaxLifetime
+	if c.Exempt {
+		limit = maxExempt
+	}
+	if declared, err := ParseDuration(c.Duration); err == nil && declared.Seconds() < limit.Seconds() {
+		limit = declared
+	}
+	return limit
+}

@@ -1,0 +1,113 @@
+package charter
+
+import (
+	_ "embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/presets"
+)
+
+// A Source is what one preset, one charter file or the inline rows declare.
+type Source struct {
+	Rows         []Row
+	Updated      time.Time
+	updatedPlace string // of that date
+	isPreset     bool   // its rows give way to later rows of the same name
+}
+
+func PresetNames() []string { return NamesIn(presets.Files, ".") }
+
+// NamesIn returns what the YAML files of a folder are called, sorted.
+func NamesIn(files fs.FS, folder string) []string {
+	names, err := fs.Glob(files, folder+"/*.yaml")
+	if err != nil {
+		panic(err) // the folder is a constant
+	}
+	for i, name := range names {
+		names[i] = strings.TrimSuffix(path.Base(name), ".yaml")
+	}
+	return names
+}
+
+func LoadPreset(name string) (Source, error) {
+	if !slices.Contains(PresetNames(), name) {
+		return Source{}, fmt.Errorf("unknown preset %q; use some of %s", name, strings.Join(PresetNames(), ", "))
+	}
+	data, err := presets.Files.ReadFile(name + ".yaml")
+	if err != nil {
+		return Source{}, err
+	}
+	source, err := Parse(data, "preset "+name)
+	source.isPreset = true
+	return source, err
+}
+
+// Presets returns the charter of every preset.
+var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
+	charters := map[string]*Charter{}
+	for _, name := range PresetNames() {
+		preset, err := LoadPreset(name)
+		if err != nil {
+			return nil, err
+		}
+		if charters[name], err = New(preset); err != nil {
+			return nil, err
+		}
+	}
+	return charters, nil
+})
+
+//go:embed preference.yaml
+var preferenceRow []byte
+
+// PreferenceRow declares the cookie that holds the preference, by all of its
+// names, for charters that do not.
+func PreferenceRow(names ...string) (Source, error) {
+	source, err := Parse(preferenceRow, "preference.yaml")
+	if err != nil {
+		return Source{}, err
+	}
+	source.isPreset = true
+	source.Rows[0].Name = names
+	return source, nil
+}
+
+func LoadFile(path string) (Source, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		absolute, _ := filepath.Abs(path)
+		return Source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
+	}
+	source, err := Parse(data, path)
+	if err == nil {
+		if err = CheckPast(source.Updated); err != nil {
+			err = fmt.Errorf("%w, at %s", err, source.updatedPlace)
+		}
+	}
+	return source, err
+}
+
+// ResolvePath returns a path that begins at the folder of the file that names it. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere.
+func ResolvePath(file, path string) (string, error) {
+	if path == "" || filepath.IsAbs(path) {
+		return path, nil
+	}
+	return filepath.Abs(filepath.Join(filepath.Dir(file), path))
+}
+
+// CheckPast returns an error if a date of the operator's is still to come, anywhere.
+func CheckPast(date time.Time) error {
+	if date.After(time.Now().Add(24 * time.Hour)) {
+		return fmt.Errorf("the date %s is still to come; write that of the last update", date.Format(time.DateOnly))
+	}
+	return nil
+}

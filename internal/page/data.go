@@ -1,0 +1,340 @@
+package page
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/removal"
+	"github.com/cookie-charter/cookie_charter/internal/request"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// What a form post did, told to the page that it leads to.
+const (
+	statusSaved     = "saved"
+	statusUnchanged = "unchanged"
+	statusLost      = "lost" // the browser did not keep what was saved
+)
+
+// Data is what the template of the charter page shows.
+type Data struct {
+	Language, Direction string // a language tag; "ltr" or "rtl"
+	Text                *texts // the page's own words, as in page/languages/en.yaml
+	Title               Text
+	Site                string // the address of the portal, such as https://data.example.fr
+	Base                string // of relative links: the page's own folder, such as "" or "cookies-policy/"
+	Style               string // the page's own stylesheet, with its version
+	Stylesheet, Logo    string
+	Header, Footer      template.HTML
+	Languages           []Link // the page in the other languages
+	Status              string // what became of a form post; "" if there was none
+	Remaining           []Remaining
+	Reference           string // of its record; "" if there is none
+	Kinds               []Kind
+	Tables              template.HTML // the part "charter-tables", of Kinds alone: it is made at load, a language each
+	Questions           []Question    // one per consent key
+	CanAnswer           bool          // on this page
+	Banner              bool          // the portal's own banner asks, too
+	Manage              []string      // links to it
+	Kept                string        // how long an answer is kept
+	Given               string        // when the stored answers were given and until when they hold; "" if there are none
+	Cookies             []Cookie      // what the browser sent
+	Promises            []string
+	Monitored           string // that it is not enforced yet; "" if it is
+	Version             string
+	Updated             *Date
+	Versions            []Version // that were served before
+	Exports             []Link    // the same table in other formats
+}
+
+// Text is a text of the charter. Language is empty if it is in the page's
+// own, or in none that is known.
+type Text struct{ Text, Language string }
+
+// Link is a link. Language is that of the page behind it, "" for the same.
+type Link struct {
+	Name, Language, Link string
+	Current              bool
+}
+
+// Remaining are refused cookies that are still in the browser after a choice
+// was saved.
+type Remaining struct {
+	Text  string        // when they go, or that they cannot be removed from here
+	Names charter.Names // of the first of them
+	More  int           // how many there are besides
+}
+
+// Kind is one of the four kinds of cookies with its rows.
+type Kind struct {
+	Name, Definition string
+	Rows             []Row
+	HasDurations     bool
+}
+
+// Row is a row of the charter.
+type Row struct {
+	Names                      charter.Names
+	Provider, Service, Purpose Text
+	Duration                   string // as it is enforced
+	Exempt                     bool
+}
+
+// Question is what a visitor can answer, and has answered.
+type Question struct {
+	Key              string
+	Providers        []Text
+	Kind             string
+	Names            charter.Names
+	Stored           string // the answer in force, in words
+	Granted, Refused bool   // what the form shows
+}
+
+// Cookie is a cookie that the browser sent with the request for the page.
+// Its value is not part of it.
+type Cookie struct {
+	Name     string // "" if it has none
+	Declared bool   // by a row
+	Purpose  Text   // of the row
+	Verdict  string // "allowed", "undeclared" or "refused"
+	Outcome  string // what happens to it, in words
+}
+
+// Date is a day.
+type Date struct{ ISO, Words string }
+
+// Version is a version of the charter that was served.
+type Version struct {
+	Version string
+	Served  Date // the first day
+}
+
+// data returns what the page shows to a visitor.
+func (p *Page) data(e Exchange, text *texts) *Data {
+	r := e.Request
+	query := r.URL.Query()
+	data := &Data{
+		Language:   text.tag.String(),
+		Direction:  text.Direction,
+		Text:       text,
+		Title:      p.title(text),
+		Site:       request.Scheme(r) + "://" + r.Host,
+		Stylesheet: p.Stylesheet,
+		Logo:       p.Logo,
+		Header:     p.header,
+		Footer:     p.footer,
+		Kinds:      p.kinds[text],
+		Tables:     p.tables[text],
+		Questions:  p.questions(text, e.Visitor),
+		CanAnswer:  p.canAnswer,
+		Banner:     p.hasBanner,
+		Manage:     p.manageLinks,
+		Kept:       text.duration(p.lifetime),
+		Cookies:    p.cookies(text, e.Visitor),
+		Monitored:  text.Monitored[p.monitored],
+		Version:    p.Charter.Version,
+	}
+	if !strings.HasSuffix(r.URL.Path, "/") {
+		data.Base = path.Base(p.Path) + "/"
+	}
+	data.Style = data.Base + p.styleName
+	inOther := url.Values{}
+	switch status := query.Get("status"); status {
+	case statusSaved, statusUnchanged, statusLost:
+		// Only what was just done is told: the address may come back later.
+		at := answers.ParseTime(query.Get("at"))
+		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameSite(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
+			break
+		}
+		inOther.Set("status", status)
+		inOther.Set("at", query.Get("at"))
+		if reference := query.Get("reference"); e.Visitor.HasReference(reference) {
+			inOther.Set("reference", reference)
+			data.Reference = fmt.Sprintf(text.Reference, reference)
+		}
+		data.Status = text.Status[status]
+		if status == statusSaved {
+			from, _ := strconv.ParseUint(query.Get("from"), 10, 31)
+			if data.Remaining = p.remaining(e, text, int(from)); data.Remaining != nil {
+				inOther.Set("from", strconv.FormatUint(from, 10))
+			}
+		}
+	}
+	for _, other := range p.texts {
+		tag := other.tag.String()
+		inOther.Set("flg", tag)
+		data.Languages = append(data.Languages, Link{other.Name, tag, "?" + inOther.Encode(), other == text})
+	}
+	slices.SortFunc(data.Languages, func(a, b Link) int { return strings.Compare(a.Language, b.Language) })
+	for _, format := range exportFormats {
+		data.Exports = append(data.Exports, Link{Name: format.name, Link: "?format=" + format.key + "&flg=" + data.Language})
+	}
+	for _, key := range p.promises {
+		data.Promises = append(data.Promises, text.Promises[key])
+	}
+	if !p.Charter.Updated.IsZero() {
+		data.Updated = &Date{p.Charter.Updated.Format(time.DateOnly), fmt.Sprintf(text.Updated, text.date(p.Charter.Updated))}
+	}
+	if p.archive != nil {
+		for _, kept := range p.archive.others() {
+			data.Versions = append(data.Versions, Version{kept.version, Date{kept.served.Format(time.DateOnly), text.date(kept.served)}})
+		}
+	}
+	if given, ok := e.Visitor.AnswerTime(); ok && p.lifetime.Unit != charter.Session {
+		if until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second); until.After(time.Now()) {
+			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
+		}
+	}
+	return data
+}
+
+// maxRemaining is how many cookies are named that were not removed yet.
+const maxRemaining = 10
+
+// remaining returns the refused cookies that came with the request for a page
+// that tells that a choice was saved, after a withdrawal up to a position.
+func (p *Page) remaining(e Exchange, text *texts, position int) []Remaining {
+	later, never := removal.AfterWithdrawal(e.Removals.RefusedCookies(), e.Origin, position)
+	var remaining []Remaining
+	for _, part := range []struct {
+		key     string
+		cookies []removal.Cookie
+	}{{"later", later}, {"never", never}} {
+		if len(part.cookies) == 0 {
+			continue
+		}
+		shown := Remaining{Text: text.Remaining[part.key], More: max(0, len(part.cookies)-maxRemaining)}
+		for _, cookie := range part.cookies[:len(part.cookies)-shown.More] {
+			shown.Names = append(shown.Names, cookie.Name[:min(len(cookie.Name), setcookie.MaxShown)])
+		}
+		remaining = append(remaining, shown)
+	}
+	return remaining
+}
+
+// sample returns data of which every part shows.
+func (p *Page) sample(text *texts) *Data {
+	link := []Link{{"name", "fr", "/", false}, {"name", "en", "/", true}}
+	word := Text{"text", "fr"}
+	return &Data{
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
+		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
+		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
+		Kinds:     []Kind{{"name", "definition", []Row{{charter.Names{"a", "b"}, word, word, word, "1 day", true}, {Names: charter.Names{"c"}}}, true}, {Name: "name"}},
+		Questions: []Question{{"key", []Text{word, word}, "kind", charter.Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
+		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
+		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
+		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
+		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link,
+	}
+}
+
+// kindsIn returns the four kinds with the rows of each.
+func (p *Page) kindsIn(text *texts) []Kind {
+	kinds := make([]Kind, 0, len(charter.Categories))
+	for _, category := range charter.Categories {
+		kind := Kind{Name: text.Kinds[category].Name, Definition: text.Kinds[category].Definition}
+		for _, cookie := range p.Charter.Rows {
+			if cookie.Category != category {
+				continue
+			}
+			row := Row{
+				Names:    cookie.Name,
+				Provider: p.textIn(text, cookie.Provider),
+				Service:  p.textIn(text, cookie.Service),
+				Purpose:  p.textIn(text, cookie.Purpose),
+				Exempt:   cookie.Exempt,
+			}
+			if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
+				row.Duration = text.duration(lifetime)
+				kind.HasDurations = true
+			}
+			kind.Rows = append(kind.Rows, row)
+		}
+		kinds = append(kinds, kind)
+	}
+	return kinds
+}
+
+// questions returns what the visitor can answer, a question per consent key.
+func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
+	keys := p.Charter.ConsentKeys()
+	questions := make([]Question, 0, len(keys))
+	for _, key := range keys {
+		question := Question{Key: key}
+		answer := answers.None
+		for _, cookie := range p.Charter.Rows {
+			if cookie.Key != key {
+				continue
+			}
+			question.Names = append(question.Names, cookie.Name...)
+			answer = max(answer, visitor.StoredAnswerTo(cookie))
+			provider := p.textIn(text, cookie.Provider)
+			if provider.Text != "" && !slices.Contains(question.Providers, provider) && !slices.Contains(charter.Categories, charter.Category(key)) {
+				question.Providers = append(question.Providers, provider)
+			}
+			question.Kind = text.Kinds[cookie.Category].Name
+		}
+		written := visitor.PageAnswerTo(key)
+		question.Granted, question.Refused = written == answers.Granted, written == answers.Refused
+		question.Stored = text.Stored[answer.String()]
+		if answer == answers.None && visitor.Opposed {
+			question.Stored = text.Opposed
+		}
+		questions = append(questions, question)
+	}
+	return questions
+}
+
+// cookies returns what the browser sent, each name once, and what happens to it.
+func (p *Page) cookies(text *texts, visitor *answers.Visitor) []Cookie {
+	var cookies []Cookie
+	known := map[string]bool{}
+	for name := range visitor.Lines.Names() {
+		if len(cookies) == setcookie.MaxCookies || known[name] {
+			continue
+		}
+		known[name] = true
+		judgement := p.Policy.JudgePair(name, name != "", visitor)
+		word := judgement.Verdict.String()
+		cookie := Cookie{Name: strings.ToValidUTF8(name[:min(len(name), setcookie.MaxShown)], "�"), Declared: judgement.Row != nil, Verdict: word, Outcome: text.Outcomes[word]}
+		switch {
+		case judgement.Verdict == judge.Refused && judgement.IsMonitored:
+			cookie.Outcome = text.Outcomes["refused_monitored"]
+		case judgement.Verdict != judge.Allowed && judgement.Keeps:
+			cookie.Outcome = text.Outcomes[word+"_passed"]
+		}
+		if judgement.Row != nil {
+			cookie.Purpose = p.textIn(text, judgement.Row.Purpose)
+		}
+		cookies = append(cookies, cookie)
+	}
+	return cookies
+}
+
+// textIn returns a charter's text, in the page's language if it has that.
+func (p *Page) textIn(text *texts, t charter.Text) Text {
+	own := text.tag.String()
+	found, language := t.Find(own, p.texts[0].tag.String(), "en")
+	if language == own {
+		language = ""
+	}
+	return Text{found, language}
+}
+
+// title returns the page's title.
+func (p *Page) title(text *texts) Text {
+	if len(p.Title) > 0 {
+		return p.textIn(text, p.Title)
+	}
+	return Text{Text: text.Title}
+}

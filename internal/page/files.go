@@ -1,0 +1,176 @@
+package page
+
+import (
+	"bytes"
+	"cmp"
+	"embed"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"html/template"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	texttemplate "text/template"
+	"text/template/parse"
+	"unicode/utf8"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+)
+
+// files are the page's own: templates, styles, the script and the schema.
+//
+//go:embed *.html *.css *.js *.json languages
+var files embed.FS
+
+// An asset is a file beside the page.
+type asset struct {
+	contentType  string
+	cacheControl string
+	body         []byte
+}
+
+// loadFiles reads the files of the page: its own, and the operator's.
+func (p *Page) loadFiles() error {
+	read := func(option, name string, into *template.HTML) error {
+		if name == "" {
+			return nil
+		}
+		if absolute, err := filepath.Abs(name); err == nil {
+			name = absolute // for the error
+		}
+		content, err := os.ReadFile(name)
+		if err == nil && !utf8.Valid(content) {
+			err = errors.New("the file is not in UTF-8; save it in that encoding")
+		}
+		if err != nil {
+			return fmt.Errorf("the %s of the page: %w; name a file that Caddy can read", option, err)
+		}
+		*into = template.HTML(content) //nolint:gosec // the operator's own, to be put in as it is
+		return nil
+	}
+	var override template.HTML
+	err := cmp.Or(read("header", p.Header, &p.header), read("footer", p.Footer, &p.footer), read("template", p.Template, &override))
+	if err != nil {
+		return err
+	}
+	if p.template, err = template.ParseFS(files, "*.html"); err != nil {
+		return err
+	}
+	p.template = p.template.Lookup("page.html")
+	if override != "" {
+		if err := p.override(string(override)); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
+	}
+
+	style, err := files.ReadFile(styleFile)
+	if err != nil {
+		return err
+	}
+	theme, err := files.ReadFile(p.Theme + ".css")
+	if err != nil {
+		return err
+	}
+	style = slices.Concat(theme, style)
+	notice, err := files.ReadFile(noticeStyleFile)
+	if err != nil {
+		return err
+	}
+	schema, err := files.ReadFile(schemaFile)
+	if err != nil {
+		return err
+	}
+	const anHour = "public, max-age=3600"
+	p.assets = map[string]asset{
+		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", style},
+		noticeStyleFile: {"text/css; charset=utf-8", anHour, notice},
+		schemaFile:      {"application/schema+json", anHour, schema},
+	}
+	p.styleName = styleFile + "?v=" + charter.Hash(style, 4)
+	script, err := p.newScript()
+	if script != nil {
+		p.assets[scriptFile] = asset{"text/javascript; charset=utf-8", anHour, script}
+	}
+	if err != nil {
+		return err
+	}
+
+	p.tables = map[*texts]template.HTML{}
+	for _, text := range p.texts {
+		var tables strings.Builder
+		data := Data{Language: text.tag.String(), Direction: text.Direction, Text: text, Kinds: p.kinds[text]}
+		if err := p.template.ExecuteTemplate(&tables, "charter-tables", data); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
+		p.tables[text] = template.HTML(tables.String()) //nolint:gosec // the template has escaped it
+	}
+	// Whatever there is to show, the operator's template can show it.
+	if override != "" {
+		if err := p.template.Execute(&bytes.Buffer{}, p.sample(p.texts[0])); err != nil {
+			return fmt.Errorf("%w, in %s", err, p.Template)
+		}
+	}
+	return nil
+}
+
+// override puts the operator's template in the place of the page's own, or of
+// those of its parts that it defines.
+func (p *Page) override(text string) error {
+	own, err := template.New("page.html").Parse(text)
+	if err != nil {
+		return err
+	}
+	var parts, known []string
+	for _, part := range p.template.Templates() {
+		if strings.HasPrefix(part.Name(), "charter-") {
+			known = append(known, part.Name())
+		}
+	}
+	for _, part := range own.Templates() {
+		if slices.Contains(known, part.Name()) {
+			parts = append(parts, part.Name())
+		} else if strings.HasPrefix(part.Name(), "charter-") {
+			slices.Sort(known)
+			return fmt.Errorf("the page has no part %q; define some of %s", part.Name(), strings.Join(known, ", "))
+		}
+	}
+	isPage := own.Tree != nil && !parse.IsEmptyTree(own.Tree.Root)
+	if isPage && len(parts) > 0 && !strings.Contains(ascii.ToLower(text), "<!doctype") {
+		return fmt.Errorf("the template defines %s, and has text outside of it, which would be the whole page; remove that text, or write a page that begins with <!DOCTYPE html>", strings.Join(parts, ", "))
+	}
+	p.template, err = p.template.Parse(text)
+	return err
+}
+
+// newScript returns the script that copies what banners keep in local storage,
+// nil if none does.
+func (p *Page) newScript() ([]byte, error) {
+	type storageCopy struct {
+		Key     string `json:"key"`
+		Cookie  string `json:"cookie"`
+		Seconds int    `json:"seconds"`
+	}
+	var copies []storageCopy
+	for _, preference := range p.Answers.Preferences {
+		if preference.LocalStorage != "" {
+			copies = append(copies, storageCopy{preference.LocalStorage, preference.Names[0], preference.Lifetime.Seconds()})
+		}
+	}
+	if copies == nil {
+		return nil, nil
+	}
+	script, err := texttemplate.ParseFS(files, scriptFile)
+	if err != nil {
+		return nil, err
+	}
+	encoded, err := json.Marshal(copies)
+	if err != nil {
+		return nil, err
+	}
+	var body bytes.Buffer
+	err = script.Execute(&body, string(encoded))
+	return body.Bytes(), err
+}
