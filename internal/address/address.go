@@ -1,4 +1,4 @@
-// Package address tells addresses without what can be the value of a cookie.
+// Package address shows addresses without what can be the value of a cookie.
 package address
 
 import (
@@ -42,16 +42,17 @@ func parametersIn(segment string) int {
 	return len(segment)
 }
 
-// maxShownPath is how much of a path is told, in bytes.
+// maxShownPath is how much of a path is shown, in bytes.
 const maxShownPath = 128
 
-// A RequestPath is the path of a request as it can be told: found once, however
+// A RequestPath is the path of a request as it can be shown: worked out once, however
 // many cookies are seen there.
 type RequestPath struct {
-	Address *url.URL
-	shown   *string
+	Address *url.URL // of the request
+	shown   *string  // nil if it was not asked for yet
 }
 
+// Shown returns the path without parameters, cut after 128 bytes.
 func (p *RequestPath) Shown() string {
 	if p.shown == nil {
 		path := WithoutParameters(p.Address.EscapedPath())
@@ -76,7 +77,7 @@ func IsLocalhost(host string) bool {
 // 11 characters in base64).
 const maxQueryWord = 10
 
-// Redactor shows addresses without what can be the value of a cookie. What is
+// A Redactor shows addresses without what can be the value of a cookie. What is
 // left out of queries has a number, so that pages can be told apart.
 type Redactor struct {
 	numbers map[string]int

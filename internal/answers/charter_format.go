@@ -7,17 +7,17 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
-// The format of our own is `1.<time>.<version>`, then `.<key>-n` for each key
+// charterFormatVersion is what values in this module's own format begin with. It is `1.<time>.<version>`, then `.<key>-n` for each key
 // that is refused, and `.<key>-y<fingerprint>` for each that is granted, and at the
 // end `.<reference>` of the choice's record, if there is one: its letters, digits,
 // '.', '-' and '_' trip no firewall. The time is in Unix milliseconds, the version
 // the charter's. In keys, '-' is written "-0" and '.' is "-1". A refusal holds
 // whatever else changes; a grant holds for what was asked, so that what is new is
 // asked again.
-const (
-	CharterFormat        = "charter"
-	charterFormatVersion = "1"
-)
+const charterFormatVersion = "1"
+
+// CharterFormat is the name of this module's own format.
+const CharterFormat = "charter"
 
 var (
 	escapeKey   = strings.NewReplacer("-", "-0", ".", "-1")

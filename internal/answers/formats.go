@@ -9,15 +9,15 @@ import (
 // A storageFormat is a way in which a consent banner stores the visitor's
 // answers.
 type storageFormat struct {
-	// The usual names of the cookies that hold the answers, or prefixes that end
-	// in "*". None: there is no usual name.
+	// Cookies are the usual names of those that hold the answers, or prefixes that end
+	// in "*"; nil if there is no usual name.
 	Cookies []string
 
-	// Other cookies that prove looks at, if cookies does not name them.
+	// Other cookies that prove looks at, if Cookies does not name them.
 	proofs []string
 
-	// prove returns what all other cookies of a request say of the answers in this
-	// one, which read is given. None: nothing.
+	// prove returns what the other cookies of a request say of the answers, for read.
+	// nil: they say nothing.
 	prove func(setcookie.Lines) proof
 
 	// Whether answers are to consent keys alone: nobody answers to a category.
@@ -34,15 +34,15 @@ type storageFormat struct {
 	grantsUnasked bool
 
 	// read returns what one cookie says, or an error if that cannot be read. It
-	// never sees more than maxPreference bytes.
+	// never sees more than MaxPreference bytes.
 	read func(cookie Cookie) (reading, error)
 
-	// write returns the value that holds what the charter page stores. None: the
+	// write returns the value that holds what the charter page stores. nil: the
 	// format is the banner's alone to write.
 	write func(writing) string
 }
 
-// Formats are all formats. Many banners write their cookie before any
+// Formats are all formats by their names, as Config.Format has them. Many banners write their cookie before any
 // answer, so each has its own proof that there was one.
 var Formats = map[string]storageFormat{
 	CharterFormat:           {Cookies: []string{PlainCookie, HostCookie}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
@@ -74,6 +74,6 @@ var (
 	errUnreadable = errors.New("unreadable")
 	errOversized  = errors.New("too long")
 
-	// errContradictory is an error of the readers below, whose outcome is contradicting.
+	// errContradictory is an error inside of readers, which then return contradiction.
 	errContradictory = errors.New("contradictory")
 )

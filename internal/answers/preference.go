@@ -12,11 +12,12 @@ const (
 	// bytes: what browsers keep of a cookie (RFC 6265bis, section 5.6).
 	MaxPreference = 4096
 
-	// PlainCookie and hostCookie are the usual cookies of the format charter. Over
-	// https, any host of the same site can write the former, so that only its
-	// refusals count.
+	// PlainCookie is the usual cookie of the format charter over http. Over https, any
+	// host of the same site can write it, so that only its refusals count.
 	PlainCookie = "charter_preference"
-	HostCookie  = "__Host-" + PlainCookie
+
+	// HostCookie is the usual cookie of the format charter over https.
+	HostCookie = "__Host-" + PlainCookie
 )
 
 // preferenceLifetime is how long the visitor's choice is kept if the row of its
@@ -26,10 +27,10 @@ var preferenceLifetime = charter.Duration{Count: 6, Unit: "month"}
 
 // A Preference is one place where answers are stored: its format, and its cookies.
 type Preference struct {
-	Config
+	Config // how it is configured
 
 	Names          []string         // of the cookies, or prefixes that end in "*"
-	usesHostCookie bool             // over https, it is in hostCookie
+	usesHostCookie bool             // over https, it is in HostCookie
 	Lifetime       charter.Duration // of what the charter page writes
 	recent         *recentValues    // nil if what a cookie says depends on others
 }
@@ -88,7 +89,7 @@ func lifetimeOf(row *charter.Row, enforces bool) charter.Duration {
 }
 
 // shareRow makes both usual names of the format charter one row's, wherever one
-// of them is declared. It tells whether hostCookie can be used: not where the row
+// of them is declared. It tells whether HostCookie can be used: not where the row
 // says a domain or a path.
 func shareRow(sources []charter.Source) bool {
 	var row *charter.Row

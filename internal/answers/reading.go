@@ -8,9 +8,9 @@ import (
 
 // A Cookie is one copy of a cookie that holds answers.
 type Cookie struct {
-	Name, Value string
-	proof       proof
-	Preference  *Preference
+	Name, Value string      // as the header has them
+	proof       proof       // nothing, if no other cookie says something
+	Preference  *Preference // whose copy it is
 	charter     *charter.Charter
 }
 
@@ -45,7 +45,7 @@ type reading struct {
 	reference   string
 
 	isOver  bool // its grants do not count any more
-	isPlain bool // it is from plainCookie, where hostCookie takes its place over https
+	isPlain bool // it is from PlainCookie, where HostCookie takes its place over https
 }
 
 // A writing is what the charter page stores.
@@ -61,8 +61,8 @@ type writing struct {
 	charter     *charter.Charter
 }
 
-// contradiction is what something says that says two things at once, where no
-// banner does: the stricter of all that it could say.
+// contradiction returns the reading of a value that says two things at once, which no
+// banner writes: the strictest of all that it could say.
 func contradiction() reading { return reading{rest: Refused} }
 
 // answerOf returns the answer that a boolean stands for.

@@ -10,14 +10,14 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
-// An Store is where the answers of visitors are, to the keys of a charter.
+// A Store is where the answers of visitors are, to the keys of a charter.
 // Nothing changes it once it is made.
 type Store struct {
 	charter        *charter.Charter
-	Preferences    []*Preference
+	Preferences    []*Preference         // the places, in the order of the options
 	Rows           map[*charter.Row]bool // rows of cookies that hold answers
-	UsesHostCookie bool                  // some are in hostCookie over https
-	Now            func() time.Time
+	UsesHostCookie bool                  // some are in HostCookie over https
+	Now            func() time.Time      // the clock by which grants end
 }
 
 // NewStore returns the store of a charter that declares its cookies; whether

@@ -9,13 +9,16 @@ import (
 type Timestamp int64
 
 const (
-	NoTime  Timestamp = 0
+	// NoTime is that of what says no time.
+	NoTime Timestamp = 0
+
 	badTime Timestamp = -1 // there is something that is no time
 )
 
 func timestampOf(at time.Time) Timestamp { return Timestamp(at.UnixMilli()) }
 
-// ParseTime reads a timestamp as it is stored.
+// ParseTime reads a timestamp as it is stored, in decimal digits. What is no time gives
+// one that is not possible.
 func ParseTime(text string) Timestamp {
 	milliseconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil || milliseconds <= 0 {
@@ -24,6 +27,7 @@ func ParseTime(text string) Timestamp {
 	return Timestamp(milliseconds)
 }
 
+// Time returns the same time as package time has it.
 func (t Timestamp) Time() time.Time { return time.UnixMilli(int64(t)) }
 
 // isPossible tells whether an answer can have been given then: since 2001, and not

@@ -18,8 +18,9 @@ const maxReadings = 64
 // consent, and of two answers to the same key the greater, stricter one wins.
 type Answer int
 
+// All answers, from the weakest to the strictest.
 const (
-	None Answer = iota
+	None Answer = iota // none was given
 	Granted
 	Refused
 )
@@ -32,23 +33,25 @@ func (a Answer) String() string {
 // A Visitor is who has sent a request, by the answers in its Cookie header. These are
 // decoded when first asked for.
 type Visitor struct {
-	Store     *Store
-	Lines     setcookie.Lines
-	Secure    bool // over https, as the visitor sees it
-	Opposed   bool // Global Privacy Control: what is unanswered is refused
+	Store   *Store
+	Lines   setcookie.Lines // of the Cookie header, as it came
+	Secure  bool            // over https, as the visitor sees it
+	Opposed bool            // by Global Privacy Control: what is unanswered is refused
+
+	// Unreadable are the copies that could not be read, among those that were decoded.
+	Unreadable []Unreadable
+
 	isDecoded bool
-	now       Timestamp               // when something about time was first asked
+	now       Timestamp               // when Now was first called
 	readings  []reading               // of every copy of every cookie that holds answers, once decoded
 	byRow     map[*charter.Row]Answer // what several readings say, so that each is asked once for a row
 	hasSaved  bool                    // the page has saved answers, in this request
-
-	Unreadable []Unreadable // of what was decoded
 }
 
 // An Unreadable is a copy of answers that could not be read, without its value.
 type Unreadable struct {
-	Format string
-	Reason error
+	Format string // that it should have
+	Reason error  // which quotes nothing of it
 }
 
 // Now returns when the request was looked at, always the same: looking at a clock
@@ -60,8 +63,7 @@ func (v *Visitor) Now() Timestamp {
 	return v.now
 }
 
-// AnswerTo returns the answer that decides about a row. One that was given
-// beats Global Privacy Control, which beats silence.
+// AnswerTo returns the answer that decides about a row. A stored one beats Global Privacy Control, which beats silence.
 func (v *Visitor) AnswerTo(row *charter.Row) Answer {
 	answer := v.StoredAnswerTo(row)
 	if answer == None && v.Opposed {
@@ -70,8 +72,8 @@ func (v *Visitor) AnswerTo(row *charter.Row) Answer {
 	return answer
 }
 
-// StoredAnswerTo returns the answer that was given to a row. An explicit one in any
-// format counts; of several, the stricter.
+// StoredAnswerTo returns the answer to a row that is stored in any format; of several,
+// the stricter.
 func (v *Visitor) StoredAnswerTo(row *charter.Row) Answer {
 	if answer, ok := v.byRow[row]; ok {
 		return answer
@@ -99,7 +101,7 @@ func (v *Visitor) StoredAnswerTo(row *charter.Row) Answer {
 func (r *reading) find(row *charter.Row) Answer {
 	answer := r.findKey(row.Key)
 	if answer == None && !Formats[r.preference.Format].asksEachKey {
-		// The page asks each key for itself.
+		// The page asks for each key separately.
 		if answer = r.findKey(string(row.Category)); answer == Granted && r.pageAnswers != nil {
 			answer = None
 		}
@@ -193,7 +195,7 @@ func (v *Visitor) decode() []reading {
 		return v.readings
 	}
 	// One copy that cannot be read could say anything, so that no grant of another
-	// counts. What anybody could write does not count beside hostCookie, which comes
+	// counts. What anybody could write does not count beside HostCookie, which comes
 	// over https alone: a template's request for the notice does not say that it did.
 	if len(v.readings) == 1 {
 		v.readings = slices.Clone(v.readings) // it may be what is remembered
@@ -209,7 +211,7 @@ func (v *Visitor) decode() []reading {
 // A place is where copies of the same answers are.
 type place struct {
 	in      *Preference
-	isPlain bool // in plainCookie, where hostCookie takes its place over https
+	isPlain bool // in PlainCookie, where HostCookie takes its place over https
 }
 
 // prove returns what other cookies say of the answers in each format, nil if no
@@ -249,7 +251,7 @@ func (p *Preference) isOver(at, now Timestamp) bool {
 	return !at.isPossible(now) || seconds > 0 && now-at > Timestamp(seconds)*1000
 }
 
-// PageAnswerTo returns the answer to a consent key in what the page writes.
+// PageAnswerTo returns the answer to a consent key that is stored where the page writes.
 func (v *Visitor) PageAnswerTo(key string) Answer {
 	answer := None
 	for _, read := range v.decode() {
@@ -319,7 +321,8 @@ func (v *Visitor) writing(p *Preference, answers map[string]Answer) writing {
 	return w
 }
 
-// PageAnswers returns the answers to all consent keys in what the page writes.
+// PageAnswers returns the answers to all consent keys that are stored where the page
+// writes.
 func (v *Visitor) PageAnswers() map[string]Answer {
 	answers := map[string]Answer{}
 	for _, key := range v.Store.charter.ConsentKeys() {
@@ -328,8 +331,8 @@ func (v *Visitor) PageAnswers() map[string]Answer {
 	return answers
 }
 
-// HasPlainCookie tells whether the browser still has plainCookie where hostCookie takes its
-// place.
+// HasPlainCookie tells whether the browser still has PlainCookie where HostCookie takes
+// its place.
 func (v *Visitor) HasPlainCookie() bool {
 	if !v.Secure || !slices.ContainsFunc(v.Store.Preferences, func(p *Preference) bool { return p.usesHostCookie }) {
 		return false
@@ -340,7 +343,7 @@ func (v *Visitor) HasPlainCookie() bool {
 	return false
 }
 
-// AnswerTime returns when what the page wrote was given, the latest of all copies,
+// AnswerTime returns when the answers were given that the page wrote, the latest of all copies,
 // if they tell a time that can be.
 func (v *Visitor) AnswerTime() (latest time.Time, ok bool) {
 	for _, read := range v.decode() {
@@ -351,7 +354,7 @@ func (v *Visitor) AnswerTime() (latest time.Time, ok bool) {
 	return latest.UTC(), !latest.IsZero()
 }
 
-// IsRecent tells whether what was done at a time was done no longer ago.
+// IsRecent tells whether a time is possible, and no longer ago than that.
 func (v *Visitor) IsRecent(at Timestamp, ago time.Duration) bool {
 	return at.isPossible(v.Now()) && v.Now()-at <= Timestamp(ago.Milliseconds())
 }

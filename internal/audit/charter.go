@@ -17,13 +17,15 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
 )
 
-// An Charter is what an audit holds the cookies against.
+// A Charter is what an audit holds the cookies against.
 type Charter struct {
 	*charter.Charter
-	source    string
-	Version   string   // as published
-	Path      string   // of the page
-	Hosts     []string // of a Caddy config, none for all
+	source  string   // the file or the address from which it comes
+	Version string   // as published
+	Path    string   // of the page
+	Hosts   []string // of a Caddy config, none for all
+
+	// Published returns the duration that is published of a row, if there is one.
 	Published func(*charter.Row) (charter.Duration, bool)
 }
 
@@ -58,7 +60,7 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 		return Charter{}, err
 	}
 	var document struct{ Version string }
-	_ = yaml.Unmarshal(content, &document) // as parseCharter has done
+	_ = yaml.Unmarshal(content, &document) // as parsePublished has done
 	return Charter{published, shown, cmp.Or(document.Version, published.Version), path, nil, func(row *charter.Row) (charter.Duration, bool) {
 		declared, err := charter.ParseDuration(row.Duration)
 		return declared, err == nil

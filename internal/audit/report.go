@@ -16,7 +16,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
-// An Report is what `caddy cookie-charter audit` has seen, as its format
+// A Report is what `caddy cookie-charter audit` has seen, as its format
 // json writes it. Values of cookies are never part of it.
 type Report struct {
 	Site    string    `json:"site"`    // the address where it began
@@ -28,23 +28,23 @@ type Report struct {
 	Pages    []string `json:"pages"`              // that were visited in each visit, in their order
 	Failures []string `json:"failures,omitempty"` // pages that could not be visited, and why
 	Notes    []string `json:"notes,omitempty"`    // what was not tested, and why
-	Visits   []Visit  `json:"visits"`
+	Visits   []Visit  `json:"visits"`             // in their order
 
 	Violations int  `json:"violations"` // how many there are in all visits
 	Incomplete bool `json:"incomplete"` // pages or visits are missing: that there are no violations says nothing
 }
 
-// An Visit is one visit of all pages.
+// A Visit is one visit of all pages.
 type Visit struct {
-	Visit   string   `json:"visit"` // first, refused, accepted or withdrawn
-	Cookies []Cookie `json:"cookies"`
+	Visit   string   `json:"visit"`   // first, refused, accepted or withdrawn
+	Cookies []Cookie `json:"cookies"` // by name, domain and path
 }
 
-// An Cookie is one cookie of a visit: a name, a domain and a path.
+// A Cookie is one cookie of a visit: a name, a domain and a path.
 type Cookie struct {
-	Name     string           `json:"name"`
-	Domain   string           `json:"domain"` // with a "." in front if it is for subdomains too
-	Path     string           `json:"path"`
+	Name     string           `json:"name"`     // "" if it has none
+	Domain   string           `json:"domain"`   // with a "." in front if it is for subdomains too
+	Path     string           `json:"path"`     // as browsers store it
 	Cookie   string           `json:"cookie"`   // the first name of the row that declares it, "" if none does
 	Category charter.Category `json:"category"` // of that row
 	Verdict  judge.Verdict    `json:"verdict"`  // allowed, undeclared or refused
@@ -64,7 +64,7 @@ var reportPage string
 
 var reportTemplate = template.Must(template.New("audit").Parse(reportPage))
 
-// Write writes the report in a format.
+// Write writes the report as text, json or html.
 func (r *Report) Write(out *terminal.Printer, format string) error {
 	switch format {
 	case "json":

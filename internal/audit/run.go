@@ -16,24 +16,32 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
-// FindBrowser stands for a Chromium that is found by itself.
+// FindBrowser stands, in the place of a path, for a Chromium that is found by itself.
 const FindBrowser = "found"
 
 // Options are the flags of the command.
 type Options struct {
-	Charter, Page, Browser, Format string
-	Pages                          int
-	Wait                           time.Duration
-	Accept, Refuse, Withdraw       []string
-	NoSandbox                      bool
+	Charter   string        // a file, a Caddy config or a URL; "" for what the site publishes
+	Page      string        // the path of the charter page; "" for that of the charter
+	Browser   string        // the path of a Chromium, or FindBrowser; "" for one without scripts
+	Format    string        // of the report: text, json or html
+	Pages     int           // how many to visit at most, where links are followed
+	Wait      time.Duration // how long scripts go on after a page was loaded
+	NoSandbox bool          // the browser starts without its sandbox
 
-	// DefaultPage is where charter pages are, and load loads the charter of a file or a
-	// config for a host.
+	// Accept, Refuse and Withdraw are CSS selectors of what to click on the first page,
+	// one after the other; nil for the form of the charter page.
+	Accept, Refuse, Withdraw []string
+
+	// DefaultPage is the path of charter pages where nothing else is known.
 	DefaultPage string
-	Load        func(path, host string) (Charter, error)
+
+	// Load loads the charter of a file or a config for a host.
+	Load func(path, host string) (Charter, error)
 }
 
-// Run audits a site, and tells what it does.
+// Run audits a site: the pages to which the links of one page lead, or several pages. It
+// writes what it does to progress.
 func Run(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
 	if !slices.Contains([]string{"text", "json", "html"}, options.Format) {
 		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.Format)

@@ -61,15 +61,15 @@ func (c *Charter) Gaps() []string {
 // A Charter is the declared table of cookies: published by the page and
 // enforced by the filter. It never changes once built.
 type Charter struct {
-	Rows    []*Row
+	Rows    []*Row    // in the order of the sources
 	Updated time.Time // the latest of the sources, zero if none says
 	Version string    // a hash over all that is declared
 
-	// By consent key, a hash over what the visitor is asked: who wants to do
-	// what.
+	// Fingerprints are, by consent key, hashes over what the visitor is asked: who
+	// wants to do what.
 	Fingerprints map[string]string
 
-	ownRows []*Row // those of the operator's own
+	ownRows []*Row // which no preset declares
 
 	names nameTree
 }
@@ -167,7 +167,8 @@ func Hash(data []byte, length int) string {
 	return hex.EncodeToString(sum[:length])
 }
 
-// UseOneOf returns the fix for a consent key that there is not.
+// UseOneOf returns the end of an error about a consent key that no row has: what to use
+// instead.
 func UseOneOf(keys []string) string {
 	if len(keys) == 0 {
 		return "no row needs an answer, so there is none to use"

@@ -19,7 +19,7 @@ import (
 // Category is one of the four kinds of cookies that a charter page defines.
 type Category string
 
-// The four kinds, in the order in which the page lists them.
+// The four kinds.
 const (
 	Necessary  Category = "necessary"   // the site cannot work without it; needs no answer
 	Statistics Category = "statistics"  // audience measurement
@@ -27,6 +27,7 @@ const (
 	ThirdParty Category = "third_party" // purposes of somebody else
 )
 
+// Categories are the four kinds, in the order in which the page lists them.
 var Categories = []Category{Necessary, Statistics, FirstParty, ThirdParty}
 
 // Cookie is one declared row of the charter.
@@ -91,7 +92,7 @@ type Cookie struct {
 	Monitor bool `json:"monitor,omitempty"`
 }
 
-// Patterns returns what the filter matches.
+// Patterns returns what the filter matches: names, and prefixes that end in "*".
 func (c *Cookie) Patterns() Names {
 	if len(c.Match) > 0 {
 		return c.Match
@@ -111,7 +112,8 @@ func (c *Cookie) consentKey() string {
 	return string(c.Category)
 }
 
-// Validate returns the first mistake in the row and the field that has it.
+// Validate returns the first mistake in the row and the field that has it; "" and nil if
+// there is none.
 func (c *Cookie) Validate() (field string, err error) {
 	if len(c.Name) == 0 || slices.Contains(c.Name, "") {
 		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
@@ -187,6 +189,8 @@ func (c *Cookie) DomainOn(host string) string {
 	return c.Domain
 }
 
+// ValidatePattern returns an error for what is neither a cookie name nor a prefix that
+// ends in "*". The error ends with the fix for what is no name.
 func ValidatePattern(pattern, fix string) error {
 	name, _ := strings.CutSuffix(pattern, "*")
 	switch {
@@ -228,6 +232,7 @@ func (c *Cookie) Node() (*yaml.Node, error) {
 	return node, err
 }
 
+// CategoryNames returns what the four kinds are called in charter files.
 func CategoryNames() []string {
 	names := make([]string, 0, len(Categories))
 	for _, category := range Categories {

@@ -18,12 +18,14 @@ var (
 	maxExempt = Duration{13, "month"}
 )
 
-// A Duration is a declared lifetime: count units, or a session.
+// A Duration is a declared lifetime: some units, or a session.
 type Duration struct {
-	Count int
-	Unit  string
+	Count int    // of units, 0 for a session
+	Unit  string // Session, second, minute, hour, day, week, month or year
 }
 
+// Session is the unit of a lifetime until the browser ends its session, and the word for
+// it in charter files.
 const Session = "session"
 
 // durationUnits maps what people write to the unit that is meant.
@@ -37,7 +39,7 @@ var durationUnits = map[string]string{
 	"y": "year", "yr": "year", "yrs": "year", "year": "year", "years": "year", "an": "year", "ans": "year", "année": "year", "années": "year",
 }
 
-// SecondsPer returns how long a unit is, 0 for a session. A month is a twelfth of
+// SecondsPer returns how long a unit is, in seconds; 0 for a session, or no unit. A month is a twelfth of
 // a mean Gregorian year of 365.2425 days.
 func SecondsPer(unit string) int {
 	switch unit { // asked for every line that is kept: a map takes longer
@@ -90,8 +92,8 @@ var (
 	durationInText = regexp.MustCompile(`\d+\s*\pL+`)
 )
 
-// FindDuration returns the last duration that a text speaks of, the session's end if it
-// speaks of that. It is certain if the text says nothing else.
+// FindDuration returns the last duration that a text speaks of, Session if it speaks of
+// that, "" if of none. It is certain if the text says nothing else.
 func FindDuration(text string) (found string, isCertain bool) {
 	if parsed, err := ParseDuration(text); err == nil {
 		if parsed.Unit == Session {
@@ -123,8 +125,8 @@ func (d Duration) String() string {
 	return fmt.Sprintf("%d %s", d.Count, d.Unit+"s"[:min(d.Count-1, 1)])
 }
 
-// DurationOf returns a lifetime in the greatest unit that leaves no rest, or
-// rounded up to days.
+// DurationOf returns a lifetime of some seconds in the greatest unit that leaves no rest,
+// or rounded up to days.
 func DurationOf(seconds int) Duration {
 	for _, unit := range []string{"year", "month", "week", "day", "hour", "minute"} {
 		if length := SecondsPer(unit); seconds >= length && seconds%length == 0 && seconds/length < 9999 {

@@ -9,9 +9,9 @@ import (
 // it. What it is in a Cookie tells how it is written: Names as one or several, a Text
 // in one language or in all, a bool alone or with its value, a string as one word.
 type Field struct {
-	Name   string
-	Of     func(*Cookie) any // a pointer to Names, Text, bool or string
-	Values []string          // that there are, nil for any
+	Name   string            // such as "same_site"
+	Of     func(*Cookie) any // returns where it is: a pointer to Names, Text, bool or string
+	Values []string          // that it can have, nil for any
 	fix    string            // of another or an empty value, if it is not to remove it
 }
 
@@ -42,6 +42,7 @@ var TextFields = slices.DeleteFunc(Fields.Names(), func(name string) bool {
 	return !isText
 })
 
+// Names returns the names of all fields.
 func (t fieldTable) Names() []string {
 	names := make([]string, 0, len(t))
 	for _, field := range t {

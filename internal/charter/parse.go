@@ -18,7 +18,8 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
-// Parse reads a charter, in JSON if its name says so, else in YAML.
+// Parse reads a charter, in JSON if the name of its file ends so, else in YAML. Errors
+// have that name.
 func Parse(data []byte, name string) (Source, error) {
 	var source Source
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
@@ -217,6 +218,7 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 	return row, nil
 }
 
+// ParseDate reads a date of the operator's, such as 2026-11-21.
 func ParseDate(text string) (time.Time, error) {
 	date, err := time.Parse(time.DateOnly, text)
 	if err != nil {

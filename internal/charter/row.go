@@ -11,7 +11,7 @@ import (
 
 // A Row is a declared cookie of the charter. Nothing changes it once that is built.
 type Row struct {
-	Cookie
+	Cookie // as it is declared
 
 	// Where the row (under the empty key) and its fields were written, so that an
 	// error can name them.
@@ -22,6 +22,7 @@ type Row struct {
 	Limit  Duration // the longest lifetime that is let through
 }
 
+// NewRow returns an empty row that begins at a place, such as "charter.yaml:3".
 func NewRow(place string) Row {
 	return Row{places: map[string]string{"": place}}
 }
@@ -83,7 +84,8 @@ func (r *Row) Set(name, language string, values []string, place string) (err err
 	return err
 }
 
-// Lifetime returns how long a cookie of a row lives of which a duration is declared.
+// Lifetime returns how long a cookie of the row lives for which a duration is declared:
+// no longer than the row's limit, if durations are enforced.
 func (r *Row) Lifetime(declared Duration, enforces bool) Duration {
 	if enforces && r.Limit.Seconds() < declared.Seconds() {
 		return r.Limit
@@ -91,7 +93,8 @@ func (r *Row) Lifetime(declared Duration, enforces bool) Duration {
 	return declared
 }
 
-// PublishedDuration returns the duration that is published of a row, if it has one.
+// PublishedDuration returns the duration that is published of the row, if it has one,
+// by whether durations are enforced.
 func (r *Row) PublishedDuration(enforces bool) (Duration, bool) {
 	declared, err := ParseDuration(r.Duration)
 	return r.Lifetime(declared, enforces), err == nil

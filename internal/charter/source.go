@@ -18,14 +18,15 @@ import (
 // A Source is what one preset, one charter file or the inline rows declare.
 type Source struct {
 	Rows         []Row
-	Updated      time.Time
-	updatedPlace string // of that date
-	isPreset     bool   // its rows give way to later rows of the same name
+	Updated      time.Time // the date of their last update, zero if they have none
+	updatedPlace string    // of that date
+	isPreset     bool      // its rows give way to later rows of the same name
 }
 
+// PresetNames returns the names of all presets, sorted.
 func PresetNames() []string { return NamesIn(presets.Files, ".") }
 
-// NamesIn returns what the YAML files of a folder are called, sorted.
+// NamesIn returns the names of the YAML files in a folder, without ".yaml", sorted.
 func NamesIn(files fs.FS, folder string) []string {
 	names, err := fs.Glob(files, folder+"/*.yaml")
 	if err != nil {
@@ -37,6 +38,7 @@ func NamesIn(files fs.FS, folder string) []string {
 	return names
 }
 
+// LoadPreset returns what a preset declares, by its name.
 func LoadPreset(name string) (Source, error) {
 	if !slices.Contains(PresetNames(), name) {
 		return Source{}, fmt.Errorf("unknown preset %q; use some of %s", name, strings.Join(PresetNames(), ", "))
@@ -50,7 +52,7 @@ func LoadPreset(name string) (Source, error) {
 	return source, err
 }
 
-// Presets returns the charter of every preset.
+// Presets returns the charter of every preset, by their names.
 var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
 	charters := map[string]*Charter{}
 	for _, name := range PresetNames() {
@@ -80,6 +82,7 @@ func PreferenceRow(names ...string) (Source, error) {
 	return source, nil
 }
 
+// LoadFile returns what a charter file declares. Its date has to be past.
 func LoadFile(path string) (Source, error) {
 	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
 	if err != nil {
@@ -95,8 +98,9 @@ func LoadFile(path string) (Source, error) {
 	return source, err
 }
 
-// ResolvePath returns a path that begins at the folder of the file that names it. It is
-// absolute, as the server that loads what the adapter makes can run elsewhere.
+// ResolvePath returns a path that a file names, relative to the folder of that file. It is
+// absolute, as the server that loads what the adapter makes can run elsewhere; "" stays
+// "".
 func ResolvePath(file, path string) (string, error) {
 	if path == "" || filepath.IsAbs(path) {
 		return path, nil

@@ -29,7 +29,7 @@ func (t Text) In(language string, fallbacks ...string) string {
 	return text
 }
 
-// Find is in, and returns the language of the text, too.
+// Find is In, and returns the language of the text, too.
 func (t Text) Find(language string, fallbacks ...string) (text, found string) {
 	keys := slices.Concat([]string{language, ""}, fallbacks, slices.Sorted(maps.Keys(t)))
 	for _, key := range keys {

@@ -16,17 +16,17 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// Entry is what was seen of one cookie of a site.
+// An Entry is what was seen of one cookie of a site.
 type Entry struct {
-	Name         string
+	Name         string // "" if it had none
 	Path         string // of the first request
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
-	IsUndeclared bool
+	IsUndeclared bool   // no row declares it
 
 	FromPortal, FromBrowser int64 // how often
 }
 
-// Charter returns a charter file with a row for each undeclared cookie.
+// Charter returns a charter file, in YAML, from what was seen by host, with a row for each undeclared cookie.
 // What the presets know of a name is suggested; where they know nothing, the
 // purpose is left empty, so that the file cannot be used before it is said.
 func Charter(sites map[string][]Entry) ([]byte, error) {

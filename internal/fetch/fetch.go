@@ -1,4 +1,4 @@
-// Package fetch reads files and addresses that nobody trusts, within bounds.
+// Package fetch reads files, and addresses of untrusted servers, within bounds.
 package fetch
 
 import (
@@ -19,7 +19,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
-// Bounds on what a server can make us do that nobody trusts.
+// Bounds on what an untrusted server can make us do.
 const (
 	// RequestTimeout is how long one request may take, its answer included.
 	RequestTimeout = 30 * time.Second
@@ -143,6 +143,7 @@ func ReadSource(source string, most int64) (content []byte, isWhole bool, err er
 	return nil, false, ErrTooManyHops
 }
 
+// ErrTooManyHops is the error of an address that redirects for ever.
 var ErrTooManyHops = fmt.Errorf("it leads from one address to the next, %d times", MaxHops)
 
 // readAll reads up to so many bytes, and tells whether that was all.

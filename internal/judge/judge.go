@@ -14,12 +14,13 @@ import (
 // A Direction is where a cookie came from.
 type Direction uint8
 
+// The directions.
 const (
 	FromBrowser Direction = iota // in a request, on its way to the portal
 	FromPortal                   // in a Set-Cookie line, on its way to the browser
 )
 
-// What the directions are called in metrics and logs.
+// Directions are the words for directions, in metrics and logs.
 var Directions = [...]string{"browser", "portal"}
 
 // String returns the word for the direction.
@@ -28,12 +29,14 @@ func (d Direction) String() string { return Directions[d] }
 // A Verdict is what the charter and the visitor's preference say of a name.
 type Verdict uint8
 
+// The verdicts.
 const (
-	Undeclared Verdict = iota
-	Refused            // or unanswered, and not exempt
-	Allowed
+	Undeclared Verdict = iota // no row declares the name, or browsers differ over it
+	Refused                   // or unanswered, and not exempt
+	Allowed                   // necessary, granted, or exempt and not refused
 )
 
+// Verdicts are the words for verdicts, in metrics, logs and files.
 var Verdicts = [...]string{"undeclared", "refused", "allowed"}
 
 // String returns the word for the verdict.
@@ -74,32 +77,32 @@ func VerdictOf(row *charter.Row, visitor *answers.Visitor) Verdict {
 // A Judgement is what judging one cookie gives. It is made first; acting on it, and
 // telling of it, come after, and read nothing else.
 type Judgement struct {
-	Name string
+	Name string       // "" if it has none
 	Row  *charter.Row // that declares the name, nil if none does
-	Line string       // of the portal, as it leaves if it does
+	Line string       // of the portal, as it leaves if it does; "" of a pair
 
 	From            Direction
 	Verdict         Verdict
-	IsMonitored     bool // it is only told
+	IsMonitored     bool // it is only reported
 	Keeps           bool // it goes on to where it was sent
-	IsAmended       bool // the line leaves otherwise than it came, or would but for Monitored
+	IsAmended       bool // the line leaves otherwise than it came, or would if it were not monitored
 	Deletes         bool // the line removes the cookie: a deletion is not a deposit
 	DependsOnAnswer bool // another visitor's answer could give another judgement
 
 	Attributes *setcookie.Attributes // of the portal's line, nil of a pair
 }
 
-// What is monitored: only told, and nothing done.
+// What can be monitored, which is only reported: nothing is done to it.
 const (
 	MonitorEverything = "everything"
-	MonitorUndeclared = "undeclared"
+	MonitorUndeclared = "undeclared" // cookies that no row declares
 )
 
 // Options are what an operator chooses of a policy.
 type Options struct {
-	Monitor          string // what is monitored beside rows that say so: everything, undeclared, or ""
+	Monitor          string // what is, beside rows that say so: MonitorEverything, MonitorUndeclared, or "" for nothing
 	PassesRequests   bool   // cookies go to the portal, whatever the verdict
-	EnforcesDuration bool
+	EnforcesDuration bool   // cookies live no longer than their rows say
 }
 
 // A Policy is by what cookies are judged, beside the visitor's answers. Nothing
@@ -111,6 +114,7 @@ type Policy struct {
 	AddsSecure bool            // to lines of some row
 }
 
+// NewPolicy returns the policy of a charter.
 func NewPolicy(c *charter.Charter, options Options) *Policy {
 	p := &Policy{Options: options, charter: c}
 	for _, row := range c.Rows {
@@ -120,7 +124,7 @@ func NewPolicy(c *charter.Charter, options Options) *Policy {
 }
 
 // isMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
-// told.
+// reported.
 func (p *Policy) isMonitored(row *charter.Row) bool {
 	return p.Monitor == MonitorEverything || row == nil && p.Monitor == MonitorUndeclared || row != nil && row.Monitor
 }
@@ -149,7 +153,7 @@ func (p *Policy) JudgePair(name string, ok bool, visitor *answers.Visitor) Judge
 	return j
 }
 
-// An Response is what the judgement of a portal's line takes from its answer.
+// A Response is what the judgement of a portal's line takes from its answer.
 type Response struct {
 	Clock     setcookie.Clock // from which dates count
 	Encrypted bool            // on its way to the visitor

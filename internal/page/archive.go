@@ -39,10 +39,19 @@ const (
 
 // Storage is what an archive needs of Caddy's storage, a certmagic.Storage.
 type Storage interface {
+	// Lock waits until nobody else has the lock of a name.
 	Lock(ctx context.Context, name string) error
+
+	// Unlock gives the lock of a name back.
 	Unlock(ctx context.Context, name string) error
+
+	// List returns the keys below a prefix.
 	List(ctx context.Context, prefix string, recursive bool) ([]string, error)
+
+	// Load returns what is stored under a key.
 	Load(ctx context.Context, key string) ([]byte, error)
+
+	// Store stores a value under a key.
 	Store(ctx context.Context, key string, value []byte) error
 }
 
@@ -61,7 +70,7 @@ type archive struct {
 	entries  []archiveEntry
 }
 
-// archiveEntry is a version in the archive, named `<first day>-<version>.json`.
+// An archiveEntry is a version in the archive, named `<first day>-<version>.json`.
 type archiveEntry struct {
 	served  time.Time
 	version string
@@ -288,10 +297,13 @@ func (p *Page) showVersion(e Exchange, version string) error {
 // A folder is the storage of an archive that has it for itself. It needs no locks.
 type folder string
 
+// Lock does nothing.
 func (folder) Lock(context.Context, string) error { return nil }
 
+// Unlock does nothing.
 func (folder) Unlock(context.Context, string) error { return nil }
 
+// List returns the names of all files in the folder.
 func (f folder) List(context.Context, string, bool) ([]string, error) {
 	files, err := os.ReadDir(string(f))
 	if err != nil {
@@ -304,6 +316,7 @@ func (f folder) List(context.Context, string, bool) ([]string, error) {
 	return names, nil
 }
 
+// Load reads a file.
 func (f folder) Load(_ context.Context, name string) ([]byte, error) {
 	return os.ReadFile(filepath.Join(string(f), name))
 }

@@ -58,6 +58,7 @@ type Config struct {
 	Archive string `json:"archive,omitempty"`
 }
 
+// Themes are the looks that there are.
 var Themes = []string{NeutralTheme, "dsfr"}
 
 // CheckPath returns an error if the page cannot have a path.

@@ -28,18 +28,18 @@ const (
 // Data is what the template of the charter page shows.
 type Data struct {
 	Language, Direction string // a language tag; "ltr" or "rtl"
-	Text                *texts // the page's own words, as in page/languages/en.yaml
+	Text                *texts // the page's own words, as in internal/page/languages/en.yaml
 	Title               Text
-	Site                string // the address of the portal, such as https://data.example.fr
-	Base                string // of relative links: the page's own folder, such as "" or "cookies-policy/"
-	Style               string // the page's own stylesheet, with its version
-	Stylesheet, Logo    string
-	Header, Footer      template.HTML
-	Languages           []Link // the page in the other languages
-	Status              string // what became of a form post; "" if there was none
-	Remaining           []Remaining
-	Reference           string // of its record; "" if there is none
-	Kinds               []Kind
+	Site                string        // the address of the portal, such as https://data.example.fr
+	Base                string        // of relative links: the page's own folder, such as "" or "cookies-policy/"
+	Style               string        // the page's own stylesheet, with its version
+	Stylesheet, Logo    string        // paths on this site; "" for none
+	Header, Footer      template.HTML // the operator's, before and after the content
+	Languages           []Link        // the page in the other languages
+	Status              string        // what became of a form post; "" if there was none
+	Remaining           []Remaining   // refused cookies that are still there, after a choice
+	Reference           string        // of its record; "" if there is none
+	Kinds               []Kind        // all four, also those without rows
 	Tables              template.HTML // the part "charter-tables", of Kinds alone: it is made at load, a language each
 	Questions           []Question    // one per consent key
 	CanAnswer           bool          // on this page
@@ -48,22 +48,25 @@ type Data struct {
 	Kept                string        // how long an answer is kept
 	Given               string        // when the stored answers were given and until when they hold; "" if there are none
 	Cookies             []Cookie      // what the browser sent
-	Promises            []string
-	Monitored           string // that it is not enforced yet; "" if it is
-	Version             string
-	Updated             *Date
-	Versions            []Version // that were served before
-	Exports             []Link    // the same table in other formats
+	Promises            []string      // what is enforced, in words
+	Monitored           string        // that it is not enforced yet; "" if it is
+	Version             string        // of the charter
+	Updated             *Date         // the last time, in a sentence; nil if it is not known
+	Versions            []Version     // that were served before
+	Exports             []Link        // the same table in other formats
 }
 
 // Text is a text of the charter. Language is empty if it is in the page's
 // own, or in none that is known.
-type Text struct{ Text, Language string }
+type Text struct {
+	Text     string
+	Language string
+}
 
 // Link is a link. Language is that of the page behind it, "" for the same.
 type Link struct {
 	Name, Language, Link string
-	Current              bool
+	Current              bool // it leads to the page itself
 }
 
 // Remaining are refused cookies that are still in the browser after a choice
@@ -77,26 +80,26 @@ type Remaining struct {
 // Kind is one of the four kinds of cookies with its rows.
 type Kind struct {
 	Name, Definition string
-	Rows             []Row
-	HasDurations     bool
+	Rows             []Row // none if no cookie is of this kind
+	HasDurations     bool  // some row has one
 }
 
 // Row is a row of the charter.
 type Row struct {
-	Names                      charter.Names
+	Names                      charter.Names // as people read them
 	Provider, Service, Purpose Text
 	Duration                   string // as it is enforced
-	Exempt                     bool
+	Exempt                     bool   // allowed unless it is refused
 }
 
 // Question is what a visitor can answer, and has answered.
 type Question struct {
-	Key              string
-	Providers        []Text
-	Kind             string
-	Names            charter.Names
-	Stored           string // the answer in force, in words
-	Granted, Refused bool   // what the form shows
+	Key              string        // the consent key
+	Providers        []Text        // none where a whole kind is asked about
+	Kind             string        // its name
+	Names            charter.Names // of all cookies of the key
+	Stored           string        // the answer in force, in words
+	Granted, Refused bool          // what the form shows
 }
 
 // Cookie is a cookie that the browser sent with the request for the page.
@@ -110,7 +113,10 @@ type Cookie struct {
 }
 
 // Date is a day.
-type Date struct{ ISO, Words string }
+type Date struct {
+	ISO   string // such as 2026-11-21
+	Words string // in the page's language
+}
 
 // Version is a version of the charter that was served.
 type Version struct {

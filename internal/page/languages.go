@@ -18,13 +18,14 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
+// DefaultLanguage is the language of the page if nothing else is said.
 const DefaultLanguage = "fr"
 
 // languageFolder holds a file for each language that the page speaks: those of an
 // Opendatasoft front office.
 const languageFolder = "languages"
 
-// Languages are these languages, sorted.
+// Languages are the tags of all languages that the page speaks, sorted.
 var Languages = charter.NamesIn(files, languageFolder)
 
 // CheckLanguage returns an error if the page does not speak a language.

@@ -29,8 +29,13 @@ import (
 )
 
 const (
-	DefaultPath     = "/terms/cookies-policy/"
-	NeutralTheme    = "neutral"
+	// DefaultPath is where the page is if nothing else is said: where Opendatasoft
+	// portals have theirs.
+	DefaultPath = "/terms/cookies-policy/"
+
+	// NeutralTheme is the look if nothing else is said.
+	NeutralTheme = "neutral"
+
 	styleFile       = "style.css"
 	scriptFile      = "local_storage.js"
 	schemaFile      = "charter.schema.json"
@@ -48,17 +53,17 @@ const (
 
 // Options are what a page is made of.
 type Options struct {
-	Config
-	Language       string // where the visitor asks for none
-	Charter        *charter.Charter
-	Answers        *answers.Store
-	Policy         *judge.Policy
-	RecordsChoices bool
-	GPC            string  // the date of gpcPath, "" if that is not served
-	Module         string  // its version
-	Storage        Storage // Caddy's; nil where nothing is served
+	Config                          // where it is and how it looks
+	Language       string           // where the visitor asks for none: one of Languages
+	Charter        *charter.Charter // that it publishes
+	Answers        *answers.Store   // which it reads and writes
+	Policy         *judge.Policy    // of which it makes promises
+	RecordsChoices bool             // each choice has a record, with a reference
+	GPC            string           // the date in what GPCPath has, "" if that is not served
+	Module         string           // its version
+	Storage        Storage          // Caddy's; nil where nothing is served
 	Observer       Observer
-	Logger         func() *zap.Logger
+	Logger         func() *zap.Logger // which is known later than the page is made
 }
 
 // An Observer is told what happens on the page.
@@ -67,7 +72,7 @@ type Observer interface {
 	Viewed()
 
 	// Chose tells what was chosen by form, before that is answered.
-	Chose(made Choice)
+	Chose(choice Choice)
 
 	// Lost tells that a choice, of which there is a record if it has a reference, is
 	// not in force as it was made, and what is in force.
@@ -78,17 +83,18 @@ type Observer interface {
 type Choice struct {
 	Answers   map[string]answers.Answer // by consent key
 	Source    string                    // page or notice
-	Language  string
-	Opposed   bool   // by Global Privacy Control
-	Reference string // of the record; "" if there is none
+	Language  string                    // of the page: one of Languages
+	Opposed   bool                      // by Global Privacy Control
+	Reference string                    // of the record; "" if there is none
 }
 
 // An Exchange is a request for the page, with its answer.
 type Exchange struct {
 	http.ResponseWriter
+
 	Request  *http.Request
-	Visitor  *answers.Visitor
-	Origin   removal.Origin
+	Visitor  *answers.Visitor // who has sent it
+	Origin   removal.Origin   // from where it came
 	Removals Removals
 }
 
@@ -127,6 +133,7 @@ type Page struct {
 	origins     *http.CrossOriginProtection
 }
 
+// New returns a page, or what is wrong with its options and the files that they name.
 func New(options Options) (*Page, error) {
 	p := &Page{
 		Options: options,

@@ -126,7 +126,7 @@ func Withdrawal(cookies []Cookie, from Origin, position, room int) (lines []stri
 	return answer.lines, position
 }
 
-// AfterWithdrawal tells the cookies that are still there after a withdrawal up to
+// AfterWithdrawal returns the cookies that are still there after a withdrawal up to
 // a position: those that later answers remove, and those that no answer to this
 // request can, as all was tried.
 func AfterWithdrawal(cookies []Cookie, from Origin, position int) (later, never []Cookie) {
@@ -181,14 +181,14 @@ func (e *expiry) size() int {
 // visitor does not allow.
 type Cookie struct {
 	Name string
-	Row  *charter.Row
+	Row  *charter.Row // that declares it
 }
 
 // An Origin is from where a request came, as the browser sees it.
 type Origin struct {
-	Host    string // without its port
-	Address *url.URL
-	Secure  bool
+	Host    string   // without its port
+	Address *url.URL // of which the path counts
+	Secure  bool     // over https
 }
 
 // An expirySite is what the places of cookies are guessed from.

@@ -21,8 +21,8 @@ func (l Lifetime) Deletes() bool { return l.Persistent && l.Seconds <= 0 }
 // A Clock is what dates count from: browsers correct their clock by the answer's
 // own Date.
 type Clock struct {
-	Now  time.Time
-	Date string // the answer's field, "" if it has none
+	Now  time.Time // by our own clock
+	Date string    // the answer's field, "" if it has none
 }
 
 // earliest returns the time from which dates count. The earlier of the two lets a
@@ -45,7 +45,11 @@ type Attributes struct {
 	Text        string // what they were read from
 	HasControls bool   // which browsers read differently
 
-	Domain, Path, SameSite        string
+	// Domain, Path and SameSite are values as they are written, "" for an attribute
+	// that is not there or is empty.
+	Domain, Path, SameSite string
+
+	// Secure, HTTPOnly and HasSameSite tell which attributes there are.
 	Secure, HTTPOnly, HasSameSite bool
 
 	maxAge      Lifetime  // persistent if there is one

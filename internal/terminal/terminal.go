@@ -17,9 +17,10 @@ import (
 )
 
 const (
-	// MaxCell is how much of a text of somebody else's a table shows, and
-	// maxSentence how much of one a sentence does, in characters.
-	MaxCell     = 48
+	// MaxCell is how much of a text of somebody else's a table shows, in characters.
+	MaxCell = 48
+
+	// MaxSentence is how much of one a sentence shows, in characters.
 	MaxSentence = 500
 
 	// maxMistake is how long an error is at most, in characters.
@@ -68,8 +69,8 @@ func escape(char rune) string {
 	return fmt.Sprintf(`\u%04x`, char)
 }
 
-// Sequences of a terminal. They reach it by a printer's methods alone: whatever stands
-// in a text is a text.
+// Sequences of a terminal, the exported ones for WriteColoured. They reach it by a
+// printer's methods alone: whatever stands in a text is a text.
 const (
 	Red     = "\x1b[31m"
 	Green   = "\x1b[32m"
@@ -80,9 +81,9 @@ const (
 // A Printer is what our commands write to. Whatever they forgot to make printable,
 // it does.
 type Printer struct {
-	Out        io.Writer
-	IsTerminal bool   // somebody looks, and wants colours and progress
-	rest       []byte // the beginning of a character
+	Out        io.Writer // of what is printed
+	IsTerminal bool      // somebody looks, and wants colours and progress
+	rest       []byte    // the beginning of a character
 }
 
 // NewPrinter returns the printer of a stream. NO_COLOR turns colours and progress
@@ -158,6 +159,7 @@ type printableError struct {
 // Error returns what went wrong, one mistake a line.
 func (e printableError) Error() string { return e.text }
 
+// Unwrap returns the error itself.
 func (e printableError) Unwrap() error { return e.error }
 
 // MakePrintable returns an error that can be printed, nil for none.
