@@ -247,7 +247,7 @@ func (f *filter) shareExpiries() {
 // expire adds the lines that remove refused cookies from the browser, as far as
 // servers in front have room for them.
 func (f *filter) expire() {
-	if !f.hasRefused || *f.hasExpiries || caching.IsShared(f.Header()) {
+	if !f.hasRefused || *f.hasExpiries || caching.IsShared(f.Header(), f.visitor.Now().Time()) {
 		return
 	}
 	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -131,5 +132,5 @@ func (h *Handler) validateOptions() error {
 // checkDate returns an error if that is no date on which something can have been done.
 func checkDate(text string) error {
 	date, err := charter.ParseDate(text)
-	return cmp.Or(err, charter.CheckPast(date))
+	return cmp.Or(err, charter.CheckPast(date, time.Now()))
 }

@@ -81,9 +81,9 @@ func DropTargeted(header http.Header) {
 	}
 }
 
-// IsShared tells whether the portal means a shared cache to keep an answer:
+// IsShared tells whether the portal means a shared cache to keep an answer now:
 // then nothing that is one visitor's is added to it.
-func IsShared(header http.Header) bool {
+func IsShared(header http.Header, now time.Time) bool {
 	for field, lines := range header {
 		if IsTargeted(field) && len(lines) > 0 {
 			return true
@@ -93,7 +93,7 @@ func IsShared(header http.Header) bool {
 		return false
 	}
 	expires, err := http.ParseTime(header.Get("Expires"))
-	return hasDirective(header, "public", "max-age=", "s-maxage=") || err == nil && expires.After(time.Now())
+	return hasDirective(header, "public", "max-age=", "s-maxage=") || err == nil && expires.After(now)
 }
 
 // hasDirective tells whether Cache-Control has one of some directives, as they are

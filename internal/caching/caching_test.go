@@ -33,7 +33,7 @@ func TestIsShared(t *testing.T) {
 		{http.Header{"Cache-Control": {"private"}, "Cdn-Cache-Control": {"max-age=600"}}, true},
 		{http.Header{"Surrogate-Control": {"max-age=60"}, "Cache-Control": {"max-age=0"}}, true},
 	} {
-		if got := IsShared(test.header); got != test.want {
+		if got := IsShared(test.header, time.Now()); got != test.want {
 			t.Errorf("%v: got %v", test.header, got)
 		}
 	}

@@ -196,7 +196,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		}
 	}
 	if given, ok := e.Visitor.AnswerTime(); ok && p.lifetime.Unit != charter.Session {
-		if until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second); until.After(time.Now()) {
+		if until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second); until.After(p.Answers.Now()) {
 			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
 		}
 	}
