@@ -111,7 +111,7 @@ func addCommands(root *cobra.Command) {
 	run(show, func(out, _ *terminal.Printer) (int, error) {
 		return runInventory(out, *showAddress, *showHost, *showAs)
 	})
-	diff.SilenceErrors = true // the exit code tells that there are differences
+	diff.SilenceErrors = true // the exit code says that there are differences
 	imports := &cobra.Command{
 		Use:   "import <file or URL>",
 		Short: "Drafts a charter file from an existing charter page",
@@ -436,7 +436,7 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 	return caddy.ExitCodeSuccess, nil
 }
 
-// diffCharters tells which rows were added, removed or changed.
+// diffCharters returns which rows were added, removed or changed.
 func diffCharters(before, after *charter.Charter) []string {
 	rows := func(c *charter.Charter) map[string]map[string]any {
 		byName := map[string]map[string]any{}
@@ -477,7 +477,7 @@ func diffCharters(before, after *charter.Charter) []string {
 	return findings
 }
 
-// diffInventory tells what was seen and is not declared, what is declared and was
+// diffInventory returns what was seen and is not declared, what is declared and was
 // not seen, and what asks to live longer than it is declared to. That nobody has
 // answered yet is no difference.
 func diffInventory(h *Handler, entries []InventoryEntry) []string {

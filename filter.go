@@ -46,7 +46,7 @@ type filter struct {
 	hasRefused  bool        // the request has declared cookies that the visitor does not allow
 	hasExpiries *bool       // their expiries are in the header; nil if there are none
 	wasAsked    atomic.Bool // another directive asked what the visitor allows
-	isPrivate   bool        // the header is marked so
+	isPrivate   bool        // the header is marked private
 	isEarly     bool        // the header is that of an informational answer
 	isSent      bool        // the final header is on its way
 	final       finalFields
@@ -136,7 +136,8 @@ func (f *filter) dropPairs(line string) (string, bool) {
 	return setcookie.Keep(line, f.judgePair)
 }
 
-// judgePair judges one pair of a Cookie line, and tells of it.
+// judgePair judges one pair of a Cookie line, tells the observers, and returns whether it
+// is kept.
 func (f *filter) judgePair(pair string) bool {
 	name, _, ok := setcookie.CutPair(pair)
 	judgement := f.handler.policy.JudgePair(name, ok, &f.visitor)
@@ -212,7 +213,8 @@ func (f *filter) restoreFields() {
 	f.final.count = len(header)
 }
 
-// judgeLine judges one Set-Cookie line, returns it as it leaves, and tells of it.
+// judgeLine judges one Set-Cookie line, tells the observers, and returns the line as it
+// leaves and whether it does.
 func (f *filter) judgeLine(line string) (string, bool) {
 	if f.response.Clock.Now.IsZero() {
 		f.response = judge.Response{
@@ -267,6 +269,7 @@ func (f *filter) Room() int {
 	return room
 }
 
+// AddExpiries adds lines that remove refused cookies to the header.
 func (f *filter) AddExpiries(lines []string) {
 	if f.hasExpiries != nil {
 		*f.hasExpiries = true

@@ -167,7 +167,7 @@ func (i *inventory) find(name string) *cookieRecord {
 	return cookie
 }
 
-// An inventoryObserver notes what is judged by a handler.
+// An inventoryObserver adds to the inventory what is judged by a handler's charter.
 type inventoryObserver struct{ charter *servedCharter }
 
 func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) {
@@ -182,7 +182,7 @@ func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) 
 	sighting.site.note(judgement, &sighting.path, o.charter)
 }
 
-// note notes a cookie that was judged by somebody.
+// note records a cookie that was judged by a charter.
 func (i *inventory) note(judgement *judge.Judgement, path *address.RequestPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
 	cookie := i.find(judgement.Name)
@@ -255,7 +255,7 @@ func (i *inventory) all() func(yield func(name string, cookie *cookieRecord) boo
 }
 
 // attributes returns the attributes of the portal's latest line as the admin API
-// tells them.
+// shows them.
 func (c *cookieRecord) attributes() *portalAttributes {
 	read := c.latest.Load()
 	if read == nil {
@@ -279,7 +279,7 @@ func (c *cookieRecord) attributes() *portalAttributes {
 }
 
 // An InventoryEntry is what was seen of one cookie of a site, as the admin API
-// tells it. Values are never part of it.
+// shows it. Values are never part of it.
 type InventoryEntry struct {
 	Name    string        `json:"name"`    // "" if it had none
 	Cookie  string        `json:"cookie"`  // the first name of the row that declares it, "" if none does
@@ -295,7 +295,7 @@ type InventoryEntry struct {
 }
 
 // verdictNow returns the verdict of a name and the row that declares it, by the charters in
-// force: the last, if one of these gave it. Else a row that asks for the same as the
+// force: the last verdict, if one of these gave it. Else a row that asks for the same as the
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.

@@ -14,8 +14,8 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
-// UnmarshalJSON reads the handler from a Caddy config, strictly, and tells where it has
-// a mistake.
+// UnmarshalJSON reads the handler from a Caddy config, strictly. An error says where the
+// mistake is.
 func (h *Handler) UnmarshalJSON(data []byte) error {
 	type options Handler // without this method
 	read := struct {
@@ -51,7 +51,7 @@ func (h *Handler) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// unmarshalPart reads a part of the config, of which a struct tells the fields.
+// unmarshalPart reads a part of the config that has the fields of a struct.
 func unmarshalPart(data []byte, into, fields any) error {
 	if err := caddy.StrictUnmarshalJSON(data, into); err != nil {
 		return readableError(err, fields)

@@ -224,7 +224,7 @@ func (h *Handler) prepare() error {
 	return err
 }
 
-// logCharter tells what is in force and where to look.
+// logCharter logs what is in force and where it is served.
 func (h *Handler) logCharter(ctx caddy.Context) {
 	fields := []zap.Field{
 		zap.String("module", moduleVersion()),

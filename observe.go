@@ -91,7 +91,7 @@ func register[C prometheus.Collector](registry *prometheus.Registry, collector C
 	return collector, nil
 }
 
-// A rowCollector tells Prometheus what is counted of the rows of all handlers.
+// A rowCollector gives Prometheus what is counted of the rows of all handlers.
 type rowCollector struct {
 	judged, amended *prometheus.Desc
 
@@ -168,7 +168,7 @@ func (m *metrics) tell(_ *sighting, judgement *judge.Judgement) {
 type sighting struct {
 	request     *http.Request
 	time        answers.Timestamp
-	site        *inventory // once a cookie was noted there
+	site        *inventory // nil until a cookie is recorded there
 	cookieCount int        // how many
 	path        address.RequestPath
 	verdicts    strings.Builder // for the debug header
@@ -266,13 +266,13 @@ func (h *Handler) reportUnreadable(copies []answers.Unreadable) {
 	}
 }
 
-// A pageObserver is who is told what happens on the page.
+// A pageObserver counts, logs and announces what happens on the page.
 type pageObserver struct{ *Handler }
 
 // Viewed counts a page that was shown.
 func (t pageObserver) Viewed() { t.metrics.views.Inc() }
 
-// Chose counts the answers of a form post, tells those who subscribe to the event
+// Chose counts the answers of a form post, emits the event
 // `cookie_choice`, and records the choice if it has a reference.
 func (t pageObserver) Chose(choice page.Choice) {
 	answers := make(map[string]string, len(choice.Answers))

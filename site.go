@@ -182,7 +182,7 @@ func chartersIn(routes []configRoute) (found []string, twice bool) {
 		for _, raw := range route.Handle {
 			var handler configHandler
 			if json.Unmarshal(raw, &handler) != nil {
-				continue // Caddy tells what is wrong
+				continue // Caddy says what is wrong
 			}
 			var inHandler []string
 			if handler.isCharter() {
@@ -455,7 +455,7 @@ func running() runningConfig {
 	return runningConfig{app.(*caddyhttp.App).Servers}
 }
 
-// has tells whether a judge is in force.
+// has tells whether a charter that the inventory remembers is in force.
 func (c runningConfig) has(served *servedCharter) bool {
 	for _, server := range c.servers {
 		if weak.Make(server) == served.server {

@@ -33,18 +33,18 @@ type browser interface {
 	// ended, and where its links lead.
 	open(ctx context.Context, address string) (at string, links []string, err error)
 
-	// answer gives an answer, the same to all questions. It returns
+	// giveAnswer gives an answer, the same to all questions. It returns
 	// errNoQuestions where it finds none.
 	giveAnswer(ctx context.Context, given answers.Answer, withdraws bool) error
 
-	// observed returns what happened to cookies since it was last asked.
+	// takeObservations returns what happened to cookies since it was last asked.
 	takeObservations() []observation
 
 	// takeOmissions returns what was not looked at since it was last asked, in words that
 	// go on with "of" and a page.
 	takeOmissions() []string
 
-	// held returns the cookies that it holds, without their values.
+	// cookies returns those that it holds, without their values.
 	cookies(ctx context.Context) ([]browserCookie, error)
 
 	close() error
@@ -111,7 +111,7 @@ func timeLimit(pages int, wait time.Duration) time.Duration {
 
 var errTooLong = errors.New("the audit takes too long")
 
-// omit notes what was not looked at.
+// omit records what was not looked at.
 func (a *audit) omit(what string) {
 	if note := "Not looked at: " + what + "."; !slices.Contains(a.report.Notes, note) {
 		a.report.Notes = append(a.report.Notes, note)
@@ -203,7 +203,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			known.Page = a.addresses.Show(page)
 			if len(seen) >= maxCookies {
 				a.omit(manyCookies + " of a visit")
-				return known // which is told to nobody
+				return known // which no report has
 			}
 			seen[cookie.key()] = known
 		}
@@ -300,7 +300,7 @@ func (e elsewhereError) Error() string {
 	return "it leads to another site, " + e.site
 }
 
-// fail notes that a page could not be visited. Links can be broken, or lead
+// fail records that a page could not be visited. Links can be broken, or lead
 // elsewhere; pages that somebody has named should not.
 func (a *audit) fail(page string, number int, err error, isNamed bool) {
 	_, isElsewhere := errors.AsType[elsewhereError](err)
@@ -382,7 +382,7 @@ func (a *audit) judge(cookie browserCookie, number int) *Cookie {
 	return judgement
 }
 
-// measure notes how long a cookie was set to live, and if that is too long.
+// measure records how long a cookie was set to live, and if that is too long.
 func (a *audit) measure(cookie *Cookie, life setcookie.Lifetime) {
 	cookie.Lifetime = charter.Session
 	switch {

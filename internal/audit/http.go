@@ -97,7 +97,7 @@ func (b *httpBrowser) takeOmissions() []string {
 	return left
 }
 
-// omit notes what is not looked at.
+// omit records what is not looked at.
 func (b *httpBrowser) omit(what string) {
 	if !slices.Contains(b.omissions, what) {
 		b.omissions = append(b.omissions, what)
@@ -190,7 +190,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 	return at.String(), links, nil
 }
 
-// resolve returns where a reference in a page leads, "" if it cannot be told.
+// resolve returns where a reference in a page leads, "" if that cannot be read.
 func resolve(base *url.URL, reference string) string {
 	if reference == "" {
 		return ""
@@ -353,7 +353,7 @@ func (b *httpBrowser) store(line string, at *url.URL, clock setcookie.Clock) {
 	}
 }
 
-// observe notes what happened to a cookie.
+// observe records what happened to a cookie.
 func (b *httpBrowser) observe(happened observation) {
 	if !b.observations.add(happened) {
 		b.omit(manyCookies)

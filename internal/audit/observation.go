@@ -23,14 +23,14 @@ type observation struct {
 	isSent bool // else it was set
 }
 
-// maxCookies is how many cookies are told of each visit: as many as Chromium keeps of
+// maxCookies is how many cookies a report has of each visit: as many as Chromium keeps of
 // all sites.
 const maxCookies = 3300
 
 // manyCookies are those after them.
 var manyCookies = fmt.Sprintf("the cookies after the first %d", maxCookies)
 
-// observations are what happened to cookies, each told once: a cookie that was set
+// observations are what happened to cookies, each once: a cookie that was set
 // several times, as it was to live longest.
 type observations struct {
 	list   []observation
@@ -65,7 +65,7 @@ func (o *observations) take() []observation {
 }
 
 // isShorter tells whether a cookie lives shorter than with another lifetime; a
-// session is shorter than what is told in seconds.
+// session is shorter than any time.
 func isShorter(life, other setcookie.Lifetime) bool {
 	return other.Persistent && (!life.Persistent || life.Seconds < other.Seconds)
 }

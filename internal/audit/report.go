@@ -23,7 +23,7 @@ type Report struct {
 	Time    time.Time `json:"time"`    // when it began
 	Browser string    `json:"browser"` // "" for one that runs no scripts
 	Charter string    `json:"charter"` // the file or the address from which the charter came
-	Version string    `json:"version"` // of the charter, as the page tells it
+	Version string    `json:"version"` // of the charter, as published
 
 	Pages    []string `json:"pages"`              // that were visited in each visit, in their order
 	Failures []string `json:"failures,omitempty"` // pages that could not be visited, and why

@@ -72,7 +72,7 @@ func Parse(data []byte, name string) (Source, error) {
 // yamlLine is how the library begins an error.
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// yamlAlias is how it tells of an alias without an anchor, whose line it does not tell.
+// yamlAlias is its error for an alias without an anchor, which has no line.
 var yamlAlias = regexp.MustCompile(`^unknown anchor '(.*)' referenced$`)
 
 // lineOfAlias returns the first line that has an alias outside of comments.

@@ -66,7 +66,7 @@ func (r *Row) Set(name, language string, values []string, place string) (err err
 		return fmt.Errorf("%s is the same in all languages; give it one value", name)
 	case len(values) != 1 && !isNames:
 		return fmt.Errorf("%s takes one value, not %d; put texts of several words in quotes", name, len(values))
-	case (len(values) == 0 || values[0] == "") && name != "name": // a row without a name is told as such
+	case (len(values) == 0 || values[0] == "") && name != "name": // Validate reports a row without a name
 		return fmt.Errorf("%s is empty; %s", name, cmp.Or(field.fix, "give it a value or remove it"))
 	}
 	switch into := into.(type) {

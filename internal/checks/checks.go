@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// Update tells tests to record what they see, in the place of comparing it with what is
-// recorded.
+// Update is whether tests record what they see, in the place of comparing it with what
+// is recorded.
 var Update = flag.Bool("update", false, "record what is seen")
 
 // ReadLines reads a file with a JSON value per line.

@@ -258,7 +258,7 @@ func (b *markdownBounds) Transform(paragraph *ast.Paragraph, reader text.Reader,
 		above = paragraph
 	}
 	b.rows += count
-	// A short line above a table is its heading if it tells a category.
+	// A short line above a table is its heading if it names a category.
 	if line, ok := above.(*ast.Paragraph); ok {
 		if written := line.Lines().Value(reader.Source()); len(written) < 60 && findCategory(string(written)) != "" {
 			heading := ast.NewHeading(6)
@@ -387,7 +387,7 @@ func findHTMLTables(content []byte) *pageTables {
 	}
 }
 
-// lineBreak stands for a line break until it is told by ";".
+// lineBreak stands for a line break until it is written as ";".
 const lineBreak = "\x00"
 
 // onOneLine returns a text on one line.

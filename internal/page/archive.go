@@ -101,7 +101,8 @@ func CheckArchive(archive string) error {
 }
 
 // ResolveArchive returns an archive that is named in a file: where a folder begins at
-// that of the file, as besides. What was a folder when none needed a slash is told.
+// that of the file, as other paths. A name of what was a folder
+// when none needed a slash is an error.
 func ResolveArchive(file, archive string) (string, error) {
 	found, err := charter.ResolvePath(file, archive)
 	if err != nil || isFolder(archive) {
@@ -133,8 +134,8 @@ func openArchive(name, version string, storage Storage, now func() time.Time) (*
 
 // update reads what is in the archive, where other instances write, too, and keeps
 // the version in force when it is first served: at most once a minute, for one request
-// while others go on. If that fails, the page is served all the same; it is told in the
-// log, and tried again later.
+// while others go on. If that fails, the page is served all the same; that is
+// logged, and tried again later.
 func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
 	now := a.now()
 	a.mutex.Lock()

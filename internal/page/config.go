@@ -46,7 +46,7 @@ type Config struct {
 
 	// A file with a template (Go's html/template) that takes the place of the
 	// page's own, or, by `define`, of some of its parts; PageData is what it
-	// shows. A mistake in it is told at load. Default: none.
+	// shows. A mistake in it is reported at load. Default: none.
 	Template string `json:"template,omitempty"`
 
 	// What keeps every version of the charter that was ever served, as JSON each,

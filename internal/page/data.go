@@ -18,7 +18,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// What a form post did, told to the page that it leads to.
+// What a form post did, in the address of the page to which it leads.
 const (
 	statusSaved     = "saved"
 	statusUnchanged = "unchanged"
@@ -156,7 +156,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	inOther := url.Values{}
 	switch status := query.Get("status"); status {
 	case statusSaved, statusUnchanged, statusLost:
-		// Only what was just done is told: the address may come back later.
+		// Only what was just done is shown: the address may come back later.
 		at := answers.ParseTime(query.Get("at"))
 		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameSite(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
 			break
@@ -207,7 +207,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 const maxRemaining = 10
 
 // remaining returns the refused cookies that came with the request for a page
-// that tells that a choice was saved, after a withdrawal up to a position.
+// that says that a choice was saved, after a withdrawal up to a position.
 func (p *Page) remaining(e Exchange, text *texts, position int) []Remaining {
 	later, never := removal.AfterWithdrawal(e.Removals.RefusedCookies(), e.Origin, position)
 	var remaining []Remaining

@@ -7,7 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// GPCPath is where a site tells that it respects Global Privacy Control (W3C,
+// GPCPath is where a site says that it respects Global Privacy Control (W3C,
 // Global Privacy Control, section 4).
 const GPCPath = "/.well-known/gpc.json"
 

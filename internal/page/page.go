@@ -43,7 +43,7 @@ const (
 	noticeStyleFile = "notice.css"
 	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-	// maxStatus is how long what a form post did is told.
+	// maxStatus is how long the page shows what a form post did.
 	maxStatus = 10 * time.Minute
 
 	// maxTurns is how many detours a withdrawal takes, for removals that its

@@ -1,5 +1,5 @@
 // Package removal makes the Set-Cookie lines that remove refused cookies from a browser,
-// which tells their names and not where they are.
+// which sends their names and not where they are.
 package removal
 
 import (
@@ -64,7 +64,7 @@ func RoomFor(header http.Header, address *url.URL) int {
 }
 
 // Expiries returns the Set-Cookie lines that remove cookies from a browser, as far
-// as there is room. A browser tells a cookie's name only; its
+// as there is room. A browser sends a cookie's name only; its
 // domain, its path and its partition have to be guessed, and each guess takes a
 // line (RFC 6265bis, section 5.7, step 23).
 func Expiries(cookies []Cookie, from Origin, room int) []string {

@@ -1,4 +1,4 @@
-// Package request tells what a request is for as the visitor sees it, behind proxies and
+// Package request says what a request is for, as the visitor sees it, behind proxies and
 // after rewrites.
 package request
 

@@ -12,7 +12,7 @@ const (
 	// MaxHost is the longest host name, in bytes (RFC 1035, section 2.3.4).
 	MaxHost = 253
 
-	// MaxShown is how much of a name is told to people, in bytes.
+	// MaxShown is how much of a name is shown to people, in bytes.
 	MaxShown = 128
 
 	// MaxCookies is how many cookies of a request are looked at one by one: more

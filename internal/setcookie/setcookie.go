@@ -1,6 +1,6 @@
 // Package setcookie reads Set-Cookie lines and Cookie lines from their bytes, as
 // every current browser reads them: the part of RFC 6265bis on which Chromium,
-// Firefox and Safari agree. What they read differently is told to be uncertain.
+// Firefox and Safari agree. What they read differently is reported as uncertain.
 package setcookie
 
 import "strings"
