@@ -85,7 +85,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := joined.Sign(h.Language); err != nil {
+	if err := joined.ComputeVersion(h.Language); err != nil {
 		return nil, nil, err
 	}
 	answers, err := answers.NewStore(preferences, joined, h.Durations != declareDurations, time.Now)
@@ -93,20 +93,6 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 		return nil, nil, err
 	}
 	return joined, answers, answers.CheckRoom(h.RecordChoices)
-}
-
-// defaultFormat returns the format of the preference where none is configured:
-// that of Opendatasoft's banner if its cookie is declared, else our own.
-func defaultFormat(sources []charter.Source) string {
-	const opendatasoft = "opendatasoft"
-	for _, source := range sources {
-		for _, row := range source.Rows {
-			if slices.Contains(row.Name, answers.Formats[opendatasoft].Cookies[0]) {
-				return opendatasoft
-			}
-		}
-	}
-	return answers.CharterFormat
 }
 
 // warnings returns what is not as it was written, though it can be served.

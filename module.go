@@ -191,9 +191,6 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 // prepare builds the charter and the page, by which alone they can be checked.
 func (h *Handler) prepare() error {
-	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
-		h.Presets = []string{"opendatasoft"}
-	}
 	h.setDefaults()
 	if err := h.validateOptions(); err != nil {
 		return err

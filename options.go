@@ -96,6 +96,9 @@ func caddyfileName(inJSON string) (name string, ok bool) {
 
 // setDefaults stores the usual values of options that are not given.
 func (h *Handler) setDefaults() {
+	if len(h.Presets)+len(h.Charters)+len(h.Cookies) == 0 {
+		h.Presets = []string{"opendatasoft"}
+	}
 	for _, option := range options {
 		if option.text != nil {
 			value := option.text(h)
@@ -133,4 +136,18 @@ func (h *Handler) validateOptions() error {
 func checkDate(text string) error {
 	date, err := charter.ParseDate(text)
 	return cmp.Or(err, charter.CheckPast(date, time.Now()))
+}
+
+// defaultFormat returns the format of the preference where none is configured:
+// that of Opendatasoft's banner if its cookie is declared, else our own.
+func defaultFormat(sources []charter.Source) string {
+	const opendatasoft = "opendatasoft"
+	for _, source := range sources {
+		for _, row := range source.Rows {
+			if slices.Contains(row.Name, answers.Formats[opendatasoft].Cookies[0]) {
+				return opendatasoft
+			}
+		}
+	}
+	return answers.CharterFormat
 }

@@ -55,7 +55,7 @@ func portalWith(t testing.TB, presets, rows string, preferences ...Config) porta
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := joined.Sign("fr"); err != nil {
+	if err := joined.ComputeVersion("fr"); err != nil {
 		t.Fatal(err)
 	}
 	store, err := NewStore(stored, joined, true, time.Now)

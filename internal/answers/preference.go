@@ -131,3 +131,14 @@ func holdsAnswers(patterns []string, name string) bool {
 	}
 	return false
 }
+
+// grantHasEnded tells whether a grant that the page wrote has ended: it was kept for as
+// long as the page says, or is of a time that cannot be; a browser's cookie can be
+// renewed by the portal. One without a time lasts as long as its cookie.
+func (p *Preference) grantHasEnded(at, now Timestamp) bool {
+	if at == NoTime || !p.IsWritten() {
+		return false
+	}
+	seconds := p.Lifetime.Seconds()
+	return !at.isPossible(now) || seconds > 0 && now-at > Timestamp(seconds)*1000
+}

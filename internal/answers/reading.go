@@ -44,8 +44,8 @@ type reading struct {
 	pageAnswers map[string]Answer
 	reference   string
 
-	isOver  bool // its grants do not count any more
-	isPlain bool // it is from PlainCookie, where HostCookie takes its place over https
+	ignoresGrants bool // they do not count, or not any more
+	isPlain       bool // it is from PlainCookie, where HostCookie takes its place over https
 }
 
 // A writing is what the charter page stores.

@@ -114,7 +114,7 @@ func (r *reading) find(row *charter.Row) Answer {
 
 // inForce returns an answer of the reading, if it counts: a refusal does always.
 func (r *reading) inForce(answer Answer) Answer {
-	if answer == Granted && r.isOver {
+	if answer == Granted && r.ignoresGrants {
 		return None
 	}
 	return answer
@@ -181,14 +181,14 @@ func (v *Visitor) decode() []reading {
 				v.Unreadable = append(v.Unreadable, Unreadable{p.Format, err})
 				broken[from] = true
 			}
-			isOver := p.isOver(read[0].at, v.Now()) || v.Secure && from.isPlain
-			if v.readings == nil && !isOver && !from.isPlain {
+			ignoresGrants := p.grantHasEnded(read[0].at, v.Now()) || v.Secure && from.isPlain
+			if v.readings == nil && !ignoresGrants && !from.isPlain {
 				v.readings = read // not copied: nearly always, it is the only one
 				continue
 			}
 			v.readings = append(v.readings, read...)
 			added := &v.readings[len(v.readings)-1]
-			added.isOver, added.isPlain = isOver, from.isPlain
+			added.ignoresGrants, added.isPlain = ignoresGrants, from.isPlain
 		}
 	}
 	if len(broken) == 0 && !hasHost {
@@ -203,7 +203,7 @@ func (v *Visitor) decode() []reading {
 	v.readings = slices.DeleteFunc(v.readings, func(read reading) bool { return read.isPlain && hasHost })
 	for i := range v.readings {
 		read := &v.readings[i]
-		read.isOver = read.isOver || broken[place{read.preference, read.isPlain}]
+		read.ignoresGrants = read.ignoresGrants || broken[place{read.preference, read.isPlain}]
 	}
 	return v.readings
 }
@@ -238,17 +238,6 @@ func (v *Visitor) IsReserved(name string) bool {
 		}
 	}
 	return false
-}
-
-// isOver tells whether a grant that the page wrote has ended: it was kept for as
-// long as the page says, or is of a time that cannot be; a browser's cookie can be
-// renewed by the portal. One without a time lasts as long as its cookie.
-func (p *Preference) isOver(at, now Timestamp) bool {
-	if at == NoTime || !p.IsWritten() {
-		return false
-	}
-	seconds := p.Lifetime.Seconds()
-	return !at.isPossible(now) || seconds > 0 && now-at > Timestamp(seconds)*1000
 }
 
 // PageAnswerTo returns the answer to a consent key that is stored where the page writes.

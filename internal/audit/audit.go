@@ -223,7 +223,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		if !beforeAnswer[cookie.key()] {
 			known := look(cookie, a.pages[0])
 			known.SetBy = "answer"
-			a.measure(known, cookie.life)
+			a.checkLifetime(known, cookie.life)
 		}
 	}
 	for i := 0; i < len(a.pages); i++ {
@@ -250,10 +250,10 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			switch {
 			case !happened.isSent:
 				known.SetBy = "header"
-				a.measure(known, happened.cookie.life)
+				a.checkLifetime(known, happened.cookie.life)
 			case known.SetBy == "" && !before[happened.cookie.key()]:
 				known.SetBy = "script" // and it may be removed by now
-				a.measure(known, happened.cookie.life)
+				a.checkLifetime(known, happened.cookie.life)
 				fallthrough
 			default:
 				known.Sent = true
@@ -275,7 +275,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			if known.SetBy == "" {
 				known.SetBy = "script" // as no header has set it
 			}
-			a.measure(known, cookie.life) // a script can have set it anew
+			a.checkLifetime(known, cookie.life) // a script can have set it anew
 		}
 	}
 	for _, cookie := range held {
@@ -283,7 +283,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 	}
 	cookies := make([]Cookie, 0, len(seen))
 	for _, cookie := range seen {
-		a.accuse(cookie, number)
+		a.checkPresence(cookie, number)
 		cookies = append(cookies, *cookie)
 	}
 	slices.SortFunc(cookies, func(a, b Cookie) int {
@@ -382,8 +382,8 @@ func (a *audit) judge(cookie browserCookie, number int) *Cookie {
 	return judgement
 }
 
-// measure records how long a cookie was set to live, and if that is too long.
-func (a *audit) measure(cookie *Cookie, life setcookie.Lifetime) {
+// checkLifetime records how long a cookie was set to live, and if that is too long.
+func (a *audit) checkLifetime(cookie *Cookie, life setcookie.Lifetime) {
 	cookie.Lifetime = charter.Session
 	switch {
 	case life.Seconds > 10*int64(charter.SecondsPer("year")):
@@ -401,8 +401,8 @@ func (a *audit) measure(cookie *Cookie, life setcookie.Lifetime) {
 	}
 }
 
-// accuse adds the violations that a cookie makes by being there.
-func (a *audit) accuse(cookie *Cookie, number int) {
+// checkPresence adds the violations that a cookie makes by being there.
+func (a *audit) checkPresence(cookie *Cookie, number int) {
 	reason := visits[number].reason
 	switch {
 	case cookie.SetBy == "" && !cookie.Kept: // removed, or only sent

@@ -54,7 +54,7 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 	}
 	published, err := charter.New(declared)
 	if err == nil {
-		err = published.Sign("")
+		err = published.ComputeVersion("")
 	}
 	if err != nil {
 		return Charter{}, err

@@ -130,9 +130,9 @@ func New(sources ...Source) (*Charter, error) {
 // Find returns the row that declares a name, nil if none does.
 func (c *Charter) Find(name string) *Row { return c.names.find(name) }
 
-// Sign computes the version and the fingerprints, the latter over the texts in
+// ComputeVersion computes the version and the fingerprints, the latter over the texts in
 // one language: a translation asks for nothing new.
-func (c *Charter) Sign(language string) error {
+func (c *Charter) ComputeVersion(language string) error {
 	rows := make([]Cookie, 0, len(c.Rows))
 	for _, row := range c.Rows {
 		cookie := row.Cookie

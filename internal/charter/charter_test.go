@@ -289,7 +289,7 @@ func signed(t *testing.T, rows string) *Charter {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := charter.Sign("fr"); err != nil {
+	if err := charter.ComputeVersion("fr"); err != nil {
 		t.Fatal(err)
 	}
 	return charter

@@ -70,7 +70,7 @@ func portalOf(t testing.TB, presets []string, rows string, format answers.Config
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := joined.Sign("fr"); err != nil {
+	if err := joined.ComputeVersion("fr"); err != nil {
 		t.Fatal(err)
 	}
 	store, err := answers.NewStore(stored, joined, true, time.Now)

@@ -158,7 +158,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	case statusSaved, statusUnchanged, statusLost:
 		// Only what was just done is shown: the address may come back later.
 		at := answers.ParseTime(query.Get("at"))
-		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameSite(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
+		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameOrigin(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
 			break
 		}
 		inOther.Set("status", status)

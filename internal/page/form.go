@@ -37,8 +37,8 @@ var frameDestinations = []string{"iframe", "frame", "embed", "object", "fencedfr
 // storeChoice takes a form post and leads back to the page.
 func (p *Page) storeChoice(e Exchange) error {
 	r := e.Request
-	if err := p.origins.Check(r); err != nil {
-		return caddyhttp.Error(http.StatusForbidden, err)
+	if err := p.refuseCrossOrigin(r); err != nil {
+		return err
 	}
 	if slices.Contains(frameDestinations, r.Header.Get("Sec-Fetch-Dest")) {
 		return p.refuseFramed(e)
@@ -81,6 +81,14 @@ func (p *Page) storeChoice(e Exchange) error {
 	return redirect(e, "?"+query.Encode())
 }
 
+// refuseCrossOrigin refuses a form post from another site.
+func (p *Page) refuseCrossOrigin(r *http.Request) error {
+	if err := p.crossOrigin.Check(r); err != nil {
+		return caddyhttp.Error(http.StatusForbidden, err)
+	}
+	return nil
+}
+
 // refuseFramed refuses a form post from inside a frame, where a visitor may not
 // know what is clicked, by the only words of the page that a frame can show: they
 // are no HTML.
@@ -101,7 +109,7 @@ func (p *Page) refuseFramed(e Exchange) error {
 // so.
 func (p *Page) confirmChoice(e Exchange, query url.Values) (done bool, err error) {
 	at := answers.ParseTime(query.Get("at"))
-	if query.Get("status") != statusSaved || !e.Visitor.IsRecent(at, maxConfirm) || !isFromSameSite(e.Request) {
+	if query.Get("status") != statusSaved || !e.Visitor.IsRecent(at, maxConfirm) || !isFromSameOrigin(e.Request) {
 		return false, nil
 	}
 	back, reference := query.Get(returnField), query.Get("reference")
@@ -124,9 +132,9 @@ func (p *Page) confirmChoice(e Exchange, query url.Values) (done bool, err error
 	return true, redirect(e, "?"+query.Encode())
 }
 
-// isFromSameSite tells whether no link from elsewhere has led to a request: that could
+// isFromSameOrigin tells whether no link from elsewhere has led to a request: that could
 // tell anything of what was done.
-func isFromSameSite(r *http.Request) bool {
+func isFromSameOrigin(r *http.Request) bool {
 	site := r.Header.Get("Sec-Fetch-Site")
 	return site == "" || site == "same-origin"
 }

@@ -130,15 +130,15 @@ type Page struct {
 	styleName   string // with its version
 	assets      map[string]asset
 	archive     *archive
-	origins     *http.CrossOriginProtection
+	crossOrigin *http.CrossOriginProtection
 }
 
 // New returns a page, or what is wrong with its options and the files that they name.
 func New(options Options) (*Page, error) {
 	p := &Page{
-		Options: options,
-		Path:    strings.TrimSuffix(options.Path, "/"),
-		origins: http.NewCrossOriginProtection(),
+		Options:     options,
+		Path:        strings.TrimSuffix(options.Path, "/"),
+		crossOrigin: http.NewCrossOriginProtection(),
 	}
 	for _, preference := range p.Answers.Preferences {
 		if preference.Manage != "" {
