@@ -289,3 +289,15 @@ func TestExpiryOfRewrittenPath(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+// Over https, removals are Secure: without it, browsers remove nothing within another
+// site's frame. Over http, browsers refuse such lines.
+func TestExpiryOverHTTPS(t *testing.T) {
+	const site = "cookie_charter {\n preset matomo\n}\nrespond ok"
+	for scheme, want := range map[string]string{"https": "_pk_id.1=; Max-Age=-1; Path=/; Secure; SameSite=None", "http": "_pk_id.1=; Max-Age=-1; Path=/"} {
+		response, _ := get(t, scheme+"://"+serve(t, scheme == "https", site)+"/", http.Header{"Cookie": {"_pk_id.1=1"}})
+		if got := response.Header["Set-Cookie"]; len(got) == 0 || got[0] != want {
+			t.Errorf("%s: %q", scheme, got)
+		}
+	}
+}
