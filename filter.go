@@ -43,9 +43,9 @@ type filter struct {
 	visitor  answers.Visitor
 	sighting sighting
 
-	hasRefused  bool        // the request has declared cookies that the visitor does not allow
-	hasExpiries *bool       // their expiries are in the header; nil if there are none
+	hasExpiries *bool       // the expiries of refused cookies are in the header; nil if there are none
 	wasAsked    atomic.Bool // another directive asked what the visitor allows
+	hasRefused  bool        // the request has declared cookies that the visitor does not allow
 	isPrivate   bool        // the header is marked private
 	isEarly     bool        // the header is that of an informational answer
 	isSent      bool        // the final header is on its way
@@ -155,8 +155,8 @@ func (f *filter) finish() {
 		f.isPrivate = true
 		caching.MakeUnstored(header)
 	}
-	if f.sighting.verdicts.Len() > 0 {
-		header.Set(debugField, f.sighting.verdicts.String())
+	if len(f.sighting.verdicts) > 0 {
+		header.Set(debugField, string(f.sighting.verdicts))
 	}
 	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
 	f.handler.reportUnreadable(f.visitor.Unreadable)
@@ -263,7 +263,7 @@ func (f *filter) origin() removal.Origin {
 // Room returns how many bytes of expiries the answer has room for.
 func (f *filter) Room() int {
 	room := removal.RoomFor(f.Header(), request.URL(f.request))
-	if length := f.sighting.verdicts.Len(); length > 0 {
+	if length := len(f.sighting.verdicts); length > 0 {
 		room -= len(debugField+": \r\n") + length
 	}
 	return room

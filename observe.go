@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -171,7 +170,7 @@ type sighting struct {
 	site        *inventory // nil until a cookie is recorded there
 	cookieCount int        // how many
 	path        address.RequestPath
-	verdicts    strings.Builder // for the debug header
+	verdicts    []byte // for the debug header
 }
 
 // An observer is told what became of each cookie, after that is done; never a value,
@@ -240,27 +239,28 @@ const (
 type headerObserver struct{}
 
 func (headerObserver) tell(sighting *sighting, judgement *judge.Judgement) {
-	verdicts := &sighting.verdicts
-	if judgement.Deletes || verdicts.Len() >= maxVerdicts {
+	verdicts := sighting.verdicts
+	if judgement.Deletes || len(verdicts) >= maxVerdicts {
 		return
 	}
-	if verdicts.Len() > 0 {
-		verdicts.WriteString(", ")
+	if len(verdicts) > 0 {
+		verdicts = append(verdicts, ", "...)
 	}
 	shown := ""
 	if setcookie.IsToken(judgement.Name) {
 		shown = judgement.Name[:min(len(judgement.Name), setcookie.MaxShown)]
 	}
-	fmt.Fprintf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judgement.From, judgement.Verdict, effectOf(judgement.Keeps))
-	if verdicts.Len() >= maxVerdicts {
-		verdicts.WriteString(`, "";truncated`)
+	verdicts = fmt.Appendf(verdicts, `"%s";from=%s;verdict=%s;effect=%s`, shown, judgement.From, judgement.Verdict, effectOf(judgement.Keeps))
+	if len(verdicts) >= maxVerdicts {
+		verdicts = append(verdicts, `, "";truncated`...)
 	}
+	sighting.verdicts = verdicts
 }
 
 // reportUnreadable counts and logs the stored answers of a visitor that could not be
 // read.
-func (h *Handler) reportUnreadable(copies []answers.Unreadable) {
-	for _, unreadable := range copies {
+func (h *Handler) reportUnreadable(unreadable *answers.Unreadable) {
+	for ; unreadable != nil; unreadable = unreadable.Next {
 		h.metrics.unreadable[unreadable.Format].Inc()
 		h.logger.Debug("unreadable preference", zap.String("format", unreadable.Format), zap.Error(unreadable.Reason))
 	}

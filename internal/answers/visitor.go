@@ -38,20 +38,22 @@ type Visitor struct {
 	Secure  bool            // over https, as the visitor sees it
 	Opposed bool            // by Global Privacy Control: what is unanswered is refused
 
-	// Unreadable are the copies that could not be read, among those that were decoded.
-	Unreadable []Unreadable
-
 	isDecoded bool
+	hasSaved  bool                    // the page has saved answers, in this request
 	now       Timestamp               // when Now was first called
 	readings  []reading               // of every copy of every cookie that holds answers, once decoded
 	byRow     map[*charter.Row]Answer // what several readings say, so that each is asked once for a row
-	hasSaved  bool                    // the page has saved answers, in this request
+
+	// Unreadable is the last of the copies that could not be read, nil if there is none,
+	// among those that were decoded.
+	Unreadable *Unreadable
 }
 
 // An Unreadable is a copy of answers that could not be read, without its value.
 type Unreadable struct {
-	Format string // that it should have
-	Reason error  // which quotes nothing of it
+	Format string      // that it should have
+	Reason error       // which quotes nothing of it
+	Next   *Unreadable // the one before, nil for the first
 }
 
 // Now returns when the request was looked at, always the same: looking at a clock
@@ -178,7 +180,7 @@ func (v *Visitor) decode() []reading {
 			}
 			read, err := p.recent.read(Cookie{name, value, proof, p, v.Store.charter})
 			if err != nil {
-				v.Unreadable = append(v.Unreadable, Unreadable{p.Format, err})
+				v.Unreadable = &Unreadable{p.Format, err, v.Unreadable}
 				broken[from] = true
 			}
 			ignoresGrants := p.grantHasEnded(read[0].at, v.Now()) || v.Secure && from.isPlain

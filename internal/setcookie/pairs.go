@@ -12,7 +12,9 @@ type Lines []string
 func (lines Lines) Pairs() iter.Seq2[string, string] {
 	return func(yield func(name, value string) bool) {
 		for _, line := range lines {
-			for _, pair := range pairs(line) {
+			for start := 0; start < len(line); {
+				var pair string
+				pair, start = nextPair(line, start)
 				if name, value, ok := CutPair(pair); ok && !yield(name, value) {
 					return
 				}
@@ -25,7 +27,11 @@ func (lines Lines) Pairs() iter.Seq2[string, string] {
 func (lines Lines) Names() iter.Seq[string] {
 	return func(yield func(name string) bool) {
 		for _, line := range lines {
-			for _, pair := range pairs(line) {
+			for start := 0; start < len(line); {
+				var pair string
+				if pair, start = nextPair(line, start); pair == "" {
+					continue
+				}
 				if name, _, _ := CutPair(pair); !yield(name) {
 					return
 				}
@@ -50,8 +56,10 @@ func (lines Lines) Values(name string) iter.Seq[string] {
 func Keep(line string, keeps func(pair string) bool) (kept string, ok bool) {
 	var rest strings.Builder // in use once a pair was dropped
 	dropped := false
-	for start, pair := range pairs(line) {
+	for start := 0; start < len(line); {
+		pair, next := nextPair(line, start)
 		switch {
+		case pair == "":
 		case !keeps(pair):
 			if !dropped {
 				dropped = true
@@ -63,6 +71,7 @@ func Keep(line string, keeps func(pair string) bool) (kept string, ok bool) {
 			}
 			rest.WriteString(pair)
 		}
+		start = next
 	}
 	if !dropped {
 		return line, true
@@ -70,19 +79,12 @@ func Keep(line string, keeps func(pair string) bool) (kept string, ok bool) {
 	return rest.String(), rest.Len() > 0
 }
 
-// pairs yields what stands between the ";" of a line, trimmed, if there is something,
-// with where that begins.
-func pairs(line string) iter.Seq2[int, string] {
-	return func(yield func(start int, pair string) bool) {
-		for start := 0; start < len(line); {
-			end := len(line)
-			if length := strings.IndexByte(line[start:], ';'); length >= 0 {
-				end = start + length
-			}
-			if pair := Trim(line[start:end]); pair != "" && !yield(start, pair) {
-				return
-			}
-			start = end + 1
-		}
+// nextPair returns what stands from a place up to the next ";", trimmed, and where the
+// next pair begins.
+func nextPair(line string, start int) (pair string, next int) {
+	end := len(line)
+	if length := strings.IndexByte(line[start:], ';'); length >= 0 {
+		end = start + length
 	}
+	return Trim(line[start:end]), end + 1
 }
