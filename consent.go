@@ -122,6 +122,7 @@ const (
 // `{http.cookie_charter.allowed.<key>}`, which is true or false, and
 // `{http.cookie_charter.consent.<key>}`, which is granted, refused or none.
 func (f *filter) placeholder(name string) (any, bool) {
+	defer f.reportUnreadable() // also where an answer is asked for when the header has left
 	name, ok := strings.CutPrefix(name, placeholderPrefix)
 	if !ok {
 		return nil, false

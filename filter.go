@@ -159,6 +159,11 @@ func (f *filter) finish() {
 		header.Set(debugField, string(f.sighting.verdicts))
 	}
 	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
+	f.reportUnreadable()
+}
+
+// reportUnreadable reports the stored answers that could not be read, each once.
+func (f *filter) reportUnreadable() {
 	f.handler.reportUnreadable(f.visitor.Unreadable)
 	f.visitor.Unreadable = nil
 }

@@ -216,7 +216,7 @@ func (h *Handler) prepare() error {
 		Module:         moduleVersion(),
 		Storage:        h.storage,
 		Observer:       pageObserver{h},
-		Logger:         func() *zap.Logger { return h.logger },
+		Logger:         h.logger,
 	})
 	return err
 }
@@ -264,6 +264,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	f.share()
 	f.dropCookies()
+	f.reportUnreadable()
 
 	var err error
 	if h.page.Serves(r.URL.Path) && !isError(r) {

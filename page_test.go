@@ -787,3 +787,11 @@ func TestReferenceIsTheVisitors(t *testing.T) {
 		}
 	}
 }
+
+// The path of Global Privacy Control is the page's where that is not served.
+func TestPageAtThePathOfGPC(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n page /.well-known/gpc.json\n}\nrespond portal")
+	if _, body := get(t, address+"/.well-known/gpc.json", nil); !strings.Contains(body, "<!DOCTYPE html>") {
+		t.Errorf("got %.60s", body)
+	}
+}

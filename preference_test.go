@@ -5,12 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -473,5 +478,66 @@ func TestUnreadablePreference(t *testing.T) {
 	}
 	if bytes.Contains(logs, []byte(secret)) {
 		t.Error("a value in the log")
+	}
+}
+
+// A stored preference that cannot be read is counted, too, if the handler after this one
+// fails, or if somebody asks for it only when the answer has left.
+func TestUnreadableInAnyCase(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft matomo\n}")
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(handler.metrics.unreadable["opendatasoft"])
+	count := func() float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return families[0].GetMetric()[0].GetCounter().GetValue()
+	}
+	ask := func(cookies string, next caddyhttp.HandlerFunc) *caddy.Replacer {
+		w := httptest.NewRecorder()
+		replacer := caddy.NewReplacer()
+		r := caddyhttp.PrepareRequest(visit("http://city.example/"), replacer, w, new(caddyhttp.Server))
+		r.Header.Set("Cookie", cookies)
+		defer func() { _ = recover() }()
+		_ = handler.ServeHTTP(w, r, next)
+		return replacer
+	}
+	ask("cookies_preferences=junk; _pk_id.1=1", func(http.ResponseWriter, *http.Request) error { panic(http.ErrAbortHandler) })
+	if got := count(); got != 1 {
+		t.Errorf("counted %v times after a panic", got)
+	}
+	replacer := ask("cookies_preferences=junk", func(w http.ResponseWriter, _ *http.Request) error {
+		w.WriteHeader(http.StatusOK)
+		return nil
+	})
+	if answer, _ := replacer.GetString("http.cookie_charter.consent.matomo"); answer != "none" || count() != 2 {
+		t.Errorf("%q, counted %v times after a late question", answer, count())
+	}
+}
+
+// A cookie that holds answers lives as long as its own row says, also where another
+// name of the same preference has another row.
+func TestLifetimeOfEachName(t *testing.T) {
+	const site = `cookie_charter {
+		preset matomo
+		durations declare
+		preference charter
+		cookie charter_preference {
+			purpose p
+			category necessary
+			duration "9 months"
+		}
+		cookie __Host-charter_preference {
+			purpose p
+			category necessary
+			duration "2 months"
+		}
+	}`
+	for scheme, want := range map[string]string{"https": "; Max-Age=5259492;", "http": "; Max-Age=23667714"} {
+		response, _ := do(t, http.MethodPost, scheme+"://"+serve(t, scheme == "https", site)+pagePath, form, "all=granted")
+		if line := response.Header.Get("Set-Cookie"); !strings.Contains(line, want) {
+			t.Errorf("%s: %q", scheme, line)
+		}
 	}
 }

@@ -51,7 +51,9 @@ export async function startFirefox(more = {}) {
     newPage: () => browser.newPage(),
     cookies: async () => {
       const { result } = await browser.connection.send("storage.getCookies", {});
-      return result.cookies.map(({ expiry, value, size, ...cookie }) => ({
+      // What has ended in this second is listed, though it is sent no more.
+      const lasting = result.cookies.filter(({ expiry }) => expiry === undefined || expiry > Date.now() / 1000);
+      return lasting.map(({ expiry, value, size, ...cookie }) => ({
         ...cookie,
         // Values that are not UTF-8 come as base64: a character per byte.
         value: value.type === "string" ? value.value : Buffer.from(value.value, "base64").toString("latin1"),

@@ -78,16 +78,6 @@ func NewPreferences(formats []Config, sources []charter.Source) (preferences []*
 	return preferences, rows, nil
 }
 
-// lifetimeOf returns how long a cookie lives that holds answers: six months, or as long
-// as its row says.
-func lifetimeOf(row *charter.Row, enforces bool) charter.Duration {
-	declared, err := charter.ParseDuration(row.Duration)
-	if err != nil {
-		declared = preferenceLifetime
-	}
-	return row.Lifetime(declared, enforces)
-}
-
 // shareRow makes both usual names of the format charter one row's, wherever one
 // of them is declared. It tells whether HostCookie can be used: not where the row
 // says a domain or a path.

@@ -18,12 +18,13 @@ type Store struct {
 	Rows           map[*charter.Row]bool // rows of cookies that hold answers
 	UsesHostCookie bool                  // some are in HostCookie over https
 	Now            func() time.Time      // the clock by which grants end
+	enforces       bool                  // declared durations hold
 }
 
 // NewStore returns the store of a charter that declares its cookies; whether
 // their durations are enforced tells how long grants hold.
 func NewStore(preferences []*Preference, c *charter.Charter, enforces bool, now func() time.Time) (*Store, error) {
-	s := &Store{charter: c, Preferences: preferences, Rows: map[*charter.Row]bool{}, Now: now}
+	s := &Store{charter: c, Preferences: preferences, Rows: map[*charter.Row]bool{}, Now: now, enforces: enforces}
 	for _, p := range preferences {
 		for _, name := range slices.Concat(p.Names, Formats[p.Format].proofs) {
 			switch row := c.Find(strings.TrimSuffix(name, "*")); {
@@ -40,10 +41,20 @@ func NewStore(preferences []*Preference, c *charter.Charter, enforces bool, now 
 				return nil, fmt.Errorf("no cookie has the consent key %q, for which the preference %s has a key; %s", key, p.Format, charter.UseOneOf(c.ConsentKeys()))
 			}
 		}
-		p.Lifetime = lifetimeOf(c.Find(strings.TrimSuffix(p.Names[0], "*")), enforces)
+		p.Lifetime = s.Lifetime(c.Find(strings.TrimSuffix(p.Names[0], "*")))
 		s.UsesHostCookie = s.UsesHostCookie || p.usesHostCookie
 	}
 	return s, nil
+}
+
+// Lifetime returns how long a cookie of a row lives that holds answers: six months, or as
+// long as its row says.
+func (s *Store) Lifetime(row *charter.Row) charter.Duration {
+	declared, err := charter.ParseDuration(row.Duration)
+	if err != nil {
+		declared = preferenceLifetime
+	}
+	return row.Lifetime(declared, s.enforces)
 }
 
 // CheckRoom returns an error if the answers to all keys, and the reference of a record

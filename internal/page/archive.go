@@ -152,11 +152,7 @@ func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
 		// What was served is kept even if the visitor leaves, or the config is replaced.
 		ctx, cancel := context.WithTimeout(context.Background(), archiveTimeout)
 		defer cancel()
-		err := a.list(ctx)
-		if _, isKept := a.find(a.version); err == nil && !isKept {
-			err = a.keep(ctx, archiveEntry{now.UTC(), a.version}, export)
-		}
-		if err != nil {
+		if err := a.refresh(ctx, now, export); err != nil {
 			logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
 		}
 		a.mutex.Lock()
@@ -167,6 +163,23 @@ func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
 	case <-done:
 	case <-time.After(archivePatience):
 	}
+}
+
+// refresh reads what is in the archive, and keeps the version in force. No request is
+// there to end with a storage that panics, so that is an error.
+func (a *archive) refresh(ctx context.Context, now time.Time, export func() ([]byte, error)) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	if err := a.list(ctx); err != nil {
+		return err
+	}
+	if _, isKept := a.find(a.version); isKept {
+		return nil
+	}
+	return a.keep(ctx, archiveEntry{now.UTC(), a.version}, export)
 }
 
 // String returns where the archive is.

@@ -3,11 +3,13 @@ package page
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -311,5 +313,14 @@ func TestArchiveOrder(t *testing.T) {
 	}
 	if want := []string{"333333333333", "ffffffffffff", "444444444444"}; !slices.Equal(got, want) {
 		t.Errorf("shows %v", got)
+	}
+}
+
+// A storage that panics ends no process.
+func TestArchiveInPanic(t *testing.T) {
+	_, visit, log := instance(t, asked{fileStorage(t.TempDir()), func(context.Context, string) error { panic("broken") }}, oneVersion, time.Now)
+	visit()
+	if entries := log.FilterMessage("keeping the charter in the archive").All(); len(entries) != 1 || !strings.Contains(fmt.Sprint(entries[0].ContextMap()), "panic: broken") {
+		t.Errorf("logged %v", entries)
 	}
 }

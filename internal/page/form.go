@@ -231,7 +231,7 @@ func (p *Page) setCookie(cookie answers.Cookie, r *http.Request) string {
 	if row.SameSite == "" {
 		line += "; SameSite=Lax"
 	}
-	if lifetime := cookie.Preference.Lifetime; lifetime.Unit != charter.Session {
+	if lifetime := p.Answers.Lifetime(row); lifetime.Unit != charter.Session {
 		line += "; Max-Age=" + strconv.Itoa(lifetime.Seconds())
 	}
 	if request.Scheme(r) == "https" {

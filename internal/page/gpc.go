@@ -11,6 +11,9 @@ import (
 // Global Privacy Control, section 4).
 const GPCPath = "/.well-known/gpc.json"
 
+// isGPC tells whether a path is where that is said here.
+func (p *Page) isGPC(path string) bool { return path == GPCPath && p.GPC != "" }
+
 func (p *Page) serveGPC(e Exchange) error {
 	if e.Request.Method != http.MethodGet && e.Request.Method != http.MethodHead {
 		e.Header().Set("Allow", "GET, HEAD")

@@ -63,7 +63,7 @@ type Options struct {
 	Module         string           // its version
 	Storage        Storage          // Caddy's; nil where nothing is served
 	Observer       Observer
-	Logger         func() *zap.Logger // which is known later than the page is made
+	Logger         *zap.Logger // nil where nothing is served
 }
 
 // An Observer is told what happens on the page.
@@ -188,8 +188,8 @@ func New(options Options) (*Page, error) {
 
 // Serves tells whether a path is the page's, or that of a file beside it.
 func (p *Page) Serves(path string) bool {
-	if path == GPCPath {
-		return p.GPC != ""
+	if p.isGPC(path) {
+		return true
 	}
 	rest, ok := strings.CutPrefix(path, p.Path)
 	if !ok || rest == "" || rest == "/" || rest == "/"+noticeFile {
@@ -202,7 +202,7 @@ func (p *Page) Serves(path string) bool {
 
 // Serve answers every request to the page's paths.
 func (p *Page) Serve(e Exchange) error {
-	if e.Request.URL.Path == GPCPath {
+	if p.isGPC(e.Request.URL.Path) {
 		return p.serveGPC(e)
 	}
 	method, header := e.Request.Method, e.Header()
@@ -284,7 +284,7 @@ func (p *Page) show(e Exchange) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.textsFor(r)
 	if p.archive != nil {
-		p.archive.update(p.exportJSON, p.Logger())
+		p.archive.update(p.exportJSON, p.Logger)
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(e, version)
 		}
