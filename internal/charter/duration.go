@@ -2,7 +2,6 @@ package charter
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,33 +82,6 @@ func ParseDuration(text string) (Duration, error) {
 		return Duration{}, fmt.Errorf(`unreadable duration %q; write "session", or a whole number and a unit, such as "30 min", "2 weeks" or "13 months"`, text)
 	}
 	return Duration{count, unit}, nil
-}
-
-var (
-	sessionInText = regexp.MustCompile(`(?i)session|fermeture du navigateur|browser is closed`)
-
-	// durationInText is what can be a duration among other words.
-	durationInText = regexp.MustCompile(`\d+\s*\pL+`)
-)
-
-// FindDuration returns the last duration that a text speaks of, Session if it speaks of
-// that, "" if of none. It is certain if the text says nothing else.
-func FindDuration(text string) (found string, isCertain bool) {
-	if parsed, err := ParseDuration(text); err == nil {
-		if parsed.Unit == Session {
-			return Session, true
-		}
-		return strings.TrimSuffix(strings.TrimSpace(text), "."), true
-	}
-	if sessionInText.MatchString(text) {
-		return Session, false
-	}
-	for _, part := range durationInText.FindAllString(text, -1) {
-		if _, err := ParseDuration(part); err == nil {
-			found = part
-		}
-	}
-	return found, false
 }
 
 // Seconds returns the lifetime in seconds, 0 for a session.
