@@ -88,8 +88,8 @@ func New(sources ...Source) (*Charter, error) {
 		}
 		for i := range source.Rows {
 			added := claim{&source.Rows[i], source.isPreset}
-			if field, err := added.Validate(); err != nil {
-				return nil, fmt.Errorf("cookie %q: %w, at %s", strings.Join(added.Name, " "), err, added.Place(field))
+			if err := added.mistake(); err != nil {
+				return nil, err
 			}
 			for _, name := range slices.Concat(added.Name, added.Match) {
 				earlier, taken := claims[name]
@@ -99,7 +99,7 @@ func New(sources ...Source) (*Charter, error) {
 					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
 					c.Rows = slices.DeleteFunc(c.Rows, func(row *Row) bool { return row == earlier.Row })
 				default:
-					return nil, fmt.Errorf("cookie %q is declared twice; remove one of the two, at %s and %s", name, earlier.Place(""), added.Place(""))
+					return nil, declaredTwice(name, earlier.Row, added.Row)
 				}
 				claims[name] = added
 			}
@@ -125,6 +125,19 @@ func New(sources ...Source) (*Charter, error) {
 		}
 	}
 	return c, nil
+}
+
+// mistake returns what Validate finds, with where it is.
+func (r *Row) mistake() error {
+	field, err := r.Validate()
+	if err != nil {
+		return fmt.Errorf("cookie %q: %w, at %s", strings.Join(r.Name, " "), err, r.Place(field))
+	}
+	return nil
+}
+
+func declaredTwice(name string, earlier, added *Row) error {
+	return fmt.Errorf("cookie %q is declared twice; remove one of the two, at %s and %s", name, earlier.Place(""), added.Place(""))
 }
 
 // Find returns the row that declares a name, nil if none does.

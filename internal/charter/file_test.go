@@ -179,3 +179,20 @@ func TestCharterErrors(t *testing.T) {
 		t.Errorf("missing file: %v", err)
 	}
 }
+
+// Of a charter with several mistakes, all are told, where Parse stops at the first.
+func TestMistakes(t *testing.T) {
+	const good = "cookies:\n- {name: [a, a*], match: [a, a*], purpose: p, category: necessary}\n"
+	if got := Mistakes([]byte(good), "draft"); got != nil {
+		t.Errorf("%v", got)
+	}
+	got := Mistakes([]byte(good+"- {name: b, purpose: \"\", category: necessary}\n- {name: c d, purpose: p, category: necessary}\n- {name: a, purpose: p, category: necessary}\n- {name: e, category: necessary}\n"), "draft")
+	for i, want := range []string{"purpose is empty; say what the cookie is for, at draft:3", `"c d" is not a cookie name`, `cookie "a" is declared twice; remove one of the two, at draft:2 and draft:5`, "missing purpose"} {
+		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+	if got := Mistakes([]byte("cookies: ["), "draft"); len(got) != 1 {
+		t.Errorf("%v", got)
+	}
+}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -21,6 +22,37 @@ import (
 // Parse reads a charter, in JSON if the name of its file ends so, else in YAML. Errors
 // have that name.
 func Parse(data []byte, name string) (Source, error) {
+	return parseRows(data, name, func(_ Row, err error) error { return err })
+}
+
+// Mistakes returns what of a charter cannot be used, in the order of its rows: for each
+// row the first mistake. Parse, or New, returns no more than the first of all.
+func Mistakes(data []byte, name string) []error {
+	var mistakes []error
+	declared := map[string]*Row{}
+	_, err := parseRows(data, name, func(row Row, err error) error {
+		if err == nil {
+			err = row.mistake()
+		}
+		for _, each := range slices.Concat(row.Name, row.Match) {
+			if earlier := declared[each]; earlier != nil && err == nil && earlier != &row {
+				err = declaredTwice(each, earlier, &row)
+			}
+			declared[each] = &row
+		}
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+		return nil
+	})
+	if err != nil {
+		mistakes = append(mistakes, err)
+	}
+	return mistakes
+}
+
+// parseRows is Parse, and asks of each row, read or not, whether to go on.
+func parseRows(data []byte, name string, check func(Row, error) error) (Source, error) {
 	var source Source
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
 	parse := parseYAML
@@ -54,7 +86,7 @@ func Parse(data []byte, name string) (Source, error) {
 			}
 			for _, node := range value.Content {
 				row, err := parseRow(node, place)
-				if err != nil {
+				if err := check(row, err); err != nil {
 					return source, err
 				}
 				source.Rows = append(source.Rows, row)
