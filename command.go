@@ -117,9 +117,11 @@ func addCommands(root *cobra.Command) {
 		Short: "Drafts a charter file from an existing charter page",
 		Long: `
 Drafts a charter file from the tables of an existing charter page: HTML, Markdown,
-or text with tabs. The draft goes to the standard output; what is unsure is marked
-in it by a comment, and listed on the standard error. What a table does not tell
-is left empty, so that the draft cannot be used before somebody has said it.`,
+or text with tabs, or a charter in JSON or YAML. The draft goes to the standard
+output; what is unsure is marked in it by a comment, and listed on the standard
+error, with what check refuses in it. What a table does not tell is left empty, so
+that the draft cannot be used before somebody has said it. Columns are known by
+what they are called, in any language of the page, and by what stands in them.`,
 		Example: `  caddy cookie-charter import https://opendata.example.fr/terms/cookies-policy/ --language fr > charter.yaml`,
 		Args:    cobra.ExactArgs(1),
 	}

@@ -6,11 +6,14 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 // Charter pages as they are written: the older shape with service and location,
@@ -117,5 +120,63 @@ func TestImportOwnPage(t *testing.T) {
 	defer empty.Close()
 	if err := draft.Import(new(bytes.Buffer), new(bytes.Buffer), empty.URL, "fr"); err == nil {
 		t.Error("imports what is not there")
+	}
+}
+
+// What the page exports is imported as the charter that it is, as far as the format tells
+// it; what it does not tell for sure is doubted.
+func TestImportOwnExports(t *testing.T) {
+	address := "http://" + serve(t, false, exportedSite)
+	load := func(name, content string) []charter.Row {
+		source, err := charter.Parse([]byte(content), name)
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, content)
+		}
+		return source.Rows
+	}
+	_, exported := get(t, address+pagePath+"?format=json", nil)
+	want := load("charter.json", exported)
+	byName := map[string]charter.Row{}
+	for _, row := range want {
+		byName[strings.Join(row.Name, " ")] = row
+	}
+	for _, language := range page.Languages {
+		for _, format := range []string{"json", "html", "markdown"} {
+			query := "?flg=" + language
+			if format != "html" {
+				query += "&format=" + format
+			}
+			var drafted, report bytes.Buffer
+			if err := draft.Import(&drafted, &report, address+pagePath+query, language); err != nil {
+				t.Fatal(err)
+			}
+			rows := load("draft.yaml", drafted.String())
+			if len(rows) != len(want) {
+				t.Errorf("%s in %s: %d rows, want %d\n%s", format, language, len(rows), len(want), &report)
+			}
+			for _, row := range rows {
+				declared, ok := byName[strings.Join(row.Name, " ")]
+				if !ok {
+					t.Errorf("%s in %s: no row %q", format, language, row.Name)
+					continue
+				}
+				lifetime, _ := charter.ParseDuration(row.Duration)
+				wanted, _ := charter.ParseDuration(declared.Duration)
+				// What the filter matches beside the names is not on the page.
+				isTold := format == "json" || len(declared.Patterns()) == len(declared.Name)
+				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || row.Category != declared.Category || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
+					t.Errorf("%s in %s: %+v, want %+v", format, language, row.Cookie, declared.Cookie)
+				}
+				for _, field := range charter.TextFields {
+					got, of := *charter.Fields.Find(field).Of(&row.Cookie).(*charter.Text), *charter.Fields.Find(field).Of(&declared.Cookie).(*charter.Text)
+					if got.In(language, "fr", "en") != of.In(language, "fr", "en") && !strings.Contains(report.String(), row.Name[0]) {
+						t.Errorf("%s in %s: %s %q of %q, want %q", format, language, field, got.In(language), row.Name, of.In(language))
+					}
+				}
+			}
+			if !strings.HasSuffix(report.String(), "check accepts the draft\n") || format == "json" && !strings.Contains(report.String(), " 0 doubts") {
+				t.Errorf("%s in %s: %s", format, language, &report)
+			}
+		}
 	}
 }

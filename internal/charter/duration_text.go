@@ -42,7 +42,7 @@ func unitsByWord(words map[string]string) map[string]string {
 }
 
 var (
-	sessionInText = regexp.MustCompile(`(?i)session|sessi[óeã]|sesión|sitzung|saioa|الجلسة|fermeture du navigateur|browser is closed`)
+	sessionInText = regexp.MustCompile(`(?i)session|sessi[óe]|sessão|sesión|sitzung|saioa|الجلسة|fermeture du navigateur|browser is closed`)
 
 	// durationInText is what can be a duration among other words: parts that follow each
 	// other are one. A number with a decimal fraction is found so that its end is not read.

@@ -2,12 +2,13 @@ package draft
 
 import (
 	"bytes"
-	"cmp"
+	"encoding/json"
 	"fmt"
 	"io"
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -42,9 +43,20 @@ const (
 	// what that costs grows faster than the cell.
 	maxMarkdown     = 1 << 20
 	maxMarkdownText = 2 << 10
+
+	// maxHeading is how long a line is, in bytes, that is the heading of a sheet: longer
+	// ones are sentences, which speak of many things.
+	maxHeading = 200
+
+	// maxCharter is how much is read of what is a charter already, in bytes.
+	maxCharter = 2 << 20
+
+	// maxMistakes is how many mistakes are listed, and maxMistake how long one is.
+	maxMistakes = 20
+	maxMistake  = 400
 )
 
-// An pageTable is a table of a charter page that people wrote.
+// A pageTable is a table of a charter page that people wrote.
 type pageTable struct {
 	heading string // above it: often the category
 	rows    [][]string
@@ -98,6 +110,12 @@ func Import(out, report io.Writer, source, language string) error {
 		content = bytes.ToValidUTF8(content, []byte("�"))
 		fmt.Fprintln(report, "the page is not in UTF-8; what cannot be read is written �")
 	}
+	if declared, isCharter, err := readCharter(content); isCharter {
+		if err != nil {
+			return err
+		}
+		return writeDraft(out, report, declared, 0)
+	}
 	tables := findTables(content)
 	if tables.isCut {
 		fmt.Fprintf(report, "not looked at: rows after the first %d, or cells after the first %d of a row, or Markdown after the first %d bytes\n", maxRows, maxColumns, maxMarkdown)
@@ -106,27 +124,29 @@ func Import(out, report io.Writer, source, language string) error {
 	unsure := 0
 	var doubtedTables []string
 	for _, table := range tables.list {
-		columns, body := findColumns(table.rows)
+		columns, header, body := findColumns(table.rows)
 		above := table // the rows without a header that is understood
 		if columns != nil {
-			above.rows = table.rows[:len(table.rows)-len(body)-1]
+			above.rows = table.rows[:max(header, 0)]
 		}
 		if above.hasColumns() {
 			doubt := "not used: the table with the columns " + quote(strings.Join(above.rows[0], " | "))
 			doubtedTables = append(doubtedTables, doubt)
 			fmt.Fprintln(report, doubt)
 		}
-		category := findCategory(table.heading)
+		category, first := findCategory(table.heading), len(rows.Content)
 		for _, cells := range body {
 			cell := func(column string) string {
-				if i, ok := columns[column]; ok && i < len(cells) {
+				if i := columns.at(column); i >= 0 && i < len(cells) {
 					return cells[i]
 				}
 				return ""
 			}
-			drafted := importRow(cell, category, language)
+			drafted := importRow(cell, columns.isShared, category, language)
 			if drafted == nil {
-				category = cmp.Or(findCategory(strings.Join(cells, " ")), category)
+				if found := findCategory(strings.Join(cells, " ")); found.category != "" {
+					category = found
+				}
 				continue
 			}
 			rows.Content = append(rows.Content, drafted.node)
@@ -135,12 +155,30 @@ func Import(out, report io.Writer, source, language string) error {
 				fmt.Fprintf(report, "%s: %s\n", terminal.Printable(drafted.name, terminal.MaxSentence), doubt)
 			}
 		}
+		if columns != nil && len(rows.Content) > first {
+			for _, doubt := range columns.doubts {
+				unsure++
+				fmt.Fprintf(report, "a table: %s\n", doubt)
+				markUnsure(rows.Content[first], "of this table, "+doubt)
+			}
+		}
 	}
 	if len(rows.Content) == 0 {
 		return fmt.Errorf("%s has no table with cookies; there have to be columns for a name and a purpose", source)
 	}
 	key := &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies", HeadComment: strings.Join(doubtedTables, "\n")}
 	document := &yaml.Node{Kind: yaml.MappingNode, Content: []*yaml.Node{key, rows}}
+	return writeDraft(out, report, document, unsure+len(doubtedTables))
+}
+
+// markUnsure says in the draft what is unsure of a node.
+func markUnsure(node *yaml.Node, doubt string) {
+	node.HeadComment = strings.TrimPrefix(node.HeadComment+"\nunsure: "+doubt, "\n")
+}
+
+// writeDraft writes a draft, and reports what keeps it from being used: what check says of
+// it, which it would say one by one.
+func writeDraft(out, report io.Writer, document *yaml.Node, doubts int) error {
 	encoded, err := yaml.Marshal(document)
 	if err != nil {
 		return err
@@ -148,8 +186,63 @@ func Import(out, report io.Writer, source, language string) error {
 	if _, err := out.Write(encoded); err != nil {
 		return err
 	}
-	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment\n", len(rows.Content), unsure+len(doubtedTables))
+	rows := 0
+	for i := 0; i < len(document.Content); i += 2 {
+		if document.Content[i].Value == "cookies" {
+			rows = len(document.Content[i+1].Content)
+		}
+	}
+	mistakes := charter.Mistakes(encoded, "draft")
+	for _, mistake := range mistakes[:min(len(mistakes), maxMistakes)] {
+		fmt.Fprintf(report, "check refuses: %s\n", terminal.Printable(mistake.Error(), maxMistake))
+	}
+	if more := len(mistakes) - maxMistakes; more > 0 {
+		fmt.Fprintf(report, "check refuses: %d more\n", more)
+	}
+	verdict := "check accepts the draft"
+	if len(mistakes) > 0 {
+		verdict = fmt.Sprintf("check refuses the draft, for %d mistakes", len(mistakes))
+	}
+	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment; %s\n", rows, doubts, verdict)
 	return nil
+}
+
+// cookiesInYAML is the line at which a charter in YAML is known.
+var cookiesInYAML = regexp.MustCompile(`(?m)^"?cookies"?:[ \t]*\r?$`)
+
+// readCharter reads what is a charter already, such as one that the page exports, and
+// returns it as it can be drafted; it is none if it can be neither JSON nor YAML.
+func readCharter(content []byte) (document *yaml.Node, isCharter bool, err error) {
+	content = bytes.TrimLeft(content, "\ufeff \t\r\n")
+	name := "page.yaml"
+	isJSON := bytes.HasPrefix(content, []byte("{")) && json.Valid(content) // which bounds how deep it is
+	switch {
+	case isJSON:
+		name = "page.json"
+	case bytes.HasPrefix(content, []byte("<")) || !cookiesInYAML.Match(content):
+		return nil, false, nil
+	}
+	if len(content) > maxCharter {
+		return nil, true, fmt.Errorf("the charter has more than %d bytes", maxCharter)
+	}
+	declared, err := charter.Parse(content, name)
+	if err != nil {
+		return nil, isJSON, err // other texts can have such a line
+	}
+	rows := &yaml.Node{Kind: yaml.SequenceNode}
+	for i := range declared.Rows {
+		row, err := declared.Rows[i].Node()
+		if err != nil {
+			return nil, true, err
+		}
+		rows.Content = append(rows.Content, row)
+	}
+	document = &yaml.Node{Kind: yaml.MappingNode}
+	if !declared.Updated.IsZero() {
+		document.Content = append(document.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "updated"}, &yaml.Node{Kind: yaml.ScalarNode, Value: declared.Updated.Format(time.DateOnly)})
+	}
+	document.Content = append(document.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "cookies"}, rows)
+	return document, true, nil
 }
 
 // findTables returns the tables in HTML, in Markdown, or separated by tabs.
@@ -176,7 +269,10 @@ func findTabbedTables(content []byte) *pageTables {
 		line = strings.TrimRight(line, " \r\n")
 		if !strings.Contains(line, "\t") {
 			if line != "" { // people leave lines of a sheet empty
-				heading, isTable = line, false
+				isTable = false
+				if len(line) < maxHeading {
+					heading = line
+				}
 			}
 			continue
 		}
@@ -188,7 +284,7 @@ func findTabbedTables(content []byte) *pageTables {
 		for cell := range strings.SplitSeq(line, "\t") {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
-		if strings.Join(cells, "") != "" {
+		if !isEmpty(strings.Join(cells, "")) { // nor lines that are drawn
 			tables.add(cells)
 		}
 	}
@@ -260,7 +356,7 @@ func (b *markdownBounds) Transform(paragraph *ast.Paragraph, reader text.Reader,
 	b.rows += count
 	// A short line above a table is its heading if it names a category.
 	if line, ok := above.(*ast.Paragraph); ok {
-		if written := line.Lines().Value(reader.Source()); len(written) < 60 && findCategory(string(written)) != "" {
+		if written := line.Lines().Value(reader.Source()); len(written) < 60 && findCategory(string(written)).category != "" {
 			heading := ast.NewHeading(6)
 			heading.SetLines(line.Lines())
 			parent.ReplaceChild(parent, line, heading)
@@ -401,66 +497,7 @@ func onOneLine(text string) string {
 	return strings.Join(parts, "; ")
 }
 
-// columnWords are what columns are called in French and English.
-var columnWords = []struct {
-	column string
-	words  *regexp.Regexp
-}{
-	{"duration", regexp.MustCompile(`(?i)dur[ée]e|conservation|validit[ée]|duration|expir|lifetime|retention`)},
-	{"purpose", regexp.MustCompile(`(?i)finalit|fonction|description|utilit|utilisation|objet|objectif|\bbuts?\b|\bquoi\b|\bsert\b|purpose|function|r[ôo]le|usage`)},
-	{"category", regexp.MustCompile(`(?i)cat[ée]gorie|category|type|nature`)},
-	{"provider", regexp.MustCompile(`(?i)fournisseur|[ée]metteur|[ée]diteur|provider|supplier|issuer|soci[ée]t[ée]`)},
-	{"service", regexp.MustCompile(`(?i)service|emplacement|location`)},
-	{"name", regexp.MustCompile(`(?i)nom|name|cookie|traceur|tracker`)},
-}
-
-// findColumns returns the column of each field, from the table's header, and the
-// rows below it; nil if there are no columns for names and purposes.
-func findColumns(rows [][]string) (columns map[string]int, body [][]string) {
-	for i, cells := range rows {
-		columns = map[string]int{}
-		for _, known := range columnWords {
-			for j, cell := range cells {
-				taken := false
-				for _, column := range columns {
-					taken = taken || column == j
-				}
-				if _, found := columns[known.column]; !found && !taken && len(cell) < 60 && known.words.MatchString(cell) {
-					columns[known.column] = j
-				}
-			}
-		}
-		_, hasName := columns["name"]
-		_, hasPurpose := columns["purpose"]
-		if hasName && hasPurpose && len(cells) > 1 {
-			return columns, rows[i+1:]
-		}
-	}
-	return nil, nil
-}
-
-// categoryWords are what categories are called in French and English.
-var categoryWords = []struct {
-	category charter.Category
-	words    *regexp.Regexp
-}{
-	{charter.Necessary, regexp.MustCompile(`(?i)n[ée]cessair|necessary|essenti|techni|fonctionnement`)},
-	{charter.Statistics, regexp.MustCompile(`(?i)statisti|audience|analyt|mesure|measure`)},
-	{charter.ThirdParty, regexp.MustCompile(`(?i)tiers|tierce|third|r[ée]seaux sociaux|social|publicit|marketing|advert`)},
-	{charter.FirstParty, regexp.MustCompile(`(?i)intern|first|fonctionnel|functional|pr[ée]f[ée]ren|personnali`)},
-}
-
-// findCategory returns the category that a heading or a cell speaks of.
-func findCategory(text string) charter.Category {
-	for _, known := range categoryWords {
-		if known.words.MatchString(text) {
-			return known.category
-		}
-	}
-	return ""
-}
-
-// An draftedRow is a row of a draft, with what is unsure about it.
+// A draftedRow is a row of a draft, with what is unsure about it.
 type draftedRow struct {
 	name   string
 	node   *yaml.Node
@@ -475,11 +512,79 @@ var (
 // quote returns a text of the page as comments and sentences can have it.
 func quote(text string) string { return `"` + terminal.Printable(text, terminal.MaxSentence) + `"` }
 
+// cellNames are the names that stand in a cell.
+type cellNames struct {
+	names, patterns []string
+	doubt           string // what is no name
+}
+
+// readNames reads the names in a cell, and what the filter is to match for them.
+func readNames(written string) (read cellNames) {
+	known := map[string]bool{}
+	for _, name := range nameSeparator.Split(written, maxNamesOfRow+1) { // the rest is no name, and doubted
+		name = strings.Trim(name, " \"'`.«»")
+		if name == "" || known[name] {
+			continue
+		}
+		known[name] = true
+		read.names = append(read.names, name)
+		pattern := name
+		if place := namePlaceholder.FindStringIndex(name); place != nil && place[0] > 0 {
+			pattern = name[:place[0]] + "*"
+		}
+		if charter.ValidatePattern(pattern, "") != nil {
+			read.doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quote(name))
+			continue
+		}
+		read.patterns = append(read.patterns, pattern)
+	}
+	return read
+}
+
+// exemptTexts are what the page says of exempt rows behind their purpose, in each of its
+// languages.
+var exemptTexts = []string{
+	"يُحفظ دون موافقة؛ ويمكنكم الاعتراض عليه.",
+	"S'instal·la sense consentiment; podeu oposar-vos-hi.",
+	"Wird ohne Einwilligung gesetzt; Sie können widersprechen.",
+	"Set without consent; you can oppose it.",
+	"Se instala sin consentimiento; usted puede oponerse.",
+	"Baimenik gabe instalatzen da; aurka egin dezakezu.",
+	"Déposé sans consentement ; vous pouvez vous y opposer.",
+	"Installato senza consenso; Lei può opporsi.",
+	"Wordt zonder toestemming geplaatst; u kunt bezwaar maken.",
+	"Instalado sem consentimento; pode opor-se à sua utilização.",
+	"Lagras utan samtycke. Du kan invända mot den.",
+}
+
+// cutExempt returns a purpose without what the page says of exempt rows, and whether it
+// was said.
+func cutExempt(purpose string) (rest string, isExempt bool) {
+	for _, text := range exemptTexts {
+		if rest, isExempt = strings.CutSuffix(purpose, text); isExempt {
+			return strings.TrimRight(rest, "; "), true
+		}
+	}
+	return purpose, false
+}
+
+// splitProvider returns the provider and the service of a cell that has both, as the page
+// writes them, in two lines, or in Markdown behind a comma.
+func splitProvider(text string) (provider, service, doubt string) {
+	if provider, service, ok := strings.Cut(text, "; "); ok && !strings.Contains(service, "; ") {
+		return provider, service, ""
+	}
+	if provider, service, ok := strings.Cut(text, ", "); ok {
+		return provider, service, "provider and service are read from " + quote(text)
+	}
+	return text, "", "it may be the service: the column is for both"
+}
+
 // importRow drafts a row from the cells of a table; it returns nil if they are
 // no cookie, such as a line between the rows.
-func importRow(cell func(column string) string, category charter.Category, language string) *draftedRow {
+func importRow(cell func(column string) string, isShared bool, category foundCategory, language string) *draftedRow {
 	written := cell("name")
-	if strings.Trim(written, "-–— ") == "" && cell("purpose") == "" || written != "" && cell("purpose") == "" && cell("provider") == "" && cell("duration") == "" {
+	if isEmpty(written) && cell("purpose") == "" || written != "" && cell("purpose") == "" && cell("provider") == "" && cell("duration") == "" {
 		return nil
 	}
 	drafted := &draftedRow{name: written, node: &yaml.Node{Kind: yaml.MappingNode}}
@@ -499,53 +604,51 @@ func importRow(cell func(column string) string, category charter.Category, langu
 		drafted.node.Content = append(drafted.node.Content, name, value)
 	}
 
-	var names, patterns []string
-	known := map[string]bool{}
-	doubt := ""
-	for _, name := range nameSeparator.Split(written, maxNamesOfRow+1) { // the rest is no name, and doubted
-		name = strings.Trim(name, " \"'`.«»")
-		if name == "" || known[name] {
-			continue
-		}
-		known[name] = true
-		names = append(names, name)
-		pattern := name
-		if place := namePlaceholder.FindStringIndex(name); place != nil && place[0] > 0 {
-			pattern = name[:place[0]] + "*"
-		}
-		if charter.ValidatePattern(pattern, "") != nil {
-			doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quote(name))
-			continue
-		}
-		patterns = append(patterns, pattern)
-	}
+	read := readNames(written)
 	switch {
-	case len(names) == 0:
+	case len(read.names) == 0:
 		drafted.name = cell("purpose")
 		add("name", "the table names no cookie", "")
 	default:
-		add("name", doubt, names...)
-		if len(patterns) > 0 && !slices.Equal(patterns, names) {
-			add("match", "read from "+quote(written), patterns...)
+		add("name", read.doubt, read.names...)
+		if len(read.patterns) > 0 && !slices.Equal(read.patterns, read.names) {
+			add("match", "read from "+quote(written), read.patterns...)
 		}
 	}
+	texts := map[string]string{"purpose": cell("purpose"), "provider": cell("provider"), "service": cell("service")}
+	doubted := map[string]string{}
+	purpose, isExempt := cutExempt(texts["purpose"])
+	texts["purpose"] = purpose
+	if isShared {
+		texts["provider"], texts["service"], doubted["provider"] = splitProvider(texts["provider"])
+	}
 	for _, column := range charter.TextFields {
-		if text := cell(column); text != "" {
-			drafted.node.Content = append(drafted.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: column},
+		if text := texts[column]; text != "" {
+			key := &yaml.Node{Kind: yaml.ScalarNode, Value: column}
+			if doubt := doubted[column]; doubt != "" {
+				markUnsure(key, doubt)
+				drafted.doubts = append(drafted.doubts, doubt)
+			}
+			drafted.node.Content = append(drafted.node.Content, key,
 				&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: language}, {Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}}})
 		} else if column == "purpose" {
 			add("purpose", "the table gives no purpose", "")
 		}
 	}
-	if found := findCategory(cell("category")); found != "" {
+	if found := findCategory(cell("category")); found.category != "" {
 		category = found
+	} else if text := cell("category"); !isEmpty(text) && category.category != "" {
+		category.doubt = "read from the heading; the table says " + quote(text)
 	}
-	if category == "" {
+	if category.category == "" {
 		add("category", "the table tells no category; use one of "+strings.Join(charter.CategoryNames(), ", "), "")
 	} else {
-		add("category", "", string(category))
+		add("category", category.doubt, string(category.category))
 	}
-	if text := cell("duration"); strings.Trim(text, "-–— ") != "" {
+	if isExempt && category.category != charter.Necessary {
+		drafted.node.Content = append(drafted.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "exempt"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
+	}
+	if text := cell("duration"); !isEmpty(text) {
 		switch found, isCertain := charter.FindDuration(text); {
 		case isCertain:
 			add("duration", "", found)

@@ -47,7 +47,7 @@ func TestFindDuration(t *testing.T) {
 		}
 		imported := importRow(func(column string) string {
 			return map[string]string{"name": "a", "purpose": "p", "duration": test.text}[column]
-		}, charter.Necessary, "fr")
+		}, false, foundCategory{category: charter.Necessary}, "fr")
 		if encoded, err := yaml.Marshal(imported.node); err != nil || test.found != "" && !strings.Contains(string(encoded), "duration: "+test.found) && !strings.Contains(string(encoded), "\\") {
 			t.Errorf("%q: %v, %s", test.text, err, encoded)
 		}
@@ -233,9 +233,9 @@ func TestImportIsLinear(t *testing.T) {
 	} {
 		checks.Linear(t, name, 4<<10, func(size int) {
 			for _, table := range findTables([]byte(page(size))).list {
-				_, body := findColumns(table.rows)
+				_, _, body := findColumns(table.rows)
 				for _, cells := range body {
-					importRow(func(string) string { return cells[0] }, "", "fr")
+					importRow(func(string) string { return cells[0] }, false, foundCategory{}, "fr")
 				}
 			}
 		})
