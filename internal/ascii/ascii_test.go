@@ -49,9 +49,12 @@ var foldsUnicode = map[string][]string{
 
 // peoplesWords are the functions that read what people wrote, in any alphabet.
 var peoplesWords = []string{
-	"internal/ascii/ascii.go MediaType",          // of ASCII alone
-	"internal/charter/duration.go ParseDuration", // "Année"
-	"internal/draft/import.go Parse",             // of what surrounds an asterisk
+	"internal/ascii/ascii.go MediaType",              // of ASCII alone
+	"internal/charter/duration.go ParseDuration",     // "Année"
+	"internal/charter/duration_text.go FindDuration", // "1 Année"
+	"internal/draft/columns.go areIn",                // headers of tables in eleven languages
+	"internal/draft/columns.go begin",
+	"internal/draft/import.go Parse", // of what surrounds an asterisk
 }
 
 // Whatever reads bytes from the wire folds letters of ASCII only: the code has no
