@@ -164,8 +164,10 @@ func (f *filter) finish() {
 
 // reportUnreadable reports the stored answers that could not be read, each once.
 func (f *filter) reportUnreadable() {
-	f.handler.reportUnreadable(f.visitor.Unreadable)
-	f.visitor.Unreadable = nil
+	if f.visitor.Unreadable != nil {
+		f.handler.reportUnreadable(f.visitor.Unreadable)
+		f.visitor.Unreadable = nil
+	}
 }
 
 // withhold drops from the header map every Set-Cookie line that is not allowed.
