@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import net from "node:net";
 import os from "node:os";
 import path from "node:path";
+import tls from "node:tls";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
@@ -54,6 +55,21 @@ export async function accepts(port, process) {
   throw new Error(`${process.spawnargs.join(" ")} does not listen on ${port}`);
 }
 
+// hasCertificate waits until a server has a certificate for a host: Caddy's own
+// authority makes them one after the other, once it has started.
+async function hasCertificate(port, host) {
+  for (let tries = 0; tries < 300; tries++) {
+    const secured = await new Promise((resolve) => {
+      const socket = tls.connect({ host: "127.0.0.1", port, servername: host, rejectUnauthorized: false });
+      socket.once("secureConnect", () => resolve(true)).once("error", () => resolve(false));
+      socket.once("secureConnect", () => socket.destroy());
+    });
+    if (secured) return;
+    await sleep(100);
+  }
+  throw new Error(`no certificate for ${host}`);
+}
+
 // end ends a process and waits for it.
 export async function end(child) {
   if (child.exitCode !== null || child.signalCode !== null) return;
@@ -92,6 +108,8 @@ export async function start() {
   try {
     await accepts(ports.PORTAL_PORT, portal);
     await accepts(ports.HTTPS_PORT, caddy);
+    const hosts = readFileSync(path.join(here, "Caddyfile"), "utf8").match(/(?<=https:\/\/)[a-z.]+\.city\.example(?=[ ,]|$)/gm);
+    await Promise.all(hosts.map((host) => hasCertificate(ports.HTTPS_PORT, host)));
     browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
       args: browserArguments,
