@@ -7,6 +7,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
@@ -88,7 +89,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err := joined.ComputeVersion(h.Language); err != nil {
 		return nil, nil, err
 	}
-	answers, err := answers.NewStore(preferences, joined, h.Durations != declareDurations, time.Now)
+	answers, err := answers.NewStore(preferences, joined, h.enforcesDurations(), time.Now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,7 +98,13 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 
 // warnings returns what is not as it was written, though it can be served.
 func (h *Handler) warnings() []string {
-	return h.charter.Doubts(h.Durations != declareDurations, page.Languages)
+	return h.charter.Doubts(h.enforcesDurations(), page.Languages)
+}
+
+// enforcesDurations tells whether durations are enforced, save those of rows that are
+// monitored one by one.
+func (h *Handler) enforcesDurations() bool {
+	return h.Durations != declareDurations && h.Monitor != judge.MonitorEverything
 }
 
 // monitoredRows returns the names of the rows that say themselves that they are only

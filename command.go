@@ -354,7 +354,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
-				if published, ok := cookie.PublishedDuration(handler.policy.EnforcesDuration); ok {
+				if published, ok := handler.policy.PublishedDuration(cookie); ok {
 					lifetime = published.String()
 				}
 				consent := cookie.Key
@@ -600,8 +600,6 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 	}
 	return audit.Charter{
 		Charter: handler.charter, Version: handler.charter.Version, Path: handler.Page.Path, Hosts: handler.hosts,
-		Published: func(row *charter.Row) (charter.Duration, bool) {
-			return row.PublishedDuration(handler.policy.EnforcesDuration)
-		},
+		Published: handler.policy.PublishedDuration,
 	}, nil
 }

@@ -104,7 +104,8 @@ type Handler struct {
 
 	// The date of `lastUpdate`, as `2026-11-21`, with which
 	// `/.well-known/gpc.json` tells that this site respects Global Privacy
-	// Control (the request field `Sec-GPC`), as it does in any case. Default:
+	// Control (the request field `Sec-GPC`), as it does in any case. As long as
+	// answers are only monitored, for some row, the file is not served. Default:
 	// none; the file is not served.
 	GPC string `json:"gpc,omitempty"`
 

@@ -288,7 +288,7 @@ func TestPageFiles(t *testing.T) {
 	for options, want := range map[string][]string{
 		"header @header.html": {files["header.html"] + "\n<div class=\"charter\">"},
 		"footer @header.html": {"</div>\n" + files["header.html"] + "\n</body>"},
-		"template @part.html": {`<p id="own">4 What the server enforces</p>`, `<main>`},
+		"template @part.html": {`<p id="own">3 What the server enforces</p>`, `<main>`},
 		"template @whole.html\n header @header.html\n title Own": {"<title>Own</title>" + files["header.html"] + "<i>", "<i>sessionid</i>"},
 		"logo /logo.svg\n stylesheet /portal.css?v=1":            {`<img class="charter-logo" src="/logo.svg" alt="">`, `<link rel="stylesheet" href="/portal.css?v=1">`},
 	} {
@@ -410,8 +410,9 @@ func TestPagePromises(t *testing.T) {
 		}
 	}
 	for block, want := range map[string][]bool{
-		"cookie_charter": {true, true, true, true},
-		"cookie_charter {\n request_cookies pass\n durations declare\n}": {true, false, true, false},
+		"cookie_charter": {true, true, false, true}, // nothing can be refused
+		"cookie_charter {\n preset opendatasoft matomo\n}":                                            {true, true, true, true},
+		"cookie_charter {\n preset opendatasoft matomo\n request_cookies pass\n durations declare\n}": {true, false, true, false},
 	} {
 		address := "http://" + serve(t, false, block)
 		_, page := get(t, address+pagePath+"?flg=en", nil)
@@ -420,6 +421,160 @@ func TestPagePromises(t *testing.T) {
 				t.Errorf("%s: %q", block, words)
 			}
 		}
+	}
+}
+
+// Each sentence of the page and of the notice holds by the options that are on: what is
+// off is not said, and what is on is. Behind the words stands what the same site does.
+func TestPageSaysWhatHolds(t *testing.T) {
+	const (
+		trial       = "Trial period"
+		observes    = "The server only observes cookies: it does not apply"
+		willHold    = "Your answer is stored and will hold as soon as the table is applied"
+		undeclared  = "Cookies that are not in the table of this page are only observed"
+		rows        = "The server only observes these cookies of the table"
+		rowsHold    = "Your answer about them is stored and will hold"
+		accepts     = "Nothing is accepted beforehand"
+		isRefused   = "a cookie that needs your consent is refused."
+		passesYet   = "those that are only observed pass all the same."
+		isExempt    = "The cookies below are exempt from consent."
+		answerIdle  = "For now only observed: it still passes, whatever the answer."
+		partIdle    = "For now, some of these cookies are only observed"
+		unasked     = "Set without consent, by exemption; to refuse is to oppose it."
+		partUnasked = "Some of these cookies are set without consent, by exemption"
+		asks        = "No answer stored."
+		opposed     = "Your browser opposes it"
+		kept        = "Your choice is kept for"
+		elsewhere   = "the server enforces what is stored there."
+		readOnly    = "the server reads it, but does not apply it yet"
+		stays       = "stays refused as long as"
+		notKept     = "Your choices were not kept"
+		saved       = "Your choices have been saved."
+		reference   = "Reference of the record"
+		enforces    = "This page is made from the table that the server enforces"
+		nothingYet  = "it does not enforce the table of this page yet"
+		someYet     = "the server only observes some of the cookies"
+		removesAll  = "that is not in it, or that is refused, is removed from the answer"
+		removesSome = "that is in it and is refused is removed from the answer"
+		drops       = "If your browser sends such a cookie, it does not reach the portal."
+		expires     = "the server asks the browser to remove it."
+		shortens    = "for which a duration is told lives no longer than that."
+		oneDay      = ">1 day<"
+		longer      = ">13 months<"
+		longest     = ">2 years<"
+		reaches     = "You have not accepted it. It reaches the portal all the same.</td>"
+		isWithheld  = "You have not accepted it. It does not reach the portal, and your browser is asked to remove it."
+		isAsked     = "It reaches the portal all the same, and your browser is asked to remove it."
+		strangeStay = "It does not reach the portal. It stays in your browser"
+		strangePass = ">It reaches the portal all the same.<"
+		noticeHolds = "They are refused until you accept them."
+		noticeTrial = "This is a trial period: your answer is stored, but these cookies still pass, even if refused."
+		noticePart  = "During the trial period, some of them still pass, even if refused."
+	)
+	all := []string{
+		trial, observes, willHold, undeclared, rows, rowsHold, accepts, isRefused, passesYet, isExempt, answerIdle, partIdle, unasked, partUnasked, asks, opposed, kept, elsewhere, readOnly,
+		stays, notKept, saved, reference, enforces, nothingYet, someYet, removesAll, removesSome, drops, expires, shortens, oneDay, longer, longest, reaches, isWithheld, isAsked, strangeStay, strangePass, noticeHolds, noticeTrial, noticePart,
+	}
+	cookie := func(name, more string) string {
+		return "cookie " + name + " {\n purpose p\n category third_party\n consent " + strings.TrimRight(name, "0123456789") + "\n" + more + "\n}\n"
+	}
+	const lasts = "duration \"2 years\""
+	promises := []string{enforces, removesAll, drops, expires}
+	question := []string{kept, accepts, isRefused, asks}
+	for name, test := range map[string]struct {
+		block, query, field, cookie string
+		want                        [][]string
+		set                         string   // which of the portal's cookies leave: "ad", "ad2" and "strange"
+		gpc                         bool     // the file tells that Global Privacy Control is heeded
+		names                       []string // that are said to be observed
+	}{
+		"nothing":               {block: cookie("ad", "duration \"1 day\""), want: [][]string{promises, question, {shortens, oneDay, isWithheld, strangeStay, noticeHolds}}, gpc: true},
+		"no durations":          {block: "preference osano\n" + cookie("ad", ""), want: [][]string{promises, {accepts, isRefused, asks, elsewhere, isWithheld, strangeStay}}, gpc: true},
+		"a duration over all":   {block: cookie("ad", "exempt\n"+lasts), want: [][]string{promises, {kept, isExempt, asks, unasked, shortens, longer, strangeStay}}, set: "ad", gpc: true},
+		"durations declare":     {block: "durations declare\n" + cookie("ad", lasts), want: [][]string{promises, question, {longest, isWithheld, strangeStay, noticeHolds}}, gpc: true},
+		"request_cookies pass":  {block: "request_cookies pass\n" + cookie("ad", ""), want: [][]string{{enforces, removesAll, expires, shortens, isAsked, strangePass, noticeHolds}, question}, gpc: true},
+		"a banner that writes":  {block: "preference osano\npreference charter\n" + cookie("ad", ""), want: [][]string{promises, question, {shortens, isWithheld, strangeStay, noticeHolds}}, gpc: true},
+		"necessary alone":       {block: "preference osano\ncookie ad {\n purpose p\n category necessary\n}", want: [][]string{{enforces, removesAll, drops, strangeStay}}, set: "ad", gpc: true},
+		"gpc":                   {block: cookie("ad", ""), field: "Sec-Gpc", want: [][]string{promises, {kept, accepts, isRefused, opposed, shortens, isWithheld, strangeStay}}, gpc: true},
+		"gpc, exempt":           {block: cookie("ad", "exempt"), field: "Sec-Gpc", want: [][]string{promises, {kept, isExempt, opposed, shortens, isWithheld, strangeStay}}, gpc: true},
+		"exempt":                {block: cookie("ad", "exempt"), want: [][]string{promises, {kept, isExempt, asks, unasked, shortens, strangeStay}}, set: "ad", gpc: true},
+		"exempt and not":        {block: cookie("ad", "exempt") + cookie("ad2", ""), want: [][]string{promises, question, {partUnasked, shortens, isWithheld, strangeStay, noticeHolds}}, set: "ad", gpc: true},
+		"exempt, refused":       {block: "preference json answers\n" + cookie("ad", "exempt"), cookie: `answers={"ad":false}`, want: [][]string{promises, {kept, isExempt, shortens, isWithheld, strangeStay}}, gpc: true},
+		"exempt, lost":          {block: cookie("ad", "exempt"), query: "lost", want: [][]string{promises, {kept, isExempt, asks, unasked, shortens, strangeStay, notKept}}, set: "ad", gpc: true},
+		"lost":                  {block: cookie("ad", ""), query: "lost", want: [][]string{promises, question, {shortens, isWithheld, strangeStay, notKept, stays, noticeHolds}}, gpc: true},
+		"record_choices":        {block: "record_choices\n" + cookie("ad", ""), query: "saved", want: [][]string{promises, {kept, accepts, isRefused, saved, reference, shortens, isWithheld, strangeStay}}, gpc: true},
+		"no record":             {block: cookie("ad", ""), query: "saved", want: [][]string{promises, {kept, accepts, isRefused, saved, shortens, isWithheld, strangeStay}}, gpc: true},
+		"monitor":               {block: "monitor\n" + cookie("ad", lasts), want: [][]string{{trial, observes, willHold, kept, accepts, passesYet, asks, answerIdle, nothingYet, longest, reaches, strangePass, noticeTrial}}, set: "ad strange"},
+		"monitor, pass":         {block: "monitor\nrequest_cookies pass\n" + cookie("ad", ""), want: [][]string{{trial, observes, willHold, kept, accepts, passesYet, asks, answerIdle, nothingYet, reaches, strangePass, noticeTrial}}, set: "ad strange"},
+		"monitor, exempt":       {block: "monitor\n" + cookie("ad", "exempt"), want: [][]string{{trial, observes, willHold, kept, isExempt, asks, unasked, nothingYet, strangePass}}, set: "ad strange"},
+		"monitor, gpc":          {block: "monitor\n" + cookie("ad", ""), field: "Sec-Gpc", want: [][]string{{trial, observes, willHold, kept, accepts, passesYet, opposed, answerIdle, nothingYet, reaches, strangePass}}, set: "ad strange"},
+		"monitor, lost":         {block: "monitor\n" + cookie("ad", ""), query: "lost", want: [][]string{{trial, observes, willHold, kept, accepts, passesYet, asks, answerIdle, nothingYet, reaches, strangePass, notKept, noticeTrial}}, set: "ad strange"},
+		"monitor, a banner":     {block: "monitor\npreference osano\n" + cookie("ad", ""), want: [][]string{{trial, observes, willHold, accepts, passesYet, asks, readOnly, answerIdle, nothingYet, reaches, strangePass}}, set: "ad strange"},
+		"monitor, necessary":    {block: "monitor\ncookie ad {\n purpose p\n category necessary\n}", want: [][]string{{trial, observes, nothingYet, strangePass}}, set: "ad strange", gpc: true},
+		"undeclared":            {block: "monitor undeclared\n" + cookie("ad", ""), want: [][]string{question, {trial, undeclared, someYet, enforces, removesSome, drops, expires, shortens, isWithheld, strangePass, noticeHolds}}, set: "strange", gpc: true},
+		"undeclared, necessary": {block: "monitor undeclared\npreference osano\ncookie ad {\n purpose p\n category necessary\n}", want: [][]string{{trial, undeclared, nothingYet, strangePass}}, set: "ad strange", gpc: true},
+		"a row":                 {block: "preference osano\n" + cookie("ad", lasts+"\nmonitor"), want: [][]string{{trial, rows, rowsHold, accepts, passesYet, asks, readOnly, answerIdle, someYet, enforces, removesAll, drops, longest, reaches, strangeStay}}, set: "ad", names: []string{"ad"}},
+		"a row of two":          {block: cookie("ad", "monitor") + cookie("ad2", ""), want: [][]string{promises, {trial, rows, rowsHold, kept, accepts, passesYet, asks, partIdle, someYet, shortens, reaches, isWithheld, strangeStay, noticeHolds, noticePart}}, set: "ad", names: []string{"ad"}},
+		"a row, undeclared":     {block: "monitor undeclared\n" + cookie("ad", "monitor"), want: [][]string{{trial, undeclared, rows, rowsHold, kept, accepts, passesYet, asks, answerIdle, someYet, enforces, shortens, reaches, strangePass, noticeTrial}}, set: "ad strange", names: []string{"ad"}},
+		"a necessary row":       {block: "cookie ad {\n purpose p\n category necessary\n monitor\n}\n" + cookie("ad2", ""), want: [][]string{promises, question, {trial, rows, someYet, shortens, isWithheld, strangeStay, noticeHolds}}, set: "ad", gpc: true, names: []string{"ad"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n"+test.block+"\n}\nheader +Set-Cookie ad=1\nheader +Set-Cookie ad2=1\nheader +Set-Cookie strange=1\nrespond portal")
+			header := http.Header{"Accept-Language": {"en"}, "Cookie": {"ad=1; ad2=1; strange=1"}}
+			if test.cookie != "" {
+				header.Add("Cookie", test.cookie)
+			}
+			if test.field != "" {
+				header.Set(test.field, "1")
+			}
+			query := ""
+			if test.query != "" {
+				query = "?status=" + test.query + "&at=" + fmt.Sprint(time.Now().UnixMilli())
+			}
+			if test.query == "saved" {
+				response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused")
+				query = response.Header.Get("Location")
+				stored, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+				header.Add("Cookie", stored)
+			}
+			_, shown := get(t, address+pagePath+query, header)
+			_, notice := get(t, address+pagePath+"notice", header)
+			said := shown + notice
+			want := slices.Concat(test.want...)
+			for _, words := range all {
+				if strings.Contains(said, words) != slices.Contains(want, words) {
+					t.Errorf("%q is said, or is not", words)
+				}
+			}
+			if strings.Contains(said, trial) && strings.Index(said, trial) > strings.Index(said, "<h2") {
+				t.Error("the page does not say first that it is a trial")
+			}
+			_, list, _ := strings.Cut(shown, rows)
+			list, _, _ = strings.Cut(list, "</p>")
+			list, _, _ = strings.Cut(list, "<br>")
+			var names []string
+			for _, match := range regexp.MustCompile(`<code[^>]*>([^<]*)<`).FindAllStringSubmatch(list, -1) {
+				names = append(names, match[1])
+			}
+			if strings.Contains(shown, rows) && !slices.Equal(names, test.names) {
+				t.Errorf("observed: %q", names)
+			}
+
+			response, _ := get(t, address+"/", header)
+			var set []string
+			for _, line := range response.Header["Set-Cookie"] {
+				name, _, _ := strings.Cut(line, "=")
+				if !strings.Contains(line, "=;") && (name != "ad2" || strings.Contains(test.block, name)) {
+					set = append(set, name)
+				}
+			}
+			if got := strings.Join(set, " "); got != test.set {
+				t.Errorf("set: %q", got)
+			}
+			if _, file := get(t, address+page.GPCPath, nil); strings.Contains(file, `"gpc":true`) != test.gpc {
+				t.Errorf("%s: %s", page.GPCPath, file)
+			}
+		})
 	}
 }
 

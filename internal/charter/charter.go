@@ -24,7 +24,7 @@ func (c *Charter) Doubts(enforces bool, languages []string) []string {
 		declared, err := ParseDuration(row.Duration)
 		isOver := err == nil && declared.Seconds() > row.maxDuration().Seconds()
 		switch {
-		case isOver && enforces:
+		case isOver && enforces && !row.Monitor:
 			reason := "browsers keep no cookie longer"
 			if row.Exempt {
 				reason = "an exempt row lives no longer"

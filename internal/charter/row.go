@@ -85,9 +85,10 @@ func (r *Row) Set(name, language string, values []string, place string) (err err
 }
 
 // Lifetime returns how long a cookie of the row lives for which a duration is declared:
-// no longer than the row's limit, if durations are enforced.
+// no longer than the row's limit, if durations are enforced and the row is not only
+// monitored.
 func (r *Row) Lifetime(declared Duration, enforces bool) Duration {
-	if enforces && r.Limit.Seconds() < declared.Seconds() {
+	if enforces && !r.Monitor && r.Limit.Seconds() < declared.Seconds() {
 		return r.Limit
 	}
 	return declared

@@ -123,10 +123,16 @@ func NewPolicy(c *charter.Charter, options Options) *Policy {
 	return p
 }
 
-// isMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
+// IsMonitored tells whether verdicts of a row, nil for undeclared cookies, are only
 // reported.
-func (p *Policy) isMonitored(row *charter.Row) bool {
+func (p *Policy) IsMonitored(row *charter.Row) bool {
 	return p.Monitor == MonitorEverything || row == nil && p.Monitor == MonitorUndeclared || row != nil && row.Monitor
+}
+
+// PublishedDuration returns the duration that is published of a row, if it has one: the
+// one that is enforced, or else the declared one.
+func (p *Policy) PublishedDuration(row *charter.Row) (charter.Duration, bool) {
+	return row.PublishedDuration(p.EnforcesDuration && p.Monitor != MonitorEverything)
 }
 
 // judgeName judges a cookie by its name, which is not ok if browsers differ over it.
@@ -138,7 +144,7 @@ func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) Judge
 	if j.Row != nil {
 		j.Verdict = VerdictOf(j.Row, visitor)
 	}
-	j.IsMonitored = p.isMonitored(j.Row)
+	j.IsMonitored = p.IsMonitored(j.Row)
 	j.DependsOnAnswer = j.Row != nil && j.Row.Key != "" && !j.IsMonitored
 	j.Keeps = j.Verdict == Allowed || j.IsMonitored
 	return j

@@ -37,6 +37,7 @@ type Data struct {
 	Header, Footer      template.HTML // the operator's, before and after the content
 	Languages           []Link        // the page in the other languages
 	Status              string        // what became of a form post; "" if there was none
+	Trial               []Observed    // what is only observed, not enforced yet; none if all is enforced
 	Remaining           []Remaining   // refused cookies that are still there, after a choice
 	Reference           string        // of its record; "" if there is none
 	Kinds               []Kind        // all four, also those without rows
@@ -69,6 +70,13 @@ type Link struct {
 	Current              bool // it leads to the page itself
 }
 
+// Observed says in a sentence what is not enforced yet, or what that means for an
+// answer.
+type Observed struct {
+	Text  string
+	Names charter.Names // of the cookies, if it is not all of a kind
+}
+
 // Remaining are refused cookies that are still in the browser after a choice
 // was saved.
 type Remaining struct {
@@ -98,8 +106,10 @@ type Question struct {
 	Providers        []Text        // none where a whole kind is asked about
 	Kind             string        // its name
 	Names            charter.Names // of all cookies of the key
-	Stored           string        // the answer in force, in words
+	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
+	Exempt           bool          // some cookie is set without an answer, and was not opposed
+	Observed         bool          // some cookie passes for now, whatever the answer
 }
 
 // Cookie is a cookie that the browser sent with the request for the page.
@@ -147,6 +157,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		Kept:       text.duration(p.lifetime),
 		Cookies:    p.cookies(text, e.Visitor),
 		Monitored:  text.Monitored[p.monitored],
+		Trial:      p.trial(text),
 		Version:    p.Charter.Version,
 	}
 	if !strings.HasSuffix(r.URL.Path, "/") {
@@ -234,9 +245,10 @@ func (p *Page) sample(text *texts) *Data {
 	return &Data{
 		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
+		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
 		Kinds:     []Kind{{"name", "definition", []Row{{charter.Names{"a", "b"}, word, word, word, "1 day", true}, {Names: charter.Names{"c"}}}, true}, {Name: "name"}},
-		Questions: []Question{{"key", []Text{word, word}, "kind", charter.Names{"a", "b"}, "stored", true, true}, {Key: "key"}},
+		Questions: []Question{{"key", []Text{word, word}, "kind", charter.Names{"a", "b"}, "stored", true, true, true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
@@ -260,7 +272,7 @@ func (p *Page) kindsIn(text *texts) []Kind {
 				Purpose:  p.textIn(text, cookie.Purpose),
 				Exempt:   cookie.Exempt,
 			}
-			if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
+			if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 				row.Duration = text.duration(lifetime)
 				kind.HasDurations = true
 			}
@@ -278,12 +290,20 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 	for _, key := range keys {
 		question := Question{Key: key}
 		answer := answers.None
+		var all, unasked, observed int
 		for _, cookie := range p.Charter.Rows {
 			if cookie.Key != key {
 				continue
 			}
 			question.Names = append(question.Names, cookie.Name...)
 			answer = max(answer, visitor.StoredAnswerTo(cookie))
+			all++
+			switch verdict := judge.VerdictOf(cookie, visitor); {
+			case verdict == judge.Refused && p.Policy.IsMonitored(cookie):
+				observed++
+			case cookie.Exempt && visitor.AnswerTo(cookie) == answers.None:
+				unasked++
+			}
 			provider := p.textIn(text, cookie.Provider)
 			if provider.Text != "" && !slices.Contains(question.Providers, provider) && !slices.Contains(charter.Categories, charter.Category(key)) {
 				question.Providers = append(question.Providers, provider)
@@ -295,6 +315,12 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 		question.Stored = text.Stored[answer.String()]
 		if answer == answers.None && visitor.Opposed {
 			question.Stored = text.Opposed
+		}
+		if question.Exempt = unasked > 0; question.Exempt {
+			question.Stored += " " + text.StoredExempt[extent(unasked, all)]
+		}
+		if question.Observed = observed > 0; question.Observed {
+			question.Stored += " " + text.Trial["stored_"+extent(observed, all)]
 		}
 		questions = append(questions, question)
 	}

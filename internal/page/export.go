@@ -92,7 +92,7 @@ func (p *Page) exportJSON() ([]byte, error) {
 	}
 	for _, cookie := range p.Charter.Rows {
 		row := cookie.Cookie
-		if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
+		if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 			row.Duration = lifetime.String()
 		}
 		declared.Cookies = append(declared.Cookies, row)
@@ -158,7 +158,7 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 	var known []knowledge
 	for _, cookie := range p.Charter.Rows {
 		comment := p.textIn(text, cookie.Purpose).Text
-		if lifetime, ok := cookie.PublishedDuration(p.Policy.EnforcesDuration); ok {
+		if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
 		}
 		for _, name := range cookie.Patterns() {

@@ -58,8 +58,9 @@ type texts struct {
 
 	ChoiceTitle     string            `yaml:"choice_title"`
 	Choice          string            `yaml:"choice"`
-	ChoiceKept      string            `yaml:"choice_kept"`  // of a duration
-	ChoiceGiven     string            `yaml:"choice_given"` // of two dates
+	ChoiceExempt    string            `yaml:"choice_exempt"` // where no other can be chosen
+	ChoiceKept      string            `yaml:"choice_kept"`   // of a duration
+	ChoiceGiven     string            `yaml:"choice_given"`  // of two dates
 	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
 	ChoiceBanner    string            `yaml:"choice_banner"`
 	Manage          string            `yaml:"manage"`
@@ -69,12 +70,14 @@ type texts struct {
 	Save            string            `yaml:"save"`
 	Accept          string            `yaml:"accept"`
 	Refuse          string            `yaml:"refuse"`
-	Stored          map[string]string `yaml:"stored"`  // by answer
-	Opposed         string            `yaml:"opposed"` // by Global Privacy Control
+	Stored          map[string]string `yaml:"stored"`        // by answer
+	StoredExempt    map[string]string `yaml:"stored_exempt"` // beside no answer, by whether all are exempt
+	Opposed         string            `yaml:"opposed"`       // by Global Privacy Control
 	Status          map[string]string `yaml:"status"`
-	Remaining       map[string]string `yaml:"remaining"` // refused cookies, by when they go
-	Reference       string            `yaml:"reference"` // of a record
-	Framed          string            `yaml:"framed"`    // of the page's address
+	StillRefused    string            `yaml:"still_refused"` // after a choice was lost
+	Remaining       map[string]string `yaml:"remaining"`     // refused cookies, by when they go
+	Reference       string            `yaml:"reference"`     // of a record
+	Framed          string            `yaml:"framed"`        // of the page's address
 
 	MineTitle      string            `yaml:"mine_title"`
 	Mine           string            `yaml:"mine"`
@@ -88,6 +91,7 @@ type texts struct {
 	Promise      string            `yaml:"promise"`
 	Promises     map[string]string `yaml:"promises"`  // by what is kept
 	Monitored    map[string]string `yaml:"monitored"` // by how much
+	Trial        map[string]string `yaml:"trial"`     // what is only observed, and other words for what it concerns
 	LimitsTitle  string            `yaml:"limits_title"`
 	Limits       []string          `yaml:"limits"`
 	LimitsAdvice string            `yaml:"limits_advice"`

@@ -116,6 +116,7 @@ type Page struct {
 	canAnswer   bool             // with the form; else the preference is a banner's to write
 	hasBanner   bool             // asks, too
 	manageLinks []string         // links to where else a choice can be changed
+	scope       scope            // what is enforced, and what is only observed
 	promises    []string         // keys of texts.Promises
 	monitored   string           // key of texts.Monitored; "" if all is enforced
 	lifetime    charter.Duration // of the stored preference
@@ -153,23 +154,24 @@ func New(options Options) (*Page, error) {
 		}
 		p.canAnswer = true
 	}
-	p.promises = []string{"set"}
-	if !p.Policy.PassesRequests {
-		p.promises = append(p.promises, "requests")
-	}
-	p.promises = append(p.promises, "expiries")
-	if p.Policy.EnforcesDuration {
-		p.promises = append(p.promises, "durations")
+	p.scope = newScope(p.Charter, p.Policy)
+	p.promises = p.scope.promises(p.Policy)
+	if p.scope.ignoresAnswers() {
+		p.GPC = "" // it is not heeded yet
 	}
 	switch {
-	case p.Policy.Monitor == judge.MonitorEverything:
-		p.promises, p.monitored = nil, "everything"
-	case p.Policy.Monitor != "" || slices.ContainsFunc(p.Charter.Rows, func(row *charter.Row) bool { return row.Monitor }):
+	case !p.scope.isTrial():
+	case len(p.promises) == 0:
+		p.monitored = "everything"
+	default:
 		p.monitored = "some"
 	}
 	var err error
 	if p.texts, p.matcher, err = loadLanguages(p.Language); err != nil {
 		return nil, err
+	}
+	for i, text := range p.texts {
+		p.texts[i] = p.scope.wording(text)
 	}
 	p.kinds = map[*texts][]Kind{}
 	for _, text := range p.texts {

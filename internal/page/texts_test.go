@@ -77,13 +77,44 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the outcome %s", name, key)
 			}
 		}
-		for _, key := range []string{"set", "requests", "expiries", "durations"} {
+		for _, key := range []string{"set", "declared", "requests", "expiries", "durations"} {
 			if loaded.Promises[key] == "" {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
 		}
+		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some"} {
+			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != (key == "rows") {
+				t.Errorf("%s lacks what is on trial: %s", name, key)
+			}
+		}
+		for _, key := range []string{"all", "some"} {
+			if loaded.StoredExempt[key] == "" {
+				t.Errorf("%s lacks what is exempt: %s", name, key)
+			}
+		}
+		if len(loaded.Trial) != 12 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
+			t.Errorf("%s has other words for a trial", name)
+		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
 			t.Errorf("%s is incomplete", name)
+		}
+	}
+}
+
+// In French, what belongs together is not broken, and an apostrophe is one.
+func TestFrenchTypography(t *testing.T) {
+	content, err := fs.ReadFile(files, languageFolder+"/fr.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, line := range strings.Split(string(content), "\n") {
+		for _, wrong := range []string{" ;", " :", " ?", " !", " »", "« "} {
+			if strings.Contains(line, wrong) {
+				t.Errorf("line %d: %q in %s", i+1, wrong, line)
+			}
+		}
+		if strings.Contains(line, "'") {
+			t.Errorf("line %d: %s", i+1, line)
 		}
 	}
 }
