@@ -30,6 +30,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    cookie     <names...> {
 //	        match    <names or prefixes*...>
 //	        provider [<language>] <text>
+//	        policy   [<language>] <link>
+//	        country  <codes...>
 //	        service  [<language>] <text>
 //	        purpose  [<language>] <text>
 //	        category necessary|statistics|first_party|third_party

@@ -84,7 +84,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"preferences":[{"format":"matomo","local_storage":"x"}]}`:                                    "nothing is known to keep the preference format matomo in local storage",
 		`{"cookies":[{"name":"a"},{"name":"b","duration":5}]}`:                                         "duration is a text, in quotes, not a number, at inline row 2",
 		`{"cookies":[{"name":"a","exempt":"yes"}]}`:                                                    "exempt is true or false, not a text, at inline row 1",
-		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, provider, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
+		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
 		`{"cookies":["a"]}`:                                                                            "what has to be an object, in braces is a text, at inline row 1",
 		`{"cookies":{"name":"a"}}`:                                                                     "cookies is a list, in brackets, not an object",
 		`{"cookies":[{"name":"a","purpose":"a\u202eb"}]}`:                                              "the text has the character U+202E, which people do not see; remove it, at inline row 1",

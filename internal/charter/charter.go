@@ -165,7 +165,8 @@ func (c *Charter) ComputeVersion(language string) error {
 		var questions []string
 		for _, cookie := range c.Rows {
 			if cookie.Key == key {
-				questions = append(questions, fmt.Sprintf("%q", []string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}))
+				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)))
+				questions = append(questions, fmt.Sprintf("%q", asked))
 			}
 		}
 		slices.Sort(questions)

@@ -11,6 +11,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/publicsuffix"
+	"golang.org/x/text/language"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -44,6 +45,14 @@ type Cookie struct {
 
 	// Who sets the cookie. Default: none.
 	Provider Text `json:"provider,omitempty"`
+
+	// The provider's own privacy policy: a link, one for all languages or one per
+	// language. Default: none.
+	Policy Text `json:"policy,omitempty"`
+
+	// The countries where data go, in ISO 3166-1's codes of two letters, such as
+	// `IE` or `US`; the page names them in its languages. Default: not declared.
+	Country Names `json:"country,omitempty"`
 
 	// The service that the cookie belongs to, and where it is set ("front and
 	// back office"). Default: none.
@@ -138,6 +147,22 @@ func (c *Cookie) Validate() (field string, err error) {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(c.Purpose)), func(text string) bool { return strings.TrimSpace(text) != "" }) {
 		return "purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`)
 	}
+	for _, tag := range slices.Sorted(maps.Keys(c.Policy)) {
+		if err := checkLink(c.Policy[tag], true); err != nil {
+			return strings.TrimSpace("policy " + tag), fmt.Errorf("unusable policy: %w", err)
+		}
+		if words, link := SplitLink(c.Policy[tag]); words != "" || !isPage(link) {
+			return strings.TrimSpace("policy " + tag), fmt.Errorf("unusable policy %q; write a link alone: https://... or a path from the root of this site", c.Policy[tag])
+		}
+	}
+	for i, code := range c.Country {
+		if err := checkCountry(code); err != nil {
+			return "country", err
+		}
+		if slices.Contains(c.Country[:i], code) {
+			return "country", fmt.Errorf("%s stands there twice; remove one", code)
+		}
+	}
 	if c.Category == "" {
 		return "category", fmt.Errorf("missing category; use one of %v", Categories)
 	}
@@ -178,6 +203,16 @@ func (c *Cookie) Validate() (field string, err error) {
 		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
 	}
 	return "", nil
+}
+
+// checkCountry returns an error for what is no code of a country (ISO 3166-1), in its
+// one spelling.
+func checkCountry(code string) error {
+	region, err := language.ParseRegion(code)
+	if err != nil || !region.IsCountry() || region.String() != code || region.Canonicalize() != region {
+		return fmt.Errorf("unknown country %q; use ISO 3166-1's codes of two letters, such as IE or US", code)
+	}
+	return nil
 }
 
 // DomainOn returns the domain that a row declares, as it is on a host; "" if it is

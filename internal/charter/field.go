@@ -22,6 +22,8 @@ var Fields = fieldTable{
 	{Name: "name", Of: func(c *Cookie) any { return &c.Name }},
 	{Name: "match", Of: func(c *Cookie) any { return &c.Match }},
 	{Name: "provider", Of: func(c *Cookie) any { return &c.Provider }},
+	{Name: "policy", Of: func(c *Cookie) any { return &c.Policy }},
+	{Name: "country", Of: func(c *Cookie) any { return &c.Country }},
 	{Name: "service", Of: func(c *Cookie) any { return &c.Service }},
 	{Name: "purpose", Of: func(c *Cookie) any { return &c.Purpose }, fix: "say what the cookie is for"},
 	{Name: "category", Of: func(c *Cookie) any { return (*string)(&c.Category) }, Values: CategoryNames(), fix: fmt.Sprintf("use one of %v", Categories)},
