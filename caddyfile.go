@@ -45,6 +45,14 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        same_site Strict|Lax|None
 //	        monitor
 //	    }
+//	    site_name       [<language>] <text>
+//	    intro           [<language>] <text>
+//	    controller      [<language>] <text>
+//	    contact         [<language>] <text>
+//	    complaint       [<language>] <text>
+//	    policy          [<language>] <link>
+//	    accessibility   [<language>] <text>
+//	    languages       <languages...>
 //	    updated         <date>
 //	    page [<path>] {
 //	        title      [<language>] <text>
@@ -71,8 +79,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    gpc             <date>
 //	}
 //
-// `preset`, `charter`, `cookie` and `preference` can be repeated; `provider`, `service` and
-// `purpose` can be repeated with another language each.
+// `preset`, `charter`, `cookie` and `preference` can be repeated; texts and links can be
+// repeated with another language each.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
 	if d.NextArg() {
@@ -103,6 +111,13 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 				}
 			}
 			h.Presets = append(h.Presets, values...)
+		case "languages":
+			if len(h.Languages) > 0 {
+				return d.Err("languages already specified")
+			}
+			if h.Languages = d.RemainingArgs(); len(h.Languages) == 0 {
+				return d.Err("languages names none; write one or more behind it, such as fr en")
+			}
 		case "cookie":
 			row, err := unmarshalCookie(d)
 			if err != nil {
@@ -146,12 +161,15 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool, err error) {
 	name := d.Val()
 	i := slices.IndexFunc(options, func(o option) bool {
-		return o.block == block && o.name == name && name != "" && (o.text != nil || o.flag != nil)
+		return o.block == block && o.name == name && name != "" && (o.text != nil || o.flag != nil || o.texts != nil)
 	})
 	if i < 0 {
 		return false, nil
 	}
 	option := options[i]
+	if option.texts != nil {
+		return true, unmarshalText(d, option.texts(h))
+	}
 	if option.text != nil && *option.text(h) != "" || option.flag != nil && *option.flag(h) {
 		return true, d.Errf("%s already specified", name)
 	}
@@ -179,6 +197,22 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 	return true, nil
 }
 
+// unmarshalText reads a text in one language, or in all.
+func unmarshalText(d *caddyfile.Dispenser, into *charter.Text) (err error) {
+	name, values := d.Val(), d.RemainingArgs()
+	if len(values) != 1 && len(values) != 2 {
+		return d.Errf("%s takes a text, or a language and a text; put texts of several words in quotes", name)
+	}
+	language, text := strings.Join(values[:len(values)-1], ""), values[len(values)-1]
+	if text == "" {
+		return d.Errf("%s is empty; write a text, or remove it", name)
+	}
+	if *into, err = into.With(language, text); err != nil {
+		return d.WrapErr(err)
+	}
+	return nil
+}
+
 func oneValueError(d *caddyfile.Dispenser, option string) error {
 	return d.Errf("%s takes one value; put texts of several words in quotes", option)
 }
@@ -191,19 +225,12 @@ func (h *Handler) unmarshalPage(d *caddyfile.Dispenser) error {
 		return d.Errf("page takes one path at most; remove %q", d.Val())
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		if option := d.Val(); option == "title" {
-			args := d.RemainingArgs()
-			if len(args) != 1 && len(args) != 2 {
-				return d.Err("title takes a text, or a language and a text; put texts of several words in quotes")
-			}
-			tag := strings.Join(args[:len(args)-1], "")
-			var err error
-			if h.Page.Title, err = h.Page.Title.With(tag, args[len(args)-1]); err != nil {
-				return d.WrapErr(err)
-			}
-		} else if ok, err := h.unmarshalOption(d, "page"); err != nil {
+		option := d.Val()
+		ok, err := h.unmarshalOption(d, "page")
+		if err != nil {
 			return err
-		} else if !ok {
+		}
+		if !ok {
 			return d.Errf("unrecognized option: %s; a page has %s", option, strings.Join(optionNames("page"), ", "))
 		}
 		if err := h.validateOptions(); err != nil {

@@ -25,6 +25,9 @@ type (
 	// Text is a text for people: one for all languages, or one per language.
 	Text = charter.Text
 
+	// About is what a charter says of the portal that publishes it.
+	About = charter.About
+
 	// PreferenceFormat says where the visitor's preference is stored, and how.
 	PreferenceFormat = answers.Config
 
@@ -61,7 +64,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 		}
 		sources = append(sources, file)
 	}
-	var inline charter.Source
+	inline := charter.Source{About: h.About}
 	if h.Updated != "" {
 		var err error
 		if inline.Updated, err = charter.ParseDate(h.Updated); err != nil {
@@ -86,7 +89,11 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := joined.ComputeVersion(h.Language); err != nil {
+	if h.Language, err = page.DefaultOf(joined.About.Languages, h.Language); err != nil {
+		return nil, nil, err
+	}
+	// With what decides of the page's own sentences, a version stands for all that is said.
+	if err := joined.ComputeVersion(h.Language, page.Wording(), h.Page.Title, h.Monitor, h.RequestCookies, h.Durations); err != nil {
 		return nil, nil, err
 	}
 	answers, err := answers.NewStore(preferences, joined, h.enforcesDurations(), time.Now)

@@ -1,7 +1,6 @@
 package cookiecharter
 
 import (
-	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -67,7 +66,7 @@ func addCommands(root *cobra.Command) {
 		Args: cobra.MinimumNArgs(1),
 	}
 	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
-	language := check.Flags().String("language", "en", "of the texts")
+	language := check.Flags().String("language", "", "of the texts; the page's own, if none is said")
 	run(check, func(out, report *terminal.Printer) (int, error) {
 		return runCheck(out, report, check.Flags().Args(), *format, *language)
 	})
@@ -78,7 +77,7 @@ func addCommands(root *cobra.Command) {
 		Args:  cobra.ExactArgs(1),
 	}
 	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
-	exportIn := export.Flags().String("language", "en", "of the texts")
+	exportIn := export.Flags().String("language", "", "of the texts; the page's own, if none is said")
 	site := export.Flags().String("site", "https://localhost", "the address of the site")
 	run(export, func(out, _ *terminal.Printer) (int, error) {
 		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
@@ -314,9 +313,6 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
-	if err := page.CheckLanguage(language); err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
 	if format == "table" {
 		fmt.Fprintf(out, "cookie_charter %s\n", moduleVersion())
 	}
@@ -328,6 +324,11 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 			continue
 		}
 		for _, handler := range handlers {
+			language, err := handler.page.SpokenLanguage(language)
+			if err != nil {
+				mistakes = append(mistakes, fmt.Errorf("%s: %w", path, err))
+				continue
+			}
 			title := path
 			if name := handler.name(); name != "" {
 				title += ": " + name
@@ -376,11 +377,14 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 
 func runExport(out io.Writer, path, format, language, site string) (int, error) {
 	address, err := url.Parse(site)
-	if err := cmp.Or(err, page.CheckLanguage(language)); err != nil {
+	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	handler, err := loadHandler(path, address.Host)
 	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	if language, err = handler.page.SpokenLanguage(language); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	return writeExport(out, handler.Handler, format, language, site)

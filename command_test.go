@@ -113,7 +113,7 @@ func TestCheckCommand(t *testing.T) {
 		{"charter.yaml", "table", []string{"charter.yaml: version ", ", 3 cookies\n", "NAME", "_ga _gid", "ga (exempt)", "13 months", "Stays signed in"}, ""},
 		{"charter.yaml", "json", []string{`"duration": "13 months"`, `"$schema"`}, ""},
 		{"charter.yaml", "yaml", []string{"    - name: sessionid\n", "duration: 13 months", "fr: Reste connecté"}, ""},
-		{"charter.yaml", "markdown", []string{"| Google | \\_ga, \\_gid | Counts visits"}, ""},
+		{"charter.yaml", "markdown", []string{"| Google |  | \\_ga, \\_gid | Counts visits"}, ""},
 		{"charter.yaml", "none", nil, ""},
 		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language", "Caddyfile: a.example: version ", "Caddyfile: b.example: version ", "cookie_charter " + moduleVersion() + "\n"}, ""},
 		{"ports.caddyfile", "table", []string{"ports.caddyfile: :8080: version ", "ports.caddyfile: :8081: version "}, ""},
@@ -200,17 +200,29 @@ func TestCheckWarns(t *testing.T) {
 func TestExportCommand(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter, "Caddyfile": "a.example {\n cookie_charter\n}\nb.example {\n cookie_charter\n}\n"})
 	for format, want := range map[string]string{
-		"json": `"version": "`, "markdown": "# Politique relative aux cookies", "edpb": `"policy": "https://data.example/terms/cookies-policy/"`, "html": "<h2>Cookies utilisés par https://data.example</h2>",
+		"json": `"version": "`, "markdown": "# Charte cookies", "edpb": `"policy": "https://data.example/terms/cookies-policy/"`, "html": "<h2>À quoi servent les cookies sur la plateforme https://data.example</h2>",
 	} {
 		var out bytes.Buffer
 		if code, err := runExport(&out, folder+"charter.yaml", format, "fr", "https://data.example/"); code != 0 || err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %d, %v, no %s in %.300s", format, code, err, want, &out)
 		}
 	}
+	for language, wants := range map[string][2]string{
+		"": {"# Charte cookies"}, "en": {"# Cookie policy"}, "de": {"", `the page does not speak "de"; use one of fr, en, or write its texts in that language, too`}, "tlh": {"", `the page does not speak "tlh"`},
+	} {
+		var out, table bytes.Buffer
+		_, err := runExport(&out, folder+"charter.yaml", "markdown", language, "https://data.example")
+		_, inCheck := runCheck(&table, new(bytes.Buffer), []string{folder + "charter.yaml"}, "table", language)
+		for _, err := range []error{err, inCheck} {
+			if (err == nil) != (wants[1] == "") || err != nil && !strings.Contains(err.Error(), wants[1]) || !strings.HasPrefix(out.String(), wants[0]) {
+				t.Errorf("%s: %v, %.40s", language, err, &out)
+			}
+		}
+	}
 	for _, test := range [][3]string{
 		{"charter.yaml", "xml", "https://data.example"}, {"charter.yaml", "json", "data.example"}, {"Caddyfile", "json", "https://data.example"}, {"missing", "json", "https://data.example"},
 	} {
-		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "fr", test[2]); code == 0 || err == nil {
+		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "", test[2]); code == 0 || err == nil {
 			t.Errorf("%v: %d, %v", test, code, err)
 		}
 	}

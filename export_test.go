@@ -16,6 +16,8 @@ const exportedSite = `
 	cookie_charter {
 		preset opendatasoft matomo
 		updated 2026-11-26
+		languages ar ca de en es eu fr it nl pt sv
+		language fr
 		cookie "odd_<id>" other {
 			match odd_* other
 			provider fr "Ville | d'Ys"
@@ -64,8 +66,8 @@ func TestExportsAreTheTable(t *testing.T) {
 		_, markdown := get(t, address+pagePath+"?format=markdown", nil)
 		var pasted []string
 		for line := range strings.Lines(markdown) {
-			if cells := strings.Split(line, " | "); len(cells) == 4 && !strings.HasPrefix(cells[3], "Durée") {
-				pasted = append(pasted, strings.NewReplacer(`\`, "", "&lt;", "<").Replace(cells[1]))
+			if cells := strings.Split(line, " | "); len(cells) == 5 && !strings.HasPrefix(cells[4], "Durée") {
+				pasted = append(pasted, strings.NewReplacer(`\`, "", "&lt;", "<").Replace(cells[2]))
 			}
 		}
 		pasted = strings.Split(strings.Join(pasted, ", "), ", ")
@@ -119,7 +121,7 @@ func TestExportFormats(t *testing.T) {
 	address := "http://" + serve(t, false, exportedSite)
 	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
 	for _, want := range []string{
-		"# Cookie policy\n", "## Third-party cookies\n", `| Ville \| d'Ys, a\*b\_c &amp; &lt;d> | odd\_&lt;id>, other | To see it all Set without consent; you can oppose it. | 13 months |`,
+		"# Cookie policy\n", "## Third-party cookies\n", `| Ville \| d'Ys | a\*b\_c &amp; &lt;d> | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
 	} {
 		if !strings.Contains(markdown, want) {
 			t.Errorf("no %q in %s", want, markdown)

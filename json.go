@@ -85,7 +85,7 @@ func readableError(err error, into any) error {
 // jsonNames returns what the fields of a struct are called in JSON.
 func jsonNames(of any) []string {
 	var names []string
-	for field := range reflect.TypeOf(of).Fields() {
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(of)) {
 		if name, _, _ := strings.Cut(field.Tag.Get("json"), ","); name != "" {
 			names = append(names, name)
 		}

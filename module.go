@@ -74,7 +74,10 @@ type Handler struct {
 	// Rows declared here. Default: none.
 	Cookies []Cookie `json:"cookies,omitempty"`
 
-	// The date of the last update of the rows declared here, as `2026-11-21`.
+	// What the charter says of the portal, in fields of the handler itself.
+	About
+
+	// The date of the last update of what is declared here, as `2026-11-21`.
 	// The page shows the latest of all sources' dates. Default: none.
 	Updated string `json:"updated,omitempty"`
 
@@ -83,7 +86,7 @@ type Handler struct {
 
 	// The language of the page where the visitor asks for none that it speaks:
 	// `ar`, `ca`, `de`, `en`, `es`, `eu`, `fr`, `it`, `nl`, `pt` or `sv`.
-	// Default: `fr`.
+	// Default: none is chosen; the first of the languages that are, else `fr`.
 	Language string `json:"language,omitempty"`
 
 	// Where the visitor's preference is stored; of several places, an answer in

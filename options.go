@@ -19,10 +19,11 @@ type option struct {
 	name     string // in a Caddyfile; "" if it stands behind the block's name
 	jsonName string // "" if JSON calls it so, too
 
-	// Where it is stored, as a text or as a flag. Those that are neither have code of
-	// their own.
-	text func(*Handler) *string
-	flag func(*Handler) *bool
+	// Where it is stored, as a word, as a flag, or as a text for people. Those that are
+	// none of these have code of their own.
+	text  func(*Handler) *string
+	flag  func(*Handler) *bool
+	texts func(*Handler) *charter.Text
 
 	defaultValue string                                   // what holds if it is not given
 	bareValue    string                                   // what its name alone means; "" if it needs a value
@@ -43,9 +44,12 @@ var options = []option{
 	{name: "preset", jsonName: "presets"},
 	{name: "charter", jsonName: "charters"},
 	{name: "cookie", jsonName: "cookies"},
+	aboutOption("site_name"), aboutOption("intro"), aboutOption("controller"), aboutOption("contact"),
+	aboutOption("complaint"), aboutOption("policy"), aboutOption("accessibility"),
+	{name: "languages"},
 	{name: "updated", text: func(h *Handler) *string { return &h.Updated }, check: checkDate},
 	{name: "page"},
-	{name: "language", text: func(h *Handler) *string { return &h.Language }, defaultValue: page.DefaultLanguage, values: page.Languages, check: page.CheckLanguage},
+	{name: "language", text: func(h *Handler) *string { return &h.Language }, values: page.Languages, check: page.CheckLanguage},
 	{name: "preference", jsonName: "preferences"},
 	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, defaultValue: "filter", values: []string{"filter", passCookies}},
 	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
@@ -55,7 +59,7 @@ var options = []option{
 	{name: "gpc", text: func(h *Handler) *string { return &h.GPC }, check: checkDate},
 
 	{block: "page", jsonName: "path", text: func(h *Handler) *string { return &h.Page.Path }, defaultValue: page.DefaultPath, check: page.CheckPath},
-	{block: "page", name: "title"},
+	{block: "page", name: "title", texts: func(h *Handler) *charter.Text { return &h.Page.Title }},
 	{block: "page", name: "archive", text: func(h *Handler) *string { return &h.Page.Archive }, check: page.CheckArchive, resolve: page.ResolveArchive},
 	{block: "page", name: "footer", text: func(h *Handler) *string { return &h.Page.Footer }, resolve: charter.ResolvePath},
 	{block: "page", name: "header", text: func(h *Handler) *string { return &h.Page.Header }, resolve: charter.ResolvePath},
@@ -70,6 +74,12 @@ var options = []option{
 	{block: "preference", name: "revision"},
 	{block: "preference", name: "manage"},
 	{block: "preference", name: "local_storage"},
+}
+
+// aboutOption returns the option that stores a text about the portal.
+func aboutOption(name string) option {
+	field := charter.AboutFields[slices.IndexFunc(charter.AboutFields, func(field charter.AboutField) bool { return field.Name == name })]
+	return option{name: name, texts: func(h *Handler) *charter.Text { return field.Of(&h.About) }}
 }
 
 // optionNames returns what the options of a block are called in a Caddyfile.
@@ -111,6 +121,11 @@ func (h *Handler) setDefaults() {
 // An option that is not given has none.
 func (h *Handler) validateOptions() error {
 	for _, option := range options {
+		if option.texts != nil {
+			if err := page.CheckText(*option.texts(h)); err != nil {
+				return err
+			}
+		}
 		if option.text == nil || *option.text(h) == "" {
 			continue
 		}
@@ -126,7 +141,12 @@ func (h *Handler) validateOptions() error {
 	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == page.GPCPath {
 		return fmt.Errorf("%s is served by the option gpc; choose another path for the page", page.GPCPath)
 	}
-	if err := h.Page.ValidateTitle(); err != nil {
+	for _, language := range h.Languages {
+		if err := page.CheckLanguage(language); err != nil {
+			return err
+		}
+	}
+	if _, err := h.About.Validate(); err != nil {
 		return err
 	}
 	return answers.Validate(h.Preferences)

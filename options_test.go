@@ -153,7 +153,15 @@ func TestOptionsAreDocumented(t *testing.T) {
 
 	known := map[string]bool{}
 	for _, option := range options {
-		doc, ok := fields[reflect.TypeOf(optionStructs[option.block]).String()+" "+nameInJSON(option)]
+		of := reflect.TypeOf(optionStructs[option.block])
+		if field, ok := of.FieldByNameFunc(func(name string) bool {
+			field, _ := of.FieldByName(name)
+			tag, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+			return tag == nameInJSON(option)
+		}); ok && len(field.Index) > 1 {
+			of = of.Field(field.Index[0]).Type // which has it
+		}
+		doc, ok := fields[of.String()+" "+nameInJSON(option)]
 		if !ok || doc == "" {
 			t.Errorf("%s: no comment", nameInJSON(option))
 		}

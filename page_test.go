@@ -109,18 +109,18 @@ func TestPage(t *testing.T) {
 		}
 	}
 	for _, want := range []string{
-		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "Cookies used by " + address,
-		"<caption>Strictly necessary cookies</caption>", "<caption>Audience measurement cookies</caption>", "2 weeks", "13 months", "30 minutes",
-		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, "Ville d&#39;Ys<br>Counting (front office)", "&lt;script&gt;alert(1)&lt;/script&gt;",
-		"Set without consent; you can oppose it.", `<time datetime="2026-11-26">Last updated: 26 November 2026</time>`, "What the server cannot prevent",
-		"Matomo – Audience measurement cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
+		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "What the cookies on " + address + " are for",
+		"<caption><h3>Necessary cookies</h3></caption>", "<caption><h3>Statistics cookies</h3></caption>", "2 weeks", "13 months", "30 minutes",
+		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, ">Ville d&#39;Ys</td>", ">Counting (front office)</td>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+		"Set without consent; you can object to it.", `<time datetime="2026-11-26">Last updated: 26 November 2026</time>`, "What the server cannot prevent",
+		"Matomo – Statistics cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
 		"No answer stored.", `<a href="/">Back to the portal</a>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
 	}
-	for _, unwanted := range []string{"<script", "<style", " style=", "javascript:", " checked", "<caption>Third", "<b>", "ZgotmplZ", "role=\"status\""} {
+	for _, unwanted := range []string{"<script", "<style", " style=", "javascript:", " checked", "<caption><h3>Third", "<b>", "ZgotmplZ", "role=\"status\""} {
 		if strings.Contains(page, unwanted) {
 			t.Errorf("has %q", unwanted)
 		}
@@ -180,6 +180,7 @@ func TestFallbackLanguages(t *testing.T) {
 			page {
 				title fr "Nos cookies"
 			}
+			languages fr es ar
 		}`)
 	for language, want := range map[string][]string{
 		"es": {">Anybody<", `<span lang="de" dir="auto">Karten</span>`, ">Muestra mapas<", `<h1><span lang="fr" dir="auto">Nos cookies</span></h1>`},
@@ -286,9 +287,9 @@ func TestPageFiles(t *testing.T) {
 		return "cookie_charter {\n page {\n" + strings.ReplaceAll(options, "@", folder+"/") + "\n}\n}"
 	}
 	for options, want := range map[string][]string{
-		"header @header.html": {files["header.html"] + "\n<div class=\"charter\">"},
+		"header @header.html": {files["header.html"] + "\n<div class=\"charter charter-header\">"},
 		"footer @header.html": {"</div>\n" + files["header.html"] + "\n</body>"},
-		"template @part.html": {`<p id="own">3 What the server enforces</p>`, `<main>`},
+		"template @part.html": {`<p id="own">3 What the server enforces</p>`, `<main class="charter" id="content">`},
 		"template @whole.html\n header @header.html\n title Own": {"<title>Own</title>" + files["header.html"] + "<i>", "<i>sessionid</i>"},
 		"logo /logo.svg\n stylesheet /portal.css?v=1":            {`<img class="charter-logo" src="/logo.svg" alt="">`, `<link rel="stylesheet" href="/portal.css?v=1">`},
 	} {
@@ -642,7 +643,7 @@ func TestForm(t *testing.T) {
 
 		// The page that follows says so.
 		_, page := get(t, address+pagePath+response.Header.Get("Location")+"&flg=en", http.Header{"Cookie": {pair}})
-		if !strings.Contains(page, `<p class="charter-status" role="status">Your choices have been saved.</p>`) || !strings.Contains(page, "<title>Your choices have been saved. –") {
+		if !strings.Contains(page, `<p class="charter-status" role="status" tabindex="-1" autofocus>Your choices have been saved.</p>`) || !strings.Contains(page, "<title>Your choices have been saved. –") {
 			t.Errorf("%s: no status", test.body)
 		}
 		for key, value := range test.want {

@@ -200,7 +200,7 @@ func TestPageTellsWhatRemains(t *testing.T) {
 		for response.StatusCode == http.StatusSeeOther {
 			response, body = get(t, address+pagePath+response.Header.Get("Location"), http.Header{"Cookie": {stored + "; " + test.cookies}})
 		}
-		_, status, _ := strings.Cut(body, `role="status">Your choices have been saved.`)
+		_, status, _ := strings.Cut(body, `role="status" tabindex="-1" autofocus>Your choices have been saved.`)
 		status, _, _ = strings.Cut(status, "\n")
 		if test.want == "" && status != "</p>" || !strings.HasSuffix(status, test.want) {
 			t.Errorf("%.40s: the page says %q", test.cookies, status)

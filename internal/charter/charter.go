@@ -62,8 +62,9 @@ func (c *Charter) Gaps() []string {
 // enforced by the filter. It never changes once built.
 type Charter struct {
 	Rows    []*Row    // in the order of the sources
+	About   About     // the portal, by all sources
 	Updated time.Time // the latest of the sources, zero if none says
-	Version string    // a hash over all that is declared
+	Version string    // a hash over all that is declared, and over the page's own words
 
 	// Fingerprints are, by consent key, hashes over what the visitor is asked: who
 	// wants to do what.
@@ -83,6 +84,12 @@ func New(sources ...Source) (*Charter, error) {
 	}
 	claims := map[string]claim{} // by every name and pattern
 	for _, source := range sources {
+		if field, err := source.About.Validate(); err != nil {
+			return nil, fmt.Errorf("%w%s", err, source.at(field))
+		}
+		if twice := c.About.add(&source.About); twice != "" {
+			return nil, fmt.Errorf("%s is declared twice; remove one of the two%s", twice, source.at(twice))
+		}
 		if source.Updated.After(c.Updated) {
 			c.Updated = source.Updated
 		}
@@ -143,9 +150,10 @@ func declaredTwice(name string, earlier, added *Row) error {
 // Find returns the row that declares a name, nil if none does.
 func (c *Charter) Find(name string) *Row { return c.names.find(name) }
 
-// ComputeVersion computes the version and the fingerprints, the latter over the texts in
-// one language: a translation asks for nothing new.
-func (c *Charter) ComputeVersion(language string) error {
+// ComputeVersion computes the version, over all that is declared and what else the page
+// says in its own words, and the fingerprints, over the texts in one language: a
+// translation asks for nothing new.
+func (c *Charter) ComputeVersion(language string, words ...any) error {
 	rows := make([]Cookie, 0, len(c.Rows))
 	for _, row := range c.Rows {
 		cookie := row.Cookie
@@ -155,7 +163,11 @@ func (c *Charter) ComputeVersion(language string) error {
 		rows = append(rows, cookie)
 	}
 	slices.SortFunc(rows, func(a, b Cookie) int { return slices.Compare(a.Name, b.Name) })
-	declared, err := json.Marshal(rows)
+	said := []any{rows}
+	if !c.About.isZero() {
+		said = append(said, c.About)
+	}
+	declared, err := json.Marshal(append(said, words...))
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func Mistakes(data []byte, name string) []error {
 
 // parseRows is Parse, and asks of each row, read or not, whether to go on.
 func parseRows(data []byte, name string, check func(Row, error) error) (Source, error) {
-	var source Source
+	source := Source{places: map[string]string{}}
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
 	parse := parseYAML
 	if ascii.EqualFold(filepath.Ext(name), ".json") {
@@ -64,7 +64,7 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		return source, fmt.Errorf("%w, at %s:%d", err, name, line)
 	}
 	if root.Kind != yaml.MappingNode {
-		return source, fmt.Errorf(`a charter has the fields "updated" and "cookies", at %s`, place(root))
+		return source, fmt.Errorf("a charter has the fields %s, at %s", strings.Join(fileFields(), ", "), place(root))
 	}
 	fields := map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
@@ -76,7 +76,7 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		switch key.Value {
 		case "$schema", "version", "module": // an exported charter has these
 		case "updated":
-			source.updatedPlace = place(value)
+			source.places["updated"] = place(value)
 			if source.Updated, err = ParseDate(value.Value); err != nil {
 				return source, fmt.Errorf("%w, at %s", err, place(value))
 			}
@@ -92,7 +92,9 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 				source.Rows = append(source.Rows, row)
 			}
 		default:
-			return source, fmt.Errorf(`unknown field %q; a charter has "updated" and "cookies", at %s`, key.Value, place(key))
+			if err := source.setAbout(key, value, place); err != nil {
+				return source, err
+			}
 		}
 	}
 	if len(source.Rows) == 0 {
@@ -213,41 +215,96 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 		return row, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node))
 	}
 	for i := 0; i < len(node.Content); i += 2 {
-		key, value := node.Content[i], node.Content[i+1]
-		if value.Kind == yaml.AliasNode {
-			value = value.Alias
-		}
-		set := func(language string, nodes ...*yaml.Node) error {
-			values := make([]string, 0, len(nodes))
-			for _, node := range nodes {
-				if node.Kind != yaml.ScalarNode || node.Tag == nullTag {
-					return fmt.Errorf("%s has a value that is no plain text, at %s", key.Value, place(node))
-				}
-				values = append(values, node.Value)
-			}
+		key := node.Content[i]
+		err := eachText(key.Value, node.Content[i+1], place, func(language string, values []string) error {
 			if err := row.Set(key.Value, language, values, place(key)); err != nil {
 				return fmt.Errorf("%w, at %s", err, place(key))
 			}
 			return nil
-		}
-		var err error
-		switch value.Kind {
-		case yaml.MappingNode:
-			for j := 0; j < len(value.Content) && err == nil; j += 2 {
-				err = set(value.Content[j].Value, value.Content[j+1])
-			}
-		case yaml.SequenceNode:
-			err = set("", value.Content...)
-		default:
-			if value.Tag != nullTag {
-				err = set("", value)
-			}
-		}
+		})
 		if err != nil {
 			return row, err
 		}
 	}
 	return row, nil
+}
+
+// eachText calls a function with the value of a field in each of its languages, or in
+// none.
+func eachText(field string, value *yaml.Node, place func(*yaml.Node) string, set func(language string, values []string) error) (err error) {
+	if value.Kind == yaml.AliasNode {
+		value = value.Alias
+	}
+	setNodes := func(language string, nodes ...*yaml.Node) error {
+		values := make([]string, 0, len(nodes))
+		for _, node := range nodes {
+			if node.Kind != yaml.ScalarNode || node.Tag == nullTag {
+				return fmt.Errorf("%s has a value that is no plain text, at %s", field, place(node))
+			}
+			values = append(values, node.Value)
+		}
+		return set(language, values)
+	}
+	switch value.Kind {
+	case yaml.MappingNode:
+		for j := 0; j < len(value.Content) && err == nil; j += 2 {
+			err = setNodes(value.Content[j].Value, value.Content[j+1])
+		}
+	case yaml.SequenceNode:
+		err = setNodes("", value.Content...)
+	default:
+		if value.Tag != nullTag {
+			err = setNodes("", value)
+		}
+	}
+	return err
+}
+
+// fileFields returns the names of all fields of a charter file that people write.
+func fileFields() []string {
+	names := []string{"updated", "cookies"}
+	for _, field := range AboutFields {
+		names = append(names, field.Name)
+	}
+	return append(names, languagesField)
+}
+
+const languagesField = "languages"
+
+// setAbout stores what a charter file says of the portal.
+func (s *Source) setAbout(key, value *yaml.Node, place func(*yaml.Node) string) error {
+	s.places[key.Value] = place(key)
+	i := slices.IndexFunc(AboutFields, func(field AboutField) bool { return field.Name == key.Value })
+	if i < 0 && key.Value != languagesField {
+		return fmt.Errorf("unknown field %q; a charter has %s, at %s", key.Value, strings.Join(fileFields(), ", "), place(key))
+	}
+	return eachText(key.Value, value, place, func(language string, values []string) (err error) {
+		switch {
+		case i < 0 && language == "" && len(values) > 0:
+			s.About.Languages = values
+		case i < 0:
+			err = errors.New("languages is a list, such as [fr, en]")
+		case len(values) != 1 || values[0] == "":
+			err = fmt.Errorf("%s takes one text, or one per language", key.Value)
+		default:
+			into := AboutFields[i].Of(&s.About)
+			*into, err = into.With(language, values[0])
+		}
+		if err != nil {
+			return fmt.Errorf("%w, at %s", err, place(key))
+		}
+		return nil
+	})
+}
+
+// at returns where a field about the portal was written, if that is known, to end an
+// error.
+func (s *Source) at(field string) string {
+	name, _, _ := strings.Cut(field, " ")
+	if place, ok := s.places[name]; ok {
+		return ", at " + place
+	}
+	return ""
 }
 
 // ParseDate reads a date of the operator's, such as 2026-11-21.

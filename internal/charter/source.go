@@ -17,10 +17,11 @@ import (
 
 // A Source is what one preset, one charter file or the inline rows declare.
 type Source struct {
-	Rows         []Row
-	Updated      time.Time // the date of their last update, zero if they have none
-	updatedPlace string    // of that date
-	isPreset     bool      // its rows give way to later rows of the same name
+	Rows     []Row
+	About    About
+	Updated  time.Time         // the date of the last update, zero if there is none
+	places   map[string]string // where its fields were written, but for the rows
+	isPreset bool              // its rows give way to later rows of the same name
 }
 
 // PresetNames returns the names of all presets, sorted.
@@ -92,7 +93,7 @@ func LoadFile(path string) (Source, error) {
 	source, err := Parse(data, path)
 	if err == nil {
 		if err = CheckPast(source.Updated, time.Now()); err != nil {
-			err = fmt.Errorf("%w, at %s", err, source.updatedPlace)
+			err = fmt.Errorf("%w, at %s", err, source.places["updated"])
 		}
 	}
 	return source, err

@@ -163,9 +163,9 @@ func TestOwnWords(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		header := []string{texts.Columns["service"], texts.Columns["name"], texts.Columns["purpose"], texts.Columns["duration"]}
-		columns, _, _ := findColumns([][]string{header, {"Us; Sign in", "sid", "Stays signed in", "1 h"}})
-		if columns == nil || fmt.Sprint(columns.of) != "map[duration:3 name:1 provider:0 purpose:2]" || !columns.isShared || len(columns.doubts) > 0 {
+		header := []string{texts.Columns["provider"], texts.Columns["service"], texts.Columns["name"], texts.Columns["purpose"], texts.Columns["duration"]}
+		columns, _, _ := findColumns([][]string{header, {"Us", "Sign in", "sid", "Stays signed in", "1 h"}})
+		if columns == nil || fmt.Sprint(columns.of) != "map[duration:4 name:2 provider:0 purpose:3 service:1]" || columns.isShared || len(columns.doubts) > 0 {
 			t.Errorf("%s: %q: %+v", file, header, columns)
 		}
 		if !slices.Contains(exemptTexts, strings.Join(strings.Fields(texts.Exempt), " ")) {

@@ -547,7 +547,7 @@ var exemptTexts = []string{
 	"يُحفظ دون موافقة؛ ويمكنكم الاعتراض عليه.",
 	"S'instal·la sense consentiment; podeu oposar-vos-hi.",
 	"Wird ohne Einwilligung gesetzt; Sie können widersprechen.",
-	"Set without consent; you can oppose it.",
+	"Set without consent; you can object to it.",
 	"Se instala sin consentimiento; usted puede oponerse.",
 	"Baimenik gabe instalatzen da; aurka egin dezakezu.",
 	"Déposé sans consentement ; vous pouvez vous y opposer.",

@@ -85,12 +85,11 @@ func CheckLink(link string) error {
 	return nil
 }
 
-// ValidateTitle returns an error if the title is in a language that the page does not
-// speak.
-func (o *Config) ValidateTitle() error {
-	for _, language := range slices.Sorted(maps.Keys(o.Title)) {
+// CheckText returns an error if a text is in a language that the page does not speak.
+func CheckText(text charter.Text) error {
+	for _, language := range slices.Sorted(maps.Keys(text)) {
 		if language != "" && !slices.Contains(Languages, language) {
-			return fmt.Errorf("the page does not speak %q; use one of %s, and put titles of several words in quotes", language, strings.Join(Languages, ", "))
+			return fmt.Errorf("the page does not speak %q; use one of %s, and put texts of several words in quotes", language, strings.Join(Languages, ", "))
 		}
 	}
 	return nil

@@ -1,8 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"fmt"
 	"html/template"
+	"net/http"
 	"net/url"
 	"path"
 	"slices"
@@ -30,7 +32,8 @@ type Data struct {
 	Language, Direction string // a language tag; "ltr" or "rtl"
 	Text                *texts // the page's own words, as in internal/page/languages/en.yaml
 	Title               Text
-	Site                string        // the address of the portal, such as https://data.example.fr
+	Site                string        // what the portal is called: its name, or its address, such as https://data.example.fr
+	About               About         // the portal
 	Base                string        // of relative links: the page's own folder, such as "" or "cookies-policy/"
 	Style               string        // the page's own stylesheet, with its version
 	Stylesheet, Logo    string        // paths on this site; "" for none
@@ -46,6 +49,7 @@ type Data struct {
 	CanAnswer           bool          // on this page
 	Banner              bool          // the portal's own banner asks, too
 	Manage              []string      // links to it
+	Consequences        string        // of either answer; "" if answers are not enforced yet
 	Kept                string        // how long an answer is kept
 	Given               string        // when the stored answers were given and until when they hold; "" if there are none
 	Cookies             []Cookie      // what the browser sent
@@ -58,10 +62,11 @@ type Data struct {
 }
 
 // Text is a text of the charter. Language is empty if it is in the page's
-// own, or in none that is known.
+// own, or in none that is known. Link is where it leads, "" if that is nowhere.
 type Text struct {
 	Text     string
 	Language string
+	Link     string
 }
 
 // Link is a link. Language is that of the page behind it, "" for the same.
@@ -88,28 +93,20 @@ type Remaining struct {
 // Kind is one of the four kinds of cookies with its rows.
 type Kind struct {
 	Name, Definition string
-	Rows             []Row // none if no cookie is of this kind
-	HasDurations     bool  // some row has one
+	Providers        [][]Row // the rows, by who sets them; none if no cookie is of this kind
+	HasDurations     bool    // some row has one
 }
+
+// Rows returns all rows of the kind.
+func (k Kind) Rows() []Row { return slices.Concat(k.Providers...) }
 
 // Row is a row of the charter.
 type Row struct {
 	Names                      charter.Names // as people read them
 	Provider, Service, Purpose Text
+	Countries                  string // where data go, as a list in words
 	Duration                   string // as it is enforced
 	Exempt                     bool   // allowed unless it is refused
-}
-
-// Question is what a visitor can answer, and has answered.
-type Question struct {
-	Key              string        // the consent key
-	Providers        []Text        // none where a whole kind is asked about
-	Kind             string        // its name
-	Names            charter.Names // of all cookies of the key
-	Stored           string        // the answer in force, in words, and what it does if that is not plain
-	Granted, Refused bool          // what the form shows
-	Exempt           bool          // some cookie is set without an answer, and was not opposed
-	Observed         bool          // some cookie passes for now, whatever the answer
 }
 
 // Cookie is a cookie that the browser sent with the request for the page.
@@ -139,26 +136,28 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	r := e.Request
 	query := r.URL.Query()
 	data := &Data{
-		Language:   text.tag.String(),
-		Direction:  text.Direction,
-		Text:       text,
-		Title:      p.title(text),
-		Site:       request.Scheme(r) + "://" + r.Host,
-		Stylesheet: p.Stylesheet,
-		Logo:       p.Logo,
-		Header:     p.header,
-		Footer:     p.footer,
-		Kinds:      p.kinds[text],
-		Tables:     p.tables[text],
-		Questions:  p.questions(text, e.Visitor),
-		CanAnswer:  p.canAnswer,
-		Banner:     p.hasBanner,
-		Manage:     p.manageLinks,
-		Kept:       text.duration(p.lifetime),
-		Cookies:    p.cookies(text, e.Visitor),
-		Monitored:  text.Monitored[p.monitored],
-		Trial:      p.trial(text),
-		Version:    p.Charter.Version,
+		Language:     text.tag.String(),
+		Direction:    text.Direction,
+		Text:         text,
+		Title:        p.title(text),
+		Site:         p.site(r, text),
+		About:        p.about[text],
+		Stylesheet:   p.Stylesheet,
+		Logo:         p.Logo,
+		Header:       p.header,
+		Footer:       p.footer,
+		Kinds:        p.kinds[text],
+		Tables:       p.tables[text],
+		Questions:    p.questions(text, e.Visitor),
+		CanAnswer:    p.canAnswer,
+		Banner:       p.hasBanner,
+		Manage:       p.manageLinks,
+		Consequences: p.consequences(text),
+		Kept:         text.duration(p.lifetime),
+		Cookies:      p.cookies(text, e.Visitor),
+		Monitored:    text.Monitored[p.monitored],
+		Trial:        p.trial(text),
+		Version:      p.Charter.Version,
 	}
 	if !strings.HasSuffix(r.URL.Path, "/") {
 		data.Base = path.Base(p.Path) + "/"
@@ -241,15 +240,15 @@ func (p *Page) remaining(e Exchange, text *texts, position int) []Remaining {
 // sample returns data of which every part shows.
 func (p *Page) sample(text *texts) *Data {
 	link := []Link{{"name", "fr", "/", false}, {"name", "en", "/", true}}
-	word := Text{"text", "fr"}
+	word := Text{"text", "fr", "/"}
 	return &Data{
-		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", Style: styleFile,
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", About: About{word, []Text{word}, word, word, word, word, word, nil}, Style: styleFile,
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
-		Kinds:     []Kind{{"name", "definition", []Row{{charter.Names{"a", "b"}, word, word, word, "1 day", true}, {Names: charter.Names{"c"}}}, true}, {Name: "name"}},
-		Questions: []Question{{"key", []Text{word, word}, "kind", charter.Names{"a", "b"}, "stored", true, true, true, true}, {Key: "key"}},
-		CanAnswer: true, Banner: true, Manage: []string{"/"}, Kept: "6 months", Given: "given",
+		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}}}, true}, {Name: "name"}},
+		Questions: []Question{{"key", word, []Text{word, word}, "countries", []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, true, true}, {Key: "key"}},
+		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
 		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link,
@@ -266,65 +265,27 @@ func (p *Page) kindsIn(text *texts) []Kind {
 				continue
 			}
 			row := Row{
-				Names:    cookie.Name,
-				Provider: p.textIn(text, cookie.Provider),
-				Service:  p.textIn(text, cookie.Service),
-				Purpose:  p.textIn(text, cookie.Purpose),
-				Exempt:   cookie.Exempt,
+				Names:     cookie.Name,
+				Provider:  p.providerIn(text, cookie),
+				Service:   p.textIn(text, cookie.Service),
+				Purpose:   p.textIn(text, cookie.Purpose),
+				Countries: text.countries(cookie.Country),
+				Exempt:    cookie.Exempt,
 			}
 			if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 				row.Duration = text.duration(lifetime)
 				kind.HasDurations = true
 			}
-			kind.Rows = append(kind.Rows, row)
+			i := slices.IndexFunc(kind.Providers, func(rows []Row) bool { return rows[0].Provider.Text == row.Provider.Text })
+			if i < 0 {
+				i = len(kind.Providers)
+				kind.Providers = append(kind.Providers, nil)
+			}
+			kind.Providers[i] = append(kind.Providers[i], row)
 		}
 		kinds = append(kinds, kind)
 	}
 	return kinds
-}
-
-// questions returns what the visitor can answer, a question per consent key.
-func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
-	keys := p.Charter.ConsentKeys()
-	questions := make([]Question, 0, len(keys))
-	for _, key := range keys {
-		question := Question{Key: key}
-		answer := answers.None
-		var all, unasked, observed int
-		for _, cookie := range p.Charter.Rows {
-			if cookie.Key != key {
-				continue
-			}
-			question.Names = append(question.Names, cookie.Name...)
-			answer = max(answer, visitor.StoredAnswerTo(cookie))
-			all++
-			switch verdict := judge.VerdictOf(cookie, visitor); {
-			case verdict == judge.Refused && p.Policy.IsMonitored(cookie):
-				observed++
-			case cookie.Exempt && visitor.AnswerTo(cookie) == answers.None:
-				unasked++
-			}
-			provider := p.textIn(text, cookie.Provider)
-			if provider.Text != "" && !slices.Contains(question.Providers, provider) && !slices.Contains(charter.Categories, charter.Category(key)) {
-				question.Providers = append(question.Providers, provider)
-			}
-			question.Kind = text.Kinds[cookie.Category].Name
-		}
-		written := visitor.PageAnswerTo(key)
-		question.Granted, question.Refused = written == answers.Granted, written == answers.Refused
-		question.Stored = text.Stored[answer.String()]
-		if answer == answers.None && visitor.Opposed {
-			question.Stored = text.Opposed
-		}
-		if question.Exempt = unasked > 0; question.Exempt {
-			question.Stored += " " + text.StoredExempt[extent(unasked, all)]
-		}
-		if question.Observed = observed > 0; question.Observed {
-			question.Stored += " " + text.Trial["stored_"+extent(observed, all)]
-		}
-		questions = append(questions, question)
-	}
-	return questions
 }
 
 // cookies returns what the browser sent, each name once, and what happens to it.
@@ -360,7 +321,20 @@ func (p *Page) textIn(text *texts, t charter.Text) Text {
 	if language == own {
 		language = ""
 	}
-	return Text{found, language}
+	return Text{Text: found, Language: language}
+}
+
+// consequences returns what either answer comes to, "" if not all are enforced yet.
+func (p *Page) consequences(text *texts) string {
+	if p.scope.ignoresAnswers() {
+		return ""
+	}
+	return text.Consequences
+}
+
+// site returns what the portal is called.
+func (p *Page) site(r *http.Request, text *texts) string {
+	return cmp.Or(p.about[text].SiteName.Text, request.Scheme(r)+"://"+r.Host)
 }
 
 // title returns the page's title.
@@ -369,4 +343,13 @@ func (p *Page) title(text *texts) Text {
 		return p.textIn(text, p.Title)
 	}
 	return Text{Text: text.Title}
+}
+
+// With returns what the template of one question shows.
+func (d *Data) With(question Question) any {
+	return struct {
+		Text     *texts
+		Site     string
+		Question Question
+	}{d.Text, d.Site, question}
 }

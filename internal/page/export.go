@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -81,12 +80,13 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 // site could declare the same.
 func (p *Page) exportJSON() ([]byte, error) {
 	declared := struct {
-		Schema  string           `json:"$schema"`
-		Version string           `json:"version"`
-		Module  string           `json:"module"`
+		Schema  string `json:"$schema"`
+		Version string `json:"version"`
+		Module  string `json:"module"`
+		charter.About
 		Updated string           `json:"updated,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module}
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}
@@ -113,23 +113,22 @@ func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 	var body bytes.Buffer
 	fmt.Fprintf(&body, "# %s\n\n", markdownEscapes.Replace(p.title(text).Text))
 	for _, kind := range p.kinds[text] {
-		if len(kind.Rows) == 0 {
+		if len(kind.Providers) == 0 {
 			continue
 		}
 		fmt.Fprintf(&body, "## %s\n\n%s\n\n", markdownEscapes.Replace(kind.Name), markdownEscapes.Replace(kind.Definition))
 		columns := text.Columns
-		fmt.Fprintf(&body, "| %s | %s | %s | %s |\n|---|---|---|---|\n", columns.Service, columns.Name, columns.Purpose, columns.Duration)
-		for _, row := range kind.Rows {
+		fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n|---|---|---|---|---|\n", columns.Provider, columns.Service, columns.Name, columns.Purpose, columns.Duration)
+		for _, row := range kind.Rows() {
 			var names []string
 			for _, name := range row.Names {
 				names = append(names, markdownEscapes.Replace(name))
 			}
-			provider := slices.DeleteFunc([]string{row.Provider.Text, row.Service.Text}, func(text string) bool { return text == "" })
 			purpose := row.Purpose.Text
 			if row.Exempt {
 				purpose += " " + text.Exempt
 			}
-			fmt.Fprintf(&body, "| %s | %s | %s | %s |\n", markdownEscapes.Replace(strings.Join(provider, ", ")), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
+			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownEscapes.Replace(row.Provider.Text), markdownEscapes.Replace(row.Service.Text), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
 		}
 		body.WriteByte('\n')
 	}

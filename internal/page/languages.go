@@ -18,8 +18,8 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
-// DefaultLanguage is the language of the page if nothing else is said.
-const DefaultLanguage = "fr"
+// defaultLanguage is the language of the page if nothing else is said.
+const defaultLanguage = "fr"
 
 // languageFolder holds a file for each language that the page speaks: those of an
 // Opendatasoft front office.
@@ -36,6 +36,36 @@ func CheckLanguage(name string) error {
 	return nil
 }
 
+// DefaultOf returns the language of the page where the visitor asks for none that it
+// speaks: the one that is chosen, or the first of those that are spoken, if they are.
+func DefaultOf(spoken []string, chosen string) (string, error) {
+	for _, name := range spoken {
+		if err := CheckLanguage(name); err != nil {
+			return "", err
+		}
+	}
+	if len(spoken) == 0 {
+		return cmp.Or(chosen, defaultLanguage), nil
+	}
+	if chosen != "" && !slices.Contains(spoken, chosen) {
+		return "", fmt.Errorf("the language %q is the page's default, but none of its languages; add it to them, or remove it", chosen)
+	}
+	return cmp.Or(chosen, spoken[0]), nil
+}
+
+// Wording returns a hash over the page's own words, in all languages.
+var Wording = sync.OnceValue(func() string {
+	var all []byte
+	for _, name := range Languages {
+		content, err := fs.ReadFile(files, languagePath(name))
+		if err != nil {
+			panic(err) // it was listed
+		}
+		all = append(all, content...)
+	}
+	return charter.Hash(all, 8)
+})
+
 // texts are the page's own words in one language, read from its file.
 type texts struct {
 	Name       string                        `yaml:"name"`      // of the language
@@ -47,6 +77,7 @@ type texts struct {
 	Months     []string                      `yaml:"months"`
 	Updated    string                        `yaml:"updated"` // of a date
 	Back       string                        `yaml:"back"`
+	Skip       string                        `yaml:"skip"` // to the content
 	WhatTitle  string                        `yaml:"what_title"`
 	What       string                        `yaml:"what"`
 	KindsTitle string                        `yaml:"kinds_title"`
@@ -54,13 +85,17 @@ type texts struct {
 	UsedTitle  string                        `yaml:"used_title"` // of the site
 	Columns    columnTexts                   `yaml:"columns"`
 	Exempt     string                        `yaml:"exempt"`
+	Countries  string                        `yaml:"countries"` // of a list
 	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
+	AtMost     string                        `yaml:"at_most"`   // of a duration
 
 	ChoiceTitle     string            `yaml:"choice_title"`
 	Choice          string            `yaml:"choice"`
 	ChoiceExempt    string            `yaml:"choice_exempt"` // where no other can be chosen
-	ChoiceKept      string            `yaml:"choice_kept"`   // of a duration
-	ChoiceGiven     string            `yaml:"choice_given"`  // of two dates
+	Consequences    string            `yaml:"consequences"`
+	Question        questionTexts     `yaml:"question"`
+	ChoiceKept      string            `yaml:"choice_kept"`  // of a duration
+	ChoiceGiven     string            `yaml:"choice_given"` // of two dates
 	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
 	ChoiceBanner    string            `yaml:"choice_banner"`
 	Manage          string            `yaml:"manage"`
@@ -78,6 +113,14 @@ type texts struct {
 	Remaining       map[string]string `yaml:"remaining"`     // refused cookies, by when they go
 	Reference       string            `yaml:"reference"`     // of a record
 	Framed          string            `yaml:"framed"`        // of the page's address
+
+	AboutTitle    string `yaml:"about_title"`
+	Controller    string `yaml:"controller"`
+	Contact       string `yaml:"contact"`
+	Complaint     string `yaml:"complaint"`
+	Authority     string `yaml:"authority"` // that takes complaints, and its link; "" where a language is of several countries
+	Policy        string `yaml:"policy"`
+	Accessibility string `yaml:"accessibility"`
 
 	MineTitle      string            `yaml:"mine_title"`
 	Mine           string            `yaml:"mine"`
@@ -101,9 +144,11 @@ type texts struct {
 	Versions     string `yaml:"versions"`
 	Exports      string `yaml:"exports"`
 
-	NoticeTitle string `yaml:"notice_title"`
-	Notice      string `yaml:"notice"`
-	NoticeMore  string `yaml:"notice_more"`
+	NoticeTitle       string `yaml:"notice_title"`
+	Notice            string `yaml:"notice"`
+	NoticeMore        string `yaml:"notice_more"`
+	NoticeLater       string `yaml:"notice_later"`       // how to withdraw
+	NoticeResponsible string `yaml:"notice_responsible"` // of who is
 
 	tag language.Tag
 }
@@ -114,10 +159,20 @@ type kindText struct {
 }
 
 type columnTexts struct {
+	Provider string `yaml:"provider"`
 	Service  string `yaml:"service"`
 	Name     string `yaml:"name"`
 	Purpose  string `yaml:"purpose"`
 	Duration string `yaml:"duration"`
+}
+
+// questionTexts are the labels of what a question tells.
+type questionTexts struct {
+	Who     string `yaml:"who"`
+	WhatFor string `yaml:"what_for"`
+	HowLong string `yaml:"how_long"`
+	Cookies string `yaml:"cookies"`
+	Now     string `yaml:"now"`
 }
 
 type mineColumnTexts struct {
@@ -126,9 +181,9 @@ type mineColumnTexts struct {
 	Outcome string `yaml:"outcome"`
 }
 
-// loadLanguages returns the page's words in all languages, the default one
+// loadLanguages returns the page's words in the languages that it speaks, the default one
 // first, and what finds a language among them.
-func loadLanguages(first string) ([]*texts, language.Matcher, error) {
+func loadLanguages(first string, speaks func(language string) bool) ([]*texts, language.Matcher, error) {
 	all, err := allTexts()
 	if err != nil {
 		return nil, nil, err
@@ -137,6 +192,7 @@ func loadLanguages(first string) ([]*texts, language.Matcher, error) {
 	if i := slices.Index(Languages, first); i > 0 {
 		all[0], all[i] = all[i], all[0]
 	}
+	all = slices.DeleteFunc(all, func(text *texts) bool { return !speaks(text.tag.String()) })
 	var tags []language.Tag
 	for _, text := range all {
 		tags = append(tags, text.tag)
@@ -161,8 +217,10 @@ func readTexts(files fs.FS) ([]*texts, error) {
 	return all, nil
 }
 
+func languagePath(name string) string { return languageFolder + "/" + name + ".yaml" }
+
 func loadTexts(files fs.FS, name string) (*texts, error) {
-	path := languageFolder + "/" + name + ".yaml"
+	path := languagePath(name)
 	data, err := fs.ReadFile(files, path)
 	if err != nil {
 		return nil, err
@@ -196,6 +254,14 @@ func (t *texts) duration(d charter.Duration) string {
 		return words // Arabic has a form of the noun itself for one and for two
 	}
 	return fmt.Sprintf(words, d.Count)
+}
+
+// longest returns the longest of several lifetimes in words.
+func (t *texts) longest(d charter.Duration) string {
+	if d.Seconds() == 0 {
+		return t.duration(d)
+	}
+	return fmt.Sprintf(t.AtMost, t.duration(d))
 }
 
 // date returns a day in words.

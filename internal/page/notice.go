@@ -20,6 +20,11 @@ const returnField = "return"
 type noticeData struct {
 	Language, Direction string
 	Text                *texts
+	Title               Text
+	Site                string // what the portal is called
+	Controller          Text
+	Questions           []Question
+	Consequences        string // of either answer; "" if answers are not enforced yet
 	Base                string // the page's path, as the client sees it
 	Style               string
 	Return              string
@@ -47,7 +52,11 @@ func (p *Page) showNotice(e Exchange) error {
 	if p.canAnswer && p.hasToAsk(e.Visitor) {
 		r := e.Request
 		text := p.textsFor(r)
-		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile}
+		data := noticeData{
+			Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
+			Controller: p.about[text].Controller, Questions: p.questions(text, e.Visitor), Consequences: p.consequences(text),
+			Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile,
+		}
 		if back := r.URL.Query().Get(returnField); isLocal(back) {
 			data.Return = encodeReference(back)
 		}

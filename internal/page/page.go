@@ -124,6 +124,7 @@ type Page struct {
 	texts       []*texts         // the default language first, as in matcher
 	matcher     language.Matcher
 	kinds       map[*texts][]Kind
+	about       map[*texts]About
 	tables      map[*texts]template.HTML
 	template    *template.Template
 	header      template.HTML
@@ -167,15 +168,15 @@ func New(options Options) (*Page, error) {
 		p.monitored = "some"
 	}
 	var err error
-	if p.texts, p.matcher, err = loadLanguages(p.Language); err != nil {
+	if p.texts, p.matcher, err = loadLanguages(p.Language, p.speaks); err != nil {
 		return nil, err
 	}
 	for i, text := range p.texts {
 		p.texts[i] = p.scope.wording(text)
 	}
-	p.kinds = map[*texts][]Kind{}
+	p.kinds, p.about = map[*texts][]Kind{}, map[*texts]About{}
 	for _, text := range p.texts {
-		p.kinds[text] = p.kindsIn(text)
+		p.kinds[text], p.about[text] = p.kindsIn(text), p.aboutIn(text)
 	}
 	if err := p.loadFiles(); err != nil {
 		return nil, err
@@ -186,6 +187,32 @@ func New(options Options) (*Page, error) {
 		}
 	}
 	return p, nil
+}
+
+// speaks tells whether the page speaks a language: one that is chosen, or else one in
+// which all is there.
+func (p *Page) speaks(language string) bool {
+	if chosen := p.Charter.About.Languages; len(chosen) > 0 {
+		return slices.Contains(chosen, language)
+	}
+	hasTitle := len(p.Title) == 0 || p.Title[language] != "" || p.Title[""] != ""
+	return language == p.Language || hasTitle && p.Charter.Speaks(language)
+}
+
+// SpokenLanguage returns a language, the default one for "", or an error if the page does
+// not speak it.
+func (p *Page) SpokenLanguage(chosen string) (string, error) {
+	var spoken []string
+	for _, text := range p.texts {
+		spoken = append(spoken, text.tag.String())
+	}
+	if chosen == "" {
+		chosen = spoken[0]
+	}
+	if !slices.Contains(spoken, chosen) {
+		return "", fmt.Errorf("the page does not speak %q; use one of %s, or write its texts in that language, too", chosen, strings.Join(spoken, ", "))
+	}
+	return chosen, nil
 }
 
 // Serves tells whether a path is the page's, or that of a file beside it.

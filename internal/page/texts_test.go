@@ -41,7 +41,7 @@ func TestTexts(t *testing.T) {
 					check(path, value.Index(i))
 				}
 			case reflect.String:
-				if value.String() == "" {
+				if value.String() == "" && path != ".Authority" { // a language can be of several countries
 					t.Errorf("%s lacks %s", name, path)
 				}
 			default:

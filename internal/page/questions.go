@@ -1,0 +1,138 @@
+package page
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
+
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
+)
+
+// A Question is what a visitor can answer, and has answered. It tells who asks, what for
+// and for how long (CNIL, guidelines 2020-091, article 2; GDPR, article 7).
+type Question struct {
+	Key              string        // the consent key
+	Title            Text          // who, and of what kind; the kind alone where all of it is asked about
+	Providers        []Text        // who sets the cookies, each once, with a link to the policy; none if no row tells
+	Countries        string        // where data go, as a list in words; "" if that is not declared
+	Purposes         []Text        // of all cookies of the key, each once
+	Longest          string        // how long the longest-lived is kept, in words; "" if some row does not tell
+	Names            charter.Names // of all cookies of the key
+	Stored           string        // the answer in force, in words, and what it does if that is not plain
+	Granted, Refused bool          // what the form shows
+	Exempt           bool          // some cookie is set without an answer, and was not opposed
+	Observed         bool          // some cookie passes for now, whatever the answer
+}
+
+// asked returns what is asked in a language, a question per consent key, without what
+// differs between visitors.
+func (p *Page) asked(text *texts) []Question {
+	keys := p.Charter.ConsentKeys()
+	questions := make([]Question, 0, len(keys))
+	for _, key := range keys {
+		question := Question{Key: key}
+		var kinds []string
+		var countries charter.Names
+		var longest charter.Duration
+		isTold := true
+		for _, row := range p.Charter.Rows {
+			if row.Key != key {
+				continue
+			}
+			question.Names = append(question.Names, row.Name...)
+			kinds = addOnce(kinds, text.Kinds[row.Category].Name)
+			for _, country := range row.Country {
+				countries = addOnce(countries, country)
+			}
+			if provider := p.providerIn(text, row); provider.Text != "" {
+				question.Providers = addOnce(question.Providers, provider)
+			}
+			if purpose := p.textIn(text, row.Purpose); purpose.Text != "" {
+				question.Purposes = addOnce(question.Purposes, purpose)
+			}
+			lifetime, ok := p.Policy.PublishedDuration(row)
+			isTold = isTold && ok
+			if longest.Unit == "" || longest.Seconds() < lifetime.Seconds() {
+				longest = lifetime
+			}
+		}
+		question.Countries = text.countries(countries)
+		if isTold {
+			question.Longest = text.longest(longest)
+		}
+		question.Title = p.titleOf(text, key, question.Providers, kinds)
+		questions = append(questions, question)
+	}
+	return questions
+}
+
+// titleOf returns what a question is called.
+func (p *Page) titleOf(text *texts, key string, providers []Text, kinds []string) Text {
+	kind := strings.Join(kinds, ", ")
+	if len(providers) == 0 || slices.Contains(charter.Categories, charter.Category(key)) {
+		return Text{Text: kind}
+	}
+	names := make([]string, 0, len(providers))
+	for _, provider := range providers {
+		names = append(names, provider.Text)
+	}
+	return Text{Text: strings.Join(slices.Compact(names), ", ") + " – " + kind}
+}
+
+// questions returns what the visitor can answer, and has answered.
+func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
+	questions := slices.Clone(p.about[text].questions)
+	for i := range questions {
+		question := &questions[i]
+		answer := answers.None
+		var all, unasked, observed int
+		for _, row := range p.Charter.Rows {
+			if row.Key != question.Key {
+				continue
+			}
+			answer = max(answer, visitor.StoredAnswerTo(row))
+			all++
+			switch verdict := judge.VerdictOf(row, visitor); {
+			case verdict == judge.Refused && p.Policy.IsMonitored(row):
+				observed++
+			case row.Exempt && visitor.AnswerTo(row) == answers.None:
+				unasked++
+			}
+		}
+		written := visitor.PageAnswerTo(question.Key)
+		question.Granted, question.Refused = written == answers.Granted, written == answers.Refused
+		question.Stored = text.Stored[answer.String()]
+		if answer == answers.None && visitor.Opposed {
+			question.Stored = text.Opposed
+		}
+		if question.Exempt = unasked > 0; question.Exempt {
+			question.Stored += " " + text.StoredExempt[extent(unasked, all)]
+		}
+		if question.Observed = observed > 0; question.Observed {
+			question.Stored += " " + text.Trial["stored_"+extent(observed, all)]
+		}
+	}
+	return questions
+}
+
+// addOnce adds a value to a list, unless it is there.
+func addOnce[List ~[]Value, Value comparable](list List, value Value) List {
+	if slices.Contains(list, value) {
+		return list
+	}
+	return append(list, value)
+}
+
+// countries returns a list of countries in words.
+func (t *texts) countries(codes charter.Names) string {
+	names := make([]string, 0, len(codes))
+	in := display.Regions(t.tag)
+	for _, code := range codes {
+		names = append(names, in.Name(language.MustParseRegion(code)))
+	}
+	return strings.Join(names, ", ")
+}
