@@ -453,10 +453,12 @@ func TestHandleErrors(t *testing.T) {
 	if want := []string{"sessionid=1", "_pk_id.1=; Max-Age=-1; Path=/", "csrftoken=2"}; !slices.Equal(response.Header["Set-Cookie"], want) {
 		t.Errorf("got %q, want %q", response.Header["Set-Cookie"], want)
 	}
-	// The page's own failures are answered by the error route, too.
-	response, body = do(t, http.MethodDelete, "http://"+address+pagePath, nil, "")
-	if response.StatusCode != 405 || body != "sorry" || response.Header.Get("Allow") != "GET, HEAD, POST" {
-		t.Errorf("got %d %q", response.StatusCode, body)
+	// What the page refuses is answered by the error route, too, but for people.
+	for accept, want := range map[string]string{"application/json": "sorry", "text/html": "<!DOCTYPE html>"} {
+		response, body = do(t, http.MethodDelete, "http://"+address+pagePath, http.Header{"Accept": {accept}}, "")
+		if response.StatusCode != 405 || !strings.HasPrefix(body, want) || response.Header.Get("Allow") != "GET, HEAD, POST" {
+			t.Errorf("%s: got %d %q", accept, response.StatusCode, body)
+		}
 	}
 }
 

@@ -17,8 +17,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
@@ -301,9 +299,9 @@ func (p *Page) showVersion(e Exchange, version string) error {
 	content, err := p.archive.load(e.Request.Context(), version)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return caddyhttp.Error(http.StatusNotFound, errors.New("there is no such version of the charter"))
+		return p.refuse(e, http.StatusNotFound, "version", errors.New("there is no such version of the charter"))
 	case err != nil:
-		return caddyhttp.Error(http.StatusServiceUnavailable, err)
+		return p.refuse(e, http.StatusServiceUnavailable, "archive", err)
 	}
 	return p.write(e, "application/json", content)
 }

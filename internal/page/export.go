@@ -3,6 +3,7 @@ package page
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -73,7 +74,7 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 		}
 		return p.write(e, known.contentType, body)
 	}
-	return caddyhttp.Error(http.StatusBadRequest, fmt.Errorf("there is no such format of the charter"))
+	return p.refuse(e, http.StatusBadRequest, "format", errors.New("there is no such format of the charter"))
 }
 
 // exportJSON returns the charter as a charter file in JSON: with it, another

@@ -37,8 +37,8 @@ var frameDestinations = []string{"iframe", "frame", "embed", "object", "fencedfr
 // storeChoice takes a form post and leads back to the page.
 func (p *Page) storeChoice(e Exchange) error {
 	r := e.Request
-	if err := p.refuseCrossOrigin(r); err != nil {
-		return err
+	if err := p.crossOrigin.Check(r); err != nil {
+		return p.refuse(e, http.StatusForbidden, "cross_origin", err)
 	}
 	if slices.Contains(frameDestinations, r.Header.Get("Sec-Fetch-Dest")) {
 		return p.refuseFramed(e)
@@ -79,14 +79,6 @@ func (p *Page) storeChoice(e Exchange) error {
 		return redirect(e, back)
 	}
 	return redirect(e, "?"+query.Encode())
-}
-
-// refuseCrossOrigin refuses a form post from another site.
-func (p *Page) refuseCrossOrigin(r *http.Request) error {
-	if err := p.crossOrigin.Check(r); err != nil {
-		return caddyhttp.Error(http.StatusForbidden, err)
-	}
-	return nil
 }
 
 // refuseFramed refuses a form post from inside a frame, where a visitor may not

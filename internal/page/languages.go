@@ -150,6 +150,8 @@ type texts struct {
 	NoticeLater       string `yaml:"notice_later"`       // how to withdraw
 	NoticeResponsible string `yaml:"notice_responsible"` // of who is
 
+	Refused map[string]string `yaml:"refused"` // title, and sentences by reason
+
 	tag language.Tag
 }
 

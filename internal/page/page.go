@@ -261,15 +261,20 @@ func (p *Page) Serve(e Exchange) error {
 	default:
 		header.Set("Allow", "GET, HEAD")
 	}
-	return caddyhttp.Error(http.StatusMethodNotAllowed, fmt.Errorf("method %s on the charter page", method))
+	return p.refuse(e, http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s on the charter page", method))
 }
 
 // gzipWriters are used again, as each takes most of a megabyte.
 var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
 
-// write writes a whole answer, compressed if the browser takes that: the page
-// is served before the directive `encode`.
+// write writes a whole answer with status 200.
 func (p *Page) write(e Exchange, contentType string, body []byte) error {
+	return p.writeStatus(e, http.StatusOK, contentType, body)
+}
+
+// writeStatus writes a whole answer, compressed if the browser takes that: the page
+// is served before the directive `encode`.
+func (p *Page) writeStatus(e Exchange, status int, contentType string, body []byte) error {
 	header := e.Header()
 	header.Set("Content-Type", contentType)
 	header.Add("Vary", "Accept-Encoding")
@@ -288,6 +293,7 @@ func (p *Page) write(e Exchange, contentType string, body []byte) error {
 		body = compressed.Bytes()
 	}
 	header.Set("Content-Length", strconv.Itoa(len(body)))
+	e.WriteHeader(status)
 	_, _ = e.Write(body) // that a visitor has left is no error
 	return nil
 }
