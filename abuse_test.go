@@ -75,14 +75,14 @@ func TestAbuse(t *testing.T) {
 		"a sibling site's":   {http.Header{"Sec-Fetch-Site": {"same-site"}}, "all=granted", http.StatusForbidden},
 		"another origin's":   {http.Header{"Origin": {"http://evil.example"}}, "all=granted", http.StatusForbidden},
 		"a sandbox's":        {http.Header{"Origin": {"null"}}, "all=granted", http.StatusForbidden},
-		"of another type":    {http.Header{"Content-Type": {"text/plain"}}, "all=granted", http.StatusBadRequest},
-		"an unknown key":     {nil, "answer.x%0d%0aSet-Cookie:evil=granted", http.StatusBadRequest},
-		"a long one":         {nil, "all=granted&x=" + strings.Repeat("x", 64<<10), http.StatusBadRequest},
-		"to another site":    {nil, "all=granted&return=//evil.example/", http.StatusBadRequest},
-		"to another scheme":  {nil, "all=granted&return=javascript:alert(1)", http.StatusBadRequest},
-		"with a backslash":   {nil, `all=granted&return=/\evil.example`, http.StatusBadRequest},
-		"with a line break":  {nil, "all=granted&return=/%0d%0aSet-Cookie:%20evil=1", http.StatusBadRequest},
-		"with two addresses": {nil, "all=granted&return=/&return=//evil.example", http.StatusBadRequest},
+		"of another type":    {http.Header{"Content-Type": {"text/plain"}}, "all=granted", http.StatusSeeOther},
+		"an unknown key":     {nil, "answer.x%0d%0aSet-Cookie:evil=granted", http.StatusSeeOther},
+		"a long one":         {nil, "all=granted&x=" + strings.Repeat("x", 64<<10), http.StatusSeeOther},
+		"to another site":    {nil, "all=granted&return=//evil.example/", http.StatusSeeOther},
+		"to another scheme":  {nil, "all=granted&return=javascript:alert(1)", http.StatusSeeOther},
+		"with a backslash":   {nil, `all=granted&return=/\evil.example`, http.StatusSeeOther},
+		"with a line break":  {nil, "all=granted&return=/%0d%0aSet-Cookie:%20evil=1", http.StatusSeeOther},
+		"with two addresses": {nil, "all=granted&return=/&return=//evil.example", http.StatusSeeOther},
 	} {
 		header := form.Clone()
 		maps.Copy(header, test.header)

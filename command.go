@@ -313,6 +313,11 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
+	if language != "" {
+		if err := page.CheckLanguage(language); err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+	}
 	if format == "table" {
 		fmt.Fprintf(out, "cookie_charter %s\n", moduleVersion())
 	}

@@ -245,8 +245,11 @@ func TestExportYAML(t *testing.T) {
 func TestLanguageOfCommands(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter, "page.md": importPages["page.md"]})
 	for _, words := range [][]string{{"check", folder + "charter.yaml"}, {"export", folder + "charter.yaml"}, {"import", folder + "page.md"}} {
-		for language, want := range map[string]string{"pl": `the page does not speak "pl"; use one of ar, ca, de,`, "french": `the page does not speak "french"; use one of`, "": `the page does not speak ""; use`, "eu": ""} {
+		for language, want := range map[string]string{"pl": `the page does not speak "pl"; use one of ar, ca, de,`, "french": `the page does not speak "french"; use one of`, "": "", "en": ""} {
 			out, _, mistake := runCommand(append(words, "--language", language)...)
+			if words[0] == "import" && language == "" {
+				want = `the page does not speak ""; use`
+			}
 			if want == "" && (mistake != "" || out == "") || want != "" && (out != "" || !strings.Contains(mistake, want)) {
 				t.Errorf("%s %q: %s, %s", words[0], language, out, mistake)
 			}

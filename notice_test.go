@@ -54,7 +54,7 @@ func TestNotice(t *testing.T) {
 	} {
 		response, _ := do(t, http.MethodPost, address+pagePath, form, "all=refused&return="+url.QueryEscape(back))
 		location := response.Header.Get("Location")
-		if (response.StatusCode != http.StatusSeeOther) != (want == "") {
+		if wasRead := want != ""; response.StatusCode != http.StatusSeeOther || strings.Contains(location, "status=saved") != wasRead || strings.Contains(location, "return=") != wasRead {
 			t.Errorf("%q: %s to %q", back, response.Status, location)
 		}
 		if want != "" {

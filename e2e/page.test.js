@@ -75,6 +75,35 @@ describe("the charter page", () => {
     }
   });
 
+  test("axe-core finds nothing: what the page refuses", async () => {
+    for (const site of ["charter", "dsfr"]) {
+      for (const language of languages) {
+        const context = await parts.browser.newContext({ viewport: { width: 320, height: 640 } });
+        const page = await context.newPage();
+        const response = await page.goto(`${at(site)}${pagePath.slice(0, -1)}?format=none&flg=${language}`);
+        assert.equal(response.status(), 400);
+        assert.equal(await page.getAttribute("html", "lang"), language);
+        assert.deepEqual(await violations(page), [], `${site} ${language}`);
+        assert.equal(await overflows(page), false, `${language} scrolls at 320 px`);
+        assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector(".charter")).paddingLeft), "0px", "it has no style");
+        await page.click("main a");
+        assert.equal(await page.getAttribute("html", "lang"), language);
+        assert.equal(await page.locator("#choices").count(), 1, "the link does not lead to the page");
+        await context.close();
+      }
+    }
+  });
+
+  test("what a form has not shown is not granted, and the page says so", async () => {
+    const { context, page } = await open(states.unanswered, "en");
+    await page.evaluate(() => document.querySelectorAll("[name=asked]").forEach((field) => (field.value = field.value.replace(/^[0-9a-f]+/, "00000000"))));
+    await page.click("button[name=all][value=granted]");
+    assert.match(await page.textContent("[role=status]"), /^Only part of your choices has been saved/);
+    assert.equal(await page.locator("input[value=granted]:checked").count(), (await page.locator("input[value=granted]").count()) - 1);
+    assert.deepEqual(await violations(page), []);
+    await context.close();
+  });
+
   test("twice as large, nothing is cut off", async () => {
     const { context, page } = await open(states.answered, "de", { viewport: { width: 640, height: 480 }, deviceScaleFactor: 2 });
     assert.equal(await overflows(page), false);

@@ -79,7 +79,7 @@ func CheckTheme(name string) error {
 
 // CheckLink returns an error if a link leads to another site.
 func CheckLink(link string) error {
-	if !isLocal(link) {
+	if !charter.IsLocal(link) {
 		return fmt.Errorf("%q is not on this site; write a path from the root, such as /static/portal.css", link)
 	}
 	return nil

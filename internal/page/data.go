@@ -24,7 +24,9 @@ import (
 const (
 	statusSaved     = "saved"
 	statusUnchanged = "unchanged"
-	statusLost      = "lost" // the browser did not keep what was saved
+	statusLost      = "lost"      // the browser did not keep what was saved
+	statusPartly    = "partly"    // not all was understood, and what was is saved
+	statusNotSaved  = "not_saved" // nothing was understood that can be saved
 )
 
 // Data is what the template of the charter page shows.
@@ -59,6 +61,7 @@ type Data struct {
 	Updated             *Date         // the last time, in a sentence; nil if it is not known
 	Versions            []Version     // that were served before
 	Exports             []Link        // the same table in other formats
+	Asked               string        // fingerprints of the questions, for the form's field of that name
 }
 
 // Text is a text of the charter. Language is empty if it is in the page's
@@ -158,6 +161,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		Monitored:    text.Monitored[p.monitored],
 		Trial:        p.trial(text),
 		Version:      p.Charter.Version,
+		Asked:        p.asks(),
 	}
 	if !strings.HasSuffix(r.URL.Path, "/") {
 		data.Base = path.Base(p.Path) + "/"
@@ -165,10 +169,10 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	data.Style = data.Base + p.styleName
 	inOther := url.Values{}
 	switch status := query.Get("status"); status {
-	case statusSaved, statusUnchanged, statusLost:
+	case statusSaved, statusUnchanged, statusLost, statusPartly, statusNotSaved:
 		// Only what was just done is shown: the address may come back later.
 		at := answers.ParseTime(query.Get("at"))
-		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameOrigin(r) || status == statusSaved && !e.Visitor.Keeps(at, "") {
+		if !e.Visitor.IsRecent(at, maxStatus) || !isFromSameOrigin(r) || saysSaved(status) && !e.Visitor.Keeps(at, "") {
 			break
 		}
 		inOther.Set("status", status)
@@ -177,8 +181,8 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 			inOther.Set("reference", reference)
 			data.Reference = fmt.Sprintf(text.Reference, reference)
 		}
-		data.Status = text.Status[status]
-		if status == statusSaved {
+		data.Status = cmp.Or(text.Status[status], text.Unclear[status])
+		if saysSaved(status) {
 			from, _ := strconv.ParseUint(query.Get("from"), 10, 31)
 			if data.Remaining = p.remaining(e, text, int(from)); data.Remaining != nil {
 				inOther.Set("from", strconv.FormatUint(from, 10))
@@ -251,7 +255,7 @@ func (p *Page) sample(text *texts) *Data {
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
-		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link,
+		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link, Asked: "asked",
 	}
 }
 

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -25,6 +23,10 @@ import (
 // maxForm is the longest form post that is read, in bytes; the longest that the
 // form can send is far below.
 const maxForm = 64 << 10
+
+// askedField is the field of a form post that says what was shown: a word for each
+// question, its fingerprint.
+const askedField = "asked"
 
 // maxConfirm is how long after a form post the browser's next request is its
 // outcome: later, a choice that was kept can have been deleted.
@@ -43,17 +45,20 @@ func (p *Page) storeChoice(e Exchange) error {
 	if slices.Contains(frameDestinations, r.Header.Get("Sec-Fetch-Dest")) {
 		return p.refuseFramed(e)
 	}
-	choice, back, err := p.readForm(e, r)
-	if err != nil {
-		return caddyhttp.Error(http.StatusBadRequest, err)
+	form := p.readForm(e, r)
+	choice := form.choice
+	source := "page"
+	if form.back != "" {
+		source = noticeFile
+	}
+	back := form.back
+	if !form.isClear {
+		back = "" // the visitor has to see that on the page
 	}
 	now := p.Answers.Now()
-	query := url.Values{"status": {statusUnchanged}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
+	query := url.Values{"status": {form.status()}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
 	if len(choice) > 0 {
-		query.Set("status", statusSaved)
-		source := "page"
 		if back != "" {
-			source = noticeFile
 			query.Set(returnField, back)
 		}
 		reference := ""
@@ -101,7 +106,7 @@ func (p *Page) refuseFramed(e Exchange) error {
 // so.
 func (p *Page) confirmChoice(e Exchange, query url.Values) (done bool, err error) {
 	at := answers.ParseTime(query.Get("at"))
-	if query.Get("status") != statusSaved || !e.Visitor.IsRecent(at, maxConfirm) || !isFromSameOrigin(e.Request) {
+	if !saysSaved(query.Get("status")) || !e.Visitor.IsRecent(at, maxConfirm) || !isFromSameOrigin(e.Request) {
 		return false, nil
 	}
 	back, reference := query.Get(returnField), query.Get("reference")
@@ -109,7 +114,7 @@ func (p *Page) confirmChoice(e Exchange, query url.Values) (done bool, err error
 		reference = ""
 	}
 	if e.Visitor.Keeps(at, reference) {
-		if !isLocal(back) {
+		if !charter.IsLocal(back) {
 			return false, nil
 		}
 		return true, redirect(e, back)
@@ -156,61 +161,119 @@ func redirect(e Exchange, location string) error {
 	return nil
 }
 
-// isLocal tells whether a reference is a path from the root of the same site, for
-// every browser: these take "\" for "/", and drop control characters, which
-// url.Parse refuses.
-func isLocal(reference string) bool {
-	_, err := url.Parse(reference)
-	return err == nil && strings.HasPrefix(reference, "/") && !strings.HasPrefix(reference, "//") && !strings.Contains(reference, `\`)
+// A formPost is what was understood of a form post.
+type formPost struct {
+	choice  map[string]answers.Answer // by consent key
+	back    string                    // where to go back to; "" if that is the page
+	isClear bool                      // all of it was understood
 }
 
-// readForm returns the answers in a form post, and where to go back to.
-func (p *Page) readForm(w http.ResponseWriter, r *http.Request) (choice map[string]answers.Answer, back string, err error) {
+// status returns what the post has done.
+func (f formPost) status() string {
+	switch {
+	case f.isClear && len(f.choice) == 0:
+		return statusUnchanged
+	case f.isClear:
+		return statusSaved
+	case len(f.choice) == 0:
+		return statusNotSaved
+	}
+	return statusPartly
+}
+
+// saysSaved tells whether a status says that something was saved.
+func saysSaved(status string) bool { return status == statusSaved || status == statusPartly }
+
+// readForm returns what a form post says. What is not understood, as the charter may have
+// changed since the form was shown, grants nothing.
+func (p *Page) readForm(w http.ResponseWriter, r *http.Request) formPost {
+	fields, err := readFields(w, r)
+	if err != nil {
+		return formPost{}
+	}
+	keys := p.Charter.ConsentKeys()
+	form := formPost{choice: map[string]answers.Answer{}, isClear: true}
+	all := answers.None
+	var asked []string
+	for field, values := range fields {
+		key, isAnswer := strings.CutPrefix(field, "answer.")
+		isClear := false
+		switch {
+		case field == "all":
+			all, isClear = answerIn(values)
+		case isAnswer && slices.Contains(keys, key):
+			var answer answers.Answer
+			if answer, isClear = answerIn(values); answer != answers.None {
+				form.choice[key] = answer
+			}
+		case field == askedField && len(values) == 1:
+			asked, isClear = strings.Fields(values[0]), true
+		case field == returnField && len(values) == 1 && charter.IsLocal(values[0]):
+			form.back, isClear = values[0], true
+		}
+		form.isClear = form.isClear && isClear
+	}
+	// To refuse all is safe, whatever was shown. To accept all is to accept what was
+	// shown, of which a post with a mistake leaves open what it was.
+	if all == answers.Refused || all == answers.Granted && form.isClear {
+		for _, key := range keys {
+			form.choice[key] = max(form.choice[key], all) // of two answers to a key, the stricter
+		}
+	}
+	// Nobody has accepted what was not shown. Forms that do not say what they have shown,
+	// as those of other templates, are taken to have shown what is asked now.
+	if fields.Has(askedField) {
+		for key, answer := range form.choice {
+			if answer == answers.Granted && !slices.Contains(asked, p.Charter.Fingerprints[key]) {
+				delete(form.choice, key)
+				form.isClear = false
+			}
+		}
+	}
+	return form
+}
+
+// readFields returns the fields of a form post, or an error if any of it cannot be read.
+func readFields(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if mediaType, _ := ascii.MediaType(r.Header.Get("Content-Type")); mediaType != "application/x-www-form-urlencoded" {
-		return nil, "", errors.New("not a form")
+		return nil, errors.New("not a form")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxForm))
 	if err != nil {
-		return nil, "", err
+		return nil, err
 	}
-	fields, err := url.ParseQuery(string(body))
-	if err != nil {
-		return nil, "", errors.New("malformed form") // the error itself would quote it
-	}
-	keys := p.Charter.ConsentKeys()
-	choice = map[string]answers.Answer{}
-	all := answers.None
-	for field, values := range fields {
-		if field == returnField && len(values) == 1 && isLocal(values[0]) {
-			back = values[0]
-			continue
-		}
-		key, isAnswer := strings.CutPrefix(field, "answer.")
-		isField := field == "all" || isAnswer && slices.Contains(keys, key)
-		if !isField || len(values) != 1 {
-			return nil, "", errors.New("not a field of the form")
-		}
-		var value answers.Answer
-		switch values[0] {
+	return url.ParseQuery(string(body))
+}
+
+// answerIn returns the answer that the values of a field give, and whether they are clear:
+// one value that is an answer. Of several, a refusal counts, and a grant only if nothing
+// speaks against it.
+func answerIn(values []string) (answer answers.Answer, isClear bool) {
+	hasOther := false
+	for _, value := range values {
+		switch value {
 		case answers.Granted.String():
-			value = answers.Granted
+			answer = max(answer, answers.Granted)
 		case answers.Refused.String():
-			value = answers.Refused
+			answer = answers.Refused
 		default:
-			return nil, "", errors.New("not an answer")
-		}
-		if isAnswer {
-			choice[key] = value
-		} else {
-			all = value
+			hasOther = true
 		}
 	}
-	if all != answers.None {
-		for _, key := range keys {
-			choice[key] = max(choice[key], all) // of two answers to a key, the stricter
-		}
+	if hasOther && answer == answers.Granted {
+		answer = answers.None
 	}
-	return choice, back, nil
+	return answer, len(values) == 1 && !hasOther
+}
+
+// asks returns the fingerprints of all that the charter asks, as the forms say what
+// they have shown.
+func (p *Page) asks() string {
+	asked := p.Charter.ConsentKeys()
+	for i, key := range asked {
+		asked[i] = p.Charter.Fingerprints[key]
+	}
+	return strings.Join(asked, " ")
 }
 
 // setCookie returns the line that stores a preference, where its row says.

@@ -150,6 +150,7 @@ type texts struct {
 	NoticeLater       string `yaml:"notice_later"`       // how to withdraw
 	NoticeResponsible string `yaml:"notice_responsible"` // of who is
 
+	Unclear map[string]string `yaml:"unclear"` // status of posts that were not understood wholly
 	Refused map[string]string `yaml:"refused"` // title, and sentences by reason
 
 	tag language.Tag

@@ -28,6 +28,7 @@ type noticeData struct {
 	Base                string // the page's path, as the client sees it
 	Style               string
 	Return              string
+	Asked               string // fingerprints of the questions
 }
 
 // encodeReference encodes all of a reference but letters, digits and what is
@@ -55,9 +56,9 @@ func (p *Page) showNotice(e Exchange) error {
 		data := noticeData{
 			Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
 			Controller: p.about[text].Controller, Questions: p.questions(text, e.Visitor), Consequences: p.consequences(text),
-			Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile,
+			Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile, Asked: p.asks(),
 		}
-		if back := r.URL.Query().Get(returnField); isLocal(back) {
+		if back := r.URL.Query().Get(returnField); charter.IsLocal(back) {
 			data.Return = encodeReference(back)
 		}
 		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {

@@ -207,7 +207,10 @@ func (p *Page) SpokenLanguage(chosen string) (string, error) {
 		spoken = append(spoken, text.tag.String())
 	}
 	if chosen == "" {
-		chosen = spoken[0]
+		return spoken[0], nil
+	}
+	if err := CheckLanguage(chosen); err != nil {
+		return "", err
 	}
 	if !slices.Contains(spoken, chosen) {
 		return "", fmt.Errorf("the page does not speak %q; use one of %s, or write its texts in that language, too", chosen, strings.Join(spoken, ", "))

@@ -67,6 +67,11 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the status %s", name, status)
 			}
 		}
+		for _, key := range []string{"partly", "not_saved"} {
+			if loaded.Unclear[key] == "" {
+				t.Errorf("%s lacks the status %s", name, key)
+			}
+		}
 		for _, key := range []string{"title", "cross_origin", "format", "version", "archive", "method"} {
 			if loaded.Refused[key] == "" {
 				t.Errorf("%s lacks the words of a refusal: %s", name, key)
