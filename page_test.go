@@ -110,10 +110,10 @@ func TestPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "What the cookies on " + address + " are for",
-		"<caption><h3>Necessary cookies</h3></caption>", "<caption><h3>Statistics cookies</h3></caption>", "2 weeks", "13 months", "30 minutes",
+		"<caption><h3>Necessary cookies</h3></caption>", "<caption><h3>Statistical cookies</h3></caption>", "2 weeks", "13 months", "30 minutes",
 		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, ">Ville d&#39;Ys</td>", ">Counting (front office)</td>", "&lt;script&gt;alert(1)&lt;/script&gt;",
 		"Set without consent; you can object to it.", `<time datetime="2026-11-26">Last updated: 26 November 2026</time>`, "What the server cannot prevent",
-		"Matomo – Statistics cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
+		"Matomo – Statistical cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
 		"No answer stored.", `<a href="/">Back to the portal</a>`,
 	} {
 		if !strings.Contains(page, want) {
@@ -441,10 +441,10 @@ func TestPageSaysWhatHolds(t *testing.T) {
 		isExempt    = "The cookies below are exempt from consent."
 		answerIdle  = "For now only observed: it still passes, whatever the answer."
 		partIdle    = "For now, some of these cookies are only observed"
-		unasked     = "Set without consent, by exemption; to refuse is to oppose it."
+		unasked     = "Set without consent, by exemption; to refuse is to object to it."
 		partUnasked = "Some of these cookies are set without consent, by exemption"
 		asks        = "No answer stored."
-		opposed     = "Your browser opposes it"
+		opposed     = "Your browser objects to it"
 		kept        = "Your choice is kept for"
 		elsewhere   = "the server enforces what is stored there."
 		readOnly    = "the server reads it, but does not apply it yet"
@@ -546,6 +546,10 @@ func TestPageSaysWhatHolds(t *testing.T) {
 				if strings.Contains(said, words) != slices.Contains(want, words) {
 					t.Errorf("%q is said, or is not", words)
 				}
+			}
+			isEnforced := strings.Contains(test.block, "consent ad") && !slices.Contains(want, willHold) && !slices.Contains(want, rowsHold)
+			if strings.Contains(shown, "the server withholds them, and only what they serve does not happen.") != isEnforced {
+				t.Error("what either answer comes to is said, or is not")
 			}
 			if strings.Contains(said, trial) && strings.Index(said, trial) > strings.Index(said, "<h2") {
 				t.Error("the page does not say first that it is a trial")

@@ -102,7 +102,7 @@ func TestStoreEveryPreference(t *testing.T) {
 	header := form.Clone()
 	header.Set("Cookie", `choice={"gtag":false,"analytics":true,"matomo":false,"banner":{"version":3}}; tarteaucitron=!other=true`)
 	_, page := get(t, address+pagePath+"?flg=en", header)
-	for _, want := range []string{`name="answer.ga" value="refused" checked`, "This portal&#39;s own banner asks, too."} {
+	for _, want := range []string{`name="answer.ga" value="refused" checked`, "This portal’s own banner asks, too."} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s", want)
 		}
@@ -405,7 +405,7 @@ func TestPageOfBanner(t *testing.T) {
 			}
 		}`)
 	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {"tarteaucitron=!matomo=true"}})
-	for _, want := range []string{"this portal&#39;s own banner", `<a href="/#tarteaucitron">Change your choice</a>`, "Stored answer: accepted.", `<code dir="ltr">tarteaucitron</code>`} {
+	for _, want := range []string{"this portal’s own banner", `<a href="/#tarteaucitron">Change your choice</a>`, "Stored answer: accepted.", `<code dir="ltr">tarteaucitron</code>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -143,7 +144,7 @@ func TestRefusals(t *testing.T) {
 
 // A refusal is in the language that the page would be in, and leads to the page in it.
 func TestRefusalLanguages(t *testing.T) {
-	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n page {\n title fr \"Nos cookies\"\n }\n}")
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n page {\n title fr \"Nos cookies\"\n }\n languages fr "+strings.Join(slices.DeleteFunc(slices.Clone(page.Languages), func(name string) bool { return name == "fr" }), " ")+"\n}")
 	said := map[string]string{}
 	for _, language := range page.Languages {
 		direction := map[bool]string{true: "rtl", false: "ltr"}[language == "ar"]

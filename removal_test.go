@@ -176,7 +176,7 @@ func TestPageTellsWhatRemains(t *testing.T) {
 			category statistics
 		}
 	}`)
-	const later, never = "the next pages you visit remove: ", "cannot remove from here; you can delete them in your browser&#39;s settings: "
+	const later, never = "the next pages you visit remove: ", "cannot remove from here; you can delete them in your browser’s settings: "
 	name := func(name string) string { return `<code dir="ltr">` + name + `</code>` }
 	var many []string
 	for i := range 200 {

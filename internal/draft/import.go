@@ -545,7 +545,7 @@ func readNames(written string) (read cellNames) {
 // languages.
 var exemptTexts = []string{
 	"يُحفظ دون موافقة؛ ويمكنكم الاعتراض عليه.",
-	"S'instal·la sense consentiment; podeu oposar-vos-hi.",
+	"S’instal·la sense consentiment; podeu oposar-vos-hi.",
 	"Wird ohne Einwilligung gesetzt; Sie können widersprechen.",
 	"Set without consent; you can object to it.",
 	"Se instala sin consentimiento; usted puede oponerse.",
