@@ -1,10 +1,12 @@
 package cookiecharter
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 )
 
 // The notice asks for an answer as long as one is missing, wherever the portal
@@ -37,6 +39,14 @@ func TestNotice(t *testing.T) {
 	} {
 		if response, notice := get(t, address+pagePath+"notice", header); notice != "" || response.StatusCode != http.StatusOK {
 			t.Errorf("%v: asks for what is answered: %s", header, notice)
+		}
+	}
+	// An answer that was just given is confirmed, and no other.
+	for ago, want := range map[time.Duration]string{time.Second: "Your choices have been saved.", time.Minute: "", -time.Hour: ""} {
+		cookie := fmt.Sprintf(`cookies_preferences={"matomo":false,"timestamp":%d}`, time.Now().Add(-ago).UnixMilli())
+		_, notice := get(t, address+pagePath+"notice?flg=en", http.Header{"Cookie": {cookie}})
+		if (notice == "") != (want == "") || !strings.Contains(notice, want) || strings.Contains(notice, "<form") {
+			t.Errorf("answered %s ago: %s", ago, notice)
 		}
 	}
 	if response, _ := get(t, address+pagePath+"notice.css", nil); response.Header.Get("Content-Type") != "text/css; charset=utf-8" {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
@@ -12,6 +13,10 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/request"
 )
+
+// maxThanks is how long after an answer the notice confirms it: on the page to which that
+// leads back, and hardly on others.
+const maxThanks = 15 * time.Second
 
 // returnField is the field of a form post that says where to go back to.
 const returnField = "return"
@@ -25,6 +30,7 @@ type noticeData struct {
 	Controller          Text
 	Questions           []Question
 	Consequences        string // of either answer; "" if answers are not enforced yet
+	Status              string // that an answer was just stored; "" if one is asked for
 	Base                string // the page's path, as the client sees it
 	Style               string
 	Return              string
@@ -46,17 +52,23 @@ func encodeReference(reference string) string {
 	return encoded.String()
 }
 
-// showNotice writes a fragment of HTML that asks for an answer, for portals to
-// put into their pages; it is empty if there is nothing to ask.
+// showNotice writes a fragment of HTML that asks for an answer, or confirms one that was
+// just given, for portals to put into their pages; else it is empty.
 func (p *Page) showNotice(e Exchange) error {
 	var body bytes.Buffer
-	if p.canAnswer && p.hasToAsk(e.Visitor) {
+	given, _ := e.Visitor.AnswerTime()
+	hasToAsk := p.hasToAsk(e.Visitor)
+	wasAnswered := !hasToAsk && p.Answers.Now().Sub(given).Abs() <= maxThanks // clocks of instances differ
+	if p.canAnswer && (hasToAsk || wasAnswered) {
 		r := e.Request
 		text := p.textsFor(r)
 		data := noticeData{
 			Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
 			Controller: p.about[text].Controller, Questions: p.questions(text, e.Visitor), Consequences: p.consequences(text),
 			Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile, Asked: p.asks(),
+		}
+		if wasAnswered {
+			data.Status = text.Status[statusSaved]
 		}
 		if back := r.URL.Query().Get(returnField); charter.IsLocal(back) {
 			data.Return = encodeReference(back)
