@@ -107,7 +107,7 @@ func TestImportOwnPage(t *testing.T) {
 		if err := draft.Import(&drafted, &report, address+pagePath+query, "fr"); err != nil {
 			t.Fatal(err)
 		}
-		for _, want := range []string{"name: sessionid", "name: _pk_id.<site>.<hash>", "match: _pk_id.*", "duration: 13 mois", "duration: 24 heures", "category: statistics", "Reconnaît un visiteur"} {
+		for _, want := range []string{"name: sessionid", "name: _pk_id.<site>.<hash>", "match: _pk_id.*", "duration: 13 mois", "duration: 24 heures", "category: statistics", "Reconnaître le visiteur"} {
 			if !strings.Contains(drafted.String(), want) {
 				t.Errorf("%s: no %q in\n%.3000s", query, want, &drafted)
 			}

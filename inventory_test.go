@@ -150,7 +150,7 @@ func TestInventory(t *testing.T) {
 	if strings.Contains(draft, "*") || strings.Contains(draft, "!!binary") {
 		t.Errorf("a prefix, or no text, in %s", draft)
 	}
-	for _, want := range []string{"Suggested by the preset google_analytics", "- name: _ga\n", "provider: Google", "- name: strange\n      purpose: \"\"\n", "duration: session", "first for \"/first\""} {
+	for _, want := range []string{"Suggested by the preset google_analytics", "- name: _ga\n", "provider: Google Ireland Limited\n", "- name: strange\n      purpose: \"\"\n", "duration: session", "first for \"/first\""} {
 		if !strings.Contains(draft, want) {
 			t.Errorf("no %q in %s", want, draft)
 		}

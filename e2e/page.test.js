@@ -163,7 +163,7 @@ describe("the charter page", () => {
     const { context, page } = await open(states.unanswered, "en");
     const rows = await page.locator("section:has(h2:text('The cookies of your browser')) tbody tr").allTextContents();
     const row = (name) => rows.find((text) => text.includes(name))?.replaceAll(/\s+/g, " ");
-    assert.match(row("sessionid"), /Recognises the user from page to page\. sessionid It reaches the portal\./);
+    assert.match(row("sessionid"), /Remember the user from page to page, for instance to keep them signed in\. sessionid It reaches the portal\./);
     assert.match(row("_fbp"), /Not declared _fbp It does not reach the portal\. It stays in your browser/);
     assert.equal(rows.length, 2);
     await context.close();

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -28,6 +29,14 @@ func TestPresets(t *testing.T) {
 			t.Errorf("%s: no date", name)
 		}
 		for _, row := range preset.Rows {
+			checkTypography(t, &row.Cookie)
+			_, isPortal := row.Provider["en"]
+			switch hasPolicy, reason := len(row.Policy) > 0, withoutPolicy[name]; {
+			case isPortal && (hasPolicy || len(row.Country) > 0):
+				t.Errorf("%s: %s is the portal's own, and has another's policy or country", name, row.Name)
+			case !isPortal && hasPolicy != (reason == ""):
+				t.Errorf("%s: %s has the policy %q, without one: %q", name, row.Name, row.Policy, reason)
+			}
 			for _, file := range languages {
 				language := strings.TrimSuffix(filepath.Base(file), ".yaml")
 				if row.Purpose[language] == "" || row.Service[language] == "" || row.Provider[language] == "" && row.Provider[""] == "" {
@@ -39,6 +48,11 @@ func TestPresets(t *testing.T) {
 			}
 		}
 	}
+	preference, err := PreferenceRow("cookies_preferences")
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkTypography(t, &preference.Rows[0].Cookie)
 	for name, written := range presetCookies {
 		preset, err := LoadPreset(name)
 		if err != nil {
@@ -77,6 +91,30 @@ func TestPresets(t *testing.T) {
 	}
 	if len(presetCookies) != len(PresetNames()) {
 		t.Errorf("presets are %v", PresetNames())
+	}
+}
+
+// withoutPolicy are the presets for whose provider no policy is declared, and why.
+var withoutPolicy = map[string]string{
+	"matomo":       "portals run it themselves, or have it run by a host of their choice",
+	"opendatasoft": "it works for the portal, whose own policy tells what becomes of the data",
+}
+
+var (
+	straight     = regexp.MustCompile(`\pL'\pL`)
+	brokenFrench = regexp.MustCompile(`(^|[^\x{A0}])[:;?!»]|«([^\x{A0}]|$)`)
+)
+
+// checkTypography finds straight apostrophes and, in French, where a line can break
+// before or after what belongs to a word.
+func checkTypography(t *testing.T, cookie *Cookie) {
+	t.Helper()
+	for _, text := range []Text{cookie.Provider, cookie.Service, cookie.Purpose} {
+		for language, words := range text {
+			if straight.MatchString(words) || language == "fr" && brokenFrench.MatchString(words) {
+				t.Errorf("%s, %s: apostrophes or spaces of %q", cookie.Name, language, words)
+			}
+		}
 	}
 }
 
