@@ -583,7 +583,7 @@ func TestPageSaysWhatHolds(t *testing.T) {
 	}
 }
 
-const twoQuestions = "cookie_charter {\n preset opendatasoft matomo google_analytics\n}\n"
+const twoQuestions = "cookie_charter {\n preset opendatasoft matomo\n cookie _ga {\n  provider Google\n  purpose \"Counts visitors\"\n  category statistics\n  consent ga\n }\n}\n"
 
 func TestForm(t *testing.T) {
 	address := "http://" + serve(t, false, twoQuestions)

@@ -80,7 +80,7 @@ describe("a visitor of the portal", () => {
     await page.click("button[name=all][value=refused]");
     assert.match(page.url(), /\/terms\/cookies-policy\/\?at=\d+&status=saved$/);
     assert.equal(await text("[role=status]"), "Your choices have been saved.");
-    assert.equal(await page.locator("input[value=refused]:checked").count(), 2);
+    assert.equal(await page.locator("input[value=refused]:checked").count(), 3);
     await shot("charter-refused");
     await sends("sessionid", "csrftoken", "django_language", "__Host-charter_preference");
   });

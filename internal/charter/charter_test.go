@@ -153,8 +153,8 @@ var presetCookies = map[string][]struct {
 		{"_gat", "ga", oneMinute},
 		{"_gat_gtag_UA_1_1", "ga", oneMinute},
 		{"_dc_gtm_UA-1-1", "ga", oneMinute},
-		{"_gac_UA-1-1", "ga", 90 * oneDay},
-		{"_gac_gb_ABC123", "ga", 90 * oneDay},
+		{"_gac_UA-1-1", "google_ads", 90 * oneDay},
+		{"_gac_gb_ABC123", "google_ads", 90 * oneDay},
 		{"AMP_TOKEN", "ga", 365 * oneDay},
 	},
 	"at_internet": {
