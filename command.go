@@ -76,7 +76,7 @@ func addCommands(root *cobra.Command) {
 		Short: "Writes a charter in another format",
 		Args:  cobra.ExactArgs(1),
 	}
-	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool) or html")
+	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool), html, or notice (to be pasted into a portal's pages)")
 	exportIn := export.Flags().String("language", "", "of the texts; the page's own, if none is said")
 	site := export.Flags().String("site", "https://localhost", "the address of the site")
 	run(export, func(out, _ *terminal.Printer) (int, error) {

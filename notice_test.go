@@ -79,6 +79,22 @@ func TestNotice(t *testing.T) {
 		}
 	}
 
+	// What is pasted into pages asks everybody, of everything, and tells where to change it.
+	_, pasted := get(t, address+pagePath+"?format=notice&flg=fr", http.Header{"Cookie": {`cookies_preferences={"matomo":true}`}})
+	for _, want := range []string{`<form method="post" action="/terms/cookies-policy/?flg=fr">`, "Tout accepter", "Tout refuser", "Matomo – Cookies statistiques</strong> (13 mois au plus)", "Responsable : " + address, `<a href="/terms/cookies-policy/?flg=fr">`} {
+		if !strings.Contains(pasted, want) {
+			t.Errorf("no %s in %s", want, pasted)
+		}
+	}
+	for _, unwanted := range []string{"<link", "<script", "<style", "style=", `name="asked"`, `name="return"`} {
+		if strings.Contains(pasted, unwanted) {
+			t.Errorf("%s in %s", unwanted, pasted)
+		}
+	}
+	if response, _ := get(t, "http://"+serve(t, false, "cookie_charter")+pagePath+"?format=notice", nil); response.StatusCode != http.StatusBadRequest {
+		t.Errorf("where there is nothing to ask: %s", response.Status)
+	}
+
 	// Whatever the template's delimiters are, what a visitor sends is no code.
 	address = "http://" + serve(t, false, `
 		cookie_charter {

@@ -180,7 +180,7 @@ func TestGrantCoversWhatWasAsked(t *testing.T) {
 			}
 			_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {cookie}})
 			_, notice := get(t, address+pagePath+"notice?flg=en", http.Header{"Cookie": {cookie}})
-			if isAsked := test.want == ""; strings.Contains(page, " checked") == isAsked || (notice != "") != isAsked {
+			if isAsked := test.want == ""; strings.Contains(page, " checked") == isAsked || strings.Contains(notice, "<form") != isAsked {
 				t.Errorf("%s, %s: asks again: %t", format, name, !isAsked)
 			}
 			if name == "another key, its category" {
@@ -310,7 +310,7 @@ func TestHostCookie(t *testing.T) {
 	address := "https://" + serve(t, true, "cookie_charter {\n preset matomo\n}\ntemplates\nheader Content-Type text/html\nrespond `{{httpInclude \"/terms/cookies-policy/notice\"}}`")
 	_, asking := get(t, address, nil)
 	_, answered := get(t, address, http.Header{"Cookie": {storedBy(response)}})
-	if !strings.Contains(asking, "<form") || answered != "" {
+	if !strings.Contains(asking, "<form") || strings.Contains(answered, "<form") {
 		t.Errorf("the notice: %q", answered)
 	}
 

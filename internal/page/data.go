@@ -196,6 +196,9 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	}
 	slices.SortFunc(data.Languages, func(a, b Link) int { return strings.Compare(a.Language, b.Language) })
 	for _, format := range exportFormats {
+		if format.name == "" {
+			continue
+		}
 		data.Exports = append(data.Exports, Link{Name: format.name, Link: "?format=" + format.key + "&flg=" + data.Language})
 	}
 	for _, key := range p.promises {

@@ -22,13 +22,14 @@ import (
 
 // An exportFormat is one other than HTML in which the page has the charter.
 type exportFormat struct {
-	key, name, contentType string
+	key, name, contentType string // the page has no link to one without a name
 	write                  func(*Page, *http.Request, *texts) ([]byte, error)
 }
 
 var exportFormats = []exportFormat{
 	{"json", "JSON", "application/json", func(p *Page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON() }},
 	{"markdown", "Markdown", "text/markdown; charset=utf-8", (*Page).exportMarkdown},
+	{"notice", "", "text/html; charset=utf-8", (*Page).exportNotice},
 	{"edpb", "EDPB Website Auditing Tool", "application/json", (*Page).exportKnowledge},
 }
 
@@ -69,6 +70,9 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 			continue
 		}
 		body, err := known.write(p, e.Request, text)
+		if errors.Is(err, errNothingToAsk) {
+			return p.refuse(e, http.StatusBadRequest, "format", err)
+		}
 		if err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
@@ -193,7 +197,7 @@ func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
 			return known.write(p, r, text)
 		}
 	}
-	return nil, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb or html", format)
+	return nil, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb, html or notice", format)
 }
 
 // exportYAML returns the exported charter in YAML.

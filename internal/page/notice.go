@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -62,11 +63,8 @@ func (p *Page) showNotice(e Exchange) error {
 	if p.canAnswer && (hasToAsk || wasAnswered) {
 		r := e.Request
 		text := p.textsFor(r)
-		data := noticeData{
-			Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
-			Controller: p.about[text].Controller, Questions: p.questions(text, e.Visitor), Consequences: p.consequences(text),
-			Base: strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), Style: noticeStyleFile, Asked: p.asks(),
-		}
+		data := p.noticeData(r, text)
+		data.Questions, data.Style, data.Asked = p.questions(text, e.Visitor), noticeStyleFile, p.asks()
 		if wasAnswered {
 			data.Status = text.Status[statusSaved]
 		}
@@ -80,6 +78,28 @@ func (p *Page) showNotice(e Exchange) error {
 	}
 	e.Header().Add("Vary", "Accept-Language, Cookie")
 	return p.write(e, "text/html; charset=utf-8", body.Bytes())
+}
+
+// noticeData returns what the notice tells all visitors.
+func (p *Page) noticeData(r *http.Request, text *texts) noticeData {
+	return noticeData{
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
+		Controller: p.about[text].Controller, Questions: p.about[text].questions, Consequences: p.consequences(text),
+		Base: strings.TrimSuffix(strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), "/") + "/",
+	}
+}
+
+var errNothingToAsk = errors.New("there is nothing that the page asks, so there is no notice")
+
+// exportNotice returns a notice to be pasted into pages that are the same for all visitors:
+// it asks whoever reads it, and needs neither style nor script.
+func (p *Page) exportNotice(r *http.Request, text *texts) ([]byte, error) {
+	if !p.canAnswer || len(p.Charter.ConsentKeys()) == 0 {
+		return nil, errNothingToAsk
+	}
+	var body bytes.Buffer
+	err := p.template.ExecuteTemplate(&body, "notice.html", p.noticeData(r, text))
+	return bytes.TrimSpace(body.Bytes()), err
 }
 
 // hasToAsk tells whether an answer is missing without which a cookie is refused.
