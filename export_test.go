@@ -21,6 +21,8 @@ const exportedSite = `
 		cookie "odd_<id>" other {
 			match odd_* other
 			provider fr "Ville | d'Ys"
+			policy https://city.example/a|b_(c)
+			country FR US
 			service "a*b_c & <d>"
 			purpose fr "Pour *tout* [voir](x)"
 			purpose en "To see it all"
@@ -121,14 +123,14 @@ func TestExportFormats(t *testing.T) {
 	address := "http://" + serve(t, false, exportedSite)
 	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
 	for _, want := range []string{
-		"# Cookie policy\n", "## Third-party cookies\n", `| Ville \| d'Ys | a\*b\_c &amp; &lt;d> | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
+		"# Cookie policy\n", "## Third-party cookies\n", `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d> | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
 	} {
 		if !strings.Contains(markdown, want) {
 			t.Errorf("no %q in %s", want, markdown)
 		}
 	}
 	_, knowledge := get(t, address+pagePath+"?format=edpb&flg=fr", nil)
-	for _, want := range []string{`"name": "odd_*"`, `"domain": "city.example"`, `"controller": "Ville | d'Ys"`, `"kind": "cookie"`, `"policy": "` + address + pagePath + `"`, `"updated_at": "2026-11-26T00:00:00Z"`, `Durée: 13 mois"`} {
+	for _, want := range []string{`"name": "odd_*"`, `"domain": "city.example"`, `"controller": "Ville | d'Ys"`, `"kind": "cookie"`, `"policy": "` + address + pagePath + `"`, `"policy": "https://city.example/a|b_(c)"`, `"updated_at": "2026-11-26T00:00:00Z"`, `Durée: 13 mois"`} {
 		if !strings.Contains(knowledge, want) {
 			t.Errorf("no %s in %s", want, knowledge)
 		}

@@ -153,6 +153,7 @@ func TestOwnWords(t *testing.T) {
 		var texts struct {
 			Columns   map[string]string
 			Exempt    string
+			Countries string
 			Durations map[string]map[string]string
 			Kinds     map[charter.Category]struct{ Name string }
 		}
@@ -170,6 +171,10 @@ func TestOwnWords(t *testing.T) {
 		}
 		if !slices.Contains(exemptTexts, strings.Join(strings.Fields(texts.Exempt), " ")) {
 			t.Errorf("%s: %q is not known", file, texts.Exempt)
+		}
+		written := strings.Join(strings.Fields(fmt.Sprintf("Us; "+texts.Countries, "A, B")), " ")
+		if rest, countries := cutCountries(written); rest != "Us" || countries != "A, B" {
+			t.Errorf("%s: %q is read as %q and %q", file, written, rest, countries)
 		}
 		for category, kind := range texts.Kinds {
 			if found := findCategory(kind.Name); found.category != category || found.doubt != "" {

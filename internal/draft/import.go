@@ -568,6 +568,24 @@ func cutExempt(purpose string) (rest string, isExempt bool) {
 	return purpose, false
 }
 
+// countryTexts are how the page begins to say where data go, behind the provider, in each
+// of its languages.
+var countryTexts = []string{
+	"وجهة البيانات: ", "Destinació de les dades: ", "Zielländer der Daten: ", "Data go to: ", "Destino de los datos: ", "Datuen helmuga: ",
+	"Destination des données : ", "Destinazione dei dati: ", "Bestemming van de gegevens: ", "Destino dos dados: ", "Uppgifterna överförs till: ",
+}
+
+// cutCountries returns a provider without what the page says of where data go, and the
+// countries.
+func cutCountries(provider string) (rest, countries string) {
+	for _, text := range countryTexts {
+		if rest, countries, ok := strings.Cut(provider, text); ok {
+			return strings.TrimRight(rest, "; "), strings.TrimSuffix(countries, ".")
+		}
+	}
+	return provider, ""
+}
+
 // splitProvider returns the provider and the service of a cell that has both, as the page
 // writes them, in two lines, or in Markdown behind a comma.
 func splitProvider(text string) (provider, service, doubt string) {
@@ -619,8 +637,13 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	doubted := map[string]string{}
 	purpose, isExempt := cutExempt(texts["purpose"])
 	texts["purpose"] = purpose
+	countries := ""
+	texts["provider"], countries = cutCountries(texts["provider"])
 	if isShared {
 		texts["provider"], texts["service"], doubted["provider"] = splitProvider(texts["provider"])
+	}
+	if countries != "" {
+		doubted["provider"] = "say in \"country\", by their codes, where data go: " + quote(countries)
 	}
 	for _, column := range charter.TextFields {
 		if text := texts[column]; text != "" {

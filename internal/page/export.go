@@ -2,6 +2,7 @@ package page
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -113,6 +114,18 @@ func (p *Page) exportJSON() ([]byte, error) {
 // markdownEscapes are the characters that mean something in a table's text.
 var markdownEscapes = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "&", "&amp;", "[", `\[`, "]", `\]`, "\n", " ", "\r", " ")
 
+// markdownProvider returns who sets a row's cookies, with the policy, and where data go.
+func markdownProvider(row Row, text *texts) string {
+	provider := markdownEscapes.Replace(row.Provider.Text)
+	if row.Provider.Link != "" && provider != "" {
+		provider = "[" + provider + "](" + strings.NewReplacer("(", "%28", ")", "%29", "|", "%7C").Replace(row.Provider.Link) + ")"
+	}
+	if row.Countries != "" {
+		provider += "; " + fmt.Sprintf(text.Countries, markdownEscapes.Replace(row.Countries))
+	}
+	return provider
+}
+
 // exportMarkdown returns the tables of the page, to be pasted into a back office.
 func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 	var body bytes.Buffer
@@ -133,7 +146,7 @@ func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 			if row.Exempt {
 				purpose += " " + text.Exempt
 			}
-			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownEscapes.Replace(row.Provider.Text), markdownEscapes.Replace(row.Service.Text), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
+			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownProvider(row, text), markdownEscapes.Replace(row.Service.Text), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
 		}
 		body.WriteByte('\n')
 	}
@@ -165,10 +178,11 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 		if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 			comment += " " + text.Columns.Duration + ": " + text.duration(lifetime)
 		}
+		provider := p.providerIn(text, cookie)
 		for _, name := range cookie.Patterns() {
 			known = append(known, knowledge{
 				Kind: "cookie", Domain: cookie.DomainOn(request.Host(r)), Name: name, Category: text.Kinds[cookie.Category].Name, Source: site,
-				Controller: p.textIn(text, cookie.Provider).Text, Policy: site + r.URL.Path, Reference: p.Charter.Version, Comment: comment,
+				Controller: provider.Text, Policy: cmp.Or(provider.Link, site+r.URL.Path), Reference: p.Charter.Version, Comment: comment,
 				Created: p.Charter.Updated.Format(time.RFC3339), Updated: p.Charter.Updated.Format(time.RFC3339),
 			})
 		}
