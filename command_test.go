@@ -206,6 +206,10 @@ func TestExportCommand(t *testing.T) {
 		if code, err := runExport(&out, folder+"charter.yaml", format, "fr", "https://data.example/"); code != 0 || err != nil || !strings.Contains(out.String(), want) {
 			t.Errorf("%s: %d, %v, no %s in %.300s", format, code, err, want, &out)
 		}
+		// A file cannot be answered, and has no server for its style.
+		if page := out.String(); format == "html" && (strings.Contains(page, "<form") || strings.Contains(page, `"stylesheet"`) || strings.Contains(page, `href="?`) || !strings.Contains(page, "<style>") || !strings.Contains(page, ".charter-table {")) {
+			t.Errorf("the page is no file by itself: %.2000s", page)
+		}
 	}
 	for language, wants := range map[string][2]string{
 		"": {"# Charte cookies"}, "en": {"# Cookie policy"}, "de": {"", `the page does not speak "de"; use one of fr, en, or write its texts in that language, too`}, "tlh": {"", `the page does not speak "tlh"`},

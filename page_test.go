@@ -276,6 +276,7 @@ func TestPageFiles(t *testing.T) {
 		"missing.html": `{{define "charter-promisses"}}OK{{end}}`,
 		"broken.html":  `{{range .Kinds}}`,
 		"wrong.html":   `{{range .Kinds}}{{.Rowz}}{{end}}`,
+		"kept.html":    `{{define "charter-languages"}}{{(index .Languages 0).Name}}{{end}}`,
 		"latin1.html":  "caf\xe9",
 	}
 	for name, content := range files {
@@ -301,7 +302,7 @@ func TestPageFiles(t *testing.T) {
 		}
 	}
 	for options, want := range map[string]string{
-		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz",
+		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz", "template @kept.html": "kept.html",
 		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-languages, charter-mine`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
@@ -930,7 +931,9 @@ func TestReferenceIsTheVisitors(t *testing.T) {
 			strings.Replace(location, "saved", "unchanged", 1): reference, strings.Replace(strings.Replace(location, "saved", "unchanged", 1), reference, made, 1): "",
 		} {
 			_, page := get(t, address+pagePath+location, http.Header{"Cookie": {cookie}})
-			if got := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(page); got != want {
+			_, status, _ := strings.Cut(page, `<p class="charter-status"`)
+			status, _, _ = strings.Cut(status, "</p>")
+			if got := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(status); got != want || strings.Contains(page, made) {
 				t.Errorf("%s, %s: shows %q, want %q", format, location, got, want)
 			}
 		}
@@ -942,5 +945,81 @@ func TestPageAtThePathOfGPC(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n page /.well-known/gpc.json\n}\nrespond portal")
 	if _, body := get(t, address+"/.well-known/gpc.json", nil); !strings.Contains(body, "<!DOCTYPE html>") {
 		t.Errorf("got %.60s", body)
+	}
+}
+
+// As long as a choice holds, the page shows when it was given, to which version, and the
+// reference of its record: what the module has written, and nothing else.
+func TestProofOfChoice(t *testing.T) {
+	const given, to, of = "Your answers were given on ", "Your answers were given to version ", "Reference of the record"
+	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
+		kept := t.TempDir()
+		address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n preference "+format+"\n record_choices\n page {\n archive "+kept+"\n }\n}")
+		show := func(cookies ...string) string {
+			_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {strings.Join(cookies, "; ")}})
+			return page
+		}
+		_, exported := get(t, address+pagePath+"?format=json", nil)
+		version := versionOf(exported)
+		choose := func(body string) (cookie, reference string) {
+			response, _ := do(t, http.MethodPost, address+pagePath, form, body)
+			return storedBy(response), regexp.MustCompile(`[A-Z2-7]{26}`).FindString(response.Header.Get("Location"))
+		}
+		cookie, reference := choose("all=granted")
+		now := time.Now().UTC()
+		for _, want := range []string{given + now.Format("2 January 2006") + " and hold until ", `<a href="?version=` + version + `&amp;flg=en">` + to + version + " of this policy.</a>", of + ", without your name: " + reference + ".</p>"} {
+			if page := show(cookie); !strings.Contains(page, want) {
+				t.Errorf("%s: no %s", format, want)
+			}
+		}
+		if page := show(); strings.Contains(page, given) || strings.Contains(page, to) || strings.Contains(page, of) {
+			t.Errorf("%s: proves a choice that was not made", format)
+		}
+		// Another copy that disagrees, or that cannot be read: it could be of any choice.
+		other, _ := choose("all=granted")
+		refused, refusal := choose("all=refused")
+		name, _, _ := strings.Cut(cookie, "=")
+		for _, copies := range [][]string{{cookie, other}, {other, cookie}, {cookie, refused}, {refused, name + "=junk"}} {
+			if page := show(copies...); strings.Contains(page, to) || strings.Contains(page, of) {
+				t.Errorf("%s: %q proves something", format, copies)
+			}
+		}
+		// What only looks like what the module writes.
+		forge := func(from, to string) string { return strings.Replace(refused, from, to, 1) }
+		for _, forged := range []string{
+			forge(refusal, strings.ToLower(refusal)), forge(refusal, refusal+"A"), forge(refusal, refusal[1:]), forge(refusal, "0"+refusal[1:]), forge(refusal, "<b>"+refusal[3:]), forge(refusal, refusal+"."+refusal),
+			forge("."+version+".", "."+strings.ToUpper(version)+"."), forge("."+version+".", ".x."), forge("."+version+".", "..."), forge("."+version+".", "."+version+"0."),
+		} {
+			if page := show(forged); forged == refused || strings.Contains(page, to) || strings.Contains(page, of) {
+				t.Errorf("%s: %s proves something", format, forged)
+			}
+		}
+		// A version that nobody has kept is no link.
+		if page := show(forge("."+version+".", ".0123456789ab.")); !strings.Contains(page, " "+to+"0123456789ab of this policy. "+of) {
+			t.Errorf("%s: no former version", format)
+		}
+		// A choice ends: by its time, or as what was granted is not what is asked.
+		stamp := regexp.MustCompile(`1\d{12}`)
+		ended := stamp.ReplaceAllString(refused, fmt.Sprint(now.AddDate(0, -7, 0).UnixMilli()))
+		changed := regexp.MustCompile(`-y[0-9a-f]{8}`).ReplaceAllString(cookie, "-y00000000")
+		for _, gone := range []string{ended, changed} {
+			if page := show(gone); gone == cookie || gone == refused || strings.Contains(page, given) || strings.Contains(page, to) || strings.Contains(page, of) {
+				t.Errorf("%s: %s still holds", format, gone)
+			}
+		}
+	}
+
+	// Without records, there is a version, and no reference.
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n preference charter\n}")
+	response, _ := do(t, http.MethodPost, address+pagePath, form, "all=granted")
+	if _, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {storedBy(response)}}); !strings.Contains(page, to) || strings.Contains(page, of) {
+		t.Error("without records, the version is not told, or a reference is")
+	}
+	// In print, buttons are left out, and no part that proves anything.
+	_, style := get(t, address+pagePath+"style.css", nil)
+	_, print, _ := strings.Cut(style, "@media print")
+	hidden := regexp.MustCompile(`(?s)([^{}]*)\{\s*display: none;`).FindStringSubmatch(print)
+	if hidden == nil || !strings.Contains(hidden[1], ".charter-buttons") || strings.Contains(hidden[1], ".charter-given") {
+		t.Errorf("in print, %q is left out", hidden)
 	}
 }

@@ -2,7 +2,6 @@ package cookiecharter
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 

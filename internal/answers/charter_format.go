@@ -33,6 +33,9 @@ func readCharterFormat(cookie Cookie) (reading, error) {
 		return reading{}, errUnreadable
 	}
 	read := reading{answers: map[string]Answer{}, at: ParseTime(fields[1])}
+	if charter.IsVersion(fields[2]) {
+		read.version = fields[2]
+	}
 	if last := len(fields) - 1; last > 2 && IsReference(fields[last]) {
 		read.reference = fields[last]
 		fields = fields[:last]

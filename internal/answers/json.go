@@ -61,7 +61,7 @@ func readWrittenMap(cookie Cookie) (reading, error) {
 			case err != nil || found > 1:
 				read.pageAnswers = map[string]Answer{} // one that could say anything, or one too many
 			case len(times) == 0 || slices.Contains(times, written.at):
-				read.pageAnswers, read.reference = written.answers, written.reference
+				read.pageAnswers, read.version, read.reference = written.answers, written.version, written.reference
 			}
 		}
 		return read, nil

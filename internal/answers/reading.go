@@ -39,9 +39,11 @@ type reading struct {
 
 	// If the format is written by the page: when the answers were given, what the
 	// page has stored by the charter's keys (nil if it was a banner that stored the
-	// rest), and the reference of their record.
+	// rest), the version of the charter that it then was, and the reference of their
+	// record.
 	at          Timestamp
 	pageAnswers map[string]Answer
+	version     string
 	reference   string
 
 	ignoresGrants bool // they do not count, or not any more

@@ -345,6 +345,31 @@ func (v *Visitor) AnswerTime() (latest time.Time, ok bool) {
 	return latest.UTC(), !latest.IsZero()
 }
 
+// Record returns the version of the charter to which the answers were given that the page
+// wrote, and the reference of their record, each "" if it is not told. Where copies
+// disagree, or one tells nothing, neither is: it could be that of other answers.
+func (v *Visitor) Record() (version, reference string) {
+	var first *reading
+	readings := v.decode()
+	for i := range readings {
+		read := &readings[i]
+		switch {
+		case !read.preference.IsWritten():
+			continue
+		case first == nil:
+			first = read
+		}
+		isSame := read.at == first.at && read.version == first.version && read.reference == first.reference
+		if !isSame || read.version == "" || v.Secure && read.isPlain {
+			return "", ""
+		}
+	}
+	if first == nil {
+		return "", ""
+	}
+	return first.version, first.reference
+}
+
 // IsRecent tells whether a time is possible, and no longer ago than that.
 func (v *Visitor) IsRecent(at Timestamp, ago time.Duration) bool {
 	return at.isPossible(v.Now()) && v.Now()-at <= Timestamp(ago.Milliseconds())

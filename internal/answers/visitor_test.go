@@ -266,3 +266,51 @@ func BenchmarkPreference(b *testing.B) {
 		})
 	}
 }
+
+// A record is told as far as all that the page wrote agrees on it.
+func TestRecord(t *testing.T) {
+	const (
+		now       Timestamp = 1_796_083_200_000
+		reference           = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	)
+	value := func(at Timestamp, version, end string) string {
+		return fmt.Sprintf("=1.%d.%s.matomo-n%s; ", at, version, end)
+	}
+	own := value(now, "0123456789ab", "."+reference)
+	site := portalOf(t, "matomo", "", "charter", "klaro", "opendatasoft")
+	object := func(timestamp Timestamp) string {
+		return fmt.Sprintf(`cookies_preferences={"matomo":false,"timestamp":%d,"charter":"1.%d.0123456789ab.matomo-n.%s"}; `, timestamp, now, reference)
+	}
+	for _, test := range []struct {
+		cookies            string
+		secure             bool
+		version, reference string
+	}{
+		{"", true, "", ""},
+		{HostCookie + own, true, "0123456789ab", reference},
+		{PlainCookie + own, false, "0123456789ab", reference},
+		{PlainCookie + own, true, "", ""}, // any host of the site can write it
+		{HostCookie + own + PlainCookie + value(now-1, "0123456789ab", ""), true, "0123456789ab", reference},
+		{HostCookie + value(now, "0123456789ab", ""), true, "0123456789ab", ""},
+		{HostCookie + own + HostCookie + own, true, "0123456789ab", reference},
+		{HostCookie + own + HostCookie + value(now-1, "0123456789ab", "."+reference), true, "", ""},
+		{HostCookie + own + HostCookie + value(now, "0123456789ac", "."+reference), true, "", ""},
+		{HostCookie + own + HostCookie + value(now, "0123456789ab", ""), true, "", ""},
+		{HostCookie + own + HostCookie + "=junk", true, "", ""},
+		{HostCookie + own + "klaro={}", true, "0123456789ab", reference},
+		{HostCookie + own + object(now), true, "0123456789ab", reference},
+		{HostCookie + own + object(now+1), true, "", ""}, // the portal's banner has written since
+		{object(now), true, "0123456789ab", reference},
+		{object(now + 1), true, "", ""},
+		{`cookies_preferences={"matomo":false}`, true, "", ""},
+		{HostCookie + value(now, "0123456789aB", "."+reference), true, "", ""},
+		{HostCookie + value(now, "0123456789abc", "."+reference), true, "", ""},
+		{HostCookie + value(now, "", "."+reference), true, "", ""},
+		{HostCookie + value(now, "0123456789ab", "."+strings.ToLower(reference)), true, "", ""},
+	} {
+		visitor := &Visitor{Store: site.answers, Secure: test.secure, Lines: setcookie.Lines{test.cookies}, now: now}
+		if version, reference := visitor.Record(); version != test.version || reference != test.reference {
+			t.Errorf("%s: %q, %q", test.cookies, version, reference)
+		}
+	}
+}

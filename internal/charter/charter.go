@@ -171,7 +171,7 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 	if err != nil {
 		return err
 	}
-	c.Version = Hash(declared, 6)
+	c.Version = Hash(declared, versionBytes)
 	c.Fingerprints = map[string]string{}
 	for _, key := range c.ConsentKeys() {
 		var questions []string
@@ -185,6 +185,14 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 		c.Fingerprints[key] = Hash([]byte(strings.Join(slices.Compact(questions), "\n")), 4)
 	}
 	return nil
+}
+
+// versionBytes is how many bytes of a hash a version has, in hexadecimal.
+const versionBytes = 6
+
+// IsVersion tells whether a text can be the version of a charter.
+func IsVersion(text string) bool {
+	return len(text) == 2*versionBytes && strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // Hash returns the first bytes of the SHA-256 hash of data, in hexadecimal.

@@ -637,8 +637,8 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	doubted := map[string]string{}
 	purpose, isExempt := cutExempt(texts["purpose"])
 	texts["purpose"] = purpose
-	countries := ""
-	texts["provider"], countries = cutCountries(texts["provider"])
+	provider, countries := cutCountries(texts["provider"])
+	texts["provider"] = provider
 	if isShared {
 		texts["provider"], texts["service"], doubted["provider"] = splitProvider(texts["provider"])
 	}

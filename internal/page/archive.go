@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"golang.org/x/text/language"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
@@ -53,8 +55,8 @@ type Storage interface {
 	Store(ctx context.Context, key string, value []byte) error
 }
 
-// An archive keeps every version of the charter that was ever served, each under a
-// key that is written once. Several instances can share it.
+// An archive keeps every version of the charter that was ever served, with the page's
+// words, each under a key that is written once. Several instances can share it.
 type archive struct {
 	storage Storage
 	prefix  string // of its keys; "" if the storage has nothing else
@@ -134,7 +136,7 @@ func openArchive(name, version string, storage Storage, now func() time.Time) (*
 // the version in force when it is first served: at most once a minute, for one request
 // while others go on. If that fails, the page is served all the same; that is
 // logged, and tried again later.
-func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
+func (a *archive) update(export func(served time.Time) ([]byte, error), logger *zap.Logger) {
 	now := a.now()
 	a.mutex.Lock()
 	if a.isAsking || now.Before(a.next) {
@@ -165,7 +167,7 @@ func (a *archive) update(export func() ([]byte, error), logger *zap.Logger) {
 
 // refresh reads what is in the archive, and keeps the version in force. No request is
 // there to end with a storage that panics, so that is an error.
-func (a *archive) refresh(ctx context.Context, now time.Time, export func() ([]byte, error)) (err error) {
+func (a *archive) refresh(ctx context.Context, now time.Time, export func(served time.Time) ([]byte, error)) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v", cause)
@@ -232,7 +234,7 @@ func (a *archive) add(entries ...archiveEntry) {
 
 // keep writes an entry, unless another instance did since: only a list tells, as the
 // name begins with the day.
-func (a *archive) keep(ctx context.Context, entry archiveEntry, export func() ([]byte, error)) (err error) {
+func (a *archive) keep(ctx context.Context, entry archiveEntry, export func(served time.Time) ([]byte, error)) (err error) {
 	if err := a.storage.Lock(ctx, a.prefix); err != nil {
 		return err
 	}
@@ -247,7 +249,7 @@ func (a *archive) keep(ctx context.Context, entry archiveEntry, export func() ([
 	if _, isKept := a.find(entry.version); isKept {
 		return nil
 	}
-	content, err := export()
+	content, err := export(entry.served)
 	if err != nil {
 		return err
 	}
@@ -294,7 +296,42 @@ func (a *archive) load(ctx context.Context, version string) ([]byte, error) {
 	return a.storage.Load(ctx, path.Join(a.prefix, entry.file()))
 }
 
-// showVersion writes a version as it was served.
+// An archivedPage is the page in a language, as it was published.
+type archivedPage struct {
+	Language string `json:"language"` // a language tag
+	HTML     string `json:"html"`
+}
+
+// exportVersion returns the version in force as it is kept: the charter, and the page in
+// each of its languages. Nothing in it is of the request for which it is kept.
+func (p *Page) exportVersion(served time.Time) ([]byte, error) {
+	pages := make([]archivedPage, 0, len(p.texts))
+	for _, text := range p.texts {
+		var html strings.Builder
+		if err := p.template.Execute(&html, p.archived(text, served)); err != nil {
+			return nil, err
+		}
+		pages = append(pages, archivedPage{text.tag.String(), strings.TrimSpace(html.String())})
+	}
+	return p.exportJSON(pages...)
+}
+
+// archived returns what the page shows of the version in force once it is kept. A portal
+// without a name has none there: visitors can make up an address, and several can share an
+// archive.
+func (p *Page) archived(text *texts, served time.Time) *Data {
+	data := p.fixed("", text)
+	data.Archived = fmt.Sprintf(text.Archived, data.Version, text.date(served))
+	data.Exports = []Link{{Name: "JSON", Link: versionLink(data.Version, text) + "&format=json"}}
+	return data
+}
+
+// archivePolicy is for pages that a storage holds, which others can write, too: they post
+// nothing.
+var archivePolicy = strings.Replace(pagePolicy, "form-action 'self'", "form-action 'none'", 1)
+
+// showVersion writes a version as it was served: the page to who asks for no other format,
+// if it was kept, in the visitor's language or else in the first of those that it has.
 func (p *Page) showVersion(e Exchange, version string) error {
 	content, err := p.archive.load(e.Request.Context(), version)
 	switch {
@@ -303,7 +340,41 @@ func (p *Page) showVersion(e Exchange, version string) error {
 	case err != nil:
 		return p.refuse(e, http.StatusServiceUnavailable, "archive", err)
 	}
-	return p.write(e, "application/json", content)
+	header := e.Header()
+	header.Set("X-Robots-Tag", "noindex") // so that the version in force is found
+	header.Set("Content-Security-Policy", archivePolicy)
+	shown := pageIn(content, e.Request)
+	if shown.HTML == "" || requestedFormat(e.Request) != "" {
+		return p.write(e, "application/json", content)
+	}
+	if !strings.HasSuffix(e.Request.URL.Path, "/") {
+		return redirect(e, p.ownFolder()+"?"+e.Request.URL.Query().Encode()) // where its links lead on from
+	}
+	header.Set("Content-Language", shown.Language)
+	header.Set("Referrer-Policy", "same-origin")
+	return p.write(e, "text/html; charset=utf-8", []byte(shown.HTML))
+}
+
+// pageIn returns the page of an entry that the visitor reads best, nothing if it has none.
+func pageIn(content []byte, r *http.Request) archivedPage {
+	var entry struct {
+		Pages []archivedPage `json:"pages"`
+	}
+	if err := json.Unmarshal(content, &entry); err != nil {
+		return archivedPage{} // it is shown as it is
+	}
+	var pages []archivedPage
+	var tags []language.Tag
+	for _, page := range entry.Pages {
+		if tag, err := language.Parse(page.Language); err == nil {
+			pages = append(pages, archivedPage{tag.String(), page.HTML})
+			tags = append(tags, tag)
+		}
+	}
+	if len(pages) == 0 {
+		return archivedPage{}
+	}
+	return pages[matchLanguage(language.NewMatcher(tags), r)]
 }
 
 // A folder is the storage of an archive that has it for itself. It needs no locks.

@@ -87,7 +87,7 @@ func instance(t *testing.T, storage Storage, version string, now func() time.Tim
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
 	return a, func() {
-		a.update(func() ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
+		a.update(func(time.Time) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
 	}, log
 }
 
@@ -322,5 +322,19 @@ func TestArchiveInPanic(t *testing.T) {
 	visit()
 	if entries := log.FilterMessage("keeping the charter in the archive").All(); len(entries) != 1 || !strings.Contains(fmt.Sprint(entries[0].ContextMap()), "panic: broken") {
 		t.Errorf("logged %v", entries)
+	}
+}
+
+// A page that cannot be made is told as what cannot be kept, and nothing is.
+func TestArchiveWithoutPage(t *testing.T) {
+	folder := t.TempDir()
+	a, err := openArchive("shared", oneVersion, fileStorage(folder), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, log := zapobserver.New(zap.DebugLevel)
+	a.update(func(time.Time) ([]byte, error) { return nil, errors.New("a broken template") }, zap.New(core))
+	if told := log.FilterMessage("keeping the charter in the archive").All(); len(told) != 1 || told[0].ContextMap()["error"] != "a broken template" || keysIn(t, folder) != nil {
+		t.Errorf("told %v, kept %q", told, keysIn(t, folder))
 	}
 }

@@ -49,8 +49,9 @@ type Config struct {
 	// shows. A mistake in it is reported at load. Default: none.
 	Template string `json:"template,omitempty"`
 
-	// What keeps every version of the charter that was ever served, as JSON each,
-	// written once and never changed; the page lists them. A name, of lower-case
+	// What keeps every version of the charter that was ever served, as JSON each, with
+	// the page in all its languages, written once and never changed; the page lists
+	// them. A name, of lower-case
 	// letters, digits, `.`, `-` and `_`, keeps them in Caddy's storage, under
 	// `cookie_charter/<name>/`; charters have to have names of their own. With a
 	// slash, it is a folder, which has to be there and to be writable. What another

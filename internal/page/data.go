@@ -34,13 +34,16 @@ type Data struct {
 	Language, Direction string // a language tag; "ltr" or "rtl"
 	Text                *texts // the page's own words, as in internal/page/languages/en.yaml
 	Title               Text
-	Site                string        // what the portal is called: its name, or its address, such as https://data.example.fr
+	Site                string        // what the portal is called: its name, or its address, such as https://data.example.fr; "" in the archive, if it has no name
 	About               About         // the portal
 	Base                string        // of relative links: the page's own folder, such as "" or "cookies-policy/"
 	Style               string        // the page's own stylesheet, with its version
+	InlineStyle         template.CSS  // what is in it, where the page is a file by itself; "" if it is linked
 	Stylesheet, Logo    string        // paths on this site; "" for none
 	Header, Footer      template.HTML // the operator's, before and after the content
 	Languages           []Link        // the page in the other languages
+	Fixed               bool          // the page is kept or exported: it takes no choice, and tells nothing of a visitor
+	Archived            string        // which version it is that is kept, and since when it was served; "" if it is not from the archive
 	Status              string        // what became of a form post; "" if there was none
 	Trial               []Observed    // what is only observed, not enforced yet; none if all is enforced
 	Remaining           []Remaining   // refused cookies that are still there, after a choice
@@ -48,19 +51,21 @@ type Data struct {
 	Kinds               []Kind        // all four, also those without rows
 	Tables              template.HTML // the part "charter-tables", of Kinds alone: it is made at load, a language each
 	Questions           []Question    // one per consent key
-	CanAnswer           bool          // on this page
+	CanAnswer           bool          // on this page, by form
 	Banner              bool          // the portal's own banner asks, too
 	Manage              []string      // links to it
 	Consequences        string        // of either answer; "" if answers are not enforced yet
-	Kept                string        // how long an answer is kept
+	Kept                string        // how long an answer is kept that the page takes; "" if it takes none
 	Given               string        // when the stored answers were given and until when they hold; "" if there are none
+	GivenTo             Text          // to which version of the charter, in a sentence that can be a link to it
+	GivenReference      string        // of the record of these answers; "" if there is none
 	Cookies             []Cookie      // what the browser sent
 	Promises            []string      // what is enforced, in words
 	Monitored           string        // that it is not enforced yet; "" if it is
 	Version             string        // of the charter
 	Updated             *Date         // the last time, in a sentence; nil if it is not known
 	Versions            []Version     // that were served before
-	Exports             []Link        // the same table in other formats
+	Exports             []Link        // the same table in other formats; none where they cannot be reached
 	Asked               string        // fingerprints of the questions, for the form's field of that name
 }
 
@@ -134,37 +139,53 @@ type Version struct {
 	Served  Date // the first day
 }
 
-// data returns what the page shows to a visitor.
-func (p *Page) data(e Exchange, text *texts) *Data {
-	r := e.Request
-	query := r.URL.Query()
+// fixed returns what the page shows in a language of a site whose address is that, if it has
+// no visitor: what is kept, or exported, has no more than that.
+func (p *Page) fixed(address string, text *texts) *Data {
 	data := &Data{
 		Language:     text.tag.String(),
 		Direction:    text.Direction,
 		Text:         text,
 		Title:        p.title(text),
-		Site:         p.site(r, text),
+		Site:         p.site(address, text),
 		About:        p.about[text],
+		Style:        p.styleName,
 		Stylesheet:   p.Stylesheet,
 		Logo:         p.Logo,
 		Header:       p.header,
 		Footer:       p.footer,
+		Fixed:        true,
 		Kinds:        p.kinds[text],
 		Tables:       p.tables[text],
-		Questions:    p.questions(text, e.Visitor),
-		CanAnswer:    p.canAnswer,
+		Questions:    p.about[text].questions,
 		Banner:       p.hasBanner,
 		Manage:       p.manageLinks,
 		Consequences: p.consequences(text),
 		Kept:         text.duration(p.lifetime),
-		Cookies:      p.cookies(text, e.Visitor),
 		Monitored:    text.Monitored[p.monitored],
 		Trial:        p.trial(text),
 		Version:      p.Charter.Version,
 		Asked:        p.asks(),
 	}
+	for _, key := range p.promises {
+		data.Promises = append(data.Promises, text.Promises[key])
+	}
+	if !p.Charter.Updated.IsZero() {
+		data.Updated = &Date{p.Charter.Updated.Format(time.DateOnly), fmt.Sprintf(text.Updated, text.date(p.Charter.Updated))}
+	}
+	return data
+}
+
+// data returns what the page shows to a visitor.
+func (p *Page) data(e Exchange, text *texts) *Data {
+	r := e.Request
+	query := r.URL.Query()
+	data := p.fixed(address(r), text)
+	data.Fixed = false
+	data.Questions, data.CanAnswer = p.questions(text, e.Visitor), p.canAnswer
+	data.Cookies = p.cookies(text, e.Visitor)
 	if !strings.HasSuffix(r.URL.Path, "/") {
-		data.Base = path.Base(p.Path) + "/"
+		data.Base = p.ownFolder()
 	}
 	data.Style = data.Base + p.styleName
 	inOther := url.Values{}
@@ -201,24 +222,53 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		}
 		data.Exports = append(data.Exports, Link{Name: format.name, Link: "?format=" + format.key + "&flg=" + data.Language})
 	}
-	for _, key := range p.promises {
-		data.Promises = append(data.Promises, text.Promises[key])
-	}
-	if !p.Charter.Updated.IsZero() {
-		data.Updated = &Date{p.Charter.Updated.Format(time.DateOnly), fmt.Sprintf(text.Updated, text.date(p.Charter.Updated))}
-	}
 	if p.archive != nil {
 		for _, kept := range p.archive.others() {
 			data.Versions = append(data.Versions, Version{kept.version, Date{kept.served.Format(time.DateOnly), text.date(kept.served)}})
 		}
 	}
-	if given, ok := e.Visitor.AnswerTime(); ok && p.lifetime.Unit != charter.Session {
-		if until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second); until.After(p.Answers.Now()) {
-			data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
-		}
-	}
+	p.tellGiven(data, text, e.Visitor)
 	return data
 }
+
+// tellGiven tells, as long as some answer holds, when the visitor has given it, and what
+// proves that: the version of the charter, and the reference of the record.
+func (p *Page) tellGiven(data *Data, text *texts, visitor *answers.Visitor) {
+	given, ok := visitor.AnswerTime()
+	holds := slices.ContainsFunc(p.Charter.ConsentKeys(), func(key string) bool { return visitor.PageAnswerTo(key) != answers.None })
+	if !ok || !holds {
+		return
+	}
+	if p.lifetime.Unit != charter.Session {
+		until := given.Add(time.Duration(p.lifetime.Seconds()) * time.Second)
+		if !until.After(p.Answers.Now()) {
+			return
+		}
+		data.Given = fmt.Sprintf(text.ChoiceGiven, text.date(given), text.date(until))
+	}
+	version, reference := visitor.Record()
+	if version == "" {
+		return
+	}
+	data.GivenTo.Text = fmt.Sprintf(text.ChoiceVersion, version)
+	if p.archive != nil {
+		if _, isKept := p.archive.find(version); isKept {
+			data.GivenTo.Link = versionLink(version, text)
+		}
+	}
+	if reference != "" {
+		data.GivenReference = fmt.Sprintf(text.Reference, reference)
+	}
+}
+
+// versionLink returns a link from the page to a version in the archive, in a language.
+func versionLink(version string, text *texts) string {
+	return "?version=" + version + "&flg=" + text.tag.String()
+}
+
+// ownFolder returns the page's own folder, as it is named from the page without the slash at
+// its end.
+func (p *Page) ownFolder() string { return path.Base(p.Path) + "/" }
 
 // maxRemaining is how many cookies are named that were not removed yet.
 const maxRemaining = 10
@@ -249,13 +299,13 @@ func (p *Page) sample(text *texts) *Data {
 	link := []Link{{"name", "fr", "/", false}, {"name", "en", "/", true}}
 	word := Text{"text", "fr", "/"}
 	return &Data{
-		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", About: About{word, []Text{word}, word, word, word, word, word, nil}, Style: styleFile,
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: word, Site: "https://example.fr", About: About{word, []Text{word}, word, word, word, word, word, nil}, Style: styleFile, InlineStyle: "a {}", Archived: "archived",
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
 		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}}}, true}, {Name: "name"}},
 		Questions: []Question{{"key", word, []Text{word, word}, "countries", []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, true, true}, {Key: "key"}},
-		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given",
+		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
 		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link, Asked: "asked",
@@ -339,10 +389,13 @@ func (p *Page) consequences(text *texts) string {
 	return text.Consequences
 }
 
-// site returns what the portal is called.
-func (p *Page) site(r *http.Request, text *texts) string {
-	return cmp.Or(p.about[text].SiteName.Text, request.Scheme(r)+"://"+r.Host)
+// site returns what the portal is called that has an address.
+func (p *Page) site(address string, text *texts) string {
+	return cmp.Or(p.about[text].SiteName.Text, address)
 }
+
+// address returns the address of the portal, as the visitor sees it.
+func address(r *http.Request) string { return request.Scheme(r) + "://" + r.Host }
 
 // title returns the page's title.
 func (p *Page) title(text *texts) Text {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"html/template"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,7 +16,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/request"
@@ -83,8 +83,8 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 }
 
 // exportJSON returns the charter as a charter file in JSON: with it, another
-// site could declare the same.
-func (p *Page) exportJSON() ([]byte, error) {
+// site could declare the same. In an archive, the pages stand beside it.
+func (p *Page) exportJSON(pages ...archivedPage) ([]byte, error) {
 	declared := struct {
 		Schema  string `json:"$schema"`
 		Version string `json:"version"`
@@ -92,7 +92,8 @@ func (p *Page) exportJSON() ([]byte, error) {
 		charter.About
 		Updated string           `json:"updated,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About}
+		Pages   []archivedPage   `json:"pages,omitempty"`
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Pages: pages}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}
@@ -171,7 +172,7 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 		Created    string `json:"created_at"`
 		Updated    string `json:"updated_at"`
 	}
-	site := request.Scheme(r) + "://" + r.Host
+	site := address(r)
 	var known []knowledge
 	for _, cookie := range p.Charter.Rows {
 		comment := p.textIn(text, cookie.Purpose).Text
@@ -195,13 +196,15 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 	}{{p.title(text).Text + " – " + site, site, "cookie", known}}, "", "  ")
 }
 
-// Print returns what the page gives to a visitor who has not answered, in a format.
+// Print returns the charter in a format, as a file that needs no server.
 func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
 	text := p.textsFor(r)
 	switch format {
 	case "html":
+		data := p.fixed(address(r), text)
+		data.InlineStyle = template.CSS(p.assets[styleFile].body) //nolint:gosec // the page's own
 		var html bytes.Buffer
-		err := p.template.Execute(&html, p.data(Exchange{Request: r, Visitor: &answers.Visitor{Store: p.Answers}}, text))
+		err := p.template.Execute(&html, data)
 		return html.Bytes(), err
 	case "yaml":
 		return p.exportYAML()

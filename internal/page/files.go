@@ -14,6 +14,7 @@ import (
 	"strings"
 	texttemplate "text/template"
 	"text/template/parse"
+	"time"
 	"unicode/utf8"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
@@ -107,10 +108,13 @@ func (p *Page) loadFiles() error {
 		}
 		p.tables[text] = template.HTML(tables.String()) //nolint:gosec // the template has escaped it
 	}
-	// Whatever there is to show, the operator's template can show it.
+	// Whatever there is to show, the operator's template can show it, and also a version
+	// in the archive, which lacks what a visitor's page has.
 	if override != "" {
-		if err := p.template.Execute(&bytes.Buffer{}, p.sample(p.texts[0])); err != nil {
-			return fmt.Errorf("%w, in %s", err, p.Template)
+		for _, data := range []*Data{p.sample(p.texts[0]), p.archived(p.texts[0], time.Now())} {
+			if err := p.template.Execute(&bytes.Buffer{}, data); err != nil {
+				return fmt.Errorf("%w, in %s", err, p.Template)
+			}
 		}
 	}
 	return nil

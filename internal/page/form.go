@@ -96,7 +96,7 @@ func (p *Page) refuseFramed(e Exchange) error {
 	e.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	e.Header().Set("Content-Language", text.tag.String())
 	e.WriteHeader(http.StatusForbidden)
-	_, _ = fmt.Fprintf(e, text.Framed+"\n", request.Scheme(r)+"://"+r.Host+request.URL(r).EscapedPath()) // that a visitor has left is no error
+	_, _ = fmt.Fprintf(e, text.Framed+"\n", address(r)+request.URL(r).EscapedPath()) // that a visitor has left is no error
 	return nil
 }
 

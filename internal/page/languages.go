@@ -153,6 +153,10 @@ type texts struct {
 	Unclear map[string]string `yaml:"unclear"` // status of posts that were not understood wholly
 	Refused map[string]string `yaml:"refused"` // title, and sentences by reason
 
+	Archived      string `yaml:"archived"`       // of the version, and the day when it was first served
+	InForce       string `yaml:"in_force"`       // a link to the version that is
+	ChoiceVersion string `yaml:"choice_version"` // after choice_given; of the version
+
 	tag language.Tag
 }
 

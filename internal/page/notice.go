@@ -83,7 +83,7 @@ func (p *Page) showNotice(e Exchange) error {
 // noticeData returns what the notice tells all visitors.
 func (p *Page) noticeData(r *http.Request, text *texts) noticeData {
 	return noticeData{
-		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(r, text),
+		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(address(r), text),
 		Controller: p.about[text].Controller, Questions: p.about[text].questions, Consequences: p.consequences(text),
 		Base: strings.TrimSuffix(strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), "/") + "/",
 	}

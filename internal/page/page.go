@@ -202,7 +202,7 @@ func (p *Page) speaks(language string) bool {
 // SpokenLanguage returns a language, the default one for "", or an error if the page does
 // not speak it.
 func (p *Page) SpokenLanguage(chosen string) (string, error) {
-	var spoken []string
+	spoken := make([]string, 0, len(p.texts))
 	for _, text := range p.texts {
 		spoken = append(spoken, text.tag.String())
 	}
@@ -305,12 +305,17 @@ func (p *Page) writeStatus(e Exchange, status int, contentType string, body []by
 // Opendatasoft front office chooses it: `flg`, `django_language`, the browser's
 // languages, the default.
 func (p *Page) textsFor(r *http.Request) *texts {
+	return p.texts[matchLanguage(p.matcher, r)]
+}
+
+// matchLanguage returns which of some languages the visitor reads best.
+func matchLanguage(matcher language.Matcher, r *http.Request) int {
 	var chosen string
 	for value := range setcookie.Lines(r.Header["Cookie"]).Values("django_language") {
 		chosen = value // Django, too, takes the last
 	}
-	_, index := language.MatchStrings(p.matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
-	return p.texts[index]
+	_, index := language.MatchStrings(matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
+	return index
 }
 
 // show writes the charter in the visitor's language, with the visitor's
@@ -322,7 +327,7 @@ func (p *Page) show(e Exchange) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.textsFor(r)
 	if p.archive != nil {
-		p.archive.update(p.exportJSON, p.Logger)
+		p.archive.update(p.exportVersion, p.Logger)
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(e, version)
 		}

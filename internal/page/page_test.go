@@ -38,8 +38,10 @@ func TestSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, text := range shown.texts {
-		if err := shown.template.Execute(io.Discard, shown.sample(text)); err != nil {
-			t.Error(err)
+		for _, data := range []*Data{shown.sample(text), shown.archived(text, time.Now())} {
+			if err := shown.template.Execute(io.Discard, data); err != nil {
+				t.Error(err)
+			}
 		}
 	}
 }
