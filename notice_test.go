@@ -24,7 +24,7 @@ func TestNotice(t *testing.T) {
 	_, page := get(t, address+"/explore?q=a&b={{now}}", http.Header{"Accept-Language": {"en"}})
 	for _, want := range []string{
 		"<h1>Portal</h1>", `aria-labelledby="charter-notice" lang="en" dir="ltr"`, `<form method="post" action="/terms/cookies-policy/?flg=en">`,
-		`<input type="hidden" name="return" value="/explore?q=a&amp;b=%7B%7Bnow%7D%7D">`, `<button name="all" value="granted">Accept all</button>`, `<button name="all" value="refused">Refuse all</button>`,
+		`<input type="hidden" name="return" value="/explore?q=a&amp;b=%7B%7Bnow%7D%7D">`, `<button class="fr-btn" name="all" value="granted">Accept all</button>`, `<button class="fr-btn" name="all" value="refused">Refuse all</button>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %s in %s", want, page)
@@ -81,7 +81,7 @@ func TestNotice(t *testing.T) {
 
 	// What is pasted into pages asks everybody, of everything, and tells where to change it.
 	_, pasted := get(t, address+pagePath+"?format=notice&flg=fr", http.Header{"Cookie": {`cookies_preferences={"matomo":true}`}})
-	for _, want := range []string{`<form method="post" action="/terms/cookies-policy/?flg=fr">`, "Tout accepter", "Tout refuser", "Matomo – Cookies statistiques</strong> (13 mois au plus)", ": " + address + ".", `<a href="/terms/cookies-policy/?flg=fr">`} {
+	for _, want := range []string{`<form method="post" action="/terms/cookies-policy/?flg=fr">`, "Tout accepter", "Tout refuser", "Matomo – Cookies statistiques</strong> (13 mois au plus)", ": " + address + ".", `<a class="fr-link" href="/terms/cookies-policy/?flg=fr">`} {
 		if !strings.Contains(pasted, want) {
 			t.Errorf("no %s in %s", want, pasted)
 		}

@@ -110,17 +110,17 @@ func TestPage(t *testing.T) {
 	}
 	for _, want := range []string{
 		`<html lang="en" dir="ltr">`, "<h1>Cookie policy</h1>", "What is a cookie?", "The four kinds of cookies", "What the cookies on " + address + " are for",
-		"<caption><h3>Necessary cookies</h3></caption>", "<caption><h3>Statistical cookies</h3></caption>", "2 weeks", "13 months", "30 minutes",
-		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, ">Ville d&#39;Ys</td>", ">Counting (front office)</td>", "&lt;script&gt;alert(1)&lt;/script&gt;",
+		`<h3 id="rows-0">Necessary cookies</h3>`, `<h3 id="rows-1">Statistical cookies</h3>`, "2 weeks", "13 months", "30 minutes",
+		`<code dir="ltr">_pk_id.&lt;site&gt;.&lt;hash&gt;</code>`, ">Ville d&#39;Ys</bdi></td>", ">Counting (front office)</bdi></td>", "&lt;script&gt;alert(1)&lt;/script&gt;",
 		"Set without consent; you can object to it.", `<time datetime="2026-11-26">Last updated: 26 November 2026</time>`, "What the server cannot prevent",
 		"Matomo – Statistical cookies", `name="answer.matomo" value="granted">`, `name="answer.statistics" value="refused">`, "Your choice is kept for: 6 months.",
-		"No answer stored.", `<a href="/">Back to the portal</a>`,
+		"No answer stored.", `<a class="fr-link" href="/">Back to the portal</a>`,
 	} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}
 	}
-	for _, unwanted := range []string{"<script", "<style", " style=", "javascript:", " checked", "<caption><h3>Third", "<b>", "ZgotmplZ", "role=\"status\""} {
+	for _, unwanted := range []string{"<script", "<style", " style=", "javascript:", " checked", ">Third-party cookies</h3>", "<b>", "ZgotmplZ", "role=\"status\""} {
 		if strings.Contains(page, unwanted) {
 			t.Errorf("has %q", unwanted)
 		}
@@ -163,6 +163,81 @@ func TestPage(t *testing.T) {
 	}
 	if response, _ := do(t, http.MethodPost, address+pagePath+"style.css", form, "all=refused"); response.StatusCode != http.StatusMethodNotAllowed || response.Header.Get("Allow") != "GET, HEAD" {
 		t.Errorf("POST to the style: %s", response.Status)
+	}
+}
+
+// A question is a fieldset as the State's design system has it: a legend, and answers
+// of which the input comes first and then its label. Accepting and refusing all are
+// buttons of the same classes, on page and notice.
+func TestFormAsDSFR(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo google_analytics\n}")
+	attribute := func(node *html.Node, name string) string {
+		for _, attribute := range node.Attr {
+			if attribute.Key == name {
+				return attribute.Val
+			}
+		}
+		return ""
+	}
+	elements := func(path, name string) (found []*html.Node) {
+		_, page := get(t, address+pagePath+path, nil)
+		document, err := html.Parse(strings.NewReader(page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for node := range document.Descendants() {
+			if node.Type == html.ElementNode && node.Data == name {
+				found = append(found, node)
+			}
+		}
+		return found
+	}
+	hasClass := func(node *html.Node, class string) bool {
+		return node != nil && slices.Contains(strings.Fields(attribute(node, "class")), class)
+	}
+	next := func(node *html.Node) *html.Node {
+		for node = node.NextSibling; node != nil && node.Type != html.ElementNode; {
+			node = node.NextSibling
+		}
+		return node
+	}
+
+	fieldsets := elements("", "fieldset")
+	ids := map[string]bool{}
+	for _, fieldset := range fieldsets {
+		legend := next(&html.Node{NextSibling: fieldset.FirstChild})
+		if !hasClass(fieldset, "fr-fieldset") || legend.Data != "legend" || !hasClass(legend, "fr-fieldset__legend") {
+			t.Error("no fieldset with a legend first")
+		}
+		for node := next(legend); node != nil; node = next(node) {
+			if !hasClass(node, "fr-fieldset__element") {
+				t.Errorf("<%s> in the fieldset", node.Data)
+			}
+		}
+		for node := range fieldset.Descendants() {
+			if node.Data != "input" {
+				continue
+			}
+			id, label := attribute(node, "id"), next(node)
+			if !hasClass(node.Parent, "fr-radio-group") || !hasClass(label, "fr-label") || label.Data != "label" || attribute(label, "for") != id || id == "" || ids[id] {
+				t.Errorf("an answer %q without a label of its own behind it", id)
+			}
+			ids[id] = true
+		}
+	}
+	if len(fieldsets) == 0 || len(ids) != 2*len(fieldsets) {
+		t.Errorf("%d answers in %d fieldsets", len(ids), len(fieldsets))
+	}
+	for _, path := range []string{"", "notice"} {
+		var classes []string
+		for _, button := range elements(path, "button") {
+			if attribute(button, "name") == "all" {
+				classes = append(classes, attribute(button, "class"))
+			}
+		}
+		if len(classes) != 2 || classes[0] != classes[1] || !strings.Contains(classes[0], "fr-btn") {
+			t.Errorf("%s: buttons of the classes %q", path, classes)
+		}
 	}
 }
 
@@ -288,9 +363,9 @@ func TestPageFiles(t *testing.T) {
 		return "cookie_charter {\n page {\n" + strings.ReplaceAll(options, "@", folder+"/") + "\n}\n}"
 	}
 	for options, want := range map[string][]string{
-		"header @header.html": {files["header.html"] + "\n<div class=\"charter charter-header\">"},
-		"footer @header.html": {"</div>\n" + files["header.html"] + "\n</body>"},
-		"template @part.html": {`<p id="own">3 What the server enforces</p>`, `<main class="charter" id="content">`},
+		"header @header.html": {files["header.html"] + "\n<section class=\"charter charter-header fr-container\""},
+		"footer @header.html": {"</section>\n" + files["header.html"] + "\n</body>"},
+		"template @part.html": {`<p id="own">3 What the server enforces</p>`, `<main class="charter fr-container" id="content">`},
 		"template @whole.html\n header @header.html\n title Own": {"<title>Own</title>" + files["header.html"] + "<i>", "<i>sessionid</i>"},
 		"logo /logo.svg\n stylesheet /portal.css?v=1":            {`<img class="charter-logo" src="/logo.svg" alt="">`, `<link rel="stylesheet" href="/portal.css?v=1">`},
 	} {
@@ -313,6 +388,10 @@ func TestPageFiles(t *testing.T) {
 	_, dsfr := get(t, "http://"+serve(t, false, page("theme dsfr"))+pagePath+"style.css", nil)
 	if neutral == dsfr || !strings.Contains(dsfr, "Marianne") || !strings.Contains(dsfr, ".charter-table") {
 		t.Error("the themes are the same")
+	}
+	_, notice := get(t, "http://"+serve(t, false, page("theme dsfr"))+pagePath+"notice.css", nil)
+	if !strings.Contains(notice, "Marianne") || strings.Contains(notice, ":root") {
+		t.Error("the notice has not the theme, or not for itself")
 	}
 }
 
@@ -648,7 +727,7 @@ func TestForm(t *testing.T) {
 
 		// The page that follows says so.
 		_, page := get(t, address+pagePath+response.Header.Get("Location")+"&flg=en", http.Header{"Cookie": {pair}})
-		if !strings.Contains(page, `<p class="charter-status" role="status" tabindex="-1" autofocus>Your choices have been saved.</p>`) || !strings.Contains(page, "<title>Your choices have been saved. –") {
+		if !strings.Contains(page, `<p class="charter-status fr-alert fr-alert--success" role="status" tabindex="-1" autofocus>Your choices have been saved.</p>`) || !strings.Contains(page, "<title>Your choices have been saved. –") {
 			t.Errorf("%s: no status", test.body)
 		}
 		for key, value := range test.want {
@@ -931,7 +1010,7 @@ func TestReferenceIsTheVisitors(t *testing.T) {
 			strings.Replace(location, "saved", "unchanged", 1): reference, strings.Replace(strings.Replace(location, "saved", "unchanged", 1), reference, made, 1): "",
 		} {
 			_, page := get(t, address+pagePath+location, http.Header{"Cookie": {cookie}})
-			_, status, _ := strings.Cut(page, `<p class="charter-status"`)
+			_, status, _ := strings.Cut(page, `<p class="charter-status `)
 			status, _, _ = strings.Cut(status, "</p>")
 			if got := regexp.MustCompile(`[A-Z2-7]{26}`).FindString(status); got != want || strings.Contains(page, made) {
 				t.Errorf("%s, %s: shows %q, want %q", format, location, got, want)

@@ -405,7 +405,7 @@ func TestPageOfBanner(t *testing.T) {
 			}
 		}`)
 	_, page := get(t, address+pagePath+"?flg=en", http.Header{"Cookie": {"tarteaucitron=!matomo=true"}})
-	for _, want := range []string{"this portal’s own banner", `<a href="/#tarteaucitron">Change your choice</a>`, "Stored answer: accepted.", `<code dir="ltr">tarteaucitron</code>`} {
+	for _, want := range []string{"this portal’s own banner", `<a class="fr-link" href="/#tarteaucitron">Change your choice</a>`, "Stored answer: accepted.", `<code dir="ltr">tarteaucitron</code>`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q", want)
 		}

@@ -47,7 +47,7 @@ describe("a choice", () => {
     const answer = await page.goto(`${at("portal")}/explore?a=b`);
     assert.equal(answer.headers()["content-security-policy"], undefined, "the notice's policy is that of the portal's page");
     await page.click("button[name=all][value=granted]");
-    await page.waitForSelector(".charter-notice", { state: "detached" });
+    await page.waitForSelector(".charter-notice[role=status]");
     assert.equal(page.url(), `${at("portal")}/explore?a=b`);
     const [stored] = (await context.cookies()).filter(({ name }) => name.includes("preference"));
     assert.deepEqual([stored.name, stored.domain, stored.path, stored.secure], ["__Host-charter_preference", "portal.city.example", "/", true]);

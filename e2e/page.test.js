@@ -41,9 +41,9 @@ describe("the charter page", () => {
     return { context, page };
   }
 
-  async function violations(page) {
+  async function violations(page, part = ":root") {
     await page.evaluate(axe);
-    const { violations } = await page.evaluate(() => axe.run(document, { rules: { "target-size": { enabled: true } } }));
+    const { violations } = await page.evaluate((part) => axe.run(part, { rules: { "target-size": { enabled: true } } }), part);
     return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html, any }) => `${html} ${any[0]?.message ?? ""}`).join(" ")}`);
   }
   const overflows = (page) => page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
@@ -137,7 +137,7 @@ describe("the charter page", () => {
         break;
       }
     }
-    for (const what of ["Back to the portal", "English", "Your choices", "answer.third_party=granted", "answer.statistics=granted"]) assert.ok(seen.includes(what), `${what} is not reached`);
+    for (const what of ["Back to the portal", "English", "answer.third_party=granted", "answer.statistics=granted"]) assert.ok(seen.includes(what), `${what} is not reached`);
     await page.keyboard.press("Enter");
     await page.waitForSelector("[role=status]");
     assert.equal(await page.locator("input[name='answer.matomo'][value=refused]:checked").count(), 1);
@@ -177,20 +177,32 @@ describe("the charter page", () => {
     const [accept, refuse] = await Promise.all((await page.locator(".charter-notice button").all()).map((button) => button.boundingBox()));
     assert.deepEqual([accept.y, accept.height, accept.width], [refuse.y, refuse.height, refuse.width]);
     assert.deepEqual(await violations(page), []);
+    // Dark is the notice where the portal's page is, and only there.
+    const background = () => page.locator(".charter-notice").evaluate((notice) => getComputedStyle(notice).backgroundColor);
+    const light = await background();
+    await page.emulateMedia({ colorScheme: "dark" });
+    assert.equal(await background(), light);
+    await page.evaluate(() => (document.documentElement.style.colorScheme = "light dark"));
+    assert.notEqual(await background(), light);
+    assert.deepEqual(await violations(page, ".charter-notice"), []);
+    await page.emulateMedia({ colorScheme: "light" });
+    assert.equal(await background(), light);
     await page.setViewportSize({ width: 1000, height: 320 });
     await page.screenshot({ path: path.join(pictures, "notice.png") });
     const isHeld = async () => (await context.cookies()).some(({ name }) => name.startsWith("_pk_id"));
     assert.equal(await isHeld(), false);
     await page.click(".charter-notice button[value=granted]");
     assert.equal(page.url(), new URL(url).href);
-    assert.equal(await page.locator(".charter-notice").count(), 0);
+    assert.equal(await page.locator("section.charter-notice").count(), 0);
+    assert.match(await page.locator(".charter-notice[role=status]").textContent(), /^Vos choix sont enregistrés\./);
+    assert.deepEqual(await violations(page), []);
     assert.equal(await isHeld(), true);
     await context.close();
   });
 
   test("what is exported keeps to the schema", async () => {
     const { context, page } = await open(states.unanswered, "en");
-    const shown = await page.locator("section:nth-of-type(3) tbody th code").allTextContents();
+    const shown = await page.locator("section:nth-of-type(4) tbody th code").allTextContents();
     await page.goto(at("charter") + "/"); // the page itself lets nothing be fetched
     const fetched = (query, headers) => page.evaluate(async ([url, headers]) => (await fetch(url, { headers })).json(), [pagePath + query, headers]);
     const ajv = new Ajv({ allErrors: true });
@@ -208,10 +220,15 @@ describe("the charter page", () => {
   test("in print", async () => {
     const { context, page } = await open(states.answered, "fr");
     await page.emulateMedia({ media: "print" });
-    for (const hidden of [".charter-languages", ".charter-buttons", ".charter-exports"]) {
+    for (const hidden of [".charter-skip", ".charter-languages", ".charter-answer", ".charter-buttons", ".charter-exports"]) {
       for (const element of await page.locator(hidden).all()) assert.equal(await element.isVisible(), false, hidden);
     }
-    assert.ok(await page.locator("caption").first().isVisible());
+    assert.ok(await page.locator("#rows-0").isVisible());
+    assert.ok(await page.locator("[id='stored.matomo']", { hasText: "accepté" }).isVisible());
+    // As wide as paper, of which five columns take no more, and are no list.
+    await page.setViewportSize({ width: 680, height: 900 });
+    assert.equal(await overflows(page), false);
+    assert.equal(await page.locator("thead").first().evaluate((head) => getComputedStyle(head).display), "table-header-group");
     const pdf = await page.pdf({ path: path.join(screenshots, "charter-fr.pdf"), format: "A4" });
     assert.equal(pdf.subarray(0, 5).toString(), "%PDF-");
     await context.close();

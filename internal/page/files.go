@@ -67,19 +67,24 @@ func (p *Page) loadFiles() error {
 		}
 	}
 
+	properties, err := files.ReadFile(p.Theme + ".css")
+	if err != nil {
+		return err
+	}
 	style, err := files.ReadFile(styleFile)
 	if err != nil {
 		return err
 	}
-	theme, err := files.ReadFile(p.Theme + ".css")
+	look, err := files.ReadFile(p.Theme + ".page.css")
 	if err != nil {
 		return err
 	}
-	style = slices.Concat(theme, style)
+	style = slices.Concat(properties, style, look)
 	notice, err := files.ReadFile(noticeStyleFile)
 	if err != nil {
 		return err
 	}
+	notice = noticeStyle(properties, notice)
 	schema, err := files.ReadFile(schemaFile)
 	if err != nil {
 		return err
@@ -118,6 +123,12 @@ func (p *Page) loadFiles() error {
 		}
 	}
 	return nil
+}
+
+// noticeStyle returns the style of the notice: in the portal's own pages, nothing else
+// has the theme's custom properties.
+func noticeStyle(properties, style []byte) []byte {
+	return slices.Concat(bytes.ReplaceAll(properties, []byte(":root"), []byte(".charter-notice")), style)
 }
 
 // override puts the operator's template in the place of the page's own, or of
