@@ -134,5 +134,5 @@ export async function start() {
     told = lines.length;
     return records;
   };
-  return { browser, choices, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, command, stop };
+  return { browser, choices, ports, site: `https://data.city.example:${ports.HTTPS_PORT}`, command, storage: environment.STORAGE, stop };
 }

@@ -59,7 +59,9 @@ for (const [browser, open] of Object.entries(browsers)) {
     async function answer(host, value) {
       await page.goto(`${site(host)}${pagePath}?flg=en`);
       await Promise.all([page.waitForNavigation(), page.click(`button[name=all][value=${value}]`)]);
-      return page.evaluate(() => document.querySelector("[role=status]").textContent);
+      // What was done has the focus, so that it is read to those who do not see it.
+      await page.waitForFunction(() => document.activeElement.getAttribute("role") === "status");
+      return page.evaluate(() => document.activeElement.textContent);
     }
     const plant = (lines) =>
       page.evaluate((lines) => {
