@@ -81,7 +81,7 @@ func TestNotice(t *testing.T) {
 
 	// What is pasted into pages asks everybody, of everything, and tells where to change it.
 	_, pasted := get(t, address+pagePath+"?format=notice&flg=fr", http.Header{"Cookie": {`cookies_preferences={"matomo":true}`}})
-	for _, want := range []string{`<form method="post" action="/terms/cookies-policy/?flg=fr">`, "Tout accepter", "Tout refuser", "Matomo – Cookies statistiques</strong> (13 mois au plus)", ": " + address + ".", `<a class="fr-link" href="/terms/cookies-policy/?flg=fr">`} {
+	for _, want := range []string{`<form method="post" action="/terms/cookies-policy/?flg=fr">`, "Tout accepter", "Tout refuser", "<strong>Cookies statistiques</strong> – <bdi>Matomo</bdi> (13 mois au plus)", ": " + address + ".", `<a class="fr-link" href="/terms/cookies-policy/?flg=fr">`} {
 		if !strings.Contains(pasted, want) {
 			t.Errorf("no %s in %s", want, pasted)
 		}

@@ -85,7 +85,7 @@ Second."
 			}
 		}
 		_, notice := get(t, address+pagePath+"notice?flg=en", nil)
-		for _, want := range []string{"Third-party cookies", "p q", "Responsible: Ville d&#39;Ys, 29000 Ys.", "You can change or withdraw your answer at any time", `?flg=en"`} {
+		for _, want := range []string{`<strong>Third-party cookies</strong> – <a href="https://tuiles.example/">Tuiles SAS</a><br>p q<`, "Responsible: Ville d&#39;Ys, 29000 Ys.", "You can change or withdraw your answer at any time", `?flg=en"`} {
 			if !strings.Contains(notice, want) {
 				t.Errorf("the notice has no %s: %s", want, notice)
 			}

@@ -16,7 +16,8 @@ import (
 // and for how long (CNIL, guidelines 2020-091, article 2; GDPR, article 7).
 type Question struct {
 	Key              string        // the consent key
-	Title            Text          // who, and of what kind; the kind alone where all of it is asked about
+	Title            Text          // who, and of what kind; the kind first where all of it is asked about
+	Kind             string        // or kinds
 	Providers        []Text        // who sets the cookies, each once, with a link to the policy; none if no row tells
 	Countries        string        // where data go, as a list in words; "" if that is not declared
 	Purposes         []Text        // of all cookies of the key, each once
@@ -64,23 +65,27 @@ func (p *Page) asked(text *texts) []Question {
 		if isTold {
 			question.Longest = text.longest(longest)
 		}
-		question.Title = p.titleOf(text, key, question.Providers, kinds)
+		question.Kind = strings.Join(kinds, ", ")
+		question.Title = titleOf(question)
 		questions = append(questions, question)
 	}
 	return questions
 }
 
 // titleOf returns what a question is called.
-func (p *Page) titleOf(text *texts, key string, providers []Text, kinds []string) Text {
-	kind := strings.Join(kinds, ", ")
-	if len(providers) == 0 || slices.Contains(charter.Categories, charter.Category(key)) {
-		return Text{Text: kind}
-	}
-	names := make([]string, 0, len(providers))
-	for _, provider := range providers {
+func titleOf(question Question) Text {
+	names := make([]string, 0, len(question.Providers))
+	for _, provider := range question.Providers {
 		names = append(names, provider.Text)
 	}
-	return Text{Text: strings.Join(slices.Compact(names), ", ") + " – " + kind}
+	who := strings.Join(slices.Compact(names), ", ")
+	switch {
+	case who == "":
+		return Text{Text: question.Kind}
+	case slices.Contains(charter.Categories, charter.Category(question.Key)):
+		return Text{Text: question.Kind + " – " + who}
+	}
+	return Text{Text: who + " – " + question.Kind}
 }
 
 // questions returns what the visitor can answer, and has answered.
