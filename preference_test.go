@@ -57,6 +57,8 @@ func TestCharterFormat(t *testing.T) {
 		"another purpose":      {site(row("a", "k.1-x", `"Follows visitors"`)), ""},
 		"one purpose more":     {site(row("a", "k.1-x", `"Counts visits"`), row("b", "k.1-x", `"Follows visitors"`)), ""},
 		"another provider":     {site(row("a", "k.1-x", "\"Counts visits\"\nprovider Another")), ""},
+		"another country":      {site(row("a", "k.1-x", "\"Counts visits\"\ncountry US")), ""},
+		"a policy":             {site(row("a", "k.1-x", "\"Counts visits\"\npolicy /privacy/")), "a=1"},
 		"what was refused":     {site(row("a b", "z", `"Something else"`) + "\nlanguage en"), ""},
 		"exempt, was refused":  {site(row("a b", "z", "\"Something else\"\nexempt")), ""},
 		"exempt, was granted":  {site(row("a b", "k.1-x", "\"Something else\"\nexempt")), "a=1 b=1"},
