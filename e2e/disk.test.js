@@ -42,8 +42,8 @@ http://:${port} {
 	}
 }
 `);
-  // A file system of 64 KiB that only this Caddy sees.
-  const script = `mount -t tmpfs -o size=64k full "$1" && ! cat /dev/zero 2>/dev/null >"$1/filler" && exec "$2" run --config "$3"`;
+  // A small file system that only this Caddy sees.
+  const script = `mount -t tmpfs -o size=2m full "$1" && ! cat /dev/zero 2>/dev/null >"$1/filler" && exec "$2" run --config "$3"`;
   caddy = spawn("unshare", [...(process.getuid() === 0 ? [] : ["--map-root-user"]), "--mount", "sh", "-c", script, "sh", full, binary, config], {
     env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder },
     stdio: ["ignore", "ignore", "pipe"],

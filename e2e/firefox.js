@@ -43,6 +43,7 @@ export async function startFirefox(more = {}) {
   const browser = await puppeteer.launch({
     browser: "firefox",
     executablePath: "/usr/bin/firefox-esr",
+    timeout: 120_000, // a first start on a busy machine takes long
     headless: true,
     acceptInsecureCerts: true,
     extraPrefsFirefox: { ...preferences, ...more },
