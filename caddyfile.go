@@ -29,6 +29,8 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    charter    <files...>
 //	    cookie     <names...> {
 //	        match    <names or prefixes*...>
+//	        host     <hosts...>
+//	        script   <paths or prefixes*...>
 //	        provider [<language>] <text>
 //	        policy   [<language>] <link>
 //	        country  <codes...>
@@ -44,6 +46,12 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        http_only
 //	        same_site Strict|Lax|None
 //	        monitor
+//	    }
+//	    host       <hosts...> {
+//	        consent  <key>
+//	    }
+//	    script     <paths or prefixes*...> {
+//	        consent  <key>
 //	    }
 //	    site_name       [<language>] <text>
 //	    intro           [<language>] <text>
@@ -74,12 +82,15 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    request_cookies filter|pass
 //	    durations       enforce|declare
 //	    monitor         [everything|undeclared]
+//	    hosts           [enforce|monitor]
+//	    third_party_cookies omit
 //	    debug_header
 //	    record_choices
 //	    gpc             <date>
 //	}
 //
-// `preset`, `charter`, `cookie` and `preference` can be repeated; texts and links can be
+// The blocks of `host` and `script` take the fields of `cookie` that say nothing of
+// cookies, too. `preset`, `charter`, `cookie`, `host`, `script` and `preference` can be repeated; texts and links can be
 // repeated with another language each.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
@@ -118,8 +129,8 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if h.Languages = d.RemainingArgs(); len(h.Languages) == 0 {
 				return d.Err("languages names none; write one or more behind it, such as fr en")
 			}
-		case "cookie":
-			row, err := unmarshalCookie(d)
+		case "cookie", "host", "script":
+			row, err := unmarshalRow(d)
 			if err != nil {
 				return err
 			}
@@ -153,8 +164,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	// Only the adapter knows the lines of inline rows, so look for their
 	// mistakes here.
-	_, err := charter.New(inline)
-	return err
+	return inline.Check()
 }
 
 // unmarshalOption reads an option of a block, if it is stored as a text or a flag.
@@ -288,10 +298,16 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 	return preference, nil
 }
 
-func unmarshalCookie(d *caddyfile.Dispenser) (charter.Row, error) {
+// unmarshalRow reads a row, which begins with what it is of: cookies by their names,
+// hosts or scripts.
+func unmarshalRow(d *caddyfile.Dispenser) (charter.Row, error) {
 	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
 	row := charter.NewRow(place())
-	if err := row.Set("name", "", d.RemainingArgs(), place()); err != nil {
+	first := d.Val()
+	if first == "cookie" {
+		first = "name"
+	}
+	if err := row.Set(first, "", d.RemainingArgs(), place()); err != nil {
 		return row, d.WrapErr(err)
 	}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {

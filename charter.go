@@ -120,7 +120,7 @@ func (h *Handler) monitoredRows() []string {
 	var names []string
 	for _, row := range h.charter.Rows {
 		if row.Monitor {
-			names = append(names, row.Name[0])
+			names = append(names, row.FirstName())
 		}
 	}
 	return names

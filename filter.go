@@ -13,6 +13,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/caching"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/removal"
 	"github.com/cookie-charter/cookie_charter/internal/request"
@@ -43,12 +44,15 @@ type filter struct {
 	visitor  answers.Visitor
 	sighting sighting
 
-	hasExpiries *bool       // the expiries of refused cookies are in the header; nil if there are none
-	wasAsked    atomic.Bool // another directive asked what the visitor allows
-	hasRefused  bool        // the request has declared cookies that the visitor does not allow
-	isPrivate   bool        // the header is marked private
-	isEarly     bool        // the header is that of an informational answer
-	isSent      bool        // the final header is on its way
+	hasExpiries *bool                 // the expiries of refused cookies are in the header; nil if there are none
+	wasAsked    atomic.Bool           // another directive asked what the visitor allows
+	script      judge.ScriptJudgement // of the path that is asked for
+	status      int                   // of the final header; 0 as long as nobody has said it
+	isPage      bool                  // the charter page answers, which has a policy of its own
+	hasRefused  bool                  // the request has declared cookies that the visitor does not allow
+	isPrivate   bool                  // the header is marked private
+	isEarly     bool                  // the header is that of an informational answer
+	isSent      bool                  // the final header is on its way
 	final       finalFields
 	response    judge.Response // once a line was judged
 }
@@ -56,7 +60,8 @@ type filter struct {
 // finalFields are fields of the final header as they were judged.
 type finalFields struct {
 	setCookie, cacheControl []string
-	count                   int // of all fields
+	policy                  string // that was added; "" if none was
+	count                   int    // of all fields
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -149,16 +154,17 @@ func (f *filter) judgePair(pair string) bool {
 // finish brings the final header into the state in which it leaves.
 func (f *filter) finish() {
 	f.withhold()
+	policy := f.restrict()
 	f.expire()
 	header := f.Header()
-	if f.wasAsked.Load() {
+	if f.wasAsked.Load() || f.script.DependsOnAnswer {
 		f.isPrivate = true
 		caching.MakeUnstored(header)
 	}
 	if len(f.sighting.verdicts) > 0 {
 		header.Set(debugField, string(f.sighting.verdicts))
 	}
-	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], len(header)}
+	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, len(header)}
 	f.reportUnreadable()
 }
 
@@ -200,8 +206,12 @@ func (f *filter) withhold() {
 // Nor do cookies follow it as trailers.
 func (f *filter) restoreFields() {
 	header := f.Header()
-	if len(header) == f.final.count && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
+	hasPolicy := f.final.policy == "" || slices.Contains(header[document.PolicyField], f.final.policy)
+	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
 		return
+	}
+	if !hasPolicy {
+		document.Add(header, document.PolicyField, f.final.policy)
 	}
 	if f.handler.Monitor == judge.MonitorEverything {
 		return
@@ -262,6 +272,48 @@ func (f *filter) expire() {
 	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))
 }
 
+// restrict adds to a document what keeps it to the hosts that the visitor allows, and
+// returns the policy that does.
+func (f *filter) restrict() (policy string) {
+	rules := f.handler.rules
+	if !rules.AreOn() || f.isPage {
+		return ""
+	}
+	header := f.Header()
+	kind := document.KindOf(f.request, f.status, header)
+	if kind != document.None || document.Varies(header) {
+		document.AddVary(header)
+	}
+	var allowed judge.AllowedHosts
+	switch kind {
+	case document.None:
+		return ""
+	case document.Document:
+		allowed = f.handler.policy.JudgeHosts(&f.visitor)
+	case document.Script: // shared by all visitors
+		allowed.Hosts = f.handler.policy.NecessaryHosts()
+	}
+	for _, field := range rules.Fields(allowed.Hosts, rules.AsksReports(f.visitor.Now().Time()), header) {
+		document.Add(header, field.Name, field.Line)
+		if field.Name == document.PolicyField {
+			policy = field.Line
+		}
+	}
+	if allowed.DependsOnAnswer {
+		f.isPrivate = true
+		caching.MakeAsked(header)
+	}
+	return policy
+}
+
+// serveEmpty serves an empty script in the place of one that the visitor does not allow.
+func (f *filter) serveEmpty() error {
+	f.Header().Set("Content-Type", "text/javascript; charset=utf-8")
+	f.Header().Set("Content-Length", "0")
+	f.WriteHeader(http.StatusOK)
+	return nil
+}
+
 // origin returns from where the request came.
 func (f *filter) origin() removal.Origin {
 	return removal.Origin{Host: request.Host(f.request), Address: request.URL(f.request), Secure: request.Scheme(f.request) == "https"}
@@ -312,6 +364,9 @@ func (f *filter) WriteHeader(status int) {
 		f.withhold()
 		f.isEarly = false
 	} else {
+		if f.status == 0 {
+			f.status = status
+		}
 		f.release()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)

@@ -330,7 +330,7 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 			declared := ""
 			verdict, row := cookie.verdictNow(name, config, charters)
 			if row != nil {
-				declared = row.Name[0]
+				declared = row.FirstName()
 			}
 			entries = append(entries, InventoryEntry{
 				Name: name, Cookie: declared, Verdict: verdict,

@@ -21,6 +21,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/request"
@@ -118,6 +119,21 @@ type Handler struct {
 	// one, too. Default: nothing is.
 	Monitor string `json:"monitor,omitempty"`
 
+	// What keeps documents to the hosts that the charter declares and the visitor
+	// allows: `enforce` adds a Content-Security-Policy of its own to pages, frames and
+	// workers, which stands beside the portal's, so that their pages load from and send
+	// to no others; `monitor` adds one that browsers only report by. As long as anything
+	// else is monitored, both only report. Reports are taken beside the page. Documents of
+	// which the hosts depend on the preference are marked `private, no-cache`. Default:
+	// none; pages load from where they like.
+	Hosts string `json:"hosts,omitempty"`
+
+	// What happens to cookies of other hosts: `omit` has pages load from these without
+	// cookies (`Cross-Origin-Embedder-Policy: credentialless`, where the portal says
+	// nothing of it). Frames of other sites show only if these agree to it, so it is for
+	// portals without any. Default: none; nothing happens to them.
+	ThirdPartyCookies string `json:"third_party_cookies,omitempty"`
+
 	// Whether answers tell in a field `Cookie-Charter-Verdicts` what became of the
 	// cookies of their request and of their own: a list of names, each with
 	// where it came from, its verdict and the effect (RFC 9651), of at most about
@@ -138,6 +154,7 @@ type Handler struct {
 	answers   *answers.Store
 	policy    *judge.Policy
 	page      *page.Page
+	rules     *document.Rules
 	metrics   *metrics
 	observers observers
 	logger    *zap.Logger
@@ -209,6 +226,7 @@ func (h *Handler) prepare() error {
 		PassesRequests:   h.RequestCookies == passCookies,
 		EnforcesDuration: h.Durations != declareDurations,
 	})
+	h.rules = &document.Rules{Hosts: h.hostsEffect(), OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == ""}
 	h.page, err = page.New(page.Options{
 		Config:         h.Page,
 		Language:       h.Language,
@@ -268,12 +286,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	f.share()
 	f.dropCookies()
+	f.script = h.policy.JudgeScript(r.URL.Path, &f.visitor)
 	f.reportUnreadable()
 
 	var err error
-	if h.page.Serves(r.URL.Path) && !isError(r) {
+	switch f.isPage = h.page.Serves(r.URL.Path) && !isError(r); {
+	case f.isPage:
 		err = h.page.Serve(page.Exchange{ResponseWriter: f, Request: r, Visitor: &f.visitor, Origin: f.origin(), Removals: f})
-	} else {
+	case !f.script.Keeps:
+		err = f.serveEmpty()
+	default:
 		err = next.ServeHTTP(f, r)
 	}
 
@@ -281,6 +303,19 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// an answer that nobody wrote, or that a writer below holds back.
 	f.release()
 	return err
+}
+
+// hostsEffect returns what is done about hosts that a visitor does not allow. A policy
+// cannot let through what no row declares, or what is refused, so it only reports as long
+// as such is let through elsewhere.
+func (h *Handler) hostsEffect() document.Effect {
+	switch {
+	case h.Hosts == "":
+		return document.Ignored
+	case h.Hosts == monitorHosts, h.Monitor != "":
+		return document.Reported
+	}
+	return document.Enforced
 }
 
 // isError tells whether a request is in an error route: there is nothing to serve,

@@ -49,7 +49,7 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 	}
 	collector.add("none", &m.undeclared)
 	for _, row := range c.Rows {
-		collector.add(row.Name[0], &m.rows[row.Number])
+		collector.add(row.FirstName(), &m.rows[row.Number])
 	}
 	var unreadable, expiries, views, lost *prometheus.CounterVec
 	for _, counter := range []struct {

@@ -36,6 +36,9 @@ type option struct {
 const (
 	passCookies      = "pass"
 	declareDurations = "declare"
+	enforceHosts     = "enforce"
+	monitorHosts     = "monitor"
+	omitCookies      = "omit"
 )
 
 // options are all options, in the order in which an error lists them. The Caddyfile's
@@ -44,6 +47,8 @@ var options = []option{
 	{name: "preset", jsonName: "presets"},
 	{name: "charter", jsonName: "charters"},
 	{name: "cookie", jsonName: "cookies"},
+	{name: "host", jsonName: "cookies"},
+	{name: "script", jsonName: "cookies"},
 	aboutOption("site_name"), aboutOption("intro"), aboutOption("controller"), aboutOption("contact"),
 	aboutOption("complaint"), aboutOption("policy"), aboutOption("accessibility"),
 	{name: "languages"},
@@ -54,6 +59,8 @@ var options = []option{
 	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, defaultValue: "filter", values: []string{"filter", passCookies}},
 	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
+	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}},
+	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
 	{name: "gpc", text: func(h *Handler) *string { return &h.GPC }, check: checkDate},

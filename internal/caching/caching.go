@@ -38,9 +38,16 @@ func IsTargeted(field string) bool {
 // MakePrivate marks an answer so that no shared cache keeps it: by that first, and
 // by what else it says to caches as far as that is plain, and not the contrary.
 // Caches differ over the rest, such as quotes that do not end.
-func MakePrivate(header http.Header) {
+func MakePrivate(header http.Header) { keepPrivate(header, "private") }
+
+// MakeAsked marks an answer so that no shared cache keeps it, and that a browser asks
+// again before it uses what it has kept (RFC 9111, section 5.2.2.4). Pages to which a
+// visitor goes back can come back whole all the same, which "no-store" would forbid them.
+func MakeAsked(header http.Header) { keepPrivate(header, "private", "no-cache") }
+
+// keepPrivate keeps some directives, and with them what does not contradict them.
+func keepPrivate(header http.Header, kept ...string) {
 	DropTargeted(header)
-	kept := []string{"private"}
 	for directive := range directives(header) {
 		if isHarmless(directive) && !slices.Contains(kept, directive) {
 			kept = append(kept, directive)

@@ -20,7 +20,7 @@ import (
 func (c *Charter) Doubts(enforces bool, languages []string) []string {
 	var tooLong, unread []string
 	for _, row := range c.ownRows {
-		name := strings.Join(row.Name, " ")
+		name := row.title()
 		declared, err := ParseDuration(row.Duration)
 		isOver := err == nil && declared.Seconds() > row.maxDuration().Seconds()
 		switch {
@@ -29,15 +29,15 @@ func (c *Charter) Doubts(enforces bool, languages []string) []string {
 			if row.Exempt {
 				reason = "an exempt row lives no longer"
 			}
-			tooLong = append(tooLong, fmt.Sprintf("cookie %q: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, row.Duration, row.maxDuration(), reason, row.Place("duration")))
+			tooLong = append(tooLong, fmt.Sprintf("%s: of the duration %q, %s are enforced and published, as %s; declare that, at %s", name, row.Duration, row.maxDuration(), reason, row.Place("duration")))
 		case isOver && declared.Seconds() > MaxLifetime.Seconds():
-			tooLong = append(tooLong, fmt.Sprintf("cookie %q: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, row.Duration, MaxLifetime, row.Place("duration")))
+			tooLong = append(tooLong, fmt.Sprintf("%s: the duration %q is published, but is not so, as browsers keep no cookie longer than %s; declare that, at %s", name, row.Duration, MaxLifetime, row.Place("duration")))
 		}
 		for _, field := range TextFields {
 			text := *Fields.Find(field).Of(&row.Cookie).(*Text)
 			for _, language := range slices.Sorted(maps.Keys(text)) {
 				if language != "" && !slices.Contains(languages, language) {
-					unread = append(unread, fmt.Sprintf("cookie %q: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(languages, ", "), row.Place(field+" "+language)))
+					unread = append(unread, fmt.Sprintf("%s: the page does not speak %q, the language of its %s; use one of %s, at %s", name, language, field, strings.Join(languages, ", "), row.Place(field+" "+language)))
 				}
 			}
 		}
@@ -50,8 +50,8 @@ func (c *Charter) Gaps() []string {
 	var gaps []string
 	for _, row := range c.ownRows {
 		for _, field := range []struct{ name, value string }{{"provider", row.Provider.In("")}, {"duration", row.Duration}} {
-			if field.value == "" {
-				gaps = append(gaps, fmt.Sprintf("cookie %q has no %s; visitors are to be told, at %s", strings.Join(row.Name, " "), field.name, row.Place("")))
+			if field.value == "" && (len(row.Name) > 0 || field.name != "duration") {
+				gaps = append(gaps, fmt.Sprintf("%s has no %s; visitors are to be told, at %s", row.title(), field.name, row.Place("")))
 			}
 		}
 	}
@@ -77,52 +77,15 @@ type Charter struct {
 
 // New joins the sources, in their order, into one table.
 func New(sources ...Source) (*Charter, error) {
-	c := new(Charter)
-	type claim struct {
-		*Row
-		preset bool
+	c, additions, err := join(sources)
+	if err != nil {
+		return nil, err
 	}
-	claims := map[string]claim{} // by every name and pattern
-	for _, source := range sources {
-		if field, err := source.About.Validate(); err != nil {
-			return nil, fmt.Errorf("%w%s", err, source.at(field))
-		}
-		if twice := c.About.add(&source.About); twice != "" {
-			return nil, fmt.Errorf("%s is declared twice; remove one of the two%s", twice, source.at(twice))
-		}
-		if source.Updated.After(c.Updated) {
-			c.Updated = source.Updated
-		}
-		for i := range source.Rows {
-			added := claim{&source.Rows[i], source.isPreset}
-			if err := added.mistake(); err != nil {
-				return nil, err
-			}
-			for _, name := range slices.Concat(added.Name, added.Match) {
-				earlier, taken := claims[name]
-				switch {
-				case !taken || earlier.Row == added.Row:
-				case earlier.preset:
-					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
-					c.Rows = slices.DeleteFunc(c.Rows, func(row *Row) bool { return row == earlier.Row })
-				default:
-					return nil, declaredTwice(name, earlier.Row, added.Row)
-				}
-				claims[name] = added
-			}
-			c.Rows = append(c.Rows, added.Row)
-		}
-	}
-	for _, source := range sources {
-		if source.isPreset {
-			continue
-		}
-		for i := range source.Rows {
-			c.ownRows = append(c.ownRows, &source.Rows[i])
-		}
+	if err := c.add(additions); err != nil {
+		return nil, err
 	}
 	for number, row := range c.Rows {
-		row.Number, row.Limit, row.Key = number, row.maxDuration(), row.consentKey()
+		row.Number, row.Limit = number, row.maxDuration()
 		for _, pattern := range row.Patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 				c.names.at(prefix).prefix = row
@@ -134,11 +97,108 @@ func New(sources ...Source) (*Charter, error) {
 	return c, nil
 }
 
+// Check returns the first mistake in rows that others may stand beside.
+func (s Source) Check() error {
+	_, _, err := join([]Source{s})
+	return err
+}
+
+// An addition is a row that adds hosts or scripts to the first row of its key.
+type addition struct {
+	*Row
+	isPreset bool // it adds nothing where no row has its key
+}
+
+// add puts additions where they belong.
+func (c *Charter) add(additions []addition) error {
+	for _, added := range additions {
+		i := slices.IndexFunc(c.Rows, func(row *Row) bool { return row.Key == added.Consent })
+		switch {
+		case i >= 0:
+			row := c.Rows[i]
+			row.Host, row.Script = addOnce(row.Host, added.Host), addOnce(row.Script, added.Script)
+		case !added.isPreset:
+			return fmt.Errorf("%s: no row has the consent key %q that it belongs to; %s, or say in \"purpose\" and \"category\" what it is for, at %s", added.title(), added.Consent, UseOneOf(c.ConsentKeys()), added.Place("consent"))
+		}
+	}
+	return nil
+}
+
+// addOnce returns names with others that are not among them. Neither of both is changed.
+func addOnce(names, others Names) Names {
+	for _, other := range others {
+		if !slices.Contains(names, other) {
+			names = slices.Concat(names, Names{other})
+		}
+	}
+	return names
+}
+
+// join puts the rows of sources into one table, without an index, and returns what is still
+// to be added to them.
+func join(sources []Source) (*Charter, []addition, error) {
+	c := new(Charter)
+	var additions []addition
+	type claim struct {
+		*Row
+		preset bool
+	}
+	claims := map[string]claim{} // by every name and pattern
+	for _, source := range sources {
+		if field, err := source.About.Validate(); err != nil {
+			return nil, nil, fmt.Errorf("%w%s", err, source.at(field))
+		}
+		if twice := c.About.add(&source.About); twice != "" {
+			return nil, nil, fmt.Errorf("%s is declared twice; remove one of the two%s", twice, source.at(twice))
+		}
+		if source.Updated.After(c.Updated) {
+			c.Updated = source.Updated
+		}
+		for i := range source.Rows {
+			added := claim{&source.Rows[i], source.isPreset}
+			if err := added.mistake(); err != nil {
+				return nil, nil, err
+			}
+			if added.isAddition() {
+				additions = append(additions, addition{added.Row, source.isPreset})
+				continue
+			}
+			for _, name := range slices.Concat(added.Name, added.Match) {
+				earlier, taken := claims[name]
+				switch {
+				case !taken || earlier.Row == added.Row:
+				case earlier.preset:
+					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
+					c.Rows = slices.DeleteFunc(c.Rows, func(row *Row) bool { return row == earlier.Row })
+				default:
+					return nil, nil, declaredTwice(name, earlier.Row, added.Row)
+				}
+				claims[name] = added
+			}
+			c.Rows = append(c.Rows, added.Row)
+		}
+	}
+	for _, source := range sources {
+		if source.isPreset {
+			continue
+		}
+		for i := range source.Rows {
+			if !source.Rows[i].isAddition() {
+				c.ownRows = append(c.ownRows, &source.Rows[i])
+			}
+		}
+	}
+	for _, row := range c.Rows {
+		row.Key = row.consentKey()
+	}
+	return c, additions, nil
+}
+
 // mistake returns what Validate finds, with where it is.
 func (r *Row) mistake() error {
 	field, err := r.Validate()
 	if err != nil {
-		return fmt.Errorf("cookie %q: %w, at %s", strings.Join(r.Name, " "), err, r.Place(field))
+		return fmt.Errorf("%s: %w, at %s", r.title(), err, r.Place(field))
 	}
 	return nil
 }
@@ -162,7 +222,7 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 		}
 		rows = append(rows, cookie)
 	}
-	slices.SortFunc(rows, func(a, b Cookie) int { return slices.Compare(a.Name, b.Name) })
+	slices.SortFunc(rows, func(a, b Cookie) int { return strings.Compare(a.title(), b.title()) })
 	said := []any{rows}
 	if !c.About.isZero() {
 		said = append(said, c.About)
@@ -177,7 +237,7 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 		var questions []string
 		for _, cookie := range c.Rows {
 			if cookie.Key == key {
-				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)))
+				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)), slices.Sorted(slices.Values(cookie.Host)))
 				questions = append(questions, fmt.Sprintf("%q", asked))
 			}
 		}

@@ -31,17 +31,32 @@ const (
 // Categories are the four kinds, in the order in which the page lists them.
 var Categories = []Category{Necessary, Statistics, FirstParty, ThirdParty}
 
-// Cookie is one declared row of the charter.
+// Cookie is one declared row of the charter: of cookies, or of hosts or scripts without
+// any.
 type Cookie struct {
-	// The names as people read them, one or more. Required. Where `match` is
-	// absent they are also what the filter matches, and each has to be a token
-	// (RFC 6265, section 4.1.1) or a prefix that ends in `*`.
-	Name Names `json:"name"`
+	// The names as people read them, one or more. Required, but in a row that has
+	// hosts or scripts. Where `match` is absent they are also what the filter
+	// matches, and each has to be a token (RFC 6265, section 4.1.1) or a prefix that
+	// ends in `*`.
+	Name Names `json:"name,omitempty"`
 
 	// What the filter matches, where that is not the name: literal names, or
 	// prefixes that end in `*`. Case-sensitive, as in browsers. A literal beats
 	// a prefix, and a longer prefix a shorter one. Default: the names.
 	Match Names `json:"match,omitempty"`
+
+	// The hosts that pages of the portal load the service from or send to: names, or
+	// `*.` and a name for all of its subdomains, with a scheme, a port or a path if
+	// need be (Content Security Policy Level 3, section 2.3.1). The option `hosts`
+	// lets pages reach them where the row is allowed. A row without names that says
+	// nothing but hosts, or scripts, and a consent key adds them to the first row of
+	// that key. Default: none.
+	Host Names `json:"host,omitempty"`
+
+	// The paths under which the portal itself serves the service's code, or
+	// beginnings of paths that end in `*`. Where the row is not allowed, an empty
+	// script is served there. Default: none.
+	Script Names `json:"script,omitempty"`
 
 	// Who sets the cookie. Default: none.
 	Provider Text `json:"provider,omitempty"`
@@ -58,7 +73,7 @@ type Cookie struct {
 	// back office"). Default: none.
 	Service Text `json:"service,omitempty"`
 
-	// What the cookie is for. Required in at least one language, for every
+	// What it is for. Required in at least one language, for every
 	// category: a "necessary" label without a purpose is what regulators
 	// punish (CNIL, SAN-2025-010).
 	Purpose Text `json:"purpose"`
@@ -109,6 +124,35 @@ func (c *Cookie) Patterns() Names {
 	return c.Name
 }
 
+// FirstName returns what the row is called where one word has to do: its first name, else
+// its first host or script.
+func (c *Cookie) FirstName() string {
+	for _, names := range []Names{c.Name, c.Host, c.Script} {
+		if len(names) > 0 {
+			return names[0]
+		}
+	}
+	return ""
+}
+
+// title returns what errors call the row.
+func (c *Cookie) title() string {
+	switch {
+	case len(c.Name) == 0 && len(c.Host) > 0:
+		return fmt.Sprintf("host %q", strings.Join(c.Host, " "))
+	case len(c.Name) == 0 && len(c.Script) > 0:
+		return fmt.Sprintf("script %q", strings.Join(c.Script, " "))
+	}
+	return fmt.Sprintf("cookie %q", strings.Join(c.Name, " "))
+}
+
+// isAddition tells whether the row says nothing of its own, but adds hosts or scripts to
+// the first row of its consent key.
+func (c *Cookie) isAddition() bool {
+	return len(c.Name) == 0 && len(c.Match) == 0 && len(c.Host)+len(c.Script) > 0 && c.Consent != "" &&
+		c.Category == "" && len(c.Purpose) == 0 && len(c.Provider) == 0 && len(c.Service) == 0 && len(c.Policy) == 0 && len(c.Country) == 0
+}
+
 // consentKey returns the key of the answer that decides about the cookie, ""
 // for one that needs none.
 func (c *Cookie) consentKey() string {
@@ -124,8 +168,25 @@ func (c *Cookie) consentKey() string {
 // Validate returns the first mistake in the row and the field that has it; "" and nil if
 // there is none.
 func (c *Cookie) Validate() (field string, err error) {
-	if len(c.Name) == 0 || slices.Contains(c.Name, "") {
+	isOfCookies := len(c.Host)+len(c.Script) == 0 || len(c.Name)+len(c.Match) > 0
+	if isOfCookies && len(c.Name) == 0 || slices.Contains(c.Name, "") {
 		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
+	}
+	if err := validateHosts(c.Host); err != nil {
+		return "host", err
+	}
+	if err := validateScripts(c.Script); err != nil {
+		return "script", err
+	}
+	if !isOfCookies {
+		for _, field := range Fields {
+			if field.isOfCookies && field.isSet(c) {
+				return field.Name, fmt.Errorf("%s is said of cookies, and the row names none; remove it, or write the row's cookies in \"name\"", field.Name)
+			}
+		}
+		if c.isAddition() {
+			return c.validateConsent()
+		}
 	}
 	for _, name := range c.Name {
 		if err := checkVisible(name); err != nil {
@@ -145,6 +206,9 @@ func (c *Cookie) Validate() (field string, err error) {
 		}
 	}
 	if !slices.ContainsFunc(slices.Collect(maps.Values(c.Purpose)), func(text string) bool { return strings.TrimSpace(text) != "" }) {
+		if !isOfCookies {
+			return "purpose", errors.New(`missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to`)
+		}
 		return "purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`)
 	}
 	for _, tag := range slices.Sorted(maps.Keys(c.Policy)) {
@@ -177,8 +241,8 @@ func (c *Cookie) Validate() (field string, err error) {
 	if c.Category == Necessary && c.Exempt {
 		return "exempt", errors.New("a necessary cookie needs no answer; remove exempt or choose another category")
 	}
-	if c.Consent != "" && !IsConsentKey(c.Consent) {
-		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, TimestampKey, CharterKey)
+	if field, err := c.validateConsent(); err != nil {
+		return field, err
 	}
 	if c.Duration != "" {
 		if _, err := ParseDuration(c.Duration); err != nil {
@@ -201,6 +265,14 @@ func (c *Cookie) Validate() (field string, err error) {
 	}
 	if c.SameSite == "None" && !c.Secure {
 		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
+	}
+	return "", nil
+}
+
+// validateConsent returns the mistake in the consent key.
+func (c *Cookie) validateConsent() (field string, err error) {
+	if c.Consent != "" && !IsConsentKey(c.Consent) {
+		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, TimestampKey, CharterKey)
 	}
 	return "", nil
 }

@@ -2,6 +2,7 @@ package charter
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 )
 
@@ -13,14 +14,21 @@ type Field struct {
 	Of     func(*Cookie) any // returns where it is: a pointer to Names, Text, bool or string
 	Values []string          // that it can have, nil for any
 	fix    string            // of another or an empty value, if it is not to remove it
+
+	isOfCookies bool // it says something of the row's cookies, and nothing of its hosts
 }
+
+// isSet tells whether a row has the field.
+func (f Field) isSet(c *Cookie) bool { return !reflect.ValueOf(f.Of(c)).Elem().IsZero() }
 
 type fieldTable []Field
 
 // Fields are the fields of a row, in the order in which they are written.
 var Fields = fieldTable{
 	{Name: "name", Of: func(c *Cookie) any { return &c.Name }},
-	{Name: "match", Of: func(c *Cookie) any { return &c.Match }},
+	{Name: "match", Of: func(c *Cookie) any { return &c.Match }, isOfCookies: true},
+	{Name: "host", Of: func(c *Cookie) any { return &c.Host }},
+	{Name: "script", Of: func(c *Cookie) any { return &c.Script }},
 	{Name: "provider", Of: func(c *Cookie) any { return &c.Provider }},
 	{Name: "policy", Of: func(c *Cookie) any { return &c.Policy }},
 	{Name: "country", Of: func(c *Cookie) any { return &c.Country }},
@@ -29,12 +37,12 @@ var Fields = fieldTable{
 	{Name: "category", Of: func(c *Cookie) any { return (*string)(&c.Category) }, Values: CategoryNames(), fix: fmt.Sprintf("use one of %v", Categories)},
 	{Name: "consent", Of: func(c *Cookie) any { return &c.Consent }},
 	{Name: "exempt", Of: func(c *Cookie) any { return &c.Exempt }},
-	{Name: "duration", Of: func(c *Cookie) any { return &c.Duration }},
-	{Name: "domain", Of: func(c *Cookie) any { return &c.Domain }},
-	{Name: "path", Of: func(c *Cookie) any { return &c.Path }},
-	{Name: "secure", Of: func(c *Cookie) any { return &c.Secure }},
-	{Name: "http_only", Of: func(c *Cookie) any { return &c.HTTPOnly }},
-	{Name: "same_site", Of: func(c *Cookie) any { return &c.SameSite }, Values: []string{"Strict", "Lax", "None"}, fix: "use Strict, Lax or None"},
+	{Name: "duration", Of: func(c *Cookie) any { return &c.Duration }, isOfCookies: true},
+	{Name: "domain", Of: func(c *Cookie) any { return &c.Domain }, isOfCookies: true},
+	{Name: "path", Of: func(c *Cookie) any { return &c.Path }, isOfCookies: true},
+	{Name: "secure", Of: func(c *Cookie) any { return &c.Secure }, isOfCookies: true},
+	{Name: "http_only", Of: func(c *Cookie) any { return &c.HTTPOnly }, isOfCookies: true},
+	{Name: "same_site", Of: func(c *Cookie) any { return &c.SameSite }, Values: []string{"Strict", "Lax", "None"}, fix: "use Strict, Lax or None", isOfCookies: true},
 	{Name: "monitor", Of: func(c *Cookie) any { return &c.Monitor }},
 }
 

@@ -53,7 +53,7 @@ func (r *Row) Set(name, language string, values []string, place string) (err err
 
 	field := Fields.Find(name)
 	if field == nil {
-		return fmt.Errorf("unknown field %q; a cookie has %s", name, strings.Join(Fields.Names(), ", "))
+		return fmt.Errorf("unknown field %q; a row has %s", name, strings.Join(Fields.Names(), ", "))
 	}
 	into := field.Of(&r.Cookie)
 	_, isNames := into.(*Names)

@@ -1,5 +1,5 @@
-// Package judge says what becomes of a cookie: by the charter, the visitor's answers,
-// options and a clock, and by nothing else. It does nothing itself.
+// Package judge says what becomes of a cookie, a host or a script: by the charter, the
+// visitor's answers, options and a clock, and by nothing else. It does nothing itself.
 package judge
 
 import (
@@ -110,6 +110,8 @@ type Options struct {
 type Policy struct {
 	Options
 	charter    *charter.Charter
+	hosts      []*charter.Row  // those with hosts
+	scripts    []*charter.Row  // those with scripts
 	attributes setcookie.Cache // of lines that come again and again
 	AddsSecure bool            // to lines of some row
 }
@@ -119,6 +121,12 @@ func NewPolicy(c *charter.Charter, options Options) *Policy {
 	p := &Policy{Options: options, charter: c}
 	for _, row := range c.Rows {
 		p.AddsSecure = p.AddsSecure || row.Secure
+		if len(row.Host) > 0 {
+			p.hosts = append(p.hosts, row)
+		}
+		if len(row.Script) > 0 {
+			p.scripts = append(p.scripts, row)
+		}
 	}
 	return p
 }

@@ -1,0 +1,217 @@
+package charter
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+)
+
+// An Origin is from where a page loads, or where it sends to: what of an address does not
+// tell what is asked for there.
+type Origin struct {
+	Scheme string // such as https
+	Host   string // in lower case, without a port
+	Port   string // "" for the scheme's own
+}
+
+// String returns the origin as hosts are declared: with its scheme only if that is not
+// https.
+func (o Origin) String() string {
+	text := o.Host
+	if o.Scheme != "https" {
+		text = o.Scheme + "://" + text
+	}
+	if o.Port != "" {
+		text += ":" + o.Port
+	}
+	return text
+}
+
+// A hostSource is a declared host in its parts (Content Security Policy Level 3,
+// section 2.3.1, host-source).
+type hostSource struct {
+	scheme, host, port, path string // "" for those that are not declared
+	isPrefixed               bool   // by "*.": all subdomains, but not the host itself
+}
+
+// hostSchemes are the schemes that a declared host can have, with the port of each.
+var hostSchemes = map[string]string{"http": "80", "https": "443", "ws": "80", "wss": "443"}
+
+// parseHost reads a declared host. The error names the fix.
+func parseHost(text string) (hostSource, error) {
+	var source hostSource
+	rest := text
+	if scheme, after, ok := strings.Cut(text, "://"); ok {
+		if hostSchemes[scheme] == "" {
+			return source, fmt.Errorf("%q has no scheme that pages load from; use https, http, wss or ws, or none", text)
+		}
+		source.scheme, rest = scheme, after
+	}
+	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
+		rest, source.path = rest[:slash], rest[slash:]
+	}
+	if host, port, ok := strings.Cut(rest, ":"); ok {
+		if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 || strconv.FormatUint(number, 10) != port {
+			return source, fmt.Errorf("%q has no port behind its colon; write a number such as 8443, or none", text)
+		}
+		rest, source.port = host, port
+	}
+	source.host, source.isPrefixed = strings.CutPrefix(rest, "*.")
+	if rest == "*" || source.isPrefixed && source.host == "" {
+		return source, fmt.Errorf("%q would declare every host; write one, such as stats.example.fr or *.example.fr", text)
+	}
+	if strings.Contains(source.host, "*") {
+		return source, fmt.Errorf(`%q has a "*" that is not all of what stands before the first dot; browsers match subdomains alone, such as *.example.fr`, text)
+	}
+	if ascii.ToLower(source.host) != source.host {
+		return source, fmt.Errorf("%q has capital letters; write %s", text, ascii.ToLower(text))
+	}
+	if !isHostName(source.host) {
+		return source, fmt.Errorf("%q is no host; write a name such as stats.example.fr or *.example.fr, with https://, a port or a path if need be, and letters beyond ASCII as xn--", text)
+	}
+	if source.isPrefixed && source.host != "localhost" {
+		if _, err := publicsuffix.EffectiveTLDPlusOne(source.host); err != nil {
+			return source, fmt.Errorf("%q would declare the hosts of everybody under %s; write the one that is meant", text, source.host)
+		}
+	}
+	if source.path != "" && strings.Trim(source.path, pathCharacters) != "" {
+		return source, fmt.Errorf("%q has a path that no policy of browsers can hold; write letters, digits and /-._~%%!$&'()*+=:@ only, without a query", text)
+	}
+	return source, nil
+}
+
+// pathCharacters are those of a path that stand for themselves in a policy: neither what
+// ends a source or a directive, nor what begins a query or a fragment.
+const pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+=:@"
+
+// isHostName tells whether a text is the name of a host, and no address: browsers match
+// names alone.
+func isHostName(host string) bool {
+	if _, err := netip.ParseAddr(host); err == nil || !setcookie.IsHost(host) {
+		return false
+	}
+	for label := range strings.SplitSeq(host, ".") {
+		if label == "" || len(label) > maxLabel || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
+			return false
+		}
+	}
+	return true
+}
+
+// maxLabel is how long what stands between the dots of a host can be, in bytes (RFC 1035,
+// section 2.3.4).
+const maxLabel = 63
+
+// includes tells whether a declared host includes an origin, as browsers match it, but for
+// its path: of what was asked for, an origin says nothing. A page that is not encrypted
+// loads from encrypted ones, too.
+func (s hostSource) includes(origin Origin) bool {
+	isSubdomain := strings.HasSuffix(origin.Host, "."+s.host)
+	if s.isPrefixed && !isSubdomain || !s.isPrefixed && origin.Host != s.host {
+		return false
+	}
+	if s.scheme != "" && s.scheme != origin.Scheme && !isUpgrade(s.scheme, origin.Scheme) {
+		return false
+	}
+	port := origin.Port
+	if port == "" {
+		port = hostSchemes[origin.Scheme]
+	}
+	switch s.port {
+	case "":
+		return port == hostSchemes[origin.Scheme]
+	case port:
+		return true
+	}
+	return s.port == "80" && port == "443" // encrypted, as the scheme
+}
+
+// isUpgrade tells whether a declared scheme includes another: what is encrypted in the
+// place of what is not, and sockets where pages are loaded (section 6.7.2.9).
+func isUpgrade(declared, other string) bool {
+	switch declared {
+	case "http":
+		return other == "https" || other == "ws" || other == "wss"
+	case "ws":
+		return other == "wss" || other == "http" || other == "https"
+	case "https":
+		return other == "wss"
+	case "wss":
+		return other == "https"
+	}
+	return false
+}
+
+// IncludesOrigin tells whether some host of the row includes an origin.
+func (r *Row) IncludesOrigin(origin Origin) bool {
+	for _, host := range r.Host {
+		if source, err := parseHost(host); err == nil && source.includes(origin) {
+			return true
+		}
+	}
+	return false
+}
+
+// ParseOrigin reads the origin of an address; it is not ok if that has none that a page
+// can load from.
+func ParseOrigin(address string) (origin Origin, ok bool) {
+	scheme, rest, ok := strings.Cut(address, "://")
+	scheme = ascii.ToLower(scheme)
+	if !ok || hostSchemes[scheme] == "" {
+		return Origin{}, false
+	}
+	if end := strings.IndexAny(rest, "/?#\\"); end >= 0 {
+		rest = rest[:end]
+	}
+	host, port, _ := strings.Cut(rest, ":")
+	host = ascii.ToLower(strings.TrimSuffix(host, "."))
+	number, err := strconv.ParseUint(port, 10, 16)
+	if !setcookie.IsHost(host) || port != "" && (err != nil || strconv.FormatUint(number, 10) != port) {
+		return Origin{}, false
+	}
+	if port == hostSchemes[scheme] {
+		port = ""
+	}
+	return Origin{scheme, host, port}, true
+}
+
+// validateHosts returns the first mistake in the hosts of a row.
+func validateHosts(hosts Names) error {
+	for i, host := range hosts {
+		if _, err := parseHost(host); err != nil {
+			return err
+		}
+		for _, earlier := range hosts[:i] {
+			if earlier == host {
+				return fmt.Errorf("%q stands there twice; remove one", host)
+			}
+		}
+	}
+	return nil
+}
+
+// validateScripts returns the first mistake in the scripts of a row.
+func validateScripts(scripts Names) error {
+	for i, script := range scripts {
+		path, _ := strings.CutSuffix(script, "*")
+		switch {
+		case !IsLocal(path) || strings.ContainsAny(path, "?#*%"):
+			return fmt.Errorf("%q is no path of a script; write one from the root of this site, such as /static/xtcore.js, or the beginning of some with a * behind it, without a query and without escapes", script)
+		case path == "/":
+			return errors.New(`"/*" would be every page; write a longer beginning, such as /static/stats/*`)
+		}
+		for _, earlier := range scripts[:i] {
+			if earlier == script {
+				return fmt.Errorf("%q stands there twice; remove one", script)
+			}
+		}
+	}
+	return nil
+}
