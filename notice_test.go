@@ -95,6 +95,23 @@ func TestNotice(t *testing.T) {
 		t.Errorf("where there is nothing to ask: %s", response.Status)
 	}
 
+	// What is stored of each question stands there, too, and what is set unasked.
+	address = "http://" + serve(t, false, "cookie_charter {\n preference json answers\n preset matomo\n cookie ga {\n  purpose p\n  category statistics\n  consent ga\n  exempt\n }\n}")
+	for query, want := range map[string][]string{
+		"notice?flg=en":         {"cookies.<br>No answer stored.</li>", "p<br>Stored answer: refused.</li>"},
+		"?flg=en&format=notice": {"cookies.</li>", "p<br>Set without consent, by exemption; to refuse is to object to it.</li>"},
+	} {
+		_, notice := get(t, address+pagePath+query, http.Header{"Cookie": {`answers={"ga":false}`}})
+		for _, words := range want {
+			if !strings.Contains(notice, words) {
+				t.Errorf("%s: no %q in %s", query, words, notice)
+			}
+		}
+	}
+	if _, notice := get(t, address+pagePath+"notice?flg=en", nil); !strings.Contains(notice, "p<br>No answer stored. Set without consent, by exemption; to refuse is to object to it.</li>") {
+		t.Errorf("nothing is said of what is exempt: %s", notice)
+	}
+
 	// Whatever the template's delimiters are, what a visitor sends is no code.
 	address = "http://" + serve(t, false, `
 		cookie_charter {

@@ -304,7 +304,7 @@ func (p *Page) sample(text *texts) *Data {
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
 		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}}}, true}, {Name: "name"}},
-		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, true, true}, {Key: "key"}},
+		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, "exemption", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},

@@ -25,7 +25,8 @@ type Question struct {
 	Names            charter.Names // of all cookies of the key
 	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
-	Exempt           bool          // some cookie is set without an answer, and was not opposed
+	Exemption        string        // that cookies are set without an answer, in words; "" if none is
+	Exempt           bool          // some cookie is, and was not opposed
 	Observed         bool          // some cookie passes for now, whatever the answer
 }
 
@@ -39,10 +40,15 @@ func (p *Page) asked(text *texts) []Question {
 		var kinds []string
 		var countries charter.Names
 		var longest charter.Duration
+		var all, exempt int
 		isTold := true
 		for _, row := range p.Charter.Rows {
 			if row.Key != key {
 				continue
+			}
+			all++
+			if row.Exempt {
+				exempt++
 			}
 			question.Names = append(question.Names, row.Name...)
 			kinds = addOnce(kinds, text.Kinds[row.Category].Name)
@@ -60,6 +66,9 @@ func (p *Page) asked(text *texts) []Question {
 			if longest.Unit == "" || longest.Seconds() < lifetime.Seconds() {
 				longest = lifetime
 			}
+		}
+		if exempt > 0 {
+			question.Exemption = text.StoredExempt[extent(exempt, all)]
 		}
 		question.Countries = text.countries(countries)
 		if isTold {
@@ -115,7 +124,7 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 			question.Stored = text.Opposed
 		}
 		if question.Exempt = unasked > 0; question.Exempt {
-			question.Stored += " " + text.StoredExempt[extent(unasked, all)]
+			question.Stored += " " + question.Exemption
 		}
 		if question.Observed = observed > 0; question.Observed {
 			question.Stored += " " + text.Trial["stored_"+extent(observed, all)]
