@@ -182,7 +182,12 @@ func TestFormsFromBefore(t *testing.T) {
 	for _, format := range []string{"charter", "opendatasoft", "json choice"} {
 		address := "http://" + serve(t, false, site(format, row("video", "YouTube", "Plays videos", "")+row("map", "Mapbox", "Shows maps", "")))
 		_, page := get(t, address+pagePath, nil)
-		asked := "asked=" + url.QueryEscape(askedOn(t, page, 2)) + "&"
+		shown := askedOn(t, page, 2)
+		_, pasted := get(t, address+pagePath+"?format=notice", nil)
+		if got := askedOn(t, pasted, 1); got != shown {
+			t.Errorf("%s: a pasted notice says that it shows %q, the page %q", format, got, shown)
+		}
+		asked := "asked=" + url.QueryEscape(shown) + "&"
 		for name, test := range map[string]struct{ rows, body, status, passes string }{
 			"the same":                    {row("video", "YouTube", "Plays videos", "") + row("map", "Mapbox", "Shows maps", ""), asked + "all=granted", "saved", "video=1 map=1"},
 			"in another order":            {row("map", "Mapbox", "Shows maps", "") + row("video", "YouTube", "Plays videos", ""), asked + "all=granted", "saved", "video=1 map=1"},

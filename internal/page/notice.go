@@ -64,7 +64,7 @@ func (p *Page) showNotice(e Exchange) error {
 		r := e.Request
 		text := p.textsFor(r)
 		data := p.noticeData(r, text)
-		data.Questions, data.Style, data.Asked = p.questions(text, e.Visitor), noticeStyleFile, p.asks()
+		data.Questions, data.Style = p.questions(text, e.Visitor), noticeStyleFile
 		if wasAnswered {
 			data.Status = text.Status[statusSaved]
 		}
@@ -85,7 +85,8 @@ func (p *Page) noticeData(r *http.Request, text *texts) noticeData {
 	return noticeData{
 		Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Site: p.site(address(r), text),
 		Controller: p.about[text].Controller, Questions: p.about[text].questions, Consequences: p.consequences(text),
-		Base: strings.TrimSuffix(strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), "/") + "/",
+		Base:  strings.TrimSuffix(strings.TrimSuffix(request.URL(r).EscapedPath(), noticeFile), "/") + "/",
+		Asked: p.asks(),
 	}
 }
 
