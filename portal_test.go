@@ -69,9 +69,9 @@ Second."
 			"fr": {
 				"<title>Charte cookies – Données d&#39;Ys</title>", "À quoi servent les cookies sur la plateforme Données d&#39;Ys<", `<p class="charter-intro">Premier.</p>`, `<p class="charter-intro">Second.</p>`,
 				">Ville d&#39;Ys, 29000 Ys<", `<a href="mailto:dpo@ys.example">Déléguée</a>`, `<a href="https://authority.example/plaintes">Autorité</a>`, `<a href="/vie-privee/">Politique de confidentialité</a>`,
-				`<a href="/rgaa/">Accessibilité : partiellement conforme</a>`, `<a href="https://tuiles.example/">Tuiles SAS</a><br>Destination des données` + "\u00a0: France, États-Unis.", "p<br>q</dd>",
+				`<a href="/rgaa/">Accessibilité : partiellement conforme</a>`, `<a href="https://tuiles.example/">Tuiles SAS</a><br>Destination des données` + "\u00a0: France, États-Unis.", "p<br>q</dd>", "<dd>durée non déclarée</dd>",
 			},
-			"en": {"<title>Cookie policy – Ys data</title>", `<a href="mailto:dpo@ys.example">Officer</a>`, `<a href="/privacy/">Our policy</a>`, "<p>Accessible</p>", "Data go to: France, United States."},
+			"en": {"<title>Cookie policy – Ys data</title>", `<a href="mailto:dpo@ys.example">Officer</a>`, `<a href="/privacy/">Our policy</a>`, "<p>Accessible</p>", "Data go to: France, United States.", "<dd>duration not declared</dd>"},
 			"de": {`<html lang="fr"`}, // not all is there in German
 		} {
 			_, shown := get(t, address+pagePath+"?flg="+language, nil)
@@ -85,7 +85,7 @@ Second."
 			}
 		}
 		_, notice := get(t, address+pagePath+"notice?flg=en", nil)
-		for _, want := range []string{`<strong>Third-party cookies</strong> – <a href="https://tuiles.example/">Tuiles SAS</a><br>p q<`, "Responsible: Ville d&#39;Ys, 29000 Ys.", "You can change or withdraw your answer at any time", `?flg=en"`} {
+		for _, want := range []string{`<strong>Third-party cookies</strong> – <a href="https://tuiles.example/">Tuiles SAS</a> (duration not declared)<br>p q<`, "Responsible: Ville d&#39;Ys, 29000 Ys.", "You can change or withdraw your answer at any time", `?flg=en"`} {
 			if !strings.Contains(notice, want) {
 				t.Errorf("the notice has no %s: %s", want, notice)
 			}

@@ -88,6 +88,7 @@ type texts struct {
 	Countries  string                        `yaml:"countries"` // of a list
 	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
 	AtMost     string                        `yaml:"at_most"`   // of a duration
+	Untold     string                        `yaml:"untold"`    // instead of one
 
 	ChoiceTitle     string            `yaml:"choice_title"`
 	Choice          string            `yaml:"choice"`

@@ -21,7 +21,7 @@ type Question struct {
 	Providers        []Text        // who sets the cookies, each once, with a link to the policy; none if no row tells
 	Countries        string        // where data go, as a list in words; "" if that is not declared
 	Purposes         []Text        // of all cookies of the key, each once
-	Longest          string        // how long the longest-lived is kept, in words; "" if some row does not tell
+	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell
 	Names            charter.Names // of all cookies of the key
 	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
@@ -71,6 +71,7 @@ func (p *Page) asked(text *texts) []Question {
 			question.Exemption = text.StoredExempt[extent(exempt, all)]
 		}
 		question.Countries = text.countries(countries)
+		question.Longest = text.Untold
 		if isTold {
 			question.Longest = text.longest(longest)
 		}
