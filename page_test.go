@@ -628,7 +628,7 @@ func TestPageSaysWhatHolds(t *testing.T) {
 				}
 			}
 			isEnforced := strings.Contains(test.block, "consent ad") && !slices.Contains(want, willHold) && !slices.Contains(want, rowsHold)
-			if strings.Contains(shown, "the server withholds them, and only what they serve does not happen.") != isEnforced {
+			if strings.Contains(shown, "the server withholds them, and you lose only what they serve.") != isEnforced {
 				t.Error("what either answer comes to is said, or is not")
 			}
 			if strings.Contains(said, trial) && strings.Index(said, trial) > strings.Index(said, "<h2") {
