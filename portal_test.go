@@ -84,6 +84,9 @@ Second."
 				t.Errorf("%s: an authority, or a duration that not all rows have", language)
 			}
 		}
+		if _, refused := get(t, address+pagePath+"?format=xml&flg=en", nil); !strings.Contains(refused, " – Cookie policy – Ys data</title>") {
+			t.Errorf("a refusal calls the portal otherwise: %s", refused)
+		}
 		_, notice := get(t, address+pagePath+"notice?flg=en", nil)
 		for _, want := range []string{`<strong>Third-party cookies</strong> – <a href="https://tuiles.example/">Tuiles SAS</a> (duration not declared)<br>p q<`, "Responsible: Ville d&#39;Ys, 29000 Ys.", "You can change or withdraw your answer at any time", `?flg=en"`} {
 			if !strings.Contains(notice, want) {

@@ -10,8 +10,6 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/cookie-charter/cookie_charter/internal/request"
 )
 
 // refusalData is what the template of a refusal shows: nothing of the visitor's, as
@@ -20,7 +18,7 @@ type refusalData struct {
 	Language, Direction string
 	Heading, Reason     string
 	Title               Text   // of the page
-	Site                string // the address of the portal
+	Site                string // what the portal is called
 	Page                string // where the page is
 	Style               string
 	Stylesheet          string // the operator's; "" for none
@@ -42,7 +40,7 @@ func (p *Page) refuse(e Exchange, status int, reason string, cause error) error 
 		Heading:    text.Refused["title"],
 		Reason:     text.Refused[reason],
 		Title:      p.title(text),
-		Site:       request.Scheme(r) + "://" + r.Host,
+		Site:       p.site(address(r), text),
 		Stylesheet: p.Stylesheet,
 	}
 	// Relative, as on the page itself; from a file beside it, its folder is the page.
