@@ -1,10 +1,13 @@
 package charter
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // About is what a charter says of the portal that publishes it, besides its rows. Each
@@ -107,6 +110,16 @@ func (a *About) add(other *About) (twice string) {
 	}
 	a.Languages = append(a.Languages, other.Languages...)
 	return ""
+}
+
+// Node returns what is said as charter files have it.
+func (a *About) Node() (*yaml.Node, error) {
+	encoded, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	node, _, err := parseJSON(encoded)
+	return node, err
 }
 
 // isZero tells whether nothing is said.

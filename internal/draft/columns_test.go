@@ -238,9 +238,9 @@ func TestImportTellsWhatCheckSays(t *testing.T) {
 
 // What is a charter already is drafted as it is.
 func TestImportCharter(t *testing.T) {
-	const want = "updated: 2026-11-21\ncookies:\n    - name:\n        - a_<id>\n        - b\n      match:\n        - a_*\n        - b\n      provider: Us\n      purpose:\n        en: To see\n        fr: Voir\n      category: statistics\n      exempt: true\n      duration: 13 months\n"
+	const want = "site_name: Ys\npolicy:\n    en: /privacy/\n    fr: /vie-privee/\nlanguages:\n    - fr\n    - en\nupdated: 2026-11-21\ncookies:\n    - name:\n        - a_<id>\n        - b\n      match:\n        - a_*\n        - b\n      provider: Us\n      purpose:\n        en: To see\n        fr: Voir\n      category: statistics\n      exempt: true\n      duration: 13 months\n"
 	const row = `"name":["a_<id>","b"],"match":["a_*","b"],"provider":"Us","purpose":{"fr":"Voir","en":"To see"},"category":"statistics","exempt":true,"duration":"13 months"`
-	for _, page := range []string{`{"$schema":"s","version":"v","module":"m","updated":"2026-11-21","cookies":[{` + row + `}]}`, "\ufeff" + want} {
+	for _, page := range []string{`{"$schema":"s","version":"v","module":"m","site_name":"Ys","policy":{"fr":"/vie-privee/","en":"/privacy/"},"languages":["fr","en"],"updated":"2026-11-21","cookies":[{` + row + `}]}`, "\ufeff" + want} {
 		draft, report := importText(t, page)
 		if draft != want || report != "1 rows, 0 doubts, each marked in the draft by a comment; check accepts the draft\n" {
 			t.Errorf("%s\n%s%s", page, report, draft)

@@ -237,7 +237,9 @@ func readCharter(content []byte) (document *yaml.Node, isCharter bool, err error
 		}
 		rows.Content = append(rows.Content, row)
 	}
-	document = &yaml.Node{Kind: yaml.MappingNode}
+	if document, err = declared.About.Node(); err != nil {
+		return nil, true, err
+	}
 	if !declared.Updated.IsZero() {
 		document.Content = append(document.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "updated"}, &yaml.Node{Kind: yaml.ScalarNode, Value: declared.Updated.Format(time.DateOnly)})
 	}
