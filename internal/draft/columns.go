@@ -158,7 +158,7 @@ func describeColumns(body [][]string, count int) []columnContent {
 				column.durations++
 			} else if read := readNames(cell); len(read.names) > 0 && read.doubt == "" {
 				column.names++
-				if noWord.MatchString(cell) || isPresetName(read.patterns[0]) {
+				if noWord.MatchString(cell) || findInPresets(read.patterns[0]) != nil {
 					column.surely++
 				}
 			}
@@ -170,18 +170,18 @@ func describeColumns(body [][]string, count int) []columnContent {
 	return columns
 }
 
-// isPresetName tells whether a preset declares a name.
-func isPresetName(name string) bool {
+// findInPresets returns the row that a preset has for a name, nil if there is none.
+func findInPresets(name string) *charter.Row {
 	presets, err := charter.Presets()
 	if err != nil {
-		return false
+		return nil
 	}
 	for _, preset := range presets {
-		if preset.Find(name) != nil {
-			return true
+		if row := preset.Find(name); row != nil {
+			return row
 		}
 	}
-	return false
+	return nil
 }
 
 // isEmpty tells whether a cell has nothing but a line, as people write for nothing.

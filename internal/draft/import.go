@@ -670,6 +670,12 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	} else {
 		add("category", category.doubt, string(category.category))
 	}
+	// By another key, answers that are stored already would not be read.
+	if len(read.patterns) > 0 && category.category != "" && category.category != charter.Necessary {
+		if row := findInPresets(read.patterns[0]); row != nil && row.Consent != "" {
+			add("consent", "the key of a preset, for a cookie of this name", row.Consent)
+		}
+	}
 	if isExempt && category.category != charter.Necessary {
 		drafted.node.Content = append(drafted.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "exempt"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
 	}
