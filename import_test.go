@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -166,6 +167,10 @@ func TestImportOwnExports(t *testing.T) {
 				isTold := format == "json" || len(declared.Patterns()) == len(declared.Name)
 				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || row.Category != declared.Category || row.Consent != declared.Consent || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
 					t.Errorf("%s in %s: %+v, want %+v", format, language, row.Cookie, declared.Cookie)
+				}
+				link, _ := url.PathUnescape(row.Policy.In(language, ""))
+				if link != declared.Policy.In(language, "") {
+					t.Errorf("%s in %s: policy %v, want %v", format, language, row.Policy, declared.Policy)
 				}
 				for _, field := range charter.TextFields {
 					got, of := *charter.Fields.Find(field).Of(&row.Cookie).(*charter.Text), *charter.Fields.Find(field).Of(&declared.Cookie).(*charter.Text)

@@ -60,6 +60,7 @@ const (
 type pageTable struct {
 	heading string // above it: often the category
 	rows    [][]string
+	links   [][]string // by row and cell, where the cell leads to another site; "" if it does not
 }
 
 // hasColumns tells whether a table has several rows and columns: others are layout.
@@ -86,13 +87,14 @@ func (t *pageTables) last() *pageTable {
 	return &t.list[len(t.list)-1]
 }
 
-// add adds a row to the last table, unless there are too many.
-func (t *pageTables) add(cells []string) {
+// add adds a row to the last table, unless there are too many, with where its cells lead.
+func (t *pageTables) add(cells, links []string) {
 	if t.rows++; t.rows > maxRows || len(cells) > maxColumns {
 		t.isCut = true
 	}
 	if table := t.last(); table != nil && t.rows <= maxRows {
 		table.rows = append(table.rows, cells[:min(len(cells), maxColumns)])
+		table.links = append(table.links, links)
 	}
 }
 
@@ -135,10 +137,15 @@ func Import(out, report io.Writer, source, language string) error {
 			fmt.Fprintln(report, doubt)
 		}
 		category, first := findCategory(table.heading), len(rows.Content)
-		for _, cells := range body {
+		for i, cells := range body {
+			links := table.links[len(table.rows)-len(body)+i]
 			cell := func(column string) string {
-				if i := columns.at(column); i >= 0 && i < len(cells) {
-					return cells[i]
+				in := cells
+				if column == "policy" {
+					column, in = "provider", links
+				}
+				if i := columns.at(column); i >= 0 && i < len(in) {
+					return in[i]
 				}
 				return ""
 			}
@@ -287,7 +294,7 @@ func findTabbedTables(content []byte) *pageTables {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
 		if !isEmpty(strings.Join(cells, "")) { // nor lines that are drawn
-			tables.add(cells)
+			tables.add(cells, nil)
 		}
 	}
 	return tables
@@ -409,7 +416,8 @@ func findHTMLTables(content []byte) *pageTables {
 	tables := new(pageTables)
 	heading := ""
 	var headingText, cellText *strings.Builder // while they are read
-	var cells []string
+	var cells, links []string
+	link := ""
 	endHeading := func() {
 		if headingText != nil {
 			heading, headingText = onOneLine(headingText.String()), nil
@@ -417,15 +425,16 @@ func findHTMLTables(content []byte) *pageTables {
 	}
 	endCell := func() {
 		if cellText != nil {
-			cells, cellText = append(cells, onOneLine(cellText.String())), nil
+			cells, links = append(cells, onOneLine(cellText.String())), append(links, link)
+			cellText, link = nil, ""
 		}
 	}
 	endRow := func() {
 		endHeading()
 		endCell()
 		if len(cells) > 0 {
-			tables.add(cells)
-			cells = nil
+			tables.add(cells, links)
+			cells, links = nil, nil
 		}
 	}
 	write := func(text string) {
@@ -475,6 +484,10 @@ func findHTMLTables(content []byte) *pageTables {
 			if isStart {
 				write(lineBreak)
 			}
+		case "a":
+			if isStart && cellText != nil && link == "" {
+				link = linkOf(token)
+			}
 		case "script", "style":
 			isHidden = kind == html.StartTagToken
 		case "noscript":
@@ -483,6 +496,16 @@ func findHTMLTables(content []byte) *pageTables {
 			}
 		}
 	}
+}
+
+// linkOf returns where a tag leads, "" if that is not another site.
+func linkOf(tag html.Token) string {
+	for _, attribute := range tag.Attr {
+		if _, link := charter.SplitLink(attribute.Val); attribute.Key == "href" && strings.HasPrefix(link, "https://") {
+			return link
+		}
+	}
+	return ""
 }
 
 // lineBreak stands for a line break until it is written as ";".
@@ -659,6 +682,9 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		} else if column == "purpose" {
 			add("purpose", "the table gives no purpose", "")
 		}
+	}
+	if link := cell("policy"); link != "" {
+		add("policy", "where the provider's name leads", link)
 	}
 	if found := findCategory(cell("category")); found.category != "" {
 		category = found

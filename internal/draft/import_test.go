@@ -84,7 +84,7 @@ func TestImportMarkdown(t *testing.T) {
 	const head = "| Nom | Finalité |\n|:---|---:|\n"
 	columns := []string{"Nom", "Finalité"}
 	table := func(heading string, cells ...string) pageTable {
-		return pageTable{heading, [][]string{columns, cells}}
+		return pageTable{heading: heading, rows: [][]string{columns, cells}}
 	}
 	for page, want := range map[string][]pageTable{
 		head + `| a\|b | one \| two |`:                                                             {table("", "a|b", "one | two")},
@@ -103,7 +103,11 @@ func TestImportMarkdown(t *testing.T) {
 		"Nos cookies : <table><tr><th>Nom<th>Finalité<tr><td>a<td>b</table>":                                                              {table("", "a", "b")},
 		"| alone |\n\n---|---\n": nil,
 	} {
-		if got := findTables([]byte(page)).list; !reflect.DeepEqual(got, want) {
+		got := findTables([]byte(page)).list
+		for i := range got {
+			got[i].links = nil
+		}
+		if !reflect.DeepEqual(got, want) {
 			t.Errorf("%s\n%q, want %q", page, got, want)
 		}
 	}
