@@ -137,6 +137,12 @@ func TestImportOwnExports(t *testing.T) {
 	}
 	_, exported := get(t, address+pagePath+"?format=json", nil)
 	want := load("charter.json", exported)
+	byPattern := map[string]charter.Row{}
+	for _, row := range want {
+		for _, pattern := range row.Patterns() {
+			byPattern[pattern] = row
+		}
+	}
 	byName := map[string]charter.Row{}
 	for _, row := range want {
 		byName[strings.Join(row.Name, " ")] = row
@@ -181,6 +187,26 @@ func TestImportOwnExports(t *testing.T) {
 			}
 			if !strings.HasSuffix(report.String(), "check accepts the draft\n") || format == "json" && !strings.Contains(report.String(), " 0 doubts") {
 				t.Errorf("%s in %s: %s", format, language, &report)
+			}
+		}
+
+		// The EDPB's format has what the filter matches, a row each, and neither services nor
+		// exemptions.
+		var drafted, report bytes.Buffer
+		if err := draft.Import(&drafted, &report, address+pagePath+"?format=edpb&flg="+language, language); err != nil {
+			t.Fatal(err)
+		}
+		rows := load("draft.yaml", drafted.String())
+		if len(rows) != len(byPattern) {
+			t.Errorf("edpb in %s: %d rows, want %d\n%s", language, len(rows), len(byPattern), &report)
+		}
+		for _, row := range rows {
+			declared := byPattern[row.Name[0]]
+			lifetime, _ := charter.ParseDuration(row.Duration)
+			wanted, _ := charter.ParseDuration(declared.Duration)
+			if row.Category != declared.Category || row.Consent != declared.Consent || lifetime.Seconds() != wanted.Seconds() || row.Policy.In(language, "") != declared.Policy.In(language, "") ||
+				row.Purpose.In(language) != declared.Purpose.In(language, "fr", "en") || row.Provider.In(language) != declared.Provider.In(language, "fr", "en") {
+				t.Errorf("edpb in %s: %+v, want %+v", language, row.Cookie, declared.Cookie)
 			}
 		}
 	}

@@ -254,8 +254,12 @@ func readCharter(content []byte) (document *yaml.Node, isCharter bool, err error
 	return document, true, nil
 }
 
-// findTables returns the tables in HTML, in Markdown, or separated by tabs.
+// findTables returns the tables in HTML, in Markdown, or separated by tabs, or what is a
+// table in a knowledge base.
 func findTables(content []byte) *pageTables {
+	if tables := findKnowledge(content); len(tables.list) > 0 {
+		return tables
+	}
 	if bytes.HasPrefix(bytes.TrimLeft(content, "\ufeff \t\r\n"), []byte("<")) {
 		if tables := findHTMLTables(content); len(tables.list) > 0 {
 			return tables
