@@ -171,7 +171,7 @@ func TestImportOwnExports(t *testing.T) {
 				wanted, _ := charter.ParseDuration(declared.Duration)
 				// What the filter matches beside the names is not on the page.
 				isTold := format == "json" || len(declared.Patterns()) == len(declared.Name)
-				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || row.Category != declared.Category || row.Consent != declared.Consent || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
+				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || row.Category != declared.Category || row.Consent != declared.Consent || !slices.Equal(row.Country, declared.Country) || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
 					t.Errorf("%s in %s: %+v, want %+v", format, language, row.Cookie, declared.Cookie)
 				}
 				link, _ := url.PathUnescape(row.Policy.In(language, ""))

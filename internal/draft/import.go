@@ -22,6 +22,8 @@ import (
 	"github.com/yuin/goldmark/util"
 	"go.yaml.in/yaml/v3"
 	"golang.org/x/net/html"
+	"golang.org/x/text/language"
+	"golang.org/x/text/language/display"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
@@ -123,7 +125,7 @@ func Import(out, report io.Writer, source, language string) error {
 		fmt.Fprintf(report, "not looked at: rows after the first %d, or cells after the first %d of a row, or Markdown after the first %d bytes\n", maxRows, maxColumns, maxMarkdown)
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
-	unsure := 0
+	unsure, codesOf := 0, codesIn(language)
 	var doubtedTables []string
 	for _, table := range tables.list {
 		columns, header, body := findColumns(table.rows)
@@ -149,7 +151,7 @@ func Import(out, report io.Writer, source, language string) error {
 				}
 				return ""
 			}
-			drafted := importRow(cell, columns.isShared, category, language)
+			drafted := importRow(cell, columns.isShared, category, language, codesOf)
 			if drafted == nil {
 				if found := findCategory(strings.Join(cells, " ")); found.category != "" {
 					category = found
@@ -615,6 +617,30 @@ func cutCountries(provider string) (rest, countries string) {
 	return provider, ""
 }
 
+// codesIn returns what finds the codes of countries by a list of their names in a language;
+// it finds none if it does not know one of them.
+func codesIn(tag string) func(names string) []string {
+	known := map[string]string{}
+	if in := display.Regions(language.Make(tag)); in != nil {
+		for i := range 26 * 26 {
+			code := string([]byte{byte('A' + i/26), byte('A' + i%26)})
+			if region, err := language.ParseRegion(code); err == nil && region.IsCountry() && region.Canonicalize() == region {
+				known[in.Name(region)] = code
+			}
+		}
+		delete(known, "") // some have no name
+	}
+	return func(names string) (codes []string) {
+		for name := range strings.SplitSeq(names, ", ") {
+			if known[name] == "" {
+				return nil
+			}
+			codes = append(codes, known[name])
+		}
+		return codes
+	}
+}
+
 // splitProvider returns the provider and the service of a cell that has both, as the page
 // writes them, in two lines, or in Markdown behind a comma.
 func splitProvider(text string) (provider, service, doubt string) {
@@ -629,7 +655,7 @@ func splitProvider(text string) (provider, service, doubt string) {
 
 // importRow drafts a row from the cells of a table; it returns nil if they are
 // no cookie, such as a line between the rows.
-func importRow(cell func(column string) string, isShared bool, category foundCategory, language string) *draftedRow {
+func importRow(cell func(column string) string, isShared bool, category foundCategory, language string, codesOf func(names string) []string) *draftedRow {
 	written := cell("name")
 	if isEmpty(written) && cell("purpose") == "" || written != "" && cell("purpose") == "" && cell("provider") == "" && cell("duration") == "" {
 		return nil
@@ -671,7 +697,8 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	if isShared {
 		texts["provider"], texts["service"], doubted["provider"] = splitProvider(texts["provider"])
 	}
-	if countries != "" {
+	codes := codesOf(countries)
+	if countries != "" && codes == nil {
 		doubted["provider"] = "say in \"country\", by their codes, where data go: " + quote(countries)
 	}
 	for _, column := range charter.TextFields {
@@ -686,6 +713,9 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		} else if column == "purpose" {
 			add("purpose", "the table gives no purpose", "")
 		}
+	}
+	if codes != nil {
+		add("country", "", codes...)
 	}
 	if link := cell("policy"); link != "" {
 		add("policy", "where the provider's name leads", link)

@@ -47,7 +47,7 @@ func TestFindDuration(t *testing.T) {
 		}
 		imported := importRow(func(column string) string {
 			return map[string]string{"name": "a", "purpose": "p", "duration": test.text}[column]
-		}, false, foundCategory{category: charter.Necessary}, "fr")
+		}, false, foundCategory{category: charter.Necessary}, "fr", codesIn("fr"))
 		if encoded, err := yaml.Marshal(imported.node); err != nil || test.found != "" && !strings.Contains(string(encoded), "duration: "+test.found) && !strings.Contains(string(encoded), "\\") {
 			t.Errorf("%q: %v, %s", test.text, err, encoded)
 		}
@@ -227,6 +227,7 @@ func TestSourcesHaveBounds(t *testing.T) {
 // What a table costs grows as its bytes do.
 func TestImportIsLinear(t *testing.T) {
 	header := "<table><tr><th>Name<th>Purpose"
+	codesOf := codesIn("fr")
 	for name, page := range map[string]func(size int) string{
 		"rows":   func(size int) string { return "<table>" + strings.Repeat("<tr><td>a<td>b", size/14) },
 		"nested": func(size int) string { return header + strings.Repeat("<tr><td><table>", size/15) },
@@ -239,7 +240,7 @@ func TestImportIsLinear(t *testing.T) {
 			for _, table := range findTables([]byte(page(size))).list {
 				_, _, body := findColumns(table.rows)
 				for _, cells := range body {
-					importRow(func(string) string { return cells[0] }, false, foundCategory{}, "fr")
+					importRow(func(string) string { return cells[0] }, false, foundCategory{}, "fr", codesOf)
 				}
 			}
 		})
