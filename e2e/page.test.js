@@ -113,6 +113,22 @@ describe("the charter page", () => {
     await context.close();
   });
 
+  test("on no screen do the columns break a name", async () => {
+    for (const name of ["necessary", "dsfr"]) {
+      const { context, page } = await open(states[name], "fr");
+      for (const width of [320, 600, 769, 900, 960, 961, 1024, 1200]) {
+        await page.setViewportSize({ width, height: 640 });
+        const broken = await page.evaluate(() =>
+          [...document.querySelectorAll(".charter-table :is(bdi, code)")]
+            .filter((part) => ["Opendatasoft", "cookies_preferences"].includes(part.textContent) && part.getClientRects().length > 1)
+            .map((part) => part.textContent),
+        );
+        assert.deepEqual(broken, [], `${name} at ${width} px`);
+      }
+      await context.close();
+    }
+  });
+
   test("by keyboard alone", async () => {
     const { context, page } = await open(states.unanswered, "en");
     const focused = () =>
