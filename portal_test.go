@@ -176,3 +176,16 @@ func TestLanguagesOfPage(t *testing.T) {
 		}
 	}
 }
+
+// Lists have the comma of the page's language.
+func TestLists(t *testing.T) {
+	address := "http://" + serve(t, false, "cookie_charter {\n preset google_analytics\n}")
+	for language, wants := range map[string][]string{"en": {"Ireland, United States.", "_ga</code>, <code"}, "ar": {"أيرلندا، الولايات المتحدة.", "_ga</code>، <code"}} {
+		_, shown := get(t, address+pagePath+"?flg="+language, nil)
+		for _, want := range wants {
+			if !strings.Contains(shown, want) {
+				t.Errorf("%s: no %s", language, want)
+			}
+		}
+	}
+}

@@ -631,7 +631,7 @@ func codesIn(tag string) func(names string) []string {
 		delete(known, "") // some have no name
 	}
 	return func(names string) (codes []string) {
-		for name := range strings.SplitSeq(names, ", ") {
+		for name := range strings.SplitSeq(strings.ReplaceAll(names, "،", ","), ", ") {
 			if known[name] == "" {
 				return nil
 			}

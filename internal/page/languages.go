@@ -70,6 +70,7 @@ var Wording = sync.OnceValue(func() string {
 type texts struct {
 	Name       string                        `yaml:"name"`      // of the language
 	Direction  string                        `yaml:"direction"` // "ltr" or "rtl"
+	Comma      string                        `yaml:"comma"`     // in lists
 	Title      string                        `yaml:"title"`
 	Languages  string                        `yaml:"languages"`
 	Date       string                        `yaml:"date"` // of day, month, year

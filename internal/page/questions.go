@@ -75,20 +75,20 @@ func (p *Page) asked(text *texts) []Question {
 		if isTold {
 			question.Longest = text.longest(longest)
 		}
-		question.Kind = strings.Join(kinds, ", ")
-		question.Title = titleOf(question)
+		question.Kind = strings.Join(kinds, text.Comma+" ")
+		question.Title = titleOf(text, question)
 		questions = append(questions, question)
 	}
 	return questions
 }
 
 // titleOf returns what a question is called.
-func titleOf(question Question) Text {
+func titleOf(text *texts, question Question) Text {
 	names := make([]string, 0, len(question.Providers))
 	for _, provider := range question.Providers {
 		names = append(names, provider.Text)
 	}
-	who := strings.Join(slices.Compact(names), ", ")
+	who := strings.Join(slices.Compact(names), text.Comma+" ")
 	switch {
 	case who == "":
 		return Text{Text: question.Kind}
@@ -149,5 +149,5 @@ func (t *texts) countries(codes charter.Names) string {
 	for _, code := range codes {
 		names = append(names, in.Name(language.MustParseRegion(code)))
 	}
-	return strings.Join(names, ", ")
+	return strings.Join(names, t.Comma+" ")
 }
