@@ -177,6 +177,21 @@ func TestLanguagesOfPage(t *testing.T) {
 	}
 }
 
+// A question names a provider once, with its policy if only some of its rows have one.
+func TestProvidersOfQuestion(t *testing.T) {
+	row := func(name, more string) string {
+		return "cookie " + name + " {\n purpose p\n category third_party\n provider \"Tuiles SAS\"\n" + more + "}\n"
+	}
+	address := "http://" + serve(t, false, "cookie_charter {\n"+row("a", "")+row("b", "policy https://tuiles.example/\n")+row("c", "")+row("d", "policy https://tuiles.example/d\n")+"}")
+	_, notice := get(t, address+pagePath+"notice?flg=en", nil)
+	if want := `</strong> – <a href="https://tuiles.example/">Tuiles SAS</a>, <a href="https://tuiles.example/d">Tuiles SAS</a> (`; !strings.Contains(notice, want) {
+		t.Errorf("no %s in %s", want, notice)
+	}
+	if _, shown := get(t, address+pagePath+"?flg=en", nil); !strings.Contains(shown, ">Third-party cookies – Tuiles SAS</legend>") {
+		t.Error("the question is not called by its provider, once")
+	}
+}
+
 // Lists have the comma of the page's language.
 func TestLists(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset google_analytics\n}")

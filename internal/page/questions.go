@@ -1,6 +1,7 @@
 package page
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -56,7 +57,7 @@ func (p *Page) asked(text *texts) []Question {
 				countries = addOnce(countries, country)
 			}
 			if provider := p.providerIn(text, row); provider.Text != "" {
-				question.Providers = addOnce(question.Providers, provider)
+				question.Providers = addProvider(question.Providers, provider)
 			}
 			if purpose := p.textIn(text, row.Purpose); purpose.Text != "" {
 				question.Purposes = addOnce(question.Purposes, purpose)
@@ -132,6 +133,18 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 		}
 	}
 	return questions
+}
+
+// addProvider adds a provider to a list, unless it is there, with the link to its policy if
+// some row has one.
+func addProvider(providers []Text, provider Text) []Text {
+	for i, known := range providers {
+		if known.Text == provider.Text && (known.Link == "" || provider.Link == "" || known.Link == provider.Link) {
+			providers[i].Link = cmp.Or(known.Link, provider.Link)
+			return providers
+		}
+	}
+	return append(providers, provider)
 }
 
 // addOnce adds a value to a list, unless it is there.
