@@ -49,6 +49,7 @@ export async function startFirefox(more = {}) {
     extraPrefsFirefox: { ...preferences, ...more },
   });
   return {
+    version: await browser.version(),
     newPage: () => browser.newPage(),
     cookies: async () => {
       const { result } = await browser.connection.send("storage.getCookies", {});

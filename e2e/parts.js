@@ -57,7 +57,7 @@ export async function accepts(port, process) {
 
 // hasCertificate waits until a server has a certificate for a host: Caddy's own
 // authority makes them one after the other, once it has started.
-async function hasCertificate(port, host) {
+export async function hasCertificate(port, host) {
   for (let tries = 0; tries < 300; tries++) {
     const secured = await new Promise((resolve) => {
       const socket = tls.connect({ host: "127.0.0.1", port, servername: host, rejectUnauthorized: false });

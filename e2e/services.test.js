@@ -1,0 +1,127 @@
+// The code of services that portals use, in real browsers, behind a charter with hosts:
+// what no row declares or the visitor does not allow is not called, and sets no cookies;
+// what is allowed works. docs/trackers.md has the figures.
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { functions } from "./functions.js";
+import { root } from "./parts.js";
+import { askedOf, browsers, cookiesOf, hostsOf, necessary, ofOwnScripts, services, setups, startServices, thirdPartyOf, until, Visitor } from "./services.js";
+import { readFigures } from "./table.js";
+
+const isAllowed = (keys) => ({ key }) => key === "" || keys.includes(key);
+const keys = [...new Set(services.map(({ key }) => key).filter(Boolean))];
+const includes = (some, others) => others.every((other) => some.includes(other));
+// Scripts that the portal itself serves, and that no row declares, write what they like.
+const bundled = cookiesOf(services.filter(({ key }) => key === "mixpanel"));
+
+for (const browser of Object.keys(browsers)) {
+  describe(`services in ${browser}`, () => {
+    let parts;
+    before(async () => {
+      parts = await startServices();
+    });
+    after(() => parts?.stop());
+
+    // visiting runs a test as a visitor of a site.
+    const visiting = (setup, run) => async () => {
+      const visitor = await Visitor.arrive(parts, browser, setup);
+      try {
+        await run(visitor);
+      } finally {
+        await visitor.leave();
+      }
+    };
+    // published holds what was seen against what docs/trackers.md says.
+    const published = (visitor, setup, answer) => {
+      const { thirdParty, hosts } = readFigures().find((row) => row.browser === browser && row.setup === setups[setup] && row.answer.includes(answer));
+      assert.deepEqual({ thirdParty: `${visitor.seen.third.size} / ${visitor.sets.length}`, hosts: String(visitor.hosts.length) }, { thirdParty, hosts });
+    };
+
+    // isKept tries that two pages call the hosts of allowed services and no others.
+    async function isKept(visitor, allowed) {
+      const others = services.filter((service) => !allowed.includes(service));
+      const refused = askedOf(others).filter((host) => !hostsOf(allowed).includes(host));
+      for (const at of ["/", "/explore/"]) {
+        await visitor.visit(at);
+        let blocked;
+        await until(async () => includes((blocked = await visitor.blocked()), refused), () => `${at} is kept from ${refused}, not only from ${blocked}`);
+      }
+      await works(visitor, allowed);
+      await visitor.rest();
+      assert.deepEqual(visitor.hosts, hostsOf(allowed));
+      assert.deepEqual(visitor.sets, thirdPartyOf(allowed));
+      const written = [...visitor.seen.own].filter((name) => !cookiesOf(allowed).includes(name) && !/^(_cookie_test|dmn_chk_)/.test(name));
+      assert.deepEqual(written.filter((name) => ![...necessary, ...ofOwnScripts, ...bundled].includes(name)), []);
+    }
+
+    // works waits until all that services do has been seen.
+    async function works(visitor, allowed) {
+      await until(() => includes(visitor.hosts, hostsOf(allowed)), () => `all of ${hostsOf(allowed)} are called, not only ${visitor.hosts}`);
+      await until(() => includes([...visitor.seen.third], thirdPartyOf(allowed)), () => `other sites keep ${thirdPartyOf(allowed)}, not only ${[...visitor.seen.third]}`);
+      await until(() => includes([...visitor.seen.own], cookiesOf(allowed)), () => `scripts keep ${cookiesOf(allowed)}, not only ${[...visitor.seen.own]}`);
+    }
+
+    for (const setup of ["plain", "cookies"]) {
+      test(`${setups[setup]}: all are called`, visiting(setup, async (visitor) => {
+        await visitor.visit("/");
+        await works(visitor, services);
+        await visitor.visit("/explore/");
+        await visitor.rest();
+        published(visitor, setup, "none");
+      }));
+    }
+
+    test("hosts: before an answer, granted, withdrawn", visiting("hosts", async (visitor) => {
+      const always = services.filter(isAllowed([]));
+      await isKept(visitor, always);
+      assert.deepEqual([...visitor.seen.third], thirdPartyOf(always));
+      published(visitor, "hosts", "none");
+
+      await visitor.answer("granted");
+      visitor.begin();
+      await isKept(visitor, services.filter(isAllowed(keys)));
+      published(visitor, "hosts", "granted");
+
+      await visitor.visit("/terms/cookies-policy/");
+      await visitor.rest(); // what is under way arrives
+      await visitor.answer("refused");
+      visitor.begin();
+      await isKept(visitor, always);
+      published(visitor, "hosts", "withdrawn");
+    }));
+
+    test("hosts: refused, and one granted", visiting("hosts", async (visitor) => {
+      await visitor.answer("refused");
+      visitor.begin();
+      await isKept(visitor, services.filter(isAllowed([])));
+      published(visitor, "hosts", "refused");
+
+      await visitor.answer("granted", ["matomo"]);
+      visitor.begin();
+      await isKept(visitor, services.filter(isAllowed(["matomo"])));
+    }));
+
+    for (const setup of ["plain", "hosts"]) {
+      test(`${setups[setup]}: all works that needs no other host`, visiting(setup, async (visitor) => {
+        const answer = await visitor.visit("/functions");
+        assert.equal("content-security-policy" in answer.headers(), setup === "hosts");
+        const failed = {};
+        for (const [name, works] of Object.entries(functions)) {
+          const late = new Promise((resolve) => setTimeout(resolve, 30_000, "does not end").unref());
+          const result = await Promise.race([visitor.page.evaluate(works).catch((error) => String(error)), late]);
+          if (result !== true) failed[name] = result;
+        }
+        assert.deepEqual(failed, {});
+      }));
+    }
+  });
+}
+
+test("the figures are of the versions that are installed", () => {
+  const text = readFileSync(path.join(root, "docs/trackers.md"), "utf8");
+  const { devDependencies } = JSON.parse(readFileSync(path.join(root, "e2e/package.json"), "utf8"));
+  for (const name of [...services.map((service) => service.package).filter(Boolean), "js-cookie"]) assert.ok(text.includes(`\`${name}\` ${devDependencies[name]}`), name);
+  for (const { name } of services) assert.ok(text.includes(name), name);
+});
