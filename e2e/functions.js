@@ -95,8 +95,9 @@ export function serveFunctions(request, response) {
   return false;
 }
 
-// Browsers take a socket as open once its key is answered (RFC 6455, section 4.2.2).
-serveFunctions.sockets = (server) =>
+// takeSockets has a server take sockets, which are open to a browser once its key is
+// answered (RFC 6455, section 4.2.2).
+export const takeSockets = (server) =>
   server.on("upgrade", (request, socket) => {
     const accepted = createHash("sha1").update(`${request.headers["sec-websocket-key"]}258EAFA5-E914-47DA-95CA-C5AB0DC85B11`).digest("base64");
     socket.on("error", () => {});

@@ -12,7 +12,7 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { serveFunctions } from "./functions.js";
+import { serveFunctions, takeSockets } from "./functions.js";
 import { accepts, browserArguments, end, freePort, hasCertificate, root } from "./parts.js";
 
 const packages = path.join(root, "e2e/node_modules");
@@ -239,27 +239,26 @@ export const setups = {
   cookies: "a charter of cookies",
   hosts: "the same charter with hosts",
 };
-export const siteOf = (setup) => `https://${setup}.city.example`;
+const hostOf = (setup) => `${setup}.city.example`;
 const charterPage = "/terms/cookies-policy/";
 
 // startServices runs the portal and the hosts of the services behind Caddy, and the proxy
-// that leads to both. calls has what the services' hosts were asked for, and strangers
-// the hosts that browsers wanted besides.
+// that leads to both, and to no other host. calls has an entry for each request to a host
+// of a service: which one, and the cookies that it set.
 export async function startServices() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-services-"));
   const caddyBinary = path.join(folder, "caddy");
   execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
   const [originPort, httpPort, httpsPort] = [await freePort(), await freePort(), await freePort()];
   const calls = [];
-  const strangers = new Set();
   const serves = Object.assign({}, ...services.map((service) => service.serves));
-  const portals = Object.keys(setups).map((setup) => `${setup}.city.example`);
+  const portals = Object.keys(setups).map(hostOf);
 
   const origin = http.createServer((request, response) => {
     const { pathname } = new URL(request.url, "http://origin");
     if (!portals.includes(request.headers.host)) {
       const { type, body, cookies } = serves[request.headers.host](pathname);
-      calls.push({ host: request.headers.host, kind: request.headers["sec-fetch-dest"], cookies });
+      calls.push({ host: request.headers.host, cookies });
       const asking = request.headers.origin;
       response.writeHead(200, {
         "Content-Type": type,
@@ -282,21 +281,14 @@ export async function startServices() {
     });
     response.end(page(pathname));
   });
-  serveFunctions.sockets(origin);
+  takeSockets(origin);
 
   const known = new Set([...portals, ...Object.keys(serves)]);
-  const proxy = http.createServer((request, response) => {
-    strangers.add(request.headers.host);
-    response.writeHead(502).end();
-  });
+  const proxy = http.createServer((request, response) => response.writeHead(502).end());
   const tunnels = new Set();
   proxy.on("connect", (request, socket) => {
-    const host = request.url.split(":")[0];
     socket.on("error", () => {});
-    if (!known.has(host)) {
-      strangers.add(host);
-      return socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
-    }
+    if (!known.has(request.url.split(":")[0])) return socket.end("HTTP/1.1 502 Bad Gateway\r\n\r\n");
     const tunnel = net.connect(httpsPort, "127.0.0.1", () => {
       socket.write("HTTP/1.1 200 OK\r\n\r\n");
       socket.pipe(tunnel).pipe(socket);
@@ -336,7 +328,7 @@ export async function startServices() {
     await stop();
     throw new Error(log, { cause: error });
   }
-  return { calls, strangers, proxyPort: proxy.address().port, stop };
+  return { calls, proxyPort: proxy.address().port, stop };
 }
 
 // The browsers, each with a new profile in which nothing is set but the way to the proxy,
@@ -393,7 +385,7 @@ export class Visitor {
     visitor.#browser = await browsers[browser](parts.proxyPort);
     visitor.page = visitor.#browser.page;
     visitor.version = visitor.#browser.version;
-    visitor.site = siteOf(setup);
+    visitor.site = `https://${hostOf(setup)}`;
     visitor.begin();
     visitor.#rounds = visitor.#look();
     return visitor;

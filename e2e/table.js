@@ -87,7 +87,7 @@ function report(rows, versions) {
   const declared = ({ key, hosts, script }) => (key === undefined ? "not declared" : [...hosts, ...(script ? [script] : [])].map((host) => `\`${host}\``).join(" "));
   return `# What trackers do behind a charter
 
-\`npm --prefix e2e run trackers\` wrote this file on ${new Date().toISOString().slice(0, 10)}, with ${versions.join(" and ")}; it is not edited by hand. [\`e2e/services.test.js\`](../e2e/services.test.js) holds it to the same browsers in every run of the tests. [Enforcement](enforcement.md) tells what cookies and hosts are judged by.
+\`npm --prefix e2e run trackers\` wrote this file on ${new Date().toISOString().slice(0, 10)}, with ${versions.join(" and ")}; it is not edited by hand. [\`e2e/services.test.js\`](../e2e/services.test.js) holds its figures of hosts and of other sites' cookies in every run of the tests, but for some of the rows without \`hosts\`. [Enforcement](enforcement.md) tells what cookies and hosts are judged by.
 
 A portal's page uses ${services.length} services. Behind plain Caddy, it leaves ${before.own.split(" / ")[3]} cookies of its own and ${before.thirdParty.split(" / ")[0]} of other sites in Chromium, and calls ${before.hosts.length} other hosts. With \`hosts\`, before an answer and after a refusal, it calls ${kept.hosts.length}, both of a map that the charter declares as necessary; what is left besides necessary cookies are those that the portal's own scripts write: ${names(others(kept.names))}. Granted, all that is declared works.
 
@@ -107,7 +107,7 @@ Each row is a new profile of the browser, in which cookies of other sites are no
 |---|---|---|
 ${services.map((service) => `| ${service.name} | ${packageOf(service)} | ${declared(service)} |`).join("\n")}
 
-The packages are what their vendors publish, started as their documentation has it. The banner is tarteaucitron's (\`tarteaucitronjs\` ${devDependencies.tarteaucitronjs}), set up to let everything through, which also starts Google's stand-in, and \`js-cookie\` ${devDependencies["js-cookie"]} stores something for the portal. Stand-ins are a few lines of our own, as no package has the code: they load from the real names, write cookies of the names that the vendor documents, and send something to the real names. The cookie of the map's host has a made-up name. All hosts are on this machine, under their real names, behind a proxy that knows no way out, with certificates that browsers are told to take.
+The packages are what their vendors publish, started as their documentation has it, PostHog without recordings and surveys, in browsers that do not say that they are driven. The banner is tarteaucitron's (\`tarteaucitronjs\` ${devDependencies.tarteaucitronjs}), set up to let everything through, which also starts Google's stand-in, and \`js-cookie\` ${devDependencies["js-cookie"]} stores something for the portal. Stand-ins are a few lines of our own, as no package has the code: they load from the real names, write cookies of names that the services are known for, and send something to the real names. Which cookies the hosts set is ours, too: real ones may set others, and the map's may set none. All hosts are on this machine, under their real names, behind a proxy that knows no way out, with certificates that browsers are told to take.
 
 ## What the figures do not show
 
