@@ -3,6 +3,7 @@
 package charter
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -118,10 +119,19 @@ func (c *Charter) add(additions []addition) error {
 			row := c.Rows[i]
 			row.Host, row.Script = addOnce(row.Host, added.Host), addOnce(row.Script, added.Script)
 		case !added.isPreset:
-			return fmt.Errorf("%s: no row has the consent key %q that it belongs to; %s, or say in \"purpose\" and \"category\" what it is for, at %s", added.title(), added.Consent, UseOneOf(c.ConsentKeys()), added.Place("consent"))
+			return added.belongsNowhere(c.ConsentKeys())
 		}
 	}
 	return nil
+}
+
+// belongsNowhere returns the mistake in an addition of which no row has the consent key.
+func (r *Row) belongsNowhere(keys []string) error {
+	fix := `say in "purpose" and "category" what it is for`
+	if len(keys) > 0 {
+		fix = UseOneOf(keys) + ", or " + fix
+	}
+	return fmt.Errorf("%s: no row has the consent key %q, to which it would be added; %s, at %s", r.title(), r.Consent, fix, r.Place("consent"))
 }
 
 // addOnce returns names with others that are not among them. Neither of both is changed.
@@ -214,15 +224,19 @@ func (c *Charter) Find(name string) *Row { return c.names.find(name) }
 // says in its own words, and the fingerprints, over the texts in one language: a
 // translation asks for nothing new.
 func (c *Charter) ComputeVersion(language string, words ...any) error {
-	rows := make([]Cookie, 0, len(c.Rows))
+	rows := make([]json.RawMessage, 0, len(c.Rows))
 	for _, row := range c.Rows {
 		cookie := row.Cookie
 		if cookie.Duration != "" {
 			cookie.Duration = strconv.Itoa(row.Limit.Seconds()) // whatever unit it is written in
 		}
-		rows = append(rows, cookie)
+		encoded, err := json.Marshal(cookie)
+		if err != nil {
+			return err
+		}
+		rows = append(rows, encoded)
 	}
-	slices.SortFunc(rows, func(a, b Cookie) int { return strings.Compare(a.title(), b.title()) })
+	slices.SortFunc(rows, func(a, b json.RawMessage) int { return bytes.Compare(a, b) }) // a host can stand in several
 	said := []any{rows}
 	if !c.About.isZero() {
 		said = append(said, c.About)
@@ -237,8 +251,9 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 		var questions []string
 		for _, cookie := range c.Rows {
 			if cookie.Key == key {
-				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)), slices.Sorted(slices.Values(cookie.Host)))
+				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)))
 				questions = append(questions, fmt.Sprintf("%q", asked))
+				questions = append(questions, cookie.Host...) // the same question, whichever row has them
 			}
 		}
 		slices.Sort(questions)

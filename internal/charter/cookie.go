@@ -149,8 +149,12 @@ func (c *Cookie) title() string {
 // isAddition tells whether the row says nothing of its own, but adds hosts or scripts to
 // the first row of its consent key.
 func (c *Cookie) isAddition() bool {
-	return len(c.Name) == 0 && len(c.Match) == 0 && len(c.Host)+len(c.Script) > 0 && c.Consent != "" &&
-		c.Category == "" && len(c.Purpose) == 0 && len(c.Provider) == 0 && len(c.Service) == 0 && len(c.Policy) == 0 && len(c.Country) == 0
+	for _, field := range Fields {
+		if field.isSet(c) && !slices.Contains([]string{"host", "script", "consent"}, field.Name) {
+			return false
+		}
+	}
+	return len(c.Host)+len(c.Script) > 0 && c.Consent != ""
 }
 
 // consentKey returns the key of the answer that decides about the cookie, ""

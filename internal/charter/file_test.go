@@ -96,8 +96,8 @@ func TestCharterErrors(t *testing.T) {
 		{"cookie: []", `unknown field "cookie"; a charter has updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1`},
 		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
 		{row + "---\n" + row, "the charter has a second document; keep one, at f:5"},
-		{"cookies:\n  - a", "a row has the fields name, match, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
-		{row + "    purposes: x", `unknown field "purposes"; a cookie has name, match, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
+		{"cookies:\n  - a", "a row has the fields name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
+		{row + "    purposes: x", `unknown field "purposes"; a row has name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
 		{row + "    purpose: mesure : audience", `unreadable YAML: mapping values are not allowed in this context; indent with spaces, and put texts that hold ": " in quotes, at f:5`},
 		{"cookies:\n  - name: a\n    purpose: \"d\xe9tail\"", "the file is not in UTF-8; save it in that encoding, at f:3"},
 		{"cookies: []", `the charter declares no cookie; add rows under "cookies", at f:1`},
@@ -161,6 +161,20 @@ func TestCharterErrors(t *testing.T) {
 		{"cookies:\n  - name: a\n    purpose: p\n    category: tracking", `cookie "a": unknown category "tracking"; use one of [necessary statistics first_party third_party], at f:4`},
 		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: a b", `cookie "a": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
 		{"cookies:\n  - name: a\n    purpose: p\n    category: statistics\n    consent: timestamp", `cookie "a": unusable consent key "timestamp"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:5`},
+		{row + "    host: []", "host is empty; give it a value or remove it, at f:5"},
+		{row + "    host: Stats.example.fr", `cookie "a": "Stats.example.fr" is not written as browsers match it; write stats.example.fr, at f:5`},
+		{row + "    host: [a.fr, b.fr, a.fr]", `cookie "a": "a.fr" stands there twice; remove one, at f:5`},
+		{row + "    script: xtcore.js", `cookie "a": "xtcore.js" is no path of a script; write one from the root of this site, such as /static/xtcore.js, or the beginning of some with a * behind it, without a query and without escapes, at f:5`},
+		{"cookies:\n  - purpose: p\n    host: '*'\n    category: necessary", `host "*": "*" would declare every host; write one, such as stats.example.fr or *.example.fr, at f:3`},
+		{"cookies:\n  - host: a.fr\n    category: necessary", `host "a.fr": missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to, at f:2`},
+		{"cookies:\n  - host: a.fr\n    consent: k\n    exempt: true", `host "a.fr": missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to, at f:2`},
+		{"cookies:\n  - host: a.fr\n    purpose: p", `host "a.fr": missing category; use one of [necessary statistics first_party third_party], at f:2`},
+		{"cookies:\n  - host: a.fr\n    purpose: p\n    category: necessary\n    duration: 1 day", `host "a.fr": duration is said of cookies, and the row names none; remove it, or write the row's cookies in "name", at f:5`},
+		{"cookies:\n  - host: a.fr\n    match: b\n    purpose: p\n    category: necessary", `host "a.fr": a cookie has an empty name; give it one, such as sessionid, at f:2`},
+		{"cookies:\n  - host: a.fr\n    consent: a b", `host "a.fr": unusable consent key "a b"; use 1 to 64 letters, digits, '_', '-' or '.', and not "timestamp" or "charter", at f:3`},
+		{"cookies:\n  - host: a.fr\n    consent: k", `host "a.fr": no row has the consent key "k", to which it would be added; say in "purpose" and "category" what it is for, at f:3`},
+		{"cookies:\n  - script: /*\n    consent: k", `script "/*": "/*" would be every page; write a longer path, such as /static/stats/*, at f:2`},
+		{"cookies:\n  - script: [/s.js, /s.js]\n    consent: k", `script "/s.js /s.js": "/s.js" stands there twice; remove one, at f:2`},
 	} {
 		parsed, err := Parse([]byte(test.yaml), "f")
 		if err == nil {
@@ -178,7 +192,7 @@ func TestCharterErrors(t *testing.T) {
 		"{\"cookies\": []} x":                                        "unreadable JSON: invalid character 'x' looking for beginning of value, at f.json:1",
 		"{\"cookies\": []} {}":                                       "unreadable JSON: text after the JSON object, at f.json:1",
 		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purpose\": null, \"category\": \"necessary\"}]}": `cookie "a": missing purpose; say in "purpose" what the cookie is for, at f.json:3`,
-		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purposes\": \"p\"}]}":                            `unknown field "purposes"; a cookie has ` + strings.Join(Fields.Names(), ", ") + ", at f.json:4",
+		"{\n\"cookies\": [\n{\"name\": \"a\",\n\"purposes\": \"p\"}]}":                            `unknown field "purposes"; a row has ` + strings.Join(Fields.Names(), ", ") + ", at f.json:4",
 	} {
 		parsed, err := Parse([]byte(text), "f.json")
 		if err == nil {
@@ -206,6 +220,12 @@ func TestMistakes(t *testing.T) {
 	}
 	got := Mistakes([]byte(good+"- {name: b, purpose: \"\", category: necessary}\n- {name: c d, purpose: p, category: necessary}\n- {name: a, purpose: p, category: necessary}\n- {name: e, category: necessary}\n"), "draft")
 	for i, want := range []string{"purpose is empty; say what the cookie is for, at draft:3", `"c d" is not a cookie name`, `cookie "a" is declared twice; remove one of the two, at draft:2 and draft:5`, "missing purpose"} {
+		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+	got = Mistakes([]byte(good+"- {host: A.fr, consent: k}\n- {script: x, consent: k}\n- {host: a.fr}\n- {host: a.fr, consent: k}\n"), "draft")
+	for i, want := range []string{`host "A.fr": `, `script "x": `, `host "a.fr": missing purpose`, `host "a.fr": no row has the consent key "k"`} {
 		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
 			t.Errorf("no %s in %v", want, got)
 		}

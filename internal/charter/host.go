@@ -1,12 +1,13 @@
 package charter
 
 import (
-	"errors"
 	"fmt"
-	"net/netip"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 
+	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
@@ -70,39 +71,50 @@ func parseHost(text string) (hostSource, error) {
 	if strings.Contains(source.host, "*") {
 		return source, fmt.Errorf(`%q has a "*" that is not all of what stands before the first dot; browsers match subdomains alone, such as *.example.fr`, text)
 	}
-	if ascii.ToLower(source.host) != source.host {
-		return source, fmt.Errorf("%q has capital letters; write %s", text, ascii.ToLower(text))
-	}
 	if !isHostName(source.host) {
-		return source, fmt.Errorf("%q is no host; write a name such as stats.example.fr or *.example.fr, with https://, a port or a path if need be, and letters beyond ASCII as xn--", text)
+		if name, err := idna.Lookup.ToASCII(source.host); err == nil && name != source.host && isHostName(name) {
+			return source, fmt.Errorf("%q is not written as browsers match it; write %s", text, strings.Replace(text, source.host, name, 1))
+		}
+		return source, fmt.Errorf("%q is no host; write a name such as stats.example.fr or *.example.fr, with https://, a port or a path if need be", text)
 	}
 	if source.isPrefixed && source.host != "localhost" {
 		if _, err := publicsuffix.EffectiveTLDPlusOne(source.host); err != nil {
 			return source, fmt.Errorf("%q would declare the hosts of everybody under %s; write the one that is meant", text, source.host)
 		}
 	}
-	if source.path != "" && strings.Trim(source.path, pathCharacters) != "" {
-		return source, fmt.Errorf("%q has a path that no policy of browsers can hold; write letters, digits and /-._~%%!$&'()*+=:@ only, without a query", text)
+	if source.path != "" && !isSourcePath(source.path) {
+		return source, fmt.Errorf("%q has a path that no policy of browsers can hold; write letters, digits and /-._~!$&()+=:@ without a query, others as %%3B, and a / at its end for all that is below", text)
 	}
 	return source, nil
 }
 
-// pathCharacters are those of a path that stand for themselves in a policy: neither what
-// ends a source or a directive, nor what begins a query or a fragment.
-const pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+=:@"
+// pathCharacters are those of a path that stand for themselves in a policy, beside "%":
+// neither what ends a source or a directive, nor what begins a query or a fragment, nor
+// what looks as if it had another meaning there.
+const pathCharacters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~!$&()+=:@"
 
-// isHostName tells whether a text is the name of a host, and no address: browsers match
-// names alone.
+// isSourcePath tells whether a path can stand in a policy.
+func isSourcePath(path string) bool {
+	decoded, err := url.PathUnescape(path) // escapes have to be whole
+	return err == nil && decoded != "" && !strings.HasPrefix(path, "//") && strings.Trim(path, pathCharacters+"%") == ""
+}
+
+// isHostName tells whether a text is the name of a host in lower case, and no address, as
+// browsers need match names alone. It has no "_", as in a policy.
 func isHostName(host string) bool {
-	if _, err := netip.ParseAddr(host); err == nil || !setcookie.IsHost(host) {
+	if !setcookie.IsHost(host) || strings.Contains(host, "_") {
 		return false
 	}
-	for label := range strings.SplitSeq(host, ".") {
+	label := ""
+	for label = range strings.SplitSeq(host, ".") {
 		if label == "" || len(label) > maxLabel || strings.HasPrefix(label, "-") || strings.HasSuffix(label, "-") {
 			return false
 		}
 	}
-	return true
+	// Browsers take what ends in a number for an address (URL Standard, "ends in a number
+	// checker").
+	_, err := strconv.ParseUint(label, 0, 64)
+	return err != nil && strings.Trim(label, "0123456789") != ""
 }
 
 // maxLabel is how long what stands between the dots of a host can be, in bytes (RFC 1035,
@@ -171,7 +183,7 @@ func ParseOrigin(address string) (origin Origin, ok bool) {
 		rest = rest[:end]
 	}
 	host, port, _ := strings.Cut(rest, ":")
-	host = ascii.ToLower(strings.TrimSuffix(host, "."))
+	host = ascii.ToLower(host)
 	number, err := strconv.ParseUint(port, 10, 16)
 	if !setcookie.IsHost(host) || port != "" && (err != nil || strconv.FormatUint(number, 10) != port) {
 		return Origin{}, false
@@ -188,10 +200,8 @@ func validateHosts(hosts Names) error {
 		if _, err := parseHost(host); err != nil {
 			return err
 		}
-		for _, earlier := range hosts[:i] {
-			if earlier == host {
-				return fmt.Errorf("%q stands there twice; remove one", host)
-			}
+		if slices.Contains(hosts[:i], host) {
+			return fmt.Errorf("%q stands there twice; remove one", host)
 		}
 	}
 	return nil
@@ -204,13 +214,12 @@ func validateScripts(scripts Names) error {
 		switch {
 		case !IsLocal(path) || strings.ContainsAny(path, "?#*%"):
 			return fmt.Errorf("%q is no path of a script; write one from the root of this site, such as /static/xtcore.js, or the beginning of some with a * behind it, without a query and without escapes", script)
+		case checkVisible(script) != nil:
+			return checkVisible(script)
 		case path == "/":
-			return errors.New(`"/*" would be every page; write a longer beginning, such as /static/stats/*`)
-		}
-		for _, earlier := range scripts[:i] {
-			if earlier == script {
-				return fmt.Errorf("%q stands there twice; remove one", script)
-			}
+			return fmt.Errorf("%q would be every page; write a longer path, such as /static/stats/*", script)
+		case slices.Contains(scripts[:i], script):
+			return fmt.Errorf("%q stands there twice; remove one", script)
 		}
 	}
 	return nil

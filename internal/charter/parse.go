@@ -26,11 +26,12 @@ func Parse(data []byte, name string) (Source, error) {
 }
 
 // Mistakes returns what of a charter cannot be used, in the order of its rows: for each
-// row the first mistake. Parse, or New, returns no more than the first of all.
+// row the first mistake; then what belongs to no row. Parse, or New, returns no more than the first of all.
 func Mistakes(data []byte, name string) []error {
 	var mistakes []error
 	declared := map[string]*Row{}
-	_, err := parseRows(data, name, func(row Row, err error) error {
+	var keys []string
+	source, err := parseRows(data, name, func(row Row, err error) error {
 		if err == nil {
 			err = row.mistake()
 		}
@@ -43,10 +44,18 @@ func Mistakes(data []byte, name string) []error {
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
+		if key := row.consentKey(); key != "" && !row.isAddition() && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
 		return nil
 	})
 	if err != nil {
 		mistakes = append(mistakes, err)
+	}
+	for _, row := range source.Rows {
+		if row.isAddition() && row.mistake() == nil && !slices.Contains(keys, row.Consent) {
+			mistakes = append(mistakes, row.belongsNowhere(keys))
+		}
 	}
 	return mistakes
 }
