@@ -116,8 +116,9 @@ func (c *Charter) add(additions []addition) error {
 		i := slices.IndexFunc(c.Rows, func(row *Row) bool { return row.Key == added.Consent })
 		switch {
 		case i >= 0:
-			row := c.Rows[i]
+			row := *c.Rows[i] // the source keeps its own
 			row.Host, row.Script = addOnce(row.Host, added.Host), addOnce(row.Script, added.Script)
+			c.Rows[i] = &row
 		case !added.isPreset:
 			return added.belongsNowhere(c.ConsentKeys())
 		}

@@ -28,7 +28,15 @@ func TestPresets(t *testing.T) {
 		if preset.Updated.IsZero() {
 			t.Errorf("%s: no date", name)
 		}
+		var hosts Names
 		for _, row := range preset.Rows {
+			if row.isAddition() { // that it stays where an operator's row replaces one of these
+				hosts = append(hosts, row.Host...)
+				continue
+			}
+			if len(row.Host)+len(row.Script) > 0 {
+				t.Errorf("%s: %s takes hosts with it where it is replaced", name, row.Name)
+			}
 			checkTypography(t, &row.Cookie)
 			_, isPortal := row.Provider["en"]
 			switch hasPolicy, reason := len(row.Policy) > 0, withoutPolicy[name]; {
@@ -46,6 +54,9 @@ func TestPresets(t *testing.T) {
 			if row.Duration == "" || row.Exempt || (row.Category == Necessary) == (row.Consent != "") {
 				t.Errorf("%s: %+v", name, row.Cookie)
 			}
+		}
+		if !slices.Equal(hosts, presetHosts[name]) {
+			t.Errorf("%s: hosts %v, not %v", name, hosts, presetHosts[name])
 		}
 	}
 	preference, err := PreferenceRow("cookies_preferences")
@@ -122,6 +133,16 @@ const (
 	oneMinute = 60
 	oneDay    = 24 * 60 * oneMinute
 )
+
+// presetHosts are the hosts that each service loads from and sends to; presets say who
+// tells so.
+var presetHosts = map[string]Names{
+	"google_analytics": {"*.googletagmanager.com", "*.google-analytics.com", "*.analytics.google.com", "*.g.doubleclick.net"},
+	"at_internet":      {"tag.aticdn.net", "*.xiti.com", "*.ati-host.net"},
+	"piano":            {"tag.aticdn.net", "*.pa-cd.com"},
+	"xiti":             {"*.xiti.com"},
+	"eulerian":         {"*.eulerian.net"},
+}
 
 // presetCookies are names that each service writes, with the consent key that
 // decides, and the seconds that it asks for. Those of trackers are as their code
