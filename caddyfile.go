@@ -89,9 +89,10 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    gpc             <date>
 //	}
 //
-// The blocks of `host` and `script` take the fields of `cookie` that say nothing of
-// cookies, too. `preset`, `charter`, `cookie`, `host`, `script` and `preference` can be repeated; texts and links can be
-// repeated with another language each.
+// The blocks of `host` and `script` take the other fields of `cookie`, too, but for those
+// that say something of cookies. `preset`, `charter`, `cookie`, `host`, `script` and
+// `preference` can be repeated; texts and links can be repeated with another language
+// each.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
 	if d.NextArg() {

@@ -112,14 +112,15 @@ func TestPathsBesideTheCaddyfile(t *testing.T) {
 // block have them.
 func sampleRow(t *testing.T) (row charter.Cookie, inYAML, inCaddyfile string) {
 	words := map[string]string{"duration": "2 weeks", "domain": "city.example", "path": "/app"}
+	names := map[string]charter.Names{"country": {"IE", "US"}, "host": {"a.example", "https://b.example:8443/c/"}, "script": {"/a.js", "/b/*"}}
 	inYAML = "cookies:\n  -"
 	for _, field := range charter.Fields {
 		block := "\t\t" + field.Name
 		switch into := field.Of(&row).(type) {
 		case *charter.Names:
 			*into = charter.Names{field.Name + "_1", field.Name + "_2"}
-			if field.Name == "country" {
-				*into = charter.Names{"IE", "US"}
+			if words, ok := names[field.Name]; ok {
+				*into = words
 			}
 			inYAML += fmt.Sprintf(" %s: [%s]\n", field.Name, strings.Join(*into, ", "))
 			if field.Name == "name" {

@@ -126,6 +126,7 @@ func TestOptionsAreFields(t *testing.T) {
 				t.Errorf("%s: its default is none of its values", name)
 			}
 		}
+		inTable = slices.Compact(inTable) // rows are one list, whatever they begin with
 		if fields := jsonNames(of); !reflect.DeepEqual(slices.Sorted(slices.Values(fields)), slices.Sorted(slices.Values(inTable))) {
 			t.Errorf("%T has the fields %v, the table %v", of, fields, inTable)
 		}
@@ -207,7 +208,8 @@ func TestOptionsAreDocumented(t *testing.T) {
 		}
 	}
 	for place := range grammar {
-		if !known[place] && !strings.HasPrefix(place, "cookie ") && !strings.HasSuffix(place, "}") {
+		block, _, _ := strings.Cut(place, " ")
+		if !known[place] && !slices.Contains([]string{"cookie", "host", "script"}, block) && !strings.HasSuffix(place, "}") {
 			t.Errorf("%s: in the grammar alone", place)
 		}
 	}

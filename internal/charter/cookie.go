@@ -74,8 +74,9 @@ type Cookie struct {
 	Service Text `json:"service,omitempty"`
 
 	// What it is for. Required in at least one language, for every
-	// category: a "necessary" label without a purpose is what regulators
-	// punish (CNIL, SAN-2025-010).
+	// category, but where nothing is said but hosts and a consent key: a
+	// "necessary" label without a purpose is what regulators punish (CNIL,
+	// SAN-2025-010).
 	Purpose Text `json:"purpose"`
 
 	// One of `necessary`, `statistics`, `first_party`, `third_party`. Required.
@@ -155,6 +156,19 @@ func (c *Cookie) isAddition() bool {
 		}
 	}
 	return len(c.Host)+len(c.Script) > 0 && c.Consent != ""
+}
+
+// MarshalJSON writes of an addition only what it adds, and to what.
+func (c Cookie) MarshalJSON() ([]byte, error) {
+	if c.isAddition() {
+		return json.Marshal(struct {
+			Host    Names  `json:"host,omitempty"`
+			Script  Names  `json:"script,omitempty"`
+			Consent string `json:"consent"`
+		}{c.Host, c.Script, c.Consent})
+	}
+	type row Cookie // without this method
+	return json.Marshal(row(c))
 }
 
 // consentKey returns the key of the answer that decides about the cookie, ""

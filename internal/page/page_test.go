@@ -57,6 +57,7 @@ func TestFieldsOfSchema(t *testing.T) {
 		Reference  string                `json:"$ref"`
 		Values     []string              `json:"enum"`
 		AnyOf      []definition          `json:"anyOf"`
+		Names      *definition           `json:"propertyNames"`
 		Required   []string              `json:"required"`
 		Properties map[string]definition `json:"properties"`
 	}
@@ -110,7 +111,16 @@ func TestFieldsOfSchema(t *testing.T) {
 			required = append(required, name)
 		}
 	}
-	if !slices.Equal(row.Required, required) {
-		t.Errorf("the schema requires %v, not %v", row.Required, required)
+	// A row is of cookies, of hosts or of scripts, or adds some to others.
+	for i, of := range []string{"name", "host", "script"} {
+		if want := append([]string{of}, required...); !slices.Equal(row.AnyOf[i].Required, want) || row.AnyOf[i].Names != nil {
+			t.Errorf("of a row of its %s, the schema requires %v, not %v", of, row.AnyOf[i].Required, want)
+		}
+	}
+	for i, of := range []string{"host", "script"} {
+		addition := row.AnyOf[3+i]
+		if !slices.Equal(addition.Required, []string{of, "consent"}) || addition.Names == nil || len(row.AnyOf) != 5 || row.Required != nil {
+			t.Errorf("the schema requires %v", addition.Required)
+		}
 	}
 }
