@@ -72,7 +72,7 @@ type Handler struct {
 	// Default: none.
 	Charters []string `json:"charters,omitempty"`
 
-	// Rows declared here. Default: none.
+	// Rows declared here, those of hosts and scripts among them. Default: none.
 	Cookies []Cookie `json:"cookies,omitempty"`
 
 	// What the charter says of the portal, in fields of the handler itself.
@@ -124,14 +124,14 @@ type Handler struct {
 	// workers, which stands beside the portal's, so that their pages load from and send
 	// to no others; `monitor` adds one that browsers only report by. As long as anything
 	// else is monitored, both only report. Reports are taken beside the page. Documents of
-	// which the hosts depend on the preference are marked `private, no-cache`. Default:
-	// none; pages load from where they like.
+	// which the hosts depend on the preference are marked as private, to be asked for
+	// again. Default: none; pages load from where they like.
 	Hosts string `json:"hosts,omitempty"`
 
 	// What happens to cookies of other hosts: `omit` has pages load from these without
-	// cookies (`Cross-Origin-Embedder-Policy: credentialless`, where the portal says
-	// nothing of it). Frames of other sites show only if these agree to it, so it is for
-	// portals without any. Default: none; nothing happens to them.
+	// cookies, by a Cross-Origin-Embedder-Policy where the portal has none. Frames of
+	// other sites show only if these agree to it, so it is for portals without any.
+	// Default: none; nothing happens to them.
 	ThirdPartyCookies string `json:"third_party_cookies,omitempty"`
 
 	// Whether answers tell in a field `Cookie-Charter-Verdicts` what became of the
@@ -233,6 +233,8 @@ func (h *Handler) prepare() error {
 		Charter:        h.charter,
 		Answers:        h.answers,
 		Policy:         h.policy,
+		KeepsHosts:     h.hostsEffect() == document.Enforced,
+		ObservesHosts:  h.hostsEffect() == document.Reported,
 		RecordsChoices: h.RecordChoices,
 		GPC:            h.GPC,
 		Module:         moduleVersion(),

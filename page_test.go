@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -378,7 +379,7 @@ func TestPageFiles(t *testing.T) {
 	}
 	for options, want := range map[string]string{
 		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz", "template @kept.html": "kept.html",
-		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-languages, charter-mine`,
+		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-hosts, charter-languages, charter-mine`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)
@@ -660,6 +661,115 @@ func TestPageSaysWhatHolds(t *testing.T) {
 				t.Errorf("%s: %s", page.GPCPath, file)
 			}
 		})
+	}
+}
+
+// Each sentence about other hosts holds by what the options do about them, and no other is
+// said.
+func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
+	const (
+		trial     = "Trial period"
+		observes  = "The server only observes which other domains pages call"
+		stillFree = "Nothing keeps pages from calling these domains of the table yet"
+		keeps     = "A page of the portal loads from, and sends to, the portal itself and those domains of the table that are not refused"
+		open      = "a page that is already open keeps what it was allowed when it was loaded"
+		anyOther  = "Another domain that the page calls, for a video or a map for example, can set cookies of its own."
+		allowed   = "A domain of the table that is allowed can set cookies of its own"
+		idle      = "For now only observed: it still passes, whatever the answer."
+		readable  = "A script of the page can write a cookie itself"
+		listed    = "Loads from or sends to: "
+		isTrial   = "these cookies still pass, even if refused."
+	)
+	all := []string{trial, observes, stillFree, keeps, open, anyOther, allowed, idle, readable, listed, isTrial}
+	const (
+		cookie = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
+		hosts  = "host video.example {\n purpose p\n category third_party\n consent video\n}\n"
+		tiles  = "host tiles.example {\n purpose p\n category necessary\n}\n"
+		more   = "host ad.example {\n consent ad\n}\n"
+		script = "script /video.js {\n purpose p\n category third_party\n consent video\n}\n"
+	)
+	for name, test := range map[string]struct {
+		block string
+		want  []string
+		keeps bool // documents have a policy
+	}{
+		"no option":              {cookie + more, []string{anyOther, readable, listed}, false},
+		"no option, hosts alone": {cookie + hosts, []string{anyOther, readable, listed, trial, stillFree, idle}, false},
+		"no option, necessary":   {cookie + tiles, []string{anyOther, readable, listed}, false},
+		"no option, a script":    {cookie + script, []string{anyOther, readable}, false},
+		"hosts":                  {"hosts\n" + cookie + more, []string{keeps, open, allowed, readable, listed}, true},
+		"hosts alone":            {"hosts\n" + cookie + hosts, []string{keeps, open, allowed, readable, listed}, true},
+		"hosts, necessary":       {"hosts\n" + cookie + tiles, []string{keeps, allowed, readable, listed}, true},
+		"hosts monitor":          {"hosts monitor\n" + cookie + more, []string{trial, observes, anyOther, readable, listed}, false},
+		"hosts monitor, alone":   {"hosts monitor\n" + hosts, []string{trial, observes, anyOther, readable, listed, idle, isTrial}, false},
+		"hosts, monitor":         {"hosts\nmonitor\n" + cookie + more, []string{trial, observes, anyOther, readable, listed, idle, isTrial}, false},
+		"hosts, a row":           {"hosts\n" + strings.Replace(hosts, "purpose", "monitor\n purpose", 1) + cookie + more, []string{trial, stillFree, keeps, open, allowed, readable, listed, idle}, true},
+		"third_party_cookies":    {"third_party_cookies omit\n" + cookie + more, []string{anyOther, readable, listed}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			address := "http://" + serve(t, false, "cookie_charter {\n"+test.block+"}\nheader Content-Type text/html\nrespond portal")
+			_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
+			_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
+			for _, words := range all {
+				if strings.Contains(shown+notice, words) != slices.Contains(test.want, words) {
+					t.Errorf("%q is said, or is not", words)
+				}
+			}
+			response, _ := get(t, address+"/", nil)
+			if hasPolicy := response.Header.Get(document.PolicyField) != ""; hasPolicy != test.keeps {
+				t.Errorf("the policy is %q", response.Header.Get(document.PolicyField))
+			}
+		})
+	}
+}
+
+// The page lists hosts with their rows, in the tables and where it asks, in all languages.
+func TestPageListsHosts(t *testing.T) {
+	address := "http://" + serve(t, false, `cookie_charter {
+	languages ar ca de en es eu fr it nl pt sv
+	cookie ad {
+		service Advertising
+		purpose p
+		category third_party
+		consent ad
+		duration "2 days"
+		host ad.example *.ad.example
+	}
+	host more.example {
+		consent ad
+	}
+	host video.example {
+		purpose q
+		category third_party
+		consent ad
+	}
+	host film.example {
+		purpose q
+		category third_party
+		consent film
+	}
+}`)
+	for _, language := range page.Languages {
+		_, shown := get(t, address+pagePath+"?flg="+language, nil)
+		const listed = `<code dir="ltr">ad.example</code>, <code dir="ltr">*.ad.example</code>, <code dir="ltr">more.example</code>`
+		if strings.Count(shown, listed+"</small></td>") != 1 || strings.Count(shown, listed+`, <code dir="ltr">video.example</code></dd>`) != 1 {
+			t.Errorf("%s: hosts are not listed once in the table and once in the question: %s", language, shown)
+		}
+		if got := publishedNames(t, shown); !slices.Equal(got, []string{"charter_preference", "__Host-charter_preference", "ad", "–", "–"}) {
+			t.Errorf("%s: rows %q", language, got)
+		}
+		// What is asked of cookies alone is told of these, and of nothing else.
+		if strings.Count(shown, "<dt>") != 4+5+3 || strings.Count(shown, `<dd id="purposes.film">q</dd>`) != 1 {
+			t.Errorf("%s: %d terms", language, strings.Count(shown, "<dt>"))
+		}
+	}
+	_, shown := get(t, address+pagePath+"?flg=en", nil)
+	if !strings.Contains(shown, "<dd>2 days at most</dd>") {
+		t.Error("a row of hosts takes away how long cookies are kept")
+	}
+	_, knowledge := get(t, address+pagePath+"?format=edpb", nil)
+	if strings.Count(knowledge, `"name": "ad"`) != 1 || strings.Contains(knowledge, "video.example") {
+		t.Errorf("the knowledge base knows cookies only: %s", knowledge)
 	}
 }
 

@@ -641,6 +641,23 @@ func codesIn(tag string) func(names string) []string {
 	}
 }
 
+// hostTexts are how the page begins to say which hosts a row has, behind the service, in
+// each of its languages.
+var hostTexts = []string{
+	"التحميل من أو الإرسال إلى: ", "Carrega de o envia a: ", "Lädt von oder sendet an: ", "Loads from or sends to: ", "Carga desde o envía a: ", "Nondik kargatzen den edo nora bidaltzen den: ",
+	"Chargement depuis ou envoi vers : ", "Carica da o invia a: ", "Laadt van of verzendt naar: ", "Carrega de ou envia para: ", "Läser in från eller skickar till: ",
+}
+
+// cutHosts returns a service without what the page says of its hosts, and these.
+func cutHosts(service string) (rest string, hosts []string) {
+	for _, text := range hostTexts {
+		if rest, list, ok := strings.Cut(service, text); ok {
+			return strings.TrimRight(rest, "; "), strings.Split(list, ", ")
+		}
+	}
+	return service, nil
+}
+
 // splitProvider returns the provider and the service of a cell that has both, as the page
 // writes them, in two lines, or in Markdown behind a comma.
 func splitProvider(text string) (provider, service, doubt string) {
@@ -677,8 +694,11 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		drafted.node.Content = append(drafted.node.Content, name, value)
 	}
 
+	service, hosts := cutHosts(cell("service"))
 	read := readNames(written)
 	switch {
+	case isEmpty(written) && hosts != nil: // a row without cookies
+		drafted.name = hosts[0]
 	case len(read.names) == 0:
 		drafted.name = cell("purpose")
 		add("name", "the table names no cookie", "")
@@ -688,7 +708,10 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 			add("match", "read from "+quote(written), read.patterns...)
 		}
 	}
-	texts := map[string]string{"purpose": cell("purpose"), "provider": cell("provider"), "service": cell("service")}
+	if hosts != nil {
+		add("host", "", hosts...)
+	}
+	texts := map[string]string{"purpose": cell("purpose"), "provider": cell("provider"), "service": service}
 	doubted := map[string]string{}
 	purpose, isExempt := cutExempt(texts["purpose"])
 	texts["purpose"] = purpose
@@ -702,7 +725,7 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		doubted["provider"] = "say in \"country\", by their codes, where data go: " + quote(countries)
 	}
 	for _, column := range charter.TextFields {
-		if text := texts[column]; text != "" {
+		if text := texts[column]; !isEmpty(text) {
 			key := &yaml.Node{Kind: yaml.ScalarNode, Value: column}
 			if doubt := doubted[column]; doubt != "" {
 				markUnsure(key, doubt)

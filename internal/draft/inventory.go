@@ -189,7 +189,9 @@ func secondsOf(lifetime string) int {
 func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
 		if row := known[preset].Find(entry.Name); row != nil {
-			return row.Cookie, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
+			drafted := row.Cookie
+			drafted.Host, drafted.Script = nil, nil // of which nothing was seen
+			return drafted, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
 		}
 	}
 	row = charter.Cookie{Name: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}

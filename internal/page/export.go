@@ -127,6 +127,15 @@ func markdownProvider(row Row, text *texts) string {
 	return provider
 }
 
+// markdownService returns what a row belongs to, and its hosts.
+func markdownService(row Row, text *texts) string {
+	service := markdownEscapes.Replace(row.Service.Text)
+	if len(row.Hosts) == 0 {
+		return service
+	}
+	return strings.TrimPrefix(service+"; ", "; ") + text.Hosts + " " + markdownEscapes.Replace(strings.Join(row.Hosts, ", "))
+}
+
 // exportMarkdown returns the tables of the page, to be pasted into a back office.
 func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 	var body bytes.Buffer
@@ -147,7 +156,7 @@ func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 			if row.Exempt {
 				purpose += " " + text.Exempt
 			}
-			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownProvider(row, text), markdownEscapes.Replace(row.Service.Text), strings.Join(names, ", "), markdownEscapes.Replace(purpose), row.Duration)
+			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownProvider(row, text), markdownService(row, text), cmp.Or(strings.Join(names, ", "), "–"), markdownEscapes.Replace(purpose), row.Duration)
 		}
 		body.WriteByte('\n')
 	}

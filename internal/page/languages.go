@@ -87,6 +87,7 @@ type texts struct {
 	Columns    columnTexts                   `yaml:"columns"`
 	Exempt     string                        `yaml:"exempt"`
 	Countries  string                        `yaml:"countries"` // of a list
+	Hosts      string                        `yaml:"hosts"`     // before a list
 	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
 	AtMost     string                        `yaml:"at_most"`   // of a duration
 	Untold     string                        `yaml:"untold"`    // instead of one
@@ -94,6 +95,7 @@ type texts struct {
 	ChoiceTitle     string            `yaml:"choice_title"`
 	Choice          string            `yaml:"choice"`
 	ChoiceExempt    string            `yaml:"choice_exempt"` // where no other can be chosen
+	ChoiceOpen      string            `yaml:"choice_open"`   // after the others, where hosts are enforced
 	Consequences    string            `yaml:"consequences"`
 	Question        questionTexts     `yaml:"question"`
 	ChoiceKept      string            `yaml:"choice_kept"`  // of a duration
@@ -138,7 +140,8 @@ type texts struct {
 	Monitored    map[string]string `yaml:"monitored"` // by how much
 	Trial        map[string]string `yaml:"trial"`     // what is only observed, and other words for what it concerns
 	LimitsTitle  string            `yaml:"limits_title"`
-	Limits       []string          `yaml:"limits"`
+	Limits       []string          `yaml:"limits"`       // of scripts, and of other domains
+	LimitsHosts  string            `yaml:"limits_hosts"` // of other domains, where hosts are enforced
 	LimitsAdvice string            `yaml:"limits_advice"`
 
 	VersionTitle string `yaml:"version_title"`

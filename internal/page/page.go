@@ -58,6 +58,8 @@ type Options struct {
 	Charter        *charter.Charter // that it publishes
 	Answers        *answers.Store   // which it reads and writes
 	Policy         *judge.Policy    // of which it makes promises
+	KeepsHosts     bool             // pages reach no hosts but those that are allowed
+	ObservesHosts  bool             // it is reported which others they reach
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
 	Module         string           // its version
@@ -155,8 +157,8 @@ func New(options Options) (*Page, error) {
 		}
 		p.canAnswer = true
 	}
-	p.scope = newScope(p.Charter, p.Policy)
-	p.promises = p.scope.promises(p.Policy)
+	p.scope = newScope(options)
+	p.promises = p.scope.promises()
 	if p.scope.ignoresAnswers() {
 		p.GPC = "" // it is not heeded yet
 	}

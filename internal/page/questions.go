@@ -21,8 +21,9 @@ type Question struct {
 	Kind             string        // or kinds
 	Providers        []Text        // who sets the cookies, each once, with a link to the policy; none if no row tells
 	Countries        string        // where data go, as a list in words; "" if that is not declared
+	Hosts            charter.Names // of all rows of the key, each once
 	Purposes         []Text        // of all cookies of the key, each once
-	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell
+	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell; "" if no row has cookies
 	Names            charter.Names // of all cookies of the key
 	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
@@ -62,6 +63,12 @@ func (p *Page) asked(text *texts) []Question {
 			if purpose := p.textIn(text, row.Purpose); purpose.Text != "" {
 				question.Purposes = addOnce(question.Purposes, purpose)
 			}
+			for _, host := range row.Host {
+				question.Hosts = addOnce(question.Hosts, host)
+			}
+			if len(row.Name) == 0 {
+				continue // nothing of it is kept
+			}
 			lifetime, ok := p.Policy.PublishedDuration(row)
 			isTold = isTold && ok
 			if longest.Unit == "" || longest.Seconds() < lifetime.Seconds() {
@@ -72,9 +79,12 @@ func (p *Page) asked(text *texts) []Question {
 			question.Exemption = text.StoredExempt[extent(exempt, all)]
 		}
 		question.Countries = text.countries(countries)
-		question.Longest = text.Untold
-		if isTold {
+		switch {
+		case len(question.Names) == 0:
+		case isTold:
 			question.Longest = text.longest(longest)
+		default:
+			question.Longest = text.Untold
 		}
 		question.Kind = strings.Join(kinds, text.Comma+" ")
 		question.Title = titleOf(text, question)
@@ -113,7 +123,7 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 			answer = max(answer, visitor.StoredAnswerTo(row))
 			all++
 			switch verdict := judge.VerdictOf(row, visitor); {
-			case verdict == judge.Refused && p.Policy.IsMonitored(row):
+			case verdict == judge.Refused && p.scope.passes(row):
 				observed++
 			case row.Exempt && visitor.AnswerTo(row) == answers.None:
 				unasked++

@@ -93,13 +93,13 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the outcome %s", name, key)
 			}
 		}
-		for _, key := range []string{"set", "declared", "requests", "expiries", "durations"} {
+		for _, key := range []string{"set", "declared", "requests", "expiries", "durations", "hosts"} {
 			if loaded.Promises[key] == "" {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
 		}
-		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some"} {
-			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != (key == "rows") {
+		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows"} {
+			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != (key == "rows" || key == "host_rows") {
 				t.Errorf("%s lacks what is on trial: %s", name, key)
 			}
 		}
@@ -108,8 +108,11 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks what is exempt: %s", name, key)
 			}
 		}
-		if len(loaded.Trial) != 12 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
+		if len(loaded.Trial) != 14 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
+		}
+		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") {
+			t.Errorf("%s has other words for hosts", name)
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
 			t.Errorf("%s is incomplete", name)

@@ -11,29 +11,42 @@ import (
 // A scope is what a policy enforces of a charter, and what it only observes: every
 // sentence of the page and the notice has to hold by it.
 type scope struct {
+	policy        *judge.Policy
+	keepsHosts    bool // pages reach no hosts but those that are allowed
+	observesHosts bool // it is reported which others they reach
+
 	everything bool          // nothing is enforced
 	undeclared bool          // cookies that no row declares pass
 	rows       charter.Names // that are observed one by one, as people read them
 	rowsAnswer bool          // some of these can be answered
+	hosts      charter.Names // of rows without cookies, that a refusal does not stop
 
 	hasAnswers   bool // some cookie can be answered
 	needsConsent bool // some cookie is refused without an answer
 	refuses      bool // a refusal of some cookie is enforced
 	shortens     bool // a duration that is told is enforced
+	asksHosts    bool // an answer decides about some host
 
 	asked, askedObserved int // rows that are refused without an answer, and how many of them pass
 }
 
-func newScope(c *charter.Charter, policy *judge.Policy) scope {
-	s := scope{everything: policy.Monitor == judge.MonitorEverything, undeclared: policy.Monitor == judge.MonitorUndeclared}
-	for _, row := range c.Rows {
-		canAnswer, isObserved := row.Key != "", policy.IsMonitored(row)
+func newScope(options Options) scope {
+	s := scope{
+		policy: options.Policy, keepsHosts: options.KeepsHosts, observesHosts: options.ObservesHosts,
+		everything: options.Policy.Monitor == judge.MonitorEverything, undeclared: options.Policy.Monitor == judge.MonitorUndeclared,
+	}
+	for _, row := range options.Charter.Rows {
+		canAnswer, isObserved := row.Key != "", s.passes(row)
 		s.hasAnswers = s.hasAnswers || canAnswer
 		s.refuses = s.refuses || canAnswer && !isObserved
-		s.shortens = s.shortens || row.Duration != "" && !isObserved && policy.EnforcesDuration
-		if isObserved && !s.everything {
+		s.shortens = s.shortens || row.Duration != "" && !isObserved && s.policy.EnforcesDuration
+		s.asksHosts = s.asksHosts || canAnswer && !isObserved && s.keepsHosts && len(row.Host) > 0
+		if isObserved && !s.everything && s.policy.IsMonitored(row) {
 			s.rows = append(s.rows, row.Name...)
 			s.rowsAnswer = s.rowsAnswer || canAnswer
+		}
+		if isObserved && !s.everything && canAnswer && len(row.Name) == 0 {
+			s.hosts = append(s.hosts, row.Host...)
 		}
 		if canAnswer && !row.Exempt {
 			s.needsConsent = true
@@ -46,18 +59,24 @@ func newScope(c *charter.Charter, policy *judge.Policy) scope {
 	return s
 }
 
-// isTrial tells whether something is only observed.
+// passes tells whether a row passes for now, whatever the answer: it is monitored, or of
+// hosts alone, and nothing keeps pages from these.
+func (s *scope) passes(row *charter.Row) bool {
+	return s.policy.IsMonitored(row) || len(row.Name)+len(row.Script) == 0 && !s.keepsHosts
+}
+
+// isTrial tells whether some cookies are only observed.
 func (s *scope) isTrial() bool {
 	return s.everything || s.undeclared || len(s.rows) > 0
 }
 
 // ignoresAnswers tells whether some answer is not enforced yet.
 func (s *scope) ignoresAnswers() bool {
-	return s.everything && s.hasAnswers || s.rowsAnswer
+	return s.everything && s.hasAnswers || s.rowsAnswer || len(s.hosts) > 0
 }
 
 // promises returns the keys of texts.Promises that are kept.
-func (s *scope) promises(policy *judge.Policy) []string {
+func (s *scope) promises() []string {
 	if s.everything {
 		return nil
 	}
@@ -68,7 +87,7 @@ func (s *scope) promises(policy *judge.Policy) []string {
 	case s.refuses:
 		promises = append(promises, "declared")
 	}
-	if len(promises) > 0 && !policy.PassesRequests {
+	if len(promises) > 0 && !s.policy.PassesRequests {
 		promises = append(promises, "requests")
 	}
 	if s.refuses {
@@ -76,6 +95,9 @@ func (s *scope) promises(policy *judge.Policy) []string {
 	}
 	if s.shortens {
 		promises = append(promises, "durations")
+	}
+	if s.keepsHosts {
+		promises = append(promises, "hosts")
 	}
 	return promises
 }
@@ -100,6 +122,12 @@ func (s *scope) wording(text *texts) *texts {
 	default:
 		own.Notice += " " + text.Trial["notice_some"]
 	}
+	if s.asksHosts {
+		own.Choice += " " + text.ChoiceOpen
+	}
+	if s.keepsHosts {
+		own.Limits = []string{text.Limits[0], text.LimitsHosts}
+	}
 	return &own
 }
 
@@ -114,7 +142,6 @@ func (p *Page) trial(text *texts) []Observed {
 		if p.scope.hasAnswers {
 			say("everything_answer", nil)
 		}
-		return trial
 	}
 	if p.scope.undeclared {
 		say("undeclared", nil)
@@ -124,6 +151,12 @@ func (p *Page) trial(text *texts) []Observed {
 		if p.scope.rowsAnswer {
 			say("rows_answer", nil)
 		}
+	}
+	switch {
+	case p.scope.observesHosts:
+		say("hosts", nil)
+	case len(p.scope.hosts) > 0:
+		say("host_rows", slices.Clip(p.scope.hosts))
 	}
 	return trial
 }
