@@ -7,6 +7,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 )
@@ -103,9 +104,33 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	return joined, answers, answers.CheckRoom(h.RecordChoices)
 }
 
-// warnings returns what is not as it was written, though it can be served.
+// warnings returns what is not as it was written, or may not be meant, though it can be
+// served.
 func (h *Handler) warnings() []string {
-	return h.charter.Doubts(h.enforcesDurations(), page.Languages)
+	warnings := h.charter.Doubts(h.enforcesDurations(), page.Languages)
+	if h.Hosts != "" {
+		warnings = append(warnings, h.missingHosts()...)
+	}
+	return warnings
+}
+
+// missingHosts tells of each consent key of which no row has a host what to declare.
+func (h *Handler) missingHosts() []string {
+	var missing []string
+	for _, key := range h.charter.KeysWithoutHosts() {
+		missing = append(missing, fmt.Sprintf("consent key %q: no row of it has a host, so with the option hosts, pages reach none for it; declare where it is, as in \"host stats.example.fr { consent %s }\", unless that is this site itself", key, key))
+	}
+	return missing
+}
+
+// checkPolicy returns an error if a policy with all hosts would be too long for servers in
+// front.
+func (h *Handler) checkPolicy() error {
+	policy := document.Policy(h.policy.DeclaredHosts(), h.rules.Reports)
+	if excess := len(policy) - document.MaxPolicy; h.Hosts != "" && excess > 0 {
+		return fmt.Errorf("with all hosts that rows declare, the policy of documents would have %d bytes, %d too many: servers in front refuse long headers; declare fewer hosts, or all subdomains of one as *.example.fr", len(policy), excess)
+	}
+	return nil
 }
 
 // enforcesDurations tells whether durations are enforced, save those of rows that are

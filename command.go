@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -350,14 +351,19 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				}
 				continue
 			}
-			fmt.Fprintf(out, "%s: version %s, %d cookies\n", title, handler.charter.Version, len(handler.charter.Rows))
+			fmt.Fprintf(out, "%s: version %s, %d rows\n", title, handler.charter.Version, len(handler.charter.Rows))
 			for i := range handler.Preferences {
 				for _, note := range handler.Preferences[i].Notes() {
 					fmt.Fprintln(out, note)
 				}
 			}
+			if handler.Hosts == "" {
+				for _, missing := range handler.missingHosts() {
+					fmt.Fprintln(out, missing)
+				}
+			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tPROVIDER\tPURPOSE")
+			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tHOSTS\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
 				if published, ok := handler.policy.PublishedDuration(cookie); ok {
@@ -367,7 +373,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				if cookie.Exempt {
 					consent += " (exempt)"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", strings.Join(cookie.Name, " "), cookie.Category, consent, lifetime, cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(strings.Join(cookie.Name, " "), "-"), cookie.Category, consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
 			}
 			if err := table.Flush(); err != nil {
 				return caddy.ExitCodeFailedStartup, err
@@ -457,7 +463,11 @@ func diffCharters(before, after *charter.Charter) []string {
 			if err != nil || json.Unmarshal(encoded, &fields) != nil {
 				continue // a row always marshals
 			}
-			byName[strings.Join(cookie.Name, " ")] = fields
+			name := cmp.Or(strings.Join(cookie.Name, " "), cookie.FirstName())
+			for other := 2; byName[name] != nil; other++ { // a host can stand in several rows
+				name = fmt.Sprintf("%s (%d)", cookie.FirstName(), other)
+			}
+			byName[name] = fields
 		}
 		return byName
 	}
@@ -509,7 +519,7 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 		}
 	}
 	for _, row := range h.charter.Rows {
-		if !isSeen[row] && !h.answers.Rows[row] {
+		if len(row.Name) > 0 && !isSeen[row] && !h.answers.Rows[row] {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}

@@ -102,6 +102,7 @@ func TestCheckCommand(t *testing.T) {
 		"broken.yaml":     "cookies:\n  - name: a\n    category: necessary\n",
 		"Caddyfile":       "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
 		"ports.caddyfile": "http://:8080 {\n cookie_charter\n}\nhttp://:8081 {\n cookie_charter\n}\n",
+		"hosts.yaml":      "cookies:\n  - {name: a, purpose: p, category: statistics, host: [a.example, b.example]}\n  - {host: tiles.example, script: /t.js, purpose: Tiles, category: necessary}\n",
 		"none.json":       `{"apps":{"http":{"servers":{}}}}`,
 		"config.json":     `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"]}]}]}}}}}`,
 	})
@@ -110,11 +111,14 @@ func TestCheckCommand(t *testing.T) {
 		wants         []string
 		mistakes      string
 	}{
-		{"charter.yaml", "table", []string{"charter.yaml: version ", ", 3 cookies\n", "NAME", "_ga _gid", "ga (exempt)", "13 months", "Stays signed in"}, ""},
+		{"charter.yaml", "table", []string{"charter.yaml: version ", ", 3 rows\n", "NAME", "_ga _gid", "ga (exempt)", "13 months", "Stays signed in"}, ""},
 		{"charter.yaml", "json", []string{`"duration": "13 months"`, `"$schema"`}, ""},
 		{"charter.yaml", "yaml", []string{"    - name: sessionid\n", "duration: 13 months", "fr: Reste connecté"}, ""},
 		{"charter.yaml", "markdown", []string{"| Google |  | \\_ga, \\_gid | Counts visits"}, ""},
 		{"charter.yaml", "none", nil, ""},
+		{"hosts.yaml", "table", []string{"HOSTS", "  a.example b.example  ", "\n-   ", "tiles.example /t.js  ", "Tiles\n"}, ""},
+		{"hosts.yaml", "json", []string{`"host": [`, `"host": "tiles.example"`, `"script": "/t.js"`}, ""},
+		{"charter.yaml", "table", []string{"consent key \"ga\": no row of it has a host"}, ""},
 		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language", "Caddyfile: a.example: version ", "Caddyfile: b.example: version ", "cookie_charter " + moduleVersion() + "\n"}, ""},
 		{"ports.caddyfile", "table", []string{"ports.caddyfile: :8080: version ", "ports.caddyfile: :8081: version "}, ""},
 		{"config.json", "table", []string{"ckan"}, ""},
@@ -194,6 +198,25 @@ func TestCheckWarns(t *testing.T) {
 	log, err := os.ReadFile(filepath.Join(storage(), "log"))
 	if err != nil || !bytes.Contains(log, []byte("of the duration \\\"5 years\\\", 400 days are enforced")) {
 		t.Errorf("%v, or not in the log", err)
+	}
+}
+
+// A service that anybody can run is asked about: where it is, only the operator knows.
+func TestMissingHosts(t *testing.T) {
+	const missing = `consent key "matomo": no row of it has a host, so with the option hosts, pages reach none for it; declare where it is, as in "host stats.example.fr { consent matomo }", unless that is this site itself`
+	for block, want := range map[string]string{
+		"preset matomo\nhosts":         missing,
+		"preset matomo\nhosts monitor": missing,
+		"preset matomo":                "",
+		"preset matomo\nhosts\nhost m.example {\n consent matomo\n}":     "",
+		"preset matomo\nhosts\nscript /m.js {\n consent matomo\n}":       "",
+		"preset opendatasoft\nhosts":                                     "",
+		"preset google_analytics at_internet piano xiti eulerian\nhosts": "",
+	} {
+		handler := provision(t, "cookie_charter {\n"+block+"\n}")
+		if got := strings.Join(handler.warnings(), "\n"); got != want {
+			t.Errorf("%s: %s", block, got)
+		}
 	}
 }
 
@@ -281,7 +304,8 @@ func TestDiffCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	folder := checks.WriteFiles(t, map[string]string{
-		"old.yaml": commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
+		"hosts.yaml": commandCharter + "  - {host: [a.example, b.example], consent: ga}\n  - {host: c.example, purpose: p, category: necessary}\n  - {host: [c.example, d.example], purpose: q, category: necessary}\n",
+		"old.yaml":   commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
 		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n",
 	})
 	for _, test := range []struct {
@@ -291,6 +315,8 @@ func TestDiffCommand(t *testing.T) {
 	}{
 		{[]string{"old.yaml", "old.yaml"}, "", nil},
 		{[]string{"old.yaml", "new.yaml"}, "", []string{"- _ga _gid", "+ other", "~ sessionid: provider was Portal, is not there", "~ sessionid: duration was 2 weeks, is 3 weeks"}},
+		{[]string{"old.yaml", "hosts.yaml"}, "", []string{"~ _ga _gid: host was not there, is [a.example b.example]", "+ c.example", "+ c.example (2)"}},
+		{[]string{"hosts.yaml"}, "d.example", nil}, // no cookie is seen of a host
 		{[]string{"old.yaml"}, "a.example", []string{
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times`,
 			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`,

@@ -227,6 +227,9 @@ func (h *Handler) prepare() error {
 		EnforcesDuration: h.Durations != declareDurations,
 	})
 	h.rules = &document.Rules{Hosts: h.hostsEffect(), OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == ""}
+	if err := h.checkPolicy(); err != nil {
+		return err
+	}
 	h.page, err = page.New(page.Options{
 		Config:         h.Page,
 		Language:       h.Language,

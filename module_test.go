@@ -14,6 +14,9 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/cookie-charter/cookie_charter/internal/document"
 )
 
 // TestLoadErrors shows what is said at load, and that the old config stays.
@@ -249,5 +252,29 @@ func TestExample(t *testing.T) {
 	var seen bytes.Buffer
 	if _, err := runInventory(&seen, fmt.Sprintf("localhost:%d", admin), fmt.Sprintf("127.0.0.1:%d", charter), "table"); err != nil || !strings.Contains(seen.String(), "AWSALB") {
 		t.Errorf("%v\n%s", err, &seen)
+	}
+}
+
+// A policy that servers in front would refuse is told of at load, with all hosts in it.
+func TestPolicyIsBounded(t *testing.T) {
+	load := func(option string, excess int) error {
+		long := document.MaxPolicy + excess - len(document.Policy([]string{"*.example.fr"}, "")) - len(" cdn.example/")
+		handler := new(Handler)
+		block := "cookie_charter {\n" + option + "\nhost *.example.fr {\n purpose p\n category third_party\n}\nhost *.example.fr cdn.example/" + strings.Repeat("a", long) + " {\n purpose p\n category necessary\n}\n}"
+		if err := handler.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {
+			t.Fatal(err)
+		}
+		return handler.prepare()
+	}
+	want := fmt.Sprintf("the policy of documents would have %d bytes, 7 too many", document.MaxPolicy+7)
+	for _, option := range []string{"hosts", "hosts monitor"} {
+		if err := load(option, 7); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", option, err, want)
+		}
+	}
+	for option, excess := range map[string]int{"hosts": 0, "gpc 2026-11-21": 7} {
+		if err := load(option, excess); err != nil {
+			t.Errorf("%s, %d: %v", option, excess, err)
+		}
 	}
 }

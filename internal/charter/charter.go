@@ -59,6 +59,14 @@ func (c *Charter) Gaps() []string {
 	return gaps
 }
 
+// KeysWithoutHosts returns the consent keys of which no row tells where its service is: it
+// may be where this site is, or the operator may have to say so.
+func (c *Charter) KeysWithoutHosts() []string {
+	return slices.DeleteFunc(c.ConsentKeys(), func(key string) bool {
+		return slices.ContainsFunc(c.Rows, func(row *Row) bool { return row.Key == key && len(row.Host)+len(row.Script) > 0 })
+	})
+}
+
 // A Charter is the declared table of cookies: published by the page and
 // enforced by the filter. It never changes once built.
 type Charter struct {
