@@ -707,7 +707,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		"third_party_cookies":    {"third_party_cookies omit\n" + cookie + more, []string{anyOther, readable, listed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address := "http://" + serve(t, false, "cookie_charter {\n"+test.block+"}\nheader Content-Type text/html\nrespond portal")
+			address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n"+test.block+"}\nheader Content-Type text/html\nrespond portal")
 			_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
 			_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
 			for _, words := range all {
@@ -718,6 +718,10 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 			response, _ := get(t, address+"/", nil)
 			if hasPolicy := response.Header.Get(document.PolicyField) != ""; hasPolicy != test.keeps {
 				t.Errorf("the policy is %q", response.Header.Get(document.PolicyField))
+			}
+			// Global Privacy Control is heeded where every answer is.
+			if _, file := get(t, address+page.GPCPath, nil); strings.Contains(file, `"gpc":true`) == slices.Contains(test.want, idle) {
+				t.Errorf("%s: %s", page.GPCPath, file)
 			}
 		})
 	}

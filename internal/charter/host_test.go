@@ -94,7 +94,7 @@ func TestIncludesOrigin(t *testing.T) {
 		included string
 		others   string
 	}{
-		{"a.fr", "https://a.fr https://A.FR/x?y https://a.fr:443 wss://a.fr http://a.fr", "https://b.a.fr https://a.fr:8443 https://xa.fr https://a.fr.b.fr"},
+		{"a.fr", "https://a.fr https://A.FR/x?y https://a.fr:443 wss://a.fr http://a.fr", "https://b.a.fr https://a.fr:8443 https://xa.fr https://a.fr.b.fr https://a.fr."},
 		{"*.a.fr", "https://b.a.fr https://c.b.a.fr", "https://a.fr https://xa.fr https://a.fr:8443"},
 		{"https://a.fr", "https://a.fr wss://a.fr", "http://a.fr ws://a.fr"},
 		{"http://a.fr", "http://a.fr https://a.fr ws://a.fr wss://a.fr", "https://a.fr:80 http://a.fr:443"},
@@ -125,7 +125,7 @@ func TestIncludesOrigin(t *testing.T) {
 func TestParseOrigin(t *testing.T) {
 	for address, want := range map[string]string{
 		"https://a.fr": "a.fr", "HTTPS://A.fr/b?c#d": "a.fr", "https://a.fr:443/": "a.fr", "https://a.fr:8443": "a.fr:8443", "http://a.fr:80": "http://a.fr", "http://a.fr:443": "http://a.fr:443",
-		"wss://a.fr?x": "wss://a.fr", `https://a.fr\b`: "a.fr", "https://127.0.0.1:8080/a": "127.0.0.1:8080", "https://a_b.fr": "a_b.fr", "https://a.fr:": "a.fr",
+		"wss://a.fr?x": "wss://a.fr", `https://a.fr\b`: "a.fr", "https://127.0.0.1:8080/a": "127.0.0.1:8080", "https://a_b.fr": "a_b.fr", "https://a.fr:": "a.fr", "https://a.fr./": "a.fr.",
 		"": "", "a.fr": "", "//a.fr": "", "data:text/html,x": "", "blob:https://a.fr/1": "", "about:blank": "", "inline": "", "eval": "", "https://": "", "https://user@a.fr": "",
 		"https://[::1]": "", "https://a.fr:65536": "", "https://a.fr:x": "", "https://a fr": "", "https://é.fr": "", "ſttp://a.fr": "", "chrome-extension://a": "", "https://a.fr:080": "",
 	} {
