@@ -135,7 +135,7 @@ func TestExportFormats(t *testing.T) {
 	address := "http://" + serve(t, false, exportedSite)
 	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
 	for _, want := range []string{
-		"# Cookie policy\n", "## Third-party cookies\n", `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/ | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
+		"# Cookie policy\n", "## Third-party cookies\n", `| Tuiles SAS | Loads from or sends to: \*.tile.example, tile.example | – | Map backgrounds |  |`, `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/ | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
 	} {
 		if !strings.Contains(markdown, want) {
 			t.Errorf("no %q in %s", want, markdown)
