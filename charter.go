@@ -116,8 +116,9 @@ func (h *Handler) warnings() []string {
 
 // missingHosts tells of each consent key of which no row has a host what to declare.
 func (h *Handler) missingHosts() []string {
-	var missing []string
-	for _, key := range h.charter.KeysWithoutHosts() {
+	keys := h.charter.KeysWithoutHosts()
+	missing := make([]string, 0, len(keys))
+	for _, key := range keys {
 		missing = append(missing, fmt.Sprintf("consent key %q: no row of it has a host, so with the option hosts, pages reach none for it; declare where it is, as in \"host stats.example.fr { consent %s }\", unless that is this site itself", key, key))
 	}
 	return missing
