@@ -161,6 +161,12 @@ func isUpgrade(declared, other string) bool {
 	return false
 }
 
+// Includes tells whether pages of an origin take another for their own, as 'self' stands for
+// it in a policy.
+func (o Origin) Includes(other Origin) bool {
+	return hostSource{scheme: o.Scheme, host: o.Host, port: o.Port}.includes(other)
+}
+
 // IncludesOrigin tells whether some host of the row includes an origin.
 func (r *Row) IncludesOrigin(origin Origin) bool {
 	for _, host := range r.Host {

@@ -19,12 +19,21 @@ type HostJudgement struct {
 // JudgeHost judges an origin for a visitor. Browsers match paths of declared hosts, too,
 // of which an origin tells nothing.
 func (p *Policy) JudgeHost(origin charter.Origin, visitor *answers.Visitor) HostJudgement {
+	return judgeHost(p.hosts, origin, func(row *charter.Row) Verdict { return VerdictOf(row, visitor) })
+}
+
+// JudgeHostAfter judges an origin by rows after an answer, the same to all questions.
+func JudgeHostAfter(answer answers.Answer, rows []*charter.Row, origin charter.Origin) HostJudgement {
+	return judgeHost(rows, origin, func(row *charter.Row) Verdict { return VerdictAfter(answer, row) })
+}
+
+func judgeHost(rows []*charter.Row, origin charter.Origin, verdictOf func(*charter.Row) Verdict) HostJudgement {
 	judgement := HostJudgement{Origin: origin, Verdict: Undeclared}
-	for _, row := range p.hosts {
+	for _, row := range rows {
 		if !row.IncludesOrigin(origin) {
 			continue
 		}
-		if verdict := VerdictOf(row, visitor); verdict > judgement.Verdict {
+		if verdict := verdictOf(row); verdict > judgement.Verdict {
 			judgement.Row, judgement.Verdict = row, verdict
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -48,6 +49,39 @@ func TestVerdict(t *testing.T) {
 	}
 	if policy.JudgePair("own", true, unreadable); unreadable.Unreadable == nil {
 		t.Error("a preference that cannot be read is not told of")
+	}
+}
+
+// A host in several rows is allowed as soon as one of them is, and told with the row that
+// lets it through.
+func TestHostAfterAnAnswer(t *testing.T) {
+	joined, _ := portalOf(t, nil, `cookies:
+  - {host: "*.map.example", purpose: p, category: third_party}
+  - {name: n, host: [tiles.map.example, http://old.example:8080], purpose: p, category: necessary}
+  - {host: stats.example, purpose: p, category: statistics, exempt: true}`, answers.Config{Format: "opendatasoft", Cookie: "p"})
+	for host, want := range map[string]string{ // without an answer, refused, granted
+		"https://a.map.example/":        "refused *.map.example, refused *.map.example, allowed *.map.example",
+		"https://tiles.map.example/":    "allowed n, allowed n, allowed *.map.example",
+		"http://old.example:8080/":      "allowed n, allowed n, allowed n",
+		"https://stats.example/":        "allowed stats.example, refused stats.example, allowed stats.example",
+		"https://stats.example:8443/":   "undeclared, undeclared, undeclared",
+		"https://evil.stats.example/":   "undeclared, undeclared, undeclared",
+		"https://map.example/":          "undeclared, undeclared, undeclared",
+		"https://tiles.map.example.fr/": "undeclared, undeclared, undeclared",
+	} {
+		origin, ok := charter.ParseOrigin(host)
+		var got []string
+		for _, answer := range []answers.Answer{answers.None, answers.Refused, answers.Granted} {
+			judgement := JudgeHostAfter(answer, joined.Rows, origin)
+			words := judgement.Verdict.String()
+			if judgement.Row != nil {
+				words += " " + judgement.Row.FirstName()
+			}
+			got = append(got, words)
+		}
+		if got := strings.Join(got, ", "); !ok || got != want {
+			t.Errorf("%s: %s", host, got)
+		}
 	}
 }
 
