@@ -125,6 +125,27 @@ func TestExportIsACharterFile(t *testing.T) {
 	}
 }
 
+// An export says what is done about hosts, as long as that is so; a charter file declares
+// the same with it and without.
+func TestExportSaysWhatIsDoneAboutHosts(t *testing.T) {
+	for options, want := range map[string]string{"": "", "hosts": "enforce", "hosts enforce": "enforce", "hosts monitor": "monitor", "hosts\n monitor": "monitor"} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset django\n "+options+"\n}")
+		_, body := get(t, address+pagePath+"?format=json", nil)
+		var exported struct{ Hosts string }
+		if err := json.Unmarshal([]byte(body), &exported); err != nil || exported.Hosts != want {
+			t.Errorf("%q: %v, %q", options, err, exported.Hosts)
+		}
+		path := filepath.Join(t.TempDir(), "charter.json")
+		if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again := "http://" + serve(t, false, "cookie_charter {\n charter "+path+"\n}")
+		if _, declared := get(t, again+pagePath+"?format=json", nil); !strings.Contains(declared, `"csrftoken"`) || strings.Contains(declared, `"hosts"`) {
+			t.Errorf("%q: declares %s", options, declared)
+		}
+	}
+}
+
 func versionOf(exported string) string {
 	_, rest, _ := strings.Cut(exported, `"version": "`)
 	version, _, _ := strings.Cut(rest, `"`)

@@ -83,7 +83,7 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		}
 		fields[key.Value] = true
 		switch key.Value {
-		case "$schema", "version", "module", "pages": // an exported charter, or one in an archive, has these
+		case "$schema", "version", "module", "hosts", "pages": // an exported charter, or one in an archive, has these
 		case "updated":
 			source.places["updated"] = place(value)
 			if source.Updated, err = ParseDate(value.Value); err != nil {

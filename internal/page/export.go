@@ -91,9 +91,10 @@ func (p *Page) exportJSON(pages ...archivedPage) ([]byte, error) {
 		Module  string `json:"module"`
 		charter.About
 		Updated string           `json:"updated,omitempty"`
+		Hosts   string           `json:"hosts,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
 		Pages   []archivedPage   `json:"pages,omitempty"`
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Pages: pages}
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Pages: pages}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}

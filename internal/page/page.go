@@ -43,6 +43,10 @@ const (
 	noticeStyleFile = "notice.css"
 	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
+	// HostsEnforced and HostsMonitored are what can be done about hosts, as exports say it.
+	HostsEnforced  = "enforce"
+	HostsMonitored = "monitor"
+
 	// maxStatus is how long the page shows what a form post did.
 	maxStatus = 10 * time.Minute
 
@@ -58,8 +62,7 @@ type Options struct {
 	Charter        *charter.Charter // that it publishes
 	Answers        *answers.Store   // which it reads and writes
 	Policy         *judge.Policy    // of which it makes promises
-	KeepsHosts     bool             // pages reach no hosts but those that are allowed
-	ObservesHosts  bool             // it is reported which others they reach
+	Hosts          string           // what is done about hosts that a visitor does not allow: HostsEnforced, HostsMonitored, "" for nothing
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
 	Module         string           // its version

@@ -32,7 +32,7 @@ type scope struct {
 
 func newScope(options Options) scope {
 	s := scope{
-		policy: options.Policy, keepsHosts: options.KeepsHosts, observesHosts: options.ObservesHosts,
+		policy: options.Policy, keepsHosts: options.Hosts == HostsEnforced, observesHosts: options.Hosts == HostsMonitored,
 		everything: options.Policy.Monitor == judge.MonitorEverything, undeclared: options.Policy.Monitor == judge.MonitorUndeclared,
 	}
 	for _, row := range options.Charter.Rows {
