@@ -29,6 +29,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -143,7 +144,8 @@ Visits pages of a site four times: without an answer, after refusing, after
 accepting, and after withdrawing, by the form of its charter page. It tells which
 cookies were set, kept and sent each time, and which of them violate the charter:
 those that are undeclared, those that were not allowed, and those that were set to
-live longer than published. It visits the pages to which the links of one URL lead, on the same
+live longer than published. With --browser it tells so of other hosts that pages call, and of their
+cookies. It visits the pages to which the links of one URL lead, on the same
 host, each address once, or the URLs that are given, if they are several. What a site has more
 of than an audit looks at (references, cookies, bytes, time) is told in the report.
 
@@ -166,6 +168,7 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 	flags.StringVar(&options.Browser, "browser", "", "look with a local Chromium, found by itself or at this path")
 	flags.Lookup("browser").NoOptDefVal = audit.FindBrowser
 	flags.BoolVar(&options.NoSandbox, "no-sandbox", false, "start the browser without its sandbox, as root needs it: nothing but its own code keeps a hostile page from this machine then")
+	flags.BoolVar(&options.Hosts, "hosts", false, "hold other hosts against the charter; default: where the charter says that the site keeps its pages to those that it declares")
 	flags.StringArrayVar(&options.Accept, "accept", nil, "what to click to accept")
 	flags.StringArrayVar(&options.Refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
@@ -619,6 +622,6 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 	}
 	return audit.Charter{
 		Charter: handler.charter, Version: handler.charter.Version, Path: handler.Page.Path, Hosts: handler.hosts,
-		Published: handler.policy.PublishedDuration,
+		HoldsHosts: handler.hostsEffect() == document.Enforced, Published: handler.policy.PublishedDuration,
 	}, nil
 }

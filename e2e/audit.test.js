@@ -1,8 +1,9 @@
 // An audit through Chromium finds what is planted, be it set by headers or by
 // scripts, and nothing besides; and it can answer through a banner.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
+import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { root, start } from "./parts.js";
@@ -10,18 +11,63 @@ import { root, start } from "./parts.js";
 const tracker = "_pk_id.1.1fff";
 
 // Chromium has no sandbox as root.
-const browser = process.getuid() === 0 ? ["--browser", "--no-sandbox"] : ["--browser"];
+const sandbox = process.getuid() === 0 ? ["--no-sandbox"] : [];
+const browser = ["--browser", ...sandbox];
 
 const findings = ({ visits }) =>
   visits.flatMap(({ visit, cookies }) => cookies.flatMap(({ name, violations }) => violations.map((violation) => `${visit}: ${name} ${violation}`))).sort();
 
+// hostFindings are those of hosts, without the port.
+const hostFindings = ({ visits }) =>
+  visits.flatMap(({ visit, hosts }) => hosts.flatMap(({ host, violations }) => violations.map((violation) => `${visit}: ${host.replace(/:\d+$/, "")} ${violation}`))).sort();
+
+// called tells what became of calls to hosts on a visit.
+const called = ({ hosts }) =>
+  Object.fromEntries(hosts.map(({ host, cookie, verdict, ...became }) => [host.replace(/:\d+$/, ""), [verdict, ...["reached", "blocked", "failed"].filter((word) => became[word])].join(" ")]));
+
+// A portal's page that calls other hosts in many ways, and these hosts.
+const calling = (port) => {
+  const html = { "Content-Type": "text/html", "Cache-Control": "no-store" };
+  const script = { "Content-Type": "text/javascript", "Cache-Control": "no-store" };
+  const at = (host) => `https://${host}.example:${port}`;
+  const setting = (name) => ({ "Content-Type": "image/gif", "Cache-Control": "no-store", "Set-Cookie": `${name}=1; SameSite=None; Secure; Max-Age=3600` });
+  return {
+    "/calling": [html, `<!DOCTYPE html><title>Calls</title>
+      <script src="${at("counter")}/script.js"></script>
+      <img src="${at("adverts")}/pixel"><img src="${at("tiles")}/tile"><img src="${at("counter")}/to-tracker"><img src="https://nowhere.invalid/">
+      <iframe src="${at("video")}/frame"></iframe>
+      <script>navigator.sendBeacon("${at("tracker")}/tracked"); new WebSocket("wss://tracker.example:${port}/socket"); new Worker("/worker.js"); new SharedWorker("/shared.js", String(Math.random()));</script>`],
+    "/worker.js": [script, `fetch("${at("worker")}/", { mode: "no-cors" });`],
+    "/shared.js": [script, `fetch("${at("shared")}/", { mode: "no-cors" });`],
+    "counter.example/script.js": [script, `document.cookie = "visitor=1; path=/; max-age=3600";`],
+    "counter.example/to-tracker": [{ Location: `${at("tracker")}/tracked` }, ""],
+    "adverts.example/pixel": [setting("pixel"), ""],
+    "tiles.example/tile": [setting("tile"), ""],
+    "tracker.example/tracked": [setting("tracked"), ""],
+    "video.example/frame": [html, `<!DOCTYPE html><img src="${at("thumbs")}/"><script>document.cookie = "player=1; SameSite=None; Secure; max-age=3600";</script>`],
+    "thumbs.example/": [html, ""],
+    "worker.example/": [html, ""],
+    "shared.example/": [html, ""],
+  };
+};
+
 describe("audit", () => {
-  let parts, origin;
+  let parts, origin, folder;
+  const asked = new Set(); // hosts that somebody called
 
   before(async () => {
     parts = await start();
+    // A browser for which every *.example host is this machine.
+    folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
+    writeFileSync(path.join(folder, "chromium"), `#!/bin/sh\nexec /usr/bin/chromium --ignore-certificate-errors "--host-resolver-rules=MAP *.example 127.0.0.1" "$@"\n`, { mode: 0o700 });
+    const answers = calling(parts.ports.HTTPS_PORT);
     origin = http.createServer((request, response) => {
-      if (request.url === "/measure") {
+      const host = request.headers.host.replace(/:\d+$/, "");
+      const answer = answers[host.endsWith(".example") ? host + request.url : request.url];
+      if (host.endsWith(".example")) asked.add(host);
+      if (answer) {
+        response.writeHead(answer[0].Location ? 302 : 200, answer[0]).end(answer[1]);
+      } else if (request.url === "/measure") {
         response.writeHead(200, { "Set-Cookie": `${tracker}=1; Path=/; HttpOnly` }).end();
       } else if (request.url === "/third") {
         response.writeHead(200, { "Set-Cookie": "third=1; SameSite=None; Secure" }).end();
@@ -53,15 +99,21 @@ describe("audit", () => {
             (tarteaucitron.job = tarteaucitron.job || []).push("measure");</script>`);
       }
     });
+    origin.on("upgrade", (request, socket) => {
+      asked.add(`wss://${request.headers.host.replace(/:\d+$/, "")}`);
+      socket.destroy();
+    });
     await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
   });
   after(async () => {
     origin?.close();
     origin?.closeAllConnections();
     await parts?.stop();
+    if (folder) rmSync(folder, { recursive: true, force: true });
   });
 
-  const audit = async (...words) => {
+  const audit = async (...words) => auditWith(browser, ...words);
+  const auditWith = async (browser, ...words) => {
     const { status, stdout, stderr } = await parts.command("audit", ...words, ...browser, "--format", "json");
     assert.equal(stderr, "");
     return { status, report: JSON.parse(stdout) };
@@ -151,5 +203,68 @@ describe("audit", () => {
     );
     assert.equal(status, 1);
     assert.match(stderr, /has nothing for --refuse #nowhere to click/);
+  });
+
+  // auditCalls audits a site whose pages call others.
+  const auditCalls = async (site, ...words) => {
+    asked.clear();
+    const report = await auditWith([`--browser=${path.join(folder, "chromium")}`, ...sandbox], `http://${site}.localhost:${parts.ports.PLANTED_PORT}/calling`, ...words);
+    const reached = report.report.visits.flatMap((visit) => Object.entries(called(visit)).filter(([, became]) => became.includes("reached")).map(([host]) => host));
+    assert.deepEqual([...new Set(reached)].sort(), [...asked].sort(), "the hosts know who has called");
+    return report;
+  };
+
+  const undeclared = { "nowhere.invalid": "undeclared blocked", "shared.example": "undeclared blocked", "tracker.example": "undeclared blocked", "worker.example": "undeclared blocked", "wss://tracker.example": "undeclared blocked" };
+  const kept = { ...undeclared, "adverts.example": "refused blocked", "counter.example": "refused blocked", "tiles.example": "allowed reached", "video.example": "refused blocked" };
+
+  test("a site that keeps its pages to the hosts that it declares", async () => {
+    const { status, report } = await auditCalls("kept");
+    assert.deepEqual(report.visits.map(called), [
+      kept, kept,
+      { ...undeclared, "adverts.example": "allowed reached", "counter.example": "allowed reached", "thumbs.example": "undeclared reached", "tiles.example": "allowed reached", "video.example": "allowed reached" },
+      kept,
+    ]);
+    // No policy of a site reaches into the frames of others.
+    assert.deepEqual(hostFindings(report), ["accepted: thumbs.example undeclared"]);
+    assert.deepEqual(findings(report), []);
+    assert.deepEqual([report.holds_hosts, report.violations, report.notes, status], [true, 1, undefined, 2]);
+    const cookies = report.visits.map(({ cookies }) => cookies.filter(({ host }) => host).map(({ name, host, cookie, verdict, set_by, kept, sent }) => [name, host.replace(/:\d+$/, ""), cookie.replace(/^https:\/\/|:\d+$/g, ""), verdict, set_by, kept, sent].join(" ")));
+    const tile = "tile tiles.example tiles.example allowed header true false";
+    assert.deepEqual(cookies, [
+      [tile], [tile],
+      ["pixel adverts.example adverts.example allowed header true false", "player video.example adverts.example allowed script true false", tile],
+      // What is there nobody but its host can remove.
+      ["pixel adverts.example adverts.example refused  true false", "player video.example adverts.example refused  true false", "tile tiles.example tiles.example allowed header true true"],
+    ]);
+  });
+
+  const unanswered = [["first", "before consent"], ["refused", "after refusal"], ["withdrawn", "after withdrawal"]];
+  const all = ["first", "refused", "accepted", "withdrawn"];
+  // What no policy keeps from a visitor: of each visit, the hosts that nobody declares,
+  // and the others with what they set until they are allowed.
+  const uncalled = [
+    ...all.flatMap((visit) => ["shared.example", "thumbs.example", "tracker.example", "worker.example", "wss://tracker.example"].map((host) => `${visit}: ${host} undeclared`)),
+    ...unanswered.flatMap(([visit, when]) => ["adverts.example", "counter.example", "video.example"].map((host) => `${visit}: ${host} called ${when}`)),
+  ].sort();
+  const unset = [
+    ...all.map((visit) => `${visit}: tracked undeclared`),
+    ...unanswered.flatMap(([visit, when]) => ["pixel", "player", "visitor"].map((name) => `${visit}: ${name} set ${when}`)),
+  ].sort().map((finding) => finding.replace("withdrawn: player set", "withdrawn: player sent")); // as it was there
+
+  test("a site that says that it keeps its pages to hosts, and does not", async () => {
+    const { status, report } = await auditCalls("stripped");
+    assert.deepEqual(hostFindings(report), uncalled);
+    assert.deepEqual(findings(report), unset);
+    assert.deepEqual([report.holds_hosts, report.violations, status], [true, uncalled.length + unset.length, 2]);
+    assert.equal(called(report.visits[0])["nowhere.invalid"], "undeclared failed");
+  });
+
+  test("a site that only watches hosts", async () => {
+    const { report } = await auditCalls("watched");
+    assert.deepEqual([hostFindings(report), findings(report)], [[], unset]);
+    assert.equal(called(report.visits[0])["tracker.example"], "undeclared reached");
+    assert.equal(report.holds_hosts, false);
+    assert.match(report.notes.join(), /Other hosts violate nothing here.*--hosts/);
+    assert.deepEqual(hostFindings((await auditCalls("watched", "--hosts")).report), uncalled);
   });
 });

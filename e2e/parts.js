@@ -108,7 +108,7 @@ export async function start() {
   try {
     await accepts(ports.PORTAL_PORT, portal);
     await accepts(ports.HTTPS_PORT, caddy);
-    const hosts = readFileSync(path.join(here, "Caddyfile"), "utf8").match(/(?<=https:\/\/)[a-z.]+\.city\.example(?=[ ,]|$)/gm);
+    const hosts = readFileSync(path.join(here, "Caddyfile"), "utf8").match(/(?<=https:\/\/)[a-z.]+\.example(?=[ ,]|$)/gm);
     await Promise.all(hosts.map((host) => hasCertificate(ports.HTTPS_PORT, host)));
     browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",

@@ -37,8 +37,9 @@ type browser interface {
 	// errNoQuestions where it finds none.
 	giveAnswer(ctx context.Context, given answers.Answer, withdraws bool) error
 
-	// takeObservations returns what happened to cookies since it was last asked.
-	takeObservations() []observation
+	// takeObservations returns what happened to cookies since it was last asked, and
+	// what became of the calls of pages to other hosts.
+	takeObservations() ([]observation, map[charter.Origin]outcomes)
 
 	// takeOmissions returns what was not looked at since it was last asked, in words that
 	// go on with "of" and a page.
@@ -94,6 +95,9 @@ type audit struct {
 	addresses  address.Redactor
 	progress   func(text string)
 	report     Report
+
+	judgedHosts    map[hostQuestion]judge.HostJudgement
+	hostsOfCookies map[browserCookie]charter.Origin // of those of other hosts
 }
 
 // What an audit takes at most, whatever the site does: pages that take a quarter of
@@ -125,8 +129,10 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	a.report.Site, a.report.Time = a.addresses.Show(a.pages[0]), time.Now().UTC().Truncate(time.Second)
 	a.report.Browser, a.report.Charter, a.report.Version = a.browser.name(), a.charter.source, a.charter.Version
+	a.judgedHosts, a.hostsOfCookies = map[hostQuestion]judge.HostJudgement{}, map[browserCookie]charter.Origin{}
+	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
-		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set are not part of this; --browser sees them.")
+		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
 	}
 	for i := range visits {
 		goesOn, err := a.answerAndVisit(ctx, i)
@@ -147,9 +153,15 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 		a.report.Pages = append(a.report.Pages, a.addresses.Show(page))
 	}
 	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
+	if !a.report.HoldsHosts && slices.ContainsFunc(a.report.Visits, func(visit Visit) bool { return len(visit.Hosts) > 0 }) {
+		a.report.Notes = append(a.report.Notes, "Other hosts violate nothing here, as the charter does not say that the site keeps its pages to those that it declares; --hosts holds them against it.")
+	}
 	for _, visit := range a.report.Visits {
 		for _, cookie := range visit.Cookies {
 			a.report.Violations += len(cookie.Violations)
+		}
+		for _, host := range visit.Hosts {
+			a.report.Violations += len(host.Violations)
 		}
 	}
 	return nil
@@ -184,18 +196,19 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 		}
 	}
 	a.browser.takeObservations() // what came before and with the answer
-	cookies, err := a.visit(ctx, number, earlier)
+	seen, err := a.visit(ctx, number, earlier)
 	if err != nil {
 		return false, err
 	}
-	a.report.Visits = append(a.report.Visits, Visit{Visit: visit.name, Cookies: cookies})
+	a.report.Visits = append(a.report.Visits, seen)
 	return true, nil
 }
 
-// visit makes one visit of all pages, and returns the cookies that were seen.
-// Earlier are those that were there before the answer.
-func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) ([]Cookie, error) {
+// visit makes one visit of all pages, and returns what was seen. Earlier are the cookies
+// that were there before the answer.
+func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) (Visit, error) {
 	seen := map[browserCookie]*Cookie{}
+	hosts := map[charter.Origin]*Host{}
 	look := func(cookie browserCookie, page string) *Cookie {
 		known := seen[cookie.key()]
 		if known == nil {
@@ -211,7 +224,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 	}
 	held, err := a.browser.cookies(ctx)
 	if err != nil {
-		return nil, err
+		return Visit{}, err
 	}
 	beforeAnswer := map[browserCookie]bool{}
 	for _, cookie := range earlier {
@@ -238,15 +251,22 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		}
 		if err != nil {
 			if i == 0 {
-				return nil, fmt.Errorf("visiting %s: %w", a.addresses.Show(page), err)
+				return Visit{}, fmt.Errorf("visiting %s: %w", a.addresses.Show(page), err)
 			}
 			a.fail(page, number, err, i < a.namedPages)
 		}
 		if number == 0 {
 			a.follow(links)
 		}
-		for _, happened := range a.browser.takeObservations() {
+		happenings, called := a.browser.takeObservations()
+		for origin, became := range called {
+			a.lookAtHost(hosts, origin, became, page, number)
+		}
+		for _, happened := range happenings {
 			known := look(happened.cookie, page)
+			if !a.isOwn(happened.cookie) {
+				a.judgeByHost(known, happened.host, number)
+			}
 			switch {
 			case !happened.isSent:
 				known.SetBy = "header"
@@ -263,7 +283,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			a.omit(what + " of " + a.addresses.Show(page))
 		}
 		if now, err := a.browser.cookies(ctx); ctx.Err() == nil && err != nil {
-			return nil, err
+			return Visit{}, err
 		} else if err == nil {
 			held = now
 		}
@@ -282,14 +302,21 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		look(cookie, a.pages[len(a.pages)-1]).Kept = true
 	}
 	cookies := make([]Cookie, 0, len(seen))
-	for _, cookie := range seen {
+	for key, cookie := range seen {
+		if cookie.Host == "" && !a.isOwn(key) {
+			a.findHost(cookie, hosts, number)
+		}
 		a.checkPresence(cookie, number)
 		cookies = append(cookies, *cookie)
 	}
 	slices.SortFunc(cookies, func(a, b Cookie) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Path, b.Path))
 	})
-	return cookies, nil
+	made := Visit{Visit: visits[number].name, Cookies: cookies}
+	if a.report.Browser != "" {
+		made.Hosts = a.checkCalls(hosts, number)
+	}
+	return made, nil
 }
 
 // An elsewhereError is that a page leads to another site.
@@ -370,16 +397,24 @@ func sameSite(one, other string) bool {
 // judge returns what the charter says of a cookie on a visit.
 func (a *audit) judge(cookie browserCookie, number int) *Cookie {
 	judgement := &Cookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: judge.Undeclared, Violations: []string{}}
-	row := a.charter.Find(cookie.name)
-	if row == nil || !setcookie.IsToken(cookie.name) {
+	row := a.rowOf(cookie.name)
+	if row == nil {
 		return judgement
 	}
-	judgement.Cookie, judgement.Category = row.Name[0], row.Category
+	judgement.Cookie, judgement.Category = row.FirstName(), row.Category
 	judgement.Verdict = judge.VerdictAfter(visits[number].answer, row)
 	if published, ok := a.charter.Published(row); ok {
 		judgement.Declared = published.String()
 	}
 	return judgement
+}
+
+// rowOf returns the row that declares a name, nil if none does.
+func (a *audit) rowOf(name string) *charter.Row {
+	if !setcookie.IsToken(name) {
+		return nil
+	}
+	return a.charter.Find(name)
 }
 
 // checkLifetime records how long a cookie was set to live, and if that is too long.
@@ -401,16 +436,19 @@ func (a *audit) checkLifetime(cookie *Cookie, life setcookie.Lifetime) {
 	}
 }
 
-// checkPresence adds the violations that a cookie makes by being there.
+// checkPresence adds the violations that a cookie makes by being there. One of another host
+// can be removed by nobody else, so it makes none until it is sent there, or set anew.
 func (a *audit) checkPresence(cookie *Cookie, number int) {
-	reason := visits[number].reason
+	reason, isOwn := visits[number].reason, cookie.Host == ""
 	switch {
-	case cookie.SetBy == "" && !cookie.Kept: // removed, or only sent
+	case cookie.SetBy == "" && (isOwn && !cookie.Kept || !isOwn && !cookie.Sent): // removed, or only sent
 	case cookie.Verdict == judge.Undeclared:
 		cookie.Violations = append(cookie.Violations, "undeclared")
 	case cookie.Verdict == judge.Refused && cookie.SetBy != "" && cookie.SetBy != "answer":
 		cookie.Violations = append(cookie.Violations, "set "+reason)
-	case cookie.Verdict == judge.Refused && cookie.Kept:
+	case cookie.Verdict == judge.Refused && !isOwn && cookie.Sent:
+		cookie.Violations = append(cookie.Violations, "sent "+reason)
+	case cookie.Verdict == judge.Refused && isOwn && cookie.Kept:
 		cookie.Violations = append(cookie.Violations, "kept "+reason)
 	}
 }

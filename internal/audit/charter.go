@@ -25,6 +25,8 @@ type Charter struct {
 	Path    string   // of the page
 	Hosts   []string // of a Caddy config, none for all
 
+	HoldsHosts bool // pages are kept to the declared hosts, and so are held against them
+
 	// Published returns the duration that is published of a row, if there is one.
 	Published func(*charter.Row) (charter.Duration, bool)
 }
@@ -37,7 +39,7 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 	}
 	if !fetch.IsURL(source) {
 		loaded, err := options.Load(source, site.Host)
-		loaded.source, loaded.Path = source, cmp.Or(options.Page, loaded.Path)
+		loaded.source, loaded.Path, loaded.HoldsHosts = source, cmp.Or(options.Page, loaded.Path), loaded.HoldsHosts || options.Hosts
 		return loaded, err
 	}
 	shown := new(address.Redactor).Show(source)
@@ -59,17 +61,20 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 	if err != nil {
 		return Charter{}, err
 	}
-	var document struct{ Version string }
+	var document struct{ Version, Hosts string }
 	_ = yaml.Unmarshal(content, &document) // as parsePublished has done
-	return Charter{published, shown, cmp.Or(document.Version, published.Version), path, nil, func(row *charter.Row) (charter.Duration, bool) {
-		declared, err := charter.ParseDuration(row.Duration)
-		return declared, err == nil
-	}}, nil
+	return Charter{
+		Charter: published, source: shown, Version: cmp.Or(document.Version, published.Version), Path: path, HoldsHosts: document.Hosts == "enforce" || options.Hosts,
+		Published: func(row *charter.Row) (charter.Duration, bool) {
+			declared, err := charter.ParseDuration(row.Duration)
+			return declared, err == nil
+		},
+	}, nil
 }
 
 const (
 	// maxCharter is how long a charter of somebody else's may be, in bytes, and
-	// maxNames how many names and patterns it may have.
+	// maxNames how many names, patterns and hosts it may have.
 	maxCharter = 2 << 20
 	maxNames   = 10_000
 )
@@ -91,7 +96,7 @@ func parsePublished(content []byte, name string) (charter.Source, error) {
 	}
 	names := 0
 	for _, row := range declared.Rows {
-		names += len(row.Name) + len(row.Match)
+		names += len(row.Name) + len(row.Match) + len(row.Host)
 	}
 	if names > maxNames {
 		return charter.Source{}, fmt.Errorf("it has %d names; an audit takes up to %d", names, maxNames)

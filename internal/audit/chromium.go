@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +13,7 @@ import (
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
-	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -34,6 +33,7 @@ type chromium struct {
 
 	product string
 	page    string              // where the form for answers is
+	site    charter.Origin      // whose pages are looked at
 	clicks  map[string][]string // what to click instead, by visit
 	wait    time.Duration       // how long scripts go on after a page was loaded
 
@@ -42,6 +42,7 @@ type chromium struct {
 	events    []event
 	size      int  // of the events, in bytes
 	loaded    bool // since the last page was asked for
+	isHere    bool // the page that is shown is of the site
 	omissions []string
 	profile   string // the browser context, which has cookies of its own
 	target    string
@@ -69,6 +70,7 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 		return nil, err
 	}
 	c := &chromium{page: page, clicks: clicks, wait: options.Wait, folder: folder}
+	c.site, _ = parseOrigin(page)
 	arguments := []string{
 		"--headless=new", "--remote-debugging-pipe", "--user-data-dir=" + folder, "--no-first-run", "--no-default-browser-check",
 		"--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-gpu",
@@ -99,7 +101,11 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	}
 	go c.listen(output)
 	var version struct{ Product string }
-	if err := c.call(ctx, "", "Browser.getVersion", nil, &version); err != nil {
+	err = c.call(ctx, "", "Browser.getVersion", nil, &version)
+	if err == nil {
+		err = c.call(ctx, "", "Target.setAutoAttach", autoAttachShared, nil)
+	}
+	if err != nil {
 		err = fmt.Errorf("starting %s: %w", path, err)
 		if !options.NoSandbox && errors.Is(err, errEnded) {
 			err = fmt.Errorf("%w; %s", err, withoutSandbox)
@@ -110,7 +116,8 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 	return c, nil
 }
 
-// handleEvent keeps what an event tells of cookies, and lets nothing stop the page.
+// handleEvent keeps what an event tells of cookies and hosts, and lets nothing stop the
+// page.
 func (c *chromium) handleEvent(received event) error {
 	switch received.Method {
 	case "Page.javascriptDialogOpening": // which would stop the page
@@ -119,13 +126,15 @@ func (c *chromium) handleEvent(received event) error {
 		return c.attach(received.Params)
 	case "Page.loadEventFired":
 		c.loaded = true
-	case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceivedExtraInfo":
+	case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceived", "Network.responseReceivedExtraInfo", "Network.loadingFailed",
+		"Network.webSocketCreated", "Network.webSocketWillSendHandshakeRequest", "Network.webTransportCreated", "Network.webTransportConnectionEstablished",
+		"Audits.issueAdded", "Page.frameNavigated":
 		if c.size += len(received.Params); c.size > maxEvents {
 			c.omit("some of its requests, of which there are many or very long ones")
 		} else {
 			c.events = append(c.events, received)
 		}
-	default: // tells nothing of cookies
+	default: // tells nothing of cookies and hosts
 	}
 	return nil
 }
@@ -138,12 +147,16 @@ func (c *chromium) attach(parameters json.RawMessage) error {
 	}
 	return errors.Join(
 		c.send(attached.SessionID, "Network.enable", nil),
+		c.send(attached.SessionID, "Audits.enable", nil),
 		c.send(attached.SessionID, "Target.setAutoAttach", autoAttach),
 		c.send(attached.SessionID, "Runtime.runIfWaitingForDebugger", nil),
 	)
 }
 
 var autoAttach = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true}
+
+// autoAttachShared attaches to workers that several pages share, which are none's own.
+var autoAttachShared = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": []map[string]any{{"type": "shared_worker"}}}
 
 // settle lets the scripts of a page go on.
 func (c *chromium) settle(ctx context.Context) error {
@@ -211,6 +224,7 @@ func (c *chromium) newPage(ctx context.Context) error {
 	c.target, c.session = created.TargetID, created.SessionID
 	return errors.Join(
 		c.call(ctx, c.session, "Network.enable", nil, nil),
+		c.call(ctx, c.session, "Audits.enable", nil, nil),
 		c.call(ctx, c.session, "Page.enable", nil, nil),
 		c.call(ctx, c.session, "Target.setAutoAttach", autoAttach, nil),
 	)
@@ -433,83 +447,4 @@ func (c chromiumCookie) browserCookie() browserCookie {
 		held.life = setcookie.Lifetime{Seconds: int64(c.Expires) - time.Now().Unix(), Persistent: true}
 	}
 	return held
-}
-
-// takeObservations returns what the events since the last time tell.
-func (c *chromium) takeObservations() []observation {
-	var found observations
-	see := func(happened observation) {
-		if !found.add(happened) {
-			c.omit(manyCookies)
-		}
-	}
-	addresses := map[string][]string{} // of a request with its redirections
-	for _, e := range c.events {
-		var sent struct {
-			RequestID string
-			Request   struct{ URL string }
-		}
-		if e.Method == "Network.requestWillBeSent" && json.Unmarshal(e.Params, &sent) == nil {
-			addresses[sent.RequestID] = append(addresses[sent.RequestID], sent.Request.URL)
-		}
-	}
-	for _, e := range c.events {
-		var extra struct {
-			RequestID         string
-			AssociatedCookies []struct {
-				Cookie         chromiumCookie
-				BlockedReasons []string
-			}
-			Headers        map[string]string
-			BlockedCookies []struct{ CookieLine string }
-		}
-		if !strings.HasSuffix(e.Method, "ExtraInfo") || json.Unmarshal(e.Params, &extra) != nil {
-			continue
-		}
-		if e.Method == "Network.requestWillBeSentExtraInfo" {
-			for _, associated := range extra.AssociatedCookies {
-				if len(associated.BlockedReasons) == 0 {
-					see(observation{cookie: associated.Cookie.browserCookie(), isSent: true})
-				}
-			}
-			continue
-		}
-		if len(addresses[extra.RequestID]) == 0 {
-			continue
-		}
-		at, err := url.Parse(addresses[extra.RequestID][0])
-		addresses[extra.RequestID] = addresses[extra.RequestID][1:]
-		if err != nil {
-			continue
-		}
-		header := map[string]string{}
-		for name, value := range extra.Headers {
-			header[ascii.ToLower(name)] = bytesOf(value)
-		}
-		clock := setcookie.Clock{Now: time.Now(), Date: header["date"]}
-		isBlocked := map[string]bool{}
-		for _, blocked := range extra.BlockedCookies {
-			isBlocked[bytesOf(blocked.CookieLine)] = true
-		}
-		for line := range strings.SplitSeq(header["set-cookie"], "\n") {
-			if cookie := parseSetCookie(line, at, clock); cookie != nil && !isBlocked[line] && !cookie.life.Deletes() {
-				see(observation{cookie: cookie.browserCookie})
-			}
-		}
-	}
-	c.events, c.size = nil, 0
-	return found.take()
-}
-
-// bytesOf returns the bytes of a header field, which the protocol tells as
-// characters.
-func bytesOf(text string) string {
-	var bytes strings.Builder
-	for _, char := range text {
-		if char > 0xff {
-			return text
-		}
-		bytes.WriteByte(byte(char))
-	}
-	return bytes.String()
 }

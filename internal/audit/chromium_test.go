@@ -49,8 +49,10 @@ func TestChromiumHasBounds(t *testing.T) {
 			}
 		}
 	}
-	if len(c.events) > maxEvents/checks.Megabyte || len(c.takeObservations()) != 0 || len(c.takeOmissions()) != 1 || c.size != 0 {
-		t.Errorf("keeps %d events, %q", len(c.events), c.takeOmissions())
+	kept := len(c.events)
+	cookies, called := c.takeObservations()
+	if omitted := c.takeOmissions(); kept > maxEvents/checks.Megabyte || len(cookies) != 0 || len(called) != 0 || len(omitted) != 1 || c.size != 0 {
+		t.Errorf("keeps %d events, %q", kept, omitted)
 	}
 
 	output, browser := io.Pipe()
@@ -82,7 +84,7 @@ func TestChromiumHasBounds(t *testing.T) {
 		sent, _ := json.Marshal(map[string]any{"requestId": "1", "request": map[string]string{"url": "http://a.example/"}})
 		received, _ := json.Marshal(map[string]any{"requestId": "1", "headers": map[string]string{"Set-Cookie": strings.Join(lines, "\n")}, "blockedCookies": blocked})
 		c := &chromium{events: []event{{Method: "Network.requestWillBeSent", Params: sent}, {Method: "Network.responseReceivedExtraInfo", Params: received}}}
-		if len(c.takeObservations()) != 0 {
+		if cookies, _ := c.takeObservations(); len(cookies) != 0 {
 			t.Error("tells of blocked cookies")
 		}
 	})

@@ -89,7 +89,10 @@ func (b *httpBrowser) begin(context.Context) error {
 	return nil
 }
 
-func (b *httpBrowser) takeObservations() []observation { return b.observations.take() }
+// takeObservations tells nothing of other hosts, of which it asks nothing.
+func (b *httpBrowser) takeObservations() ([]observation, map[charter.Origin]outcomes) {
+	return b.observations.take(), nil
+}
 
 func (b *httpBrowser) takeOmissions() []string {
 	left := b.omissions
@@ -364,10 +367,7 @@ func (b *httpBrowser) observe(happened observation) {
 func (b *httpBrowser) send(at *url.URL) string {
 	var sent []*jarCookie
 	for _, cookie := range b.jar {
-		domain, withSubdomains := strings.CutPrefix(cookie.domain, ".")
-		host := ascii.ToLower(at.Hostname())
-		isHere := host == domain || withSubdomains && strings.HasSuffix(host, "."+domain)
-		if isHere && isWithinPath(cmp.Or(at.EscapedPath(), "/"), cookie.path) && (!cookie.secure || isTrustworthy(at)) && !cookie.isOver() {
+		if isSentTo(ascii.ToLower(at.Hostname()), cookie.domain) && isWithinPath(cmp.Or(at.EscapedPath(), "/"), cookie.path) && (!cookie.secure || isTrustworthy(at)) && !cookie.isOver() {
 			sent = append(sent, cookie)
 		}
 	}
@@ -419,6 +419,12 @@ func parseSetCookie(line string, at *url.URL, clock setcookie.Clock) *jarCookie 
 		cookie.expires = time.Now().Add(time.Duration(min(cookie.life.Seconds, int64(charter.MaxLifetime.Seconds()))) * time.Second)
 	}
 	return cookie
+}
+
+// isSentTo tells whether browsers send a cookie of a domain to a host.
+func isSentTo(host, domain string) bool {
+	domain, withSubdomains := strings.CutPrefix(domain, ".")
+	return host == domain || withSubdomains && strings.HasSuffix(host, "."+domain)
 }
 
 // isWithinPath tells whether a cookie of a path is sent to another (RFC 6265bis,

@@ -52,7 +52,7 @@ func TestAuditKeepsCookiesAsBrowsersDo(t *testing.T) {
 		}
 		b.store(test.line, at, setcookie.Clock{Now: time.Now()})
 		held, _ := b.cookies(t.Context())
-		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.takeObservations()) != len(held) {
+		if stored := len(held) == 1; stored != (test.domain != "") || stored && held[0].domain != test.domain || len(b.observations.take()) != len(held) {
 			t.Errorf("%s from %s: %+v", test.line, test.at, held)
 		}
 		for _, address := range slices.Concat(test.sent, test.kept) {

@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -20,7 +21,8 @@ func (c browserCookie) key() browserCookie {
 // An observation is that a cookie was set or sent.
 type observation struct {
 	cookie browserCookie
-	isSent bool // else it was set
+	isSent bool           // else it was set
+	host   charter.Origin // by or to which; empty if it can only be the site's own
 }
 
 // maxCookies is how many cookies a report has of each visit: as many as Chromium keeps of
@@ -30,7 +32,7 @@ const maxCookies = 3300
 // manyCookies are those after them.
 var manyCookies = fmt.Sprintf("the cookies after the first %d", maxCookies)
 
-// observations are what happened to cookies, each once: a cookie that was set
+// observations are what happened to cookies, each once for a host: a cookie that was set
 // several times, as it was to live longest.
 type observations struct {
 	list   []observation
@@ -39,7 +41,7 @@ type observations struct {
 
 // add adds what happened, unless there is too much.
 func (o *observations) add(happened observation) bool {
-	key := observation{happened.cookie.key(), happened.isSent}
+	key := observation{happened.cookie.key(), happened.isSent, happened.host}
 	if i, ok := o.places[key]; ok {
 		if isShorter(o.list[i].cookie.life, happened.cookie.life) {
 			o.list[i] = happened

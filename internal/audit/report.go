@@ -30,24 +30,42 @@ type Report struct {
 	Notes    []string `json:"notes,omitempty"`    // what was not tested, and why
 	Visits   []Visit  `json:"visits"`             // in their order
 
-	Violations int  `json:"violations"` // how many there are in all visits
-	Incomplete bool `json:"incomplete"` // pages or visits are missing: that there are no violations says nothing
+	HoldsHosts bool `json:"holds_hosts"` // other hosts are held against the charter, and not only told
+	Violations int  `json:"violations"`  // how many there are in all visits
+	Incomplete bool `json:"incomplete"`  // pages or visits are missing: that there are no violations says nothing
 }
 
 // A Visit is one visit of all pages.
 type Visit struct {
-	Visit   string   `json:"visit"`   // first, refused, accepted or withdrawn
-	Cookies []Cookie `json:"cookies"` // by name, domain and path
+	Visit   string   `json:"visit"`          // first, refused, accepted or withdrawn
+	Cookies []Cookie `json:"cookies"`        // by name, domain and path
+	Hosts   []Host   `json:"hosts,omitzero"` // other than the site's that pages called, by name; none without a browser
+}
+
+// A Host is another host that pages of the site, or what these load, called on a visit.
+type Host struct {
+	Host     string           `json:"host"`     // as hosts are declared: with a scheme only if it is not https
+	Cookie   string           `json:"cookie"`   // the first name of the row that declares it, "" if none does
+	Category charter.Category `json:"category"` // of that row
+	Verdict  judge.Verdict    `json:"verdict"`  // allowed, undeclared or refused
+
+	Reached bool   `json:"reached"` // by some call
+	Blocked bool   `json:"blocked"` // some call was, by a policy of the page
+	Failed  bool   `json:"failed"`  // some call did, or was not over in time
+	Page    string `json:"page"`    // the first page that called it
+
+	Violations []string `json:"violations"` // what the charter does not allow, in words
 }
 
 // A Cookie is one cookie of a visit: a name, a domain and a path.
 type Cookie struct {
-	Name     string           `json:"name"`     // "" if it has none
-	Domain   string           `json:"domain"`   // with a "." in front if it is for subdomains too
-	Path     string           `json:"path"`     // as browsers store it
-	Cookie   string           `json:"cookie"`   // the first name of the row that declares it, "" if none does
-	Category charter.Category `json:"category"` // of that row
-	Verdict  judge.Verdict    `json:"verdict"`  // allowed, undeclared or refused
+	Name     string           `json:"name"`           // "" if it has none
+	Domain   string           `json:"domain"`         // with a "." in front if it is for subdomains too
+	Path     string           `json:"path"`           // as browsers store it
+	Cookie   string           `json:"cookie"`         // the first name of the row that declares it, "" if none does
+	Category charter.Category `json:"category"`       // of that row
+	Verdict  judge.Verdict    `json:"verdict"`        // allowed, undeclared or refused
+	Host     string           `json:"host,omitempty"` // that set it or got it, if it is not the site's: of several, the least allowed
 
 	SetBy    string `json:"set_by"`              // header, script (or whatever else), answer (while that was given), "" if it was there from the visit before
 	Kept     bool   `json:"kept"`                // whether the browser holds it after the last page
@@ -84,29 +102,25 @@ func (r *Report) Write(out *terminal.Printer, format string) error {
 	for _, visit := range r.Visits {
 		fmt.Fprintln(out)
 		writeLine("Visit: " + visit.Visit)
-		var lines strings.Builder
-		table := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "NAME\tDOMAIN\tPATH\tDECLARED AS\tVERDICT\tSET BY\tKEPT\tSENT\tLIFETIME\tFIRST ON\tVIOLATIONS")
+		cookies := table{head: []string{"NAME", "DOMAIN", "PATH", "DECLARED AS", "VERDICT", "SET BY", "KEPT", "SENT", "LIFETIME", "FIRST ON"}}
 		for _, cookie := range visit.Cookies {
-			for _, cell := range []string{
-				cmp.Or(cookie.Name, "(no name)"), cookie.Domain, cookie.Path, cmp.Or(cookie.Cookie, "-"), cookie.Verdict.String(), cmp.Or(cookie.SetBy, "-"),
-				yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), strings.TrimPrefix(cookie.Page, r.Site),
-			} {
-				fmt.Fprint(table, terminal.Printable(cell, terminal.MaxCell), "\t")
-			}
-			fmt.Fprintln(table)
+			cookies.add(cookie.Violations, cmp.Or(cookie.Name, "(no name)"), cookie.Domain, cookie.Path, cmp.Or(cookie.Cookie, "-"), cookie.Verdict.String(), cmp.Or(cookie.SetBy, "-"),
+				yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), strings.TrimPrefix(cookie.Page, r.Site))
 		}
-		if err := table.Flush(); err != nil {
+		if err := cookies.write(out); err != nil {
 			return err
 		}
-		rows := strings.Split(lines.String(), "\n")
-		fmt.Fprintln(out, rows[0])
-		for i, cookie := range visit.Cookies {
-			fmt.Fprint(out, rows[i+1])
-			if err := out.WriteColoured(terminal.Red, terminal.Printable(strings.Join(cookie.Violations, ", "), terminal.MaxSentence)); err != nil {
-				return err
-			}
-			fmt.Fprintln(out)
+		if len(visit.Hosts) == 0 {
+			continue
+		}
+		writeLine(visit.CallsInWords())
+		hosts := table{head: []string{"HOST", "DECLARED AS", "VERDICT", "REACHED", "BLOCKED", "FAILED", "COOKIES", "FIRST ON"}}
+		for _, host := range visit.Hosts {
+			hosts.add(host.Violations, host.Host, cmp.Or(host.Cookie, "-"), host.Verdict.String(), yes(host.Reached), yes(host.Blocked), yes(host.Failed),
+				cmp.Or(strings.Join(visit.CookiesOf(host), ", "), "-"), strings.TrimPrefix(host.Page, r.Site))
+		}
+		if err := hosts.write(out); err != nil {
+			return err
 		}
 	}
 	verdict, colour := "no violations", terminal.Green
@@ -120,6 +134,69 @@ func (r *Report) Write(out *terminal.Printer, format string) error {
 	err := out.WriteColoured(colour, verdict)
 	fmt.Fprintln(out)
 	return err
+}
+
+// CallsInWords tells how many other hosts pages called, and of how many they were kept.
+func (v Visit) CallsInWords() string {
+	reached, blocked := 0, 0
+	for _, host := range v.Hosts {
+		if host.Reached {
+			reached++
+		}
+		if host.Blocked {
+			blocked++
+		}
+	}
+	return fmt.Sprintf("Other hosts: %d reached, %d blocked", reached, blocked)
+}
+
+// CookiesOf returns the names of the cookies of a host.
+func (v Visit) CookiesOf(host Host) []string {
+	var names []string
+	for _, cookie := range v.Cookies {
+		if cookie.Host == host.Host {
+			names = append(names, cmp.Or(cookie.Name, "(no name)"))
+		}
+	}
+	return names
+}
+
+// A table is one of the text, with violations at the ends of its rows.
+type table struct {
+	head       []string
+	rows       [][]string
+	violations []string // of each row
+}
+
+func (t *table) add(violations []string, cells ...string) {
+	t.rows, t.violations = append(t.rows, cells), append(t.violations, strings.Join(violations, ", "))
+}
+
+func (t *table) write(out *terminal.Printer) error {
+	var lines strings.Builder
+	aligned := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(aligned, strings.Join(t.head, "\t")+"\tVIOLATIONS")
+	for _, row := range t.rows {
+		for _, cell := range row {
+			fmt.Fprint(aligned, terminal.Printable(cell, terminal.MaxCell), "\t")
+		}
+		fmt.Fprintln(aligned)
+	}
+	if err := aligned.Flush(); err != nil {
+		return err
+	}
+	head, rest, _ := strings.Cut(lines.String(), "\n")
+	fmt.Fprintln(out, head)
+	for _, violation := range t.violations {
+		var row string
+		row, rest, _ = strings.Cut(rest, "\n")
+		fmt.Fprint(out, row)
+		if err := out.WriteColoured(terminal.Red, terminal.Printable(violation, terminal.MaxSentence)); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+	}
+	return nil
 }
 
 func count(count int, word string) string {

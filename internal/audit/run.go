@@ -28,6 +28,7 @@ type Options struct {
 	Pages     int           // how many to visit at most, where links are followed
 	Wait      time.Duration // how long scripts go on after a page was loaded
 	NoSandbox bool          // the browser starts without its sandbox
+	Hosts     bool          // hosts are held against the charter, whatever that says
 
 	// Accept, Refuse and Withdraw are CSS selectors of what to click on the first page,
 	// one after the other; nil for the form of the charter page.
@@ -62,6 +63,9 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 	}
 	if options.NoSandbox && options.Browser == "" {
 		return nil, errors.New("--no-sandbox goes with --browser")
+	}
+	if options.Hosts && options.Browser == "" {
+		return nil, errors.New("--hosts goes with --browser, without which no other hosts are seen")
 	}
 	site, err := fetch.ParseSite(pages[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
