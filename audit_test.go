@@ -95,6 +95,16 @@ func TestAudit(t *testing.T) {
 	}
 }
 
+// Hosts are held against the charter of a config that keeps pages to them.
+func TestAuditOfAConfigWithHosts(t *testing.T) {
+	for options, want := range map[string]bool{"": false, "hosts": true, "hosts monitor": false, "hosts\nmonitor undeclared": false} {
+		config := checks.WriteFiles(t, map[string]string{"Caddyfile": "http://a.example {\ncookie_charter {\npreset django\n" + options + "\n}\n}\n"}) + "Caddyfile"
+		if loaded, err := loadForAudit(config, "a.example"); err != nil || loaded.HoldsHosts != want {
+			t.Errorf("%q: %v, %t", options, err, loaded.HoldsHosts)
+		}
+	}
+}
+
 // Without a form, or without questions, there is one visit only, and the report
 // says so.
 func TestAuditOfOtherSites(t *testing.T) {

@@ -108,6 +108,7 @@ func TestObservations(t *testing.T) {
 func TestAuditedCharterHasBounds(t *testing.T) {
 	charters := map[string]string{
 		"names":   `{"cookies":[{"name":["` + strings.Join(slices.Collect(strings.SplitSeq(checks.ManyNames(maxNames+1), ",")), `","`) + `x"],"purpose":"p","category":"necessary"}]}`,
+		"hosts":   `{"cookies":[{"host":["` + strings.Join(slices.Collect(strings.SplitSeq(checks.ManyNames(maxNames+1), ",")), `","`) + `x"],"purpose":"p","category":"necessary"}]}`,
 		"long":    checks.NecessaryCharter + strings.Repeat("#", maxCharter),
 		"aliases": "cookies:\n  - {name: &a [b], purpose: p, category: necessary}\n  - {name: c, match: *a, purpose: p, category: necessary}\n",
 		"deep":    strings.Repeat("[", maxCharter),
@@ -119,7 +120,7 @@ func TestAuditedCharterHasBounds(t *testing.T) {
 		fmt.Fprint(w, charters[strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/charter/"), ".json")])
 	})
 	for name, mistake := range map[string]string{
-		"names": "it has 10002 names; an audit takes up to 10000", "long": "it has more than 2097152 bytes", "aliases": "it has aliases",
+		"names": "it has 10002 names and hosts; an audit takes up to 10000", "hosts": "it has 10002 names and hosts; an audit takes up to 10000", "long": "it has more than 2097152 bytes", "aliases": "it has aliases",
 		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
 	} {
 		used := checks.Peak(func() {

@@ -99,7 +99,7 @@ func parsePublished(content []byte, name string) (charter.Source, error) {
 		names += len(row.Name) + len(row.Match) + len(row.Host)
 	}
 	if names > maxNames {
-		return charter.Source{}, fmt.Errorf("it has %d names; an audit takes up to %d", names, maxNames)
+		return charter.Source{}, fmt.Errorf("it has %d names and hosts; an audit takes up to %d", names, maxNames)
 	}
 	return declared, nil
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -17,9 +20,11 @@ import (
 
 // A toldBrowser sees what it is told.
 type toldBrowser struct {
-	seen    func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie)
-	visit   int // 1 for the first
-	isAsked bool
+	seen      func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie)
+	visit     int // 1 for the first
+	isAsked   bool
+	answering []browserCookie // that it holds once it has answered
+	hasAnswer bool
 }
 
 func (*toldBrowser) name() string                { return "Told/1" }
@@ -29,7 +34,10 @@ func (b *toldBrowser) open(_ context.Context, address string) (string, []string,
 	b.isAsked = true
 	return address, nil, nil
 }
-func (*toldBrowser) giveAnswer(context.Context, answers.Answer, bool) error { return nil }
+func (b *toldBrowser) giveAnswer(context.Context, answers.Answer, bool) error {
+	b.hasAnswer = true
+	return nil
+}
 func (b *toldBrowser) takeObservations() ([]observation, map[charter.Origin]outcomes) {
 	if !b.isAsked {
 		return nil, nil
@@ -44,19 +52,23 @@ func (b *toldBrowser) cookies(context.Context) ([]browserCookie, error) {
 		return nil, nil
 	}
 	_, _, held := b.seen(b.visit)
+	if b.hasAnswer {
+		held = append(held, b.answering...)
+	}
 	return held, nil
 }
 func (*toldBrowser) close() error { return nil }
 
-// auditOf returns the report of an audit of https://data.example.fr that sees something.
-func auditOf(t *testing.T, rows string, holds bool, seen func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie)) Report {
+// auditOf returns the report of an audit of https://data.example.fr that sees something,
+// and cookies that come with the answer.
+func auditOf(t *testing.T, rows string, holds bool, seen func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie), answering ...browserCookie) Report {
 	t.Helper()
 	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": "cookies:\n" + rows})+"charter.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
 	declared.HoldsHosts = holds
-	a := &audit{browser: &toldBrowser{seen: seen}, charter: declared, pages: []string{"https://data.example.fr/"}, maxPages: 1, progress: func(string) {}}
+	a := &audit{browser: &toldBrowser{seen: seen, answering: answering}, charter: declared, pages: []string{"https://data.example.fr/"}, maxPages: 1, progress: func(string) {}}
 	if err := a.run(t.Context(), time.Minute); err != nil {
 		t.Fatal(err)
 	}
@@ -169,7 +181,7 @@ func TestCookiesOfOtherHosts(t *testing.T) {
 				if visit != 1 {
 					return nil, nil, nil
 				}
-				called := map[charter.Origin]outcomes{}
+				called := map[charter.Origin]outcomes{evil: {blocked: true}} // so it can have set nothing
 				for _, origin := range test.called {
 					called[origin] = outcomes{reached: true}
 				}
@@ -212,6 +224,57 @@ func TestCookiesOfOtherHosts(t *testing.T) {
 		if got := violationsOf(report); !slices.Equal(got, want) || !left.Kept || left.Host != "px.ads.example" || left.Verdict.String() != "refused" || left.Cookie != "*.ads.example" {
 			t.Errorf("%q, %+v", got, left)
 		}
+	}
+}
+
+// What a visitor keeps is told, and only what the site itself could remove accuses it.
+func TestKeptCookiesOfOtherHosts(t *testing.T) {
+	nothing := func(int) ([]observation, map[charter.Origin]outcomes, []browserCookie) { return nil, nil, nil }
+	report := auditOf(t, hostRows, true, nothing, browserCookie{name: "x", domain: "px.ads.example", path: "/"}, browserCookie{name: "own", domain: "data.example.fr", path: "/"})
+	want := []string{`refused: own of "" kept after refusal`, `withdrawn: own of "" kept after withdrawal`}
+	if got := violationsOf(report); !slices.Equal(got, want) || len(report.Visits[1].Cookies) != 2 {
+		t.Errorf("%q", got)
+	}
+	left := func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
+		undeclared := browserCookie{name: "x", domain: "px.evil.example", path: "/"}
+		if visit < 3 {
+			return nil, nil, nil
+		}
+		return nil, nil, []browserCookie{undeclared}
+	}
+	want = []string{`accepted: x of "px.evil.example" undeclared`}
+	if got := violationsOf(auditOf(t, hostRows, true, left)); !slices.Equal(got, want) {
+		t.Errorf("%q", got)
+	}
+}
+
+// Hosts are held against a charter that says that pages are kept to them, or if somebody
+// wants it.
+func TestWhereHostsAreHeld(t *testing.T) {
+	said := ""
+	address := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, `{%s "cookies":[{"name":"a","purpose":"p","category":"necessary"}]}`, said)
+	})
+	site, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
+	for _, test := range []struct {
+		said, charter string
+		asked, want   bool
+	}{
+		{"", "", false, false}, {`"hosts":"monitor",`, "", false, false}, {`"hosts":"enforce",`, "", false, true}, {`"hosts":"monitor",`, "", true, true},
+		{"", file, false, false}, {"", file, true, true},
+	} {
+		said = test.said
+		loaded, err := loadCharter(site, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Charter: test.charter, Hosts: test.asked})
+		if err != nil || loaded.HoldsHosts != test.want {
+			t.Errorf("%+v: %v, %t", test, err, loaded.HoldsHosts)
+		}
+	}
+	if _, err := Run(terminal.NewPrinter(io.Discard), []string{address}, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 1, Hosts: true}); err == nil || !strings.Contains(err.Error(), "--hosts goes with --browser") {
+		t.Errorf("%v", err)
 	}
 }
 
