@@ -144,10 +144,14 @@ Visits pages of a site four times: without an answer, after refusing, after
 accepting, and after withdrawing, by the form of its charter page. It tells which
 cookies were set, kept and sent each time, and which of them violate the charter:
 those that are undeclared, those that were not allowed, and those that were set to
-live longer than published. With --browser it tells so of other hosts that pages call, and of their
-cookies. It visits the pages to which the links of one URL lead, on the same
-host, each address once, or the URLs that are given, if they are several. What a site has more
-of than an audit looks at (references, cookies, bytes, time) is told in the report.
+live longer than published. With --browser it tells which other hosts the pages
+called, and with which cookies; where the charter says that the site keeps its pages
+to the hosts that it declares, or with --hosts, these are held against it, too.
+
+It visits the pages to which the links of one URL lead, on the same host, each
+address once, or the URLs that are given, if they are several. What a site has more
+of than an audit looks at (references, cookies, hosts, bytes, time) is told in the
+report.
 
 The charter is the one that the site publishes, unless another is named. Without
 --browser no scripts run. --accept, --refuse and --withdraw are for sites whose

@@ -96,8 +96,8 @@ type audit struct {
 	progress   func(text string)
 	report     Report
 
-	judgedHosts    map[hostQuestion]judge.HostJudgement
-	hostsOfCookies map[browserCookie]charter.Origin // of those of other hosts
+	judgedHosts    map[charter.Origin]judge.HostJudgement // on this visit
+	hostsOfCookies map[browserCookie]charter.Origin       // of those of other hosts, on all visits
 }
 
 // What an audit takes at most, whatever the site does: pages that take a quarter of
@@ -129,7 +129,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	defer cancel()
 	a.report.Site, a.report.Time = a.addresses.Show(a.pages[0]), time.Now().UTC().Truncate(time.Second)
 	a.report.Browser, a.report.Charter, a.report.Version = a.browser.name(), a.charter.source, a.charter.Version
-	a.judgedHosts, a.hostsOfCookies = map[hostQuestion]judge.HostJudgement{}, map[browserCookie]charter.Origin{}
+	a.hostsOfCookies = map[browserCookie]charter.Origin{}
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
 		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
@@ -209,6 +209,7 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) (Visit, error) {
 	seen := map[browserCookie]*Cookie{}
 	hosts := map[charter.Origin]*Host{}
+	a.judgedHosts = map[charter.Origin]judge.HostJudgement{}
 	look := func(cookie browserCookie, page string) *Cookie {
 		known := seen[cookie.key()]
 		if known == nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
@@ -84,21 +83,14 @@ func (a *audit) checkCalls(hosts map[charter.Origin]*Host, number int) []Host {
 	return called
 }
 
-// judgeHost judges an origin on a visit.
+// judgeHost judges an origin on a visit, once: charters can declare many hosts.
 func (a *audit) judgeHost(origin charter.Origin, number int) judge.HostJudgement {
-	question := hostQuestion{origin, visits[number].answer}
-	judgement, isKnown := a.judgedHosts[question]
+	judgement, isKnown := a.judgedHosts[origin]
 	if !isKnown {
-		judgement = judge.JudgeHostAfter(question.answer, a.charter.Rows, origin)
-		a.judgedHosts[question] = judgement
+		judgement = judge.JudgeHostAfter(visits[number].answer, a.charter.Rows, origin)
+		a.judgedHosts[origin] = judgement
 	}
 	return judgement
-}
-
-// A hostQuestion is by what hosts are judged, each once: charters can declare many.
-type hostQuestion struct {
-	origin charter.Origin
-	answer answers.Answer
 }
 
 // isOwn tells whether browsers send a cookie to the site.
@@ -125,7 +117,9 @@ func (a *audit) judgeByHost(cookie *Cookie, origin charter.Origin, number int) {
 	if row != nil {
 		cookie.Cookie, cookie.Category = row.FirstName(), row.Category
 	}
-	a.hostsOfCookies[browserCookie{name: cookie.Name, domain: cookie.Domain, path: cookie.Path}] = origin
+	if len(a.hostsOfCookies) < len(visits)*maxCookies {
+		a.hostsOfCookies[browserCookie{name: cookie.Name, domain: cookie.Domain, path: cookie.Path}] = origin
+	}
 }
 
 // findHost judges a cookie of another host of which no answer has told: by the hosts that

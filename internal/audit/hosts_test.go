@@ -27,17 +27,21 @@ type toldBrowser struct {
 	hasAnswer bool
 }
 
-func (*toldBrowser) name() string                { return "Told/1" }
+func (*toldBrowser) name() string { return "Told/1" }
+
 func (*toldBrowser) begin(context.Context) error { return nil }
+
 func (b *toldBrowser) open(_ context.Context, address string) (string, []string, error) {
 	b.visit++
 	b.isAsked = true
 	return address, nil, nil
 }
+
 func (b *toldBrowser) giveAnswer(context.Context, answers.Answer, bool) error {
 	b.hasAnswer = true
 	return nil
 }
+
 func (b *toldBrowser) takeObservations() ([]observation, map[charter.Origin]outcomes) {
 	if !b.isAsked {
 		return nil, nil
@@ -46,7 +50,9 @@ func (b *toldBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 	happened, called, _ := b.seen(b.visit)
 	return happened, called
 }
+
 func (*toldBrowser) takeOmissions() []string { return nil }
+
 func (b *toldBrowser) cookies(context.Context) ([]browserCookie, error) {
 	if b.visit == 0 {
 		return nil, nil
@@ -57,6 +63,7 @@ func (b *toldBrowser) cookies(context.Context) ([]browserCookie, error) {
 	}
 	return held, nil
 }
+
 func (*toldBrowser) close() error { return nil }
 
 // auditOf returns the report of an audit of https://data.example.fr that sees something,
@@ -264,8 +271,12 @@ func TestWhereHostsAreHeld(t *testing.T) {
 		said, charter string
 		asked, want   bool
 	}{
-		{"", "", false, false}, {`"hosts":"monitor",`, "", false, false}, {`"hosts":"enforce",`, "", false, true}, {`"hosts":"monitor",`, "", true, true},
-		{"", file, false, false}, {"", file, true, true},
+		{"", "", false, false},
+		{`"hosts":"monitor",`, "", false, false},
+		{`"hosts":"enforce",`, "", false, true},
+		{`"hosts":"monitor",`, "", true, true},
+		{"", file, false, false},
+		{"", file, true, true},
 	} {
 		said = test.said
 		loaded, err := loadCharter(site, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Charter: test.charter, Hosts: test.asked})
@@ -283,10 +294,10 @@ func TestReportOfHosts(t *testing.T) {
 	report := &Report{Site: "https://data.example.fr", Violations: 1, HoldsHosts: true, Visits: []Visit{{
 		Visit:   "first",
 		Cookies: []Cookie{{Name: "<a>", Domain: ".ads.example", Path: "/", Host: "px.ads.example"}, {Name: "b", Domain: "data.example.fr", Path: "/"}},
-		Hosts:   []Host{{Host: "px.ads.example", Reached: true, Page: "https://data.example.fr/a", Violations: []string{"undeclared"}}, {Host: "cdn.example", Cookie: "cdn.example", Category: charter.Necessary, Blocked: true, Failed: true}},
+		Hosts:   []Host{{Host: "px.ads.example", Reached: true, Failed: true, Page: "https://data.example.fr/a", Violations: []string{"undeclared"}}, {Host: "cdn.example", Cookie: "cdn.example", Category: charter.Necessary, Blocked: true}},
 	}}}
 	for format, wants := range map[string][]string{
-		"text": {"\nOther hosts: 1 reached, 1 blocked\nHOST", "\npx.ads.example  -            undeclared  yes      -        -       <a>      /a        \x1b[31mundeclared\x1b[0m\n", "\ncdn.example     cdn.example  undeclared  -        yes      yes     -                  \n"},
+		"text": {"\nOther hosts: 1 reached, 1 blocked\nHOST", "\npx.ads.example  -            undeclared  yes      -        yes     <a>      /a        \x1b[31mundeclared\x1b[0m\n", "\ncdn.example     cdn.example  undeclared  -        yes      -       -                  \n"},
 		"json": {`"holds_hosts": true`, `"host": "px.ads.example"`, `"reached": true`, `"blocked": true`, `"failed": true`},
 		"html": {"<caption>Visit: first. Other hosts: 1 reached, 1 blocked</caption>", "<li>Visit “first”: host <code>px.ads.example</code> undeclared</li>", ", of <code>px.ads.example</code>", "<td><code>&lt;a&gt;</code></td>", "<code>cdn.example</code>, necessary"},
 	} {

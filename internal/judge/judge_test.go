@@ -60,14 +60,14 @@ func TestHostAfterAnAnswer(t *testing.T) {
   - {name: n, host: [tiles.map.example, http://old.example:8080], purpose: p, category: necessary}
   - {host: stats.example, purpose: p, category: statistics, exempt: true}`, answers.Config{Format: "opendatasoft", Cookie: "p"})
 	for host, want := range map[string]string{ // without an answer, refused, granted
-		"https://a.map.example/":        "refused *.map.example, refused *.map.example, allowed *.map.example",
-		"https://tiles.map.example/":    "allowed n, allowed n, allowed *.map.example",
-		"http://old.example:8080/":      "allowed n, allowed n, allowed n",
-		"https://stats.example/":        "allowed stats.example, refused stats.example, allowed stats.example",
-		"https://stats.example:8443/":   "undeclared, undeclared, undeclared",
-		"https://evil.stats.example/":   "undeclared, undeclared, undeclared",
-		"https://map.example/":          "undeclared, undeclared, undeclared",
-		"https://tiles.map.example.fr/": "undeclared, undeclared, undeclared",
+		"https://a.map.example/":        "refused/*.map.example,refused/*.map.example,allowed/*.map.example",
+		"https://tiles.map.example/":    "allowed/n,allowed/n,allowed/*.map.example",
+		"http://old.example:8080/":      "allowed/n,allowed/n,allowed/n",
+		"https://stats.example/":        "allowed/stats.example,refused/stats.example,allowed/stats.example",
+		"https://stats.example:8443/":   "undeclared,undeclared,undeclared",
+		"https://evil.stats.example/":   "undeclared,undeclared,undeclared",
+		"https://map.example/":          "undeclared,undeclared,undeclared",
+		"https://tiles.map.example.fr/": "undeclared,undeclared,undeclared",
 	} {
 		origin, ok := charter.ParseOrigin(host)
 		var got []string
@@ -75,11 +75,11 @@ func TestHostAfterAnAnswer(t *testing.T) {
 			judgement := JudgeHostAfter(answer, joined.Rows, origin)
 			words := judgement.Verdict.String()
 			if judgement.Row != nil {
-				words += " " + judgement.Row.FirstName()
+				words += "/" + judgement.Row.FirstName()
 			}
 			got = append(got, words)
 		}
-		if got := strings.Join(got, ", "); !ok || got != want {
+		if got := strings.Join(got, ","); !ok || got != want {
 			t.Errorf("%s: %s", host, got)
 		}
 	}
