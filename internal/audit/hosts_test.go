@@ -294,12 +294,12 @@ func TestReportOfHosts(t *testing.T) {
 	report := &Report{Site: "https://data.example.fr", Violations: 1, HoldsHosts: true, Visits: []Visit{{
 		Visit:   "first",
 		Cookies: []Cookie{{Name: "<a>", Domain: ".ads.example", Path: "/", Host: "px.ads.example"}, {Name: "b", Domain: "data.example.fr", Path: "/"}},
-		Hosts:   []Host{{Host: "px.ads.example", Reached: true, Failed: true, Page: "https://data.example.fr/a", Violations: []string{"undeclared"}}, {Host: "cdn.example", Cookie: "cdn.example", Category: charter.Necessary, Blocked: true}},
+		Hosts:   []Host{{Host: "px.ads.example", Reached: true, Failed: true, Page: "https://data.example.fr/a", Violations: []string{"undeclared"}}, {Host: "cdn.example", Cookie: "maps", Category: charter.Necessary, Blocked: true}},
 	}}}
 	for format, wants := range map[string][]string{
-		"text": {"\nOther hosts: 1 reached, 1 blocked\nHOST", "\npx.ads.example  -            undeclared  yes      -        yes     <a>      /a        \x1b[31mundeclared\x1b[0m\n", "\ncdn.example     cdn.example  undeclared  -        yes      -       -                  \n"},
+		"text": {"\nOther hosts: 1 reached, 1 blocked\nHOST", "\npx.ads.example  -            undeclared  yes      -        yes     <a>      /a        \x1b[31mundeclared\x1b[0m\n", "\ncdn.example     maps         undeclared  -        yes      -       -                  \n"},
 		"json": {`"holds_hosts": true`, `"host": "px.ads.example"`, `"reached": true`, `"blocked": true`, `"failed": true`},
-		"html": {"<caption>Visit: first. Other hosts: 1 reached, 1 blocked</caption>", "<li>Visit “first”: host <code>px.ads.example</code> undeclared</li>", ", of <code>px.ads.example</code>", "<td><code>&lt;a&gt;</code></td>", "<code>cdn.example</code>, necessary"},
+		"html": {"<caption>Visit: first. Other hosts: 1 reached, 1 blocked</caption>", "<li>Visit “first”: host <code>px.ads.example</code> undeclared</li>", ", of <code>px.ads.example</code>", "<td><code>&lt;a&gt;</code></td>", "<code>maps</code>, necessary"},
 	} {
 		var out bytes.Buffer
 		if err := report.Write(&terminal.Printer{Out: &out, IsTerminal: format == "text"}, format); err != nil {
