@@ -127,7 +127,7 @@ func (h *Handler) missingHosts() []string {
 // checkPolicy returns an error if a policy with all hosts would be too long for servers in
 // front.
 func (h *Handler) checkPolicy() error {
-	policy := document.Policy(h.policy.DeclaredHosts(), h.rules.Reports)
+	policy := document.Policy(h.policy.DeclaredHosts())
 	if excess := len(policy) - document.MaxPolicy; h.Hosts != "" && excess > 0 {
 		return fmt.Errorf("with all hosts that rows declare, the policy of documents would have %d bytes, %d too many: servers in front refuse long headers; declare fewer hosts, or all subdomains of one as *.example.fr", len(policy), excess)
 	}

@@ -60,7 +60,8 @@ type filter struct {
 // finalFields are fields of the final header as they were judged.
 type finalFields struct {
 	setCookie, cacheControl []string
-	policy                  string // that was added; "" if none was
+	policy                  string // that keeps a document to hosts; "" if none does
+	varies                  bool   // by where the browser uses the answer
 	count                   int    // of all fields
 }
 
@@ -154,9 +155,9 @@ func (f *filter) judgePair(pair string) bool {
 // finish brings the final header into the state in which it leaves.
 func (f *filter) finish() {
 	f.withhold()
-	policy := f.restrict()
-	f.expire()
 	header := f.Header()
+	policy, varies := f.restrict(document.KindOf(f.request, f.status, header))
+	f.expire()
 	if f.wasAsked.Load() || f.script.DependsOnAnswer {
 		f.isPrivate = true
 		caching.MakeUnstored(header)
@@ -164,7 +165,7 @@ func (f *filter) finish() {
 	if len(f.sighting.verdicts) > 0 {
 		header.Set(debugField, string(f.sighting.verdicts))
 	}
-	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, len(header)}
+	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, varies, len(header)}
 	f.reportUnreadable()
 }
 
@@ -206,6 +207,9 @@ func (f *filter) withhold() {
 // Nor do cookies follow it as trailers.
 func (f *filter) restoreFields() {
 	header := f.Header()
+	if f.final.varies {
+		document.AddVary(header)
+	}
 	hasPolicy := f.final.policy == "" || slices.Contains(header[document.PolicyField], f.final.policy)
 	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
 		return
@@ -272,41 +276,48 @@ func (f *filter) expire() {
 	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))
 }
 
-// restrict adds to a document what keeps it to the hosts that the visitor allows, and
-// returns the policy that does.
-func (f *filter) restrict() (policy string) {
+// restrict adds to an answer of a kind what keeps it to the hosts that the visitor allows,
+// and returns the policy that does, and whether the answer varies by its use.
+func (f *filter) restrict(kind document.Kind) (policy string, varies bool) {
 	rules := f.handler.rules
-	if !rules.AreOn() || f.isPage {
-		return ""
+	if kind == document.None || !rules.AreOn() || f.isPage {
+		return "", false
 	}
 	header := f.Header()
-	kind := document.KindOf(f.request, f.status, header)
-	if kind != document.None || document.Varies(header) {
+	if varies = rules.Change(); varies {
 		document.AddVary(header)
 	}
+	asksReports := kind == document.Document && rules.AsksReports(f.visitor.Now().Time())
 	var allowed judge.AllowedHosts
-	switch kind {
-	case document.None:
-		return ""
-	case document.Document:
-		allowed = f.handler.policy.JudgeHosts(&f.visitor)
-	case document.Script: // shared by all visitors
+	switch {
+	case !rules.NeedHosts(kind, asksReports):
+	case kind == document.Script: // shared by all visitors
 		allowed.Hosts = f.handler.policy.NecessaryHosts()
+	default:
+		allowed = f.handler.policy.JudgeHosts(&f.visitor)
 	}
-	for _, field := range rules.Fields(allowed.Hosts, rules.AsksReports(f.visitor.Now().Time()), header) {
-		document.Add(header, field.Name, field.Line)
-		if field.Name == document.PolicyField {
-			policy = field.Line
-		}
+	if kind != document.Reusable {
+		policy = rules.Restrict(header, kind, allowed.Hosts, asksReports)
 	}
 	if allowed.DependsOnAnswer {
 		f.isPrivate = true
 		caching.MakeAsked(header)
 	}
-	return policy
+	return policy, varies
 }
 
-// serveEmpty serves an empty script in the place of one that the visitor does not allow.
+// askAnew has the portal answer in full, where what a browser has kept must not do: with
+// a "304 Not Modified", what is added to a document would take the place of the portal's
+// own policies, which such an answer need not repeat (RFC 9111, section 3.2).
+func (f *filter) askAnew() {
+	if f.script.DependsOnAnswer || f.handler.rules.Change() && document.IsAskedFor(f.request) {
+		delete(f.request.Header, "If-None-Match")
+		delete(f.request.Header, "If-Modified-Since")
+	}
+}
+
+// serveEmpty serves an empty script in the place of one that the visitor does not allow,
+// whatever is asked of it: nothing reaches who is behind its path.
 func (f *filter) serveEmpty() error {
 	f.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	f.Header().Set("Content-Length", "0")
@@ -363,6 +374,7 @@ func (f *filter) WriteHeader(status int) {
 	if f.isEarly = status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols; f.isEarly {
 		f.withhold()
 		f.isEarly = false
+		defer f.restrictEarly()()
 	} else {
 		if f.status == 0 {
 			f.status = status
@@ -370,6 +382,25 @@ func (f *filter) WriteHeader(status int) {
 		f.release()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// restrictEarly keeps what a browser loads before the final answer to the hosts that the
+// visitor allows, and returns what takes the policy out again: the final answer gets its
+// own.
+func (f *filter) restrictEarly() (undo func()) {
+	header := f.Header()
+	if f.handler.rules.Hosts != document.Enforced || f.isPage || document.KindOf(f.request, 0, header) != document.Document {
+		return func() {}
+	}
+	before, had := header[document.PolicyField]
+	document.Add(header, document.PolicyField, document.Policy(f.handler.policy.JudgeHosts(&f.visitor).Hosts))
+	return func() {
+		if had {
+			header[document.PolicyField] = before
+		} else {
+			delete(header, document.PolicyField)
+		}
+	}
 }
 
 // release makes the final header ready to leave: it is judged, or held as it was.

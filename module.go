@@ -226,7 +226,11 @@ func (h *Handler) prepare() error {
 		PassesRequests:   h.RequestCookies == passCookies,
 		EnforcesDuration: h.Durations != declareDurations,
 	})
-	h.rules = &document.Rules{Hosts: h.hostsEffect(), OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == ""}
+	h.rules = &document.Rules{
+		Hosts:        h.hostsEffect(),
+		OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == "",
+		Reports:      document.ReportsBeside(h.Page.Path),
+	}
 	if err := h.checkPolicy(); err != nil {
 		return err
 	}
@@ -291,6 +295,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	f.share()
 	f.dropCookies()
 	f.script = h.policy.JudgeScript(r.URL.Path, &f.visitor)
+	f.askAnew()
 	f.reportUnreadable()
 
 	var err error

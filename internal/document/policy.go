@@ -29,35 +29,25 @@ const sources = "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-e
 const endpoint = "cookie-charter"
 
 // MaxPolicy is the longest policy, in bytes: servers in front refuse a header that
-// outgrows their buffers, which hold 4 KiB in nginx, of which removals take 2.
+// outgrows their buffers, which hold 4 KiB in nginx, of which removals take 2 at most.
 const MaxPolicy = 1536
 
 // Policy returns the policy under which a document reaches this site and some hosts. It
 // stands beside others, of which each forbids what it forbids (Content Security Policy
-// Level 3, section 8.1). Reports go to a path of this site, "" for none.
-func Policy(hosts []string, reports string) string {
+// Level 3, section 8.1).
+func Policy(hosts []string) string {
 	length := len(sources)
 	for _, host := range hosts {
 		length += 1 + len(host)
 	}
 	var policy strings.Builder
-	policy.Grow(length + len("; report-uri ; report-to ") + len(reports) + len(endpoint))
+	policy.Grow(length)
 	policy.WriteString(sources)
 	for _, host := range hosts {
 		policy.WriteByte(' ')
 		policy.WriteString(host)
 	}
-	if reports != "" {
-		policy.WriteString("; report-uri ")
-		policy.WriteString(reports)
-		policy.WriteString("; report-to " + endpoint)
-	}
 	return policy.String()
-}
-
-// Endpoints returns the field that names a path of this site to which reports go.
-func Endpoints(reports string) string {
-	return endpoint + `="` + reports + `"`
 }
 
 // Add adds one more line to a field, and leaves those that are there alone. Answers can

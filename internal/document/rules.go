@@ -2,6 +2,9 @@ package document
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 )
@@ -10,16 +13,9 @@ import (
 type Rules struct {
 	Hosts        Effect // of the hosts that a visitor does not allow
 	OmitsCookies bool   // what documents load from other hosts is asked for without cookies
-	Reports      string // the path of this site to which reports go
+	Reports      string // the path of this site to which reports go, as ReportsBeside returns it
 
 	lastAsked atomic.Int64 // second in which a document asked for reports
-}
-
-// AsksReports tells whether a document that leaves now asks for reports: one in each
-// second does, as browsers send many for each, and pages differ little.
-func (r *Rules) AsksReports(now time.Time) bool {
-	second, last := now.Unix(), r.lastAsked.Load()
-	return second != last && r.lastAsked.CompareAndSwap(last, second)
 }
 
 // An Effect is what is done about something.
@@ -32,32 +28,72 @@ const (
 	Enforced
 )
 
-// A Field is a line that is added to a header.
-type Field struct{ Name, Line string }
-
-// Fields returns what is added to a document, or to a script that can be a worker's, for
-// which some hosts are allowed. Not every document has to ask for reports.
-func (r *Rules) Fields(hosts []string, asksReports bool, header http.Header) []Field {
-	var fields []Field
-	if r.Hosts != Ignored {
-		reports := ""
-		if asksReports {
-			reports = r.Reports
-			fields = append(fields, Field{EndpointsField, Endpoints(reports)})
-		}
-		name := PolicyField
-		if r.Hosts == Reported {
-			name = ReportOnlyField
-		}
-		if r.Hosts == Enforced || reports != "" { // else nobody would learn of it
-			fields = append(fields, Field{name, Policy(hosts, reports)})
-		}
-	}
-	if r.OmitsCookies && header.Get(EmbedderField) == "" {
-		fields = append(fields, Field{EmbedderField, OmitsCookies})
-	}
-	return fields
+// ReportsBeside returns the path to which reports go, beside a page. What would end a
+// source or a policy is escaped.
+func ReportsBeside(page string) string {
+	escaped := (&url.URL{Path: strings.TrimSuffix(page, "/") + "/reports"}).EscapedPath()
+	return strings.NewReplacer(";", "%3B", ",", "%2C", "'", "%27").Replace(escaped)
 }
 
 // AreOn tells whether anything is wanted.
 func (r *Rules) AreOn() bool { return r.Hosts != Ignored || r.OmitsCookies }
+
+// Change tells whether pages do anything else by them: reports leave them as they are.
+func (r *Rules) Change() bool { return r.Hosts == Enforced || r.OmitsCookies }
+
+// AsksReports tells whether a document that leaves now asks for reports: one in each
+// second does, as browsers send many for each, and pages differ little.
+func (r *Rules) AsksReports(now time.Time) bool {
+	second, last := now.Unix(), r.lastAsked.Load()
+	return second != last && r.lastAsked.CompareAndSwap(last, second)
+}
+
+// NeedHosts tells whether it matters to an answer of a kind which hosts are allowed.
+func (r *Rules) NeedHosts(kind Kind, asksReports bool) bool {
+	switch kind {
+	case Document:
+		return r.Hosts == Enforced || r.Hosts == Reported && asksReports // else nobody would learn of it
+	case Script:
+		return r.Hosts == Enforced
+	}
+	return false
+}
+
+// Restrict adds to an answer of a kind what keeps it to some hosts, and returns the policy
+// by which it does: "" if there is none, or if browsers only report by it.
+func (r *Rules) Restrict(header http.Header, kind Kind, hosts []string, asksReports bool) (policy string) {
+	if r.NeedHosts(kind, asksReports) {
+		field, line := PolicyField, Policy(hosts)
+		if r.Hosts == Reported {
+			field = ReportOnlyField
+		}
+		if i := slices.IndexFunc(header[field], func(there string) bool { return r.isSame(there, line) }); i >= 0 {
+			line = header[field][i] // from before an error
+		} else {
+			if asksReports {
+				line += r.reporting()
+				Add(header, EndpointsField, endpoint+`="`+r.Reports+`"`)
+			}
+			Add(header, field, line)
+		}
+		if r.Hosts == Enforced {
+			policy = line
+		}
+	}
+	if r.OmitsCookies && !has(header, EmbedderField) {
+		header[EmbedderField] = []string{OmitsCookies}
+	}
+	return policy
+}
+
+// isSame tells whether a line is a policy of ours, be it one with reports.
+func (r *Rules) isSame(line, policy string) bool {
+	rest, ok := strings.CutPrefix(line, policy)
+	return ok && (rest == "" || rest == r.reporting())
+}
+
+// reporting returns the directives by which browsers report: by two, as each knows its
+// own better, and who knows both takes the second.
+func (r *Rules) reporting() string {
+	return "; report-uri " + r.Reports + "; report-to " + endpoint
+}
