@@ -311,6 +311,8 @@ func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhtt
 		default:
 			w.WriteHeader(http.StatusOK)
 		}
+		header.Set("Content-Security-Policy", "default-src 'none'") // late, as all that follows
+		header.Set("Vary", "Accept")
 		switch m.Way {
 		case "instead":
 			header["Set-Cookie"] = portalCookies[1:3]
