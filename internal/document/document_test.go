@@ -53,6 +53,8 @@ func TestFormOf(t *testing.T) {
 		{[]string{"text/plain\x0c"}, markup},  // likewise
 		{[]string{"image/png x"}, markup},     // likewise
 		{[]string{"text/javaſcript"}, markup}, // likewise
+		{[]string{"image/\u212apng"}, markup}, // likewise
+		{[]string{"im age/png"}, markup},      // likewise
 		{[]string{"text/plain/html"}, markup}, // likewise
 		{[]string{"text/plain, text/html"}, markup},
 		{[]string{"text/plain;x=y, text/html"}, markup},

@@ -32,7 +32,7 @@ const (
 // source or a policy is escaped.
 func ReportsBeside(page string) string {
 	escaped := (&url.URL{Path: strings.TrimSuffix(page, "/") + "/reports"}).EscapedPath()
-	return strings.NewReplacer(";", "%3B", ",", "%2C", "'", "%27").Replace(escaped)
+	return strings.NewReplacer(";", "%3B", ",", "%2C").Replace(escaped)
 }
 
 // AreOn tells whether anything is wanted.
