@@ -155,9 +155,9 @@ func (f *filter) judgePair(pair string) bool {
 // finish brings the final header into the state in which it leaves.
 func (f *filter) finish() {
 	f.withhold()
-	header := f.Header()
-	policy, varies := f.restrict(document.KindOf(f.request, f.status, header))
+	policy, varies := f.restrict()
 	f.expire()
+	header := f.Header()
 	if f.wasAsked.Load() || f.script.DependsOnAnswer {
 		f.isPrivate = true
 		caching.MakeUnstored(header)
@@ -276,14 +276,18 @@ func (f *filter) expire() {
 	f.AddExpiries(removal.Expiries(f.RefusedCookies(), f.origin(), f.Room()))
 }
 
-// restrict adds to an answer of a kind what keeps it to the hosts that the visitor allows,
-// and returns the policy that does, and whether the answer varies by its use.
-func (f *filter) restrict(kind document.Kind) (policy string, varies bool) {
+// restrict adds to a document what keeps it to the hosts that the visitor allows, and
+// returns the policy that does, and whether the answer varies by its use.
+func (f *filter) restrict() (policy string, varies bool) {
 	rules := f.handler.rules
-	if kind == document.None || !rules.AreOn() || f.isPage {
+	if !rules.AreOn() || f.isPage {
 		return "", false
 	}
 	header := f.Header()
+	kind := document.KindOf(f.request, f.status, header)
+	if kind == document.None {
+		return "", false
+	}
 	if varies = rules.Change(); varies {
 		document.AddVary(header)
 	}

@@ -296,7 +296,7 @@ describe("documents and the hosts that they reach", () => {
   // settle waits until a host was called as it should be, or for as long as calls that
   // must not come would take.
   async function settle(visit, want) {
-    for (let tries = 0; tries < (want.length ? 100 : 15) && (!want.length || called(visit).length < want.length); tries++) await sleep(100);
+    for (let tries = 0; tries < (want.length ? 300 : 15) && (!want.length || called(visit).length < want.length); tries++) await sleep(100);
   }
 
   // answerIn stores a visitor's answer as a banner does.

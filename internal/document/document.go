@@ -60,13 +60,11 @@ func isAhead(r *http.Request) bool {
 // IsAskedFor tells whether a request asks for a page, a frame or a worker. Browsers that
 // do not say so ask for pages and frames by their type (HTML, section 7.4.5).
 func IsAskedFor(r *http.Request) bool {
-	switch useOf(r) {
-	case part:
-		return false
-	case unsaid:
+	used := useOf(r)
+	if used == unsaid {
 		return isAhead(r) || strings.Contains(r.Header.Get("Accept"), "text/html")
 	}
-	return true
+	return used != part
 }
 
 // KindOf returns what a browser may make of an answer with a status, 0 for the one that

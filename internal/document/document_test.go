@@ -153,7 +153,9 @@ func TestKindOfStatus(t *testing.T) {
 		header http.Header
 		want   Kind
 	}{
-		{0, markup(), Document}, {200, markup(), Document}, {206, markup(), Document},
+		{0, markup(), Document},
+		{200, markup(), Document},
+		{206, markup(), Document},
 		{101, markup(), None}, {204, markup(), None}, {205, markup(), None}, {304, markup(), None}, {304, http.Header{}, None},
 		{300, markup("Location"), Document}, {305, markup("Location"), Document},
 		{301, markup("Location"), None}, {302, markup("location"), None}, {303, markup("LOCATION"), None}, {307, markup("Location"), None}, {308, markup("Location"), None},
@@ -253,28 +255,28 @@ func TestRestrict(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		rules  Rules
+		rules  *Rules
 		kind   Kind
 		asks   bool
 		header http.Header
 		policy string
 		want   http.Header
 	}{
-		{"enforced", Rules{Hosts: Enforced}, Document, false, http.Header{}, both, http.Header{PolicyField: {both}}},
-		{"with reports", Rules{Hosts: Enforced}, Document, true, http.Header{}, both + reporting, http.Header{PolicyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
-		{"reported", Rules{Hosts: Reported}, Document, true, http.Header{}, "", http.Header{ReportOnlyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
-		{"reported, not now", Rules{Hosts: Reported}, Document, false, http.Header{}, "", http.Header{}},
-		{"a script", Rules{Hosts: Enforced}, Script, false, http.Header{}, both, http.Header{PolicyField: {both}}},
-		{"a script, reported", Rules{Hosts: Reported}, Script, false, http.Header{}, "", http.Header{}},
-		{"cookies", Rules{OmitsCookies: true}, Document, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
-		{"a picture in a frame", Rules{Hosts: Enforced, OmitsCookies: true}, Framed, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
-		{"beside the portal's", Rules{Hosts: Enforced, OmitsCookies: true}, Document, true, own(), both + reporting, http.Header{
+		{"enforced", &Rules{Hosts: Enforced}, Document, false, http.Header{}, both, http.Header{PolicyField: {both}}},
+		{"with reports", &Rules{Hosts: Enforced}, Document, true, http.Header{}, both + reporting, http.Header{PolicyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
+		{"reported", &Rules{Hosts: Reported}, Document, true, http.Header{}, "", http.Header{ReportOnlyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
+		{"reported, not now", &Rules{Hosts: Reported}, Document, false, http.Header{}, "", http.Header{}},
+		{"a script", &Rules{Hosts: Enforced}, Script, false, http.Header{}, both, http.Header{PolicyField: {both}}},
+		{"a script, reported", &Rules{Hosts: Reported}, Script, false, http.Header{}, "", http.Header{}},
+		{"cookies", &Rules{OmitsCookies: true}, Document, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
+		{"a picture in a frame", &Rules{Hosts: Enforced, OmitsCookies: true}, Framed, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
+		{"beside the portal's", &Rules{Hosts: Enforced, OmitsCookies: true}, Document, true, own(), both + reporting, http.Header{
 			PolicyField: {"default-src 'none'", both + reporting}, ReportOnlyField: {"img-src 'self'"}, EndpointsField: {`a="/b"`, `cookie-charter="/cookies/reports"`},
 			"cross-origin-EMBEDDER-policy": {"require-corp"},
 		}},
-		{"after an error", Rules{Hosts: Enforced}, Document, true, http.Header{PolicyField: {both}}, both, http.Header{PolicyField: {both}}},
-		{"after an error with reports", Rules{Hosts: Enforced}, Document, false, http.Header{PolicyField: {both + reporting}}, both + reporting, http.Header{PolicyField: {both + reporting}}},
-		{"beside another charter's", Rules{Hosts: Enforced}, Document, false, http.Header{PolicyField: {nothing, both + " more.example"}}, both, http.Header{PolicyField: {nothing, both + " more.example", both}}},
+		{"after an error", &Rules{Hosts: Enforced}, Document, true, http.Header{PolicyField: {both}}, both, http.Header{PolicyField: {both}}},
+		{"after an error with reports", &Rules{Hosts: Enforced}, Document, false, http.Header{PolicyField: {both + reporting}}, both + reporting, http.Header{PolicyField: {both + reporting}}},
+		{"beside another charter's", &Rules{Hosts: Enforced}, Document, false, http.Header{PolicyField: {nothing, both + " more.example"}}, both, http.Header{PolicyField: {nothing, both + " more.example", both}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			test.rules.Reports = "/cookies/reports"

@@ -50,13 +50,10 @@ func (r *Rules) AsksReports(now time.Time) bool {
 
 // NeedHosts tells whether it matters to an answer of a kind which hosts are allowed.
 func (r *Rules) NeedHosts(kind Kind, asksReports bool) bool {
-	switch kind {
-	case Document:
-		return r.Hosts == Enforced || r.Hosts == Reported && asksReports // else nobody would learn of it
-	case Script:
-		return r.Hosts == Enforced
+	if kind != Document && kind != Script {
+		return false
 	}
-	return false
+	return r.Hosts == Enforced || r.Hosts == Reported && asksReports // else nobody would learn of it
 }
 
 // Restrict adds to an answer of a kind what keeps it to some hosts, and returns the policy
