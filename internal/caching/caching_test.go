@@ -69,3 +69,23 @@ func TestMakePrivate(t *testing.T) {
 		t.Error("wrote to a shared slice")
 	}
 }
+
+// A browser asks again before it uses what is marked so, whatever else is said.
+func TestMakeAsked(t *testing.T) {
+	for _, test := range []struct {
+		header http.Header
+		want   string
+	}{
+		{http.Header{}, "private, no-cache"},
+		{http.Header{"Cache-Control": {"public, max-age=60, s-maxage=60, immutable"}}, "private, no-cache, max-age=60, immutable"},
+		{http.Header{"Cache-Control": {"no-cache, private"}}, "private, no-cache"},
+		{http.Header{"cache-control": {"no-store"}, "Cdn-Cache-Control": {"max-age=60"}}, "private, no-cache, no-store"},
+		{http.Header{"Cache-Control": {`no-cache="Set-Cookie"`}}, "private, no-cache"},
+	} {
+		MakeAsked(test.header)
+		MakeAsked(test.header)
+		if got := test.header["Cache-Control"]; !slices.Equal(got, []string{test.want}) || len(test.header) != 1 {
+			t.Errorf("got %v, want %q", test.header, test.want)
+		}
+	}
+}
