@@ -177,6 +177,17 @@ func (r *Row) IncludesOrigin(origin Origin) bool {
 	return false
 }
 
+// NamesOrigin tells whether some host of the row is an origin's own, and not a prefix of
+// more than anybody can count.
+func (r *Row) NamesOrigin(origin Origin) bool {
+	for _, host := range r.Host {
+		if source, err := parseHost(host); err == nil && !source.isPrefixed && source.includes(origin) {
+			return true
+		}
+	}
+	return false
+}
+
 // ParseOrigin reads the origin of an address; it is not ok if that has none that a page
 // can load from.
 func ParseOrigin(address string) (origin Origin, ok bool) {
