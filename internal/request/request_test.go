@@ -46,3 +46,22 @@ func TestScheme(t *testing.T) {
 		}
 	}
 }
+
+// A network is told by its first bits, and as what it is over both protocols.
+func TestNetwork(t *testing.T) {
+	of := func(address string) uint64 {
+		r := caddyhttp.PrepareRequest(httptest.NewRequest(http.MethodGet, "/", http.NoBody), caddy.NewReplacer(), nil, new(caddyhttp.Server))
+		caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, address)
+		return Network(r)
+	}
+	for _, same := range [][2]string{{"192.0.2.1", "192.0.2.254"}, {"192.0.2.1", "::ffff:192.0.2.9"}, {"2001:db8:1::1", "2001:db8:1:ffff::2"}, {"fe80::1%eth0", "fe80::2"}, {"", "nobody"}} {
+		if of(same[0]) != of(same[1]) {
+			t.Errorf("%q are two networks", same)
+		}
+	}
+	for _, different := range [][2]string{{"192.0.2.1", "192.0.3.1"}, {"2001:db8:1::1", "2001:db8:2::1"}, {"192.0.2.1", ""}} {
+		if of(different[0]) == of(different[1]) {
+			t.Errorf("%q are one network", different)
+		}
+	}
+}
