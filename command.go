@@ -31,6 +31,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
@@ -103,7 +104,7 @@ func addCommands(root *cobra.Command) {
 
 	show := &cobra.Command{
 		Use:   "inventory",
-		Short: "Shows the cookies that a running Caddy has seen",
+		Short: "Shows the cookies that a running Caddy has seen, and the hosts that were reported",
 		Args:  cobra.NoArgs,
 	}
 	showAddress := show.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
@@ -512,6 +513,12 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	var findings []string
 	isSeen := map[*charter.Row]bool{}
 	for _, entry := range entries {
+		if entry.Reports != nil {
+			if verdict, _ := judgeHost(entry.origin(), []*charter.Charter{h.charter}); verdict == judge.Undeclared {
+				findings = append(findings, fmt.Sprintf("undeclared: host %q, reported %d times from about %d networks, for %s", entry.Host, entry.Reports.Count, entry.Reports.Networks, strings.Join(entry.Reports.Directives, ", ")))
+			}
+			continue
+		}
 		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
@@ -526,7 +533,8 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 		}
 	}
 	for _, row := range h.charter.Rows {
-		if len(row.Name) > 0 && !isSeen[row] && !h.answers.Rows[row] {
+		// Hosts that are allowed are not reported.
+		if !isSeen[row] && !h.answers.Rows[row] && len(row.Name) > 0 {
 			findings = append(findings, "unseen: "+strings.Join(row.Name, " "))
 		}
 	}
@@ -580,6 +588,9 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		fmt.Fprintln(table, "SITE\tNAME\tVERDICT\tDECLARED AS\tFROM PORTAL\tFROM BROWSERS\tLIFETIME\tLAST SEEN")
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
+				if entry.Reports != nil {
+					continue
+				}
 				lifetime := "-"
 				if entry.Attributes != nil {
 					lifetime = entry.Attributes.Lifetime
@@ -590,7 +601,9 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 				fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", site, entry.Name, entry.Verdict, entry.Cookie, entry.FromPortal, entry.FromBrowser, lifetime, entry.LastSeen.Format(time.DateTime))
 			}
 		}
-		err = table.Flush()
+		if err = table.Flush(); err == nil {
+			err = writeHosts(out, bySite)
+		}
 	default:
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json or charter", format)
 	}
@@ -598,6 +611,25 @@ func runInventory(out io.Writer, address, host, format string) (int, error) {
 		return caddy.ExitCodeFailedStartup, err
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// writeHosts writes the table of hosts, if some were reported.
+func writeHosts(out io.Writer, bySite map[string][]InventoryEntry) error {
+	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	isEmpty := true
+	for _, site := range slices.Sorted(maps.Keys(bySite)) {
+		for _, entry := range bySite[site] {
+			if entry.Reports == nil {
+				continue
+			}
+			if isEmpty {
+				fmt.Fprintln(table, "\nSITE\tHOST\tVERDICT\tDECLARED AS\tREPORTS\tBLOCKED\tNETWORKS\tDIRECTIVES\tLAST SEEN")
+				isEmpty = false
+			}
+			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", site, entry.Host, entry.Verdict, entry.Cookie, entry.Reports.Count, entry.Reports.Blocked, entry.Reports.Networks, strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime))
+		}
+	}
+	return table.Flush()
 }
 
 // runAudit makes an audit and writes its report.

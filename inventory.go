@@ -22,6 +22,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/report"
 	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -68,6 +69,18 @@ func (s *inventorySet) of(host string, now answers.Timestamp) *inventory {
 	site.requests.Add(1)
 	site.last.Store(int64(now))
 	return site
+}
+
+// ofReports returns the inventory of a site of which hosts are reported, nil if there is
+// none, nor room for one: no other site gives way to that.
+func (s *inventorySet) ofReports(host string, now answers.Timestamp) *inventory {
+	s.mutex.RLock()
+	site, isFull := s.sites[host], len(s.sites) >= maxSites
+	s.mutex.RUnlock()
+	if site != nil || isFull {
+		return site
+	}
+	return s.of(host, now)
 }
 
 // leastSeen returns the host that gives way to a new one. Anybody can make hosts
@@ -128,7 +141,8 @@ func selectHost(listed map[string][]InventoryEntry, host string) map[string][]In
 	return found
 }
 
-// An inventory is what was seen of a site's cookies.
+// An inventory is what was seen of a site's cookies, and what was reported of the hosts that
+// its pages load from.
 type inventory struct {
 	last        atomic.Int64 // Unix time in milliseconds
 	requests    atomic.Int64 // how many had cookies, or were answered with some
@@ -136,6 +150,8 @@ type inventory struct {
 	portalCount atomic.Int64 // how many of them the portal sets
 	mutex       sync.Mutex   // while one is added
 	count       int          // how many there are
+
+	hosts report.Table
 }
 
 // A cookieRecord is what was seen of one name; never a value.
@@ -278,20 +294,53 @@ func (c *cookieRecord) attributes() *portalAttributes {
 	return shown
 }
 
-// An InventoryEntry is what was seen of one cookie of a site, as the admin API
-// shows it. Values are never part of it.
+// An InventoryEntry is what was seen of one cookie of a site, or reported of one host that
+// its pages load from, as the admin API shows it. Values are never part of it.
 type InventoryEntry struct {
-	Name    string        `json:"name"`    // "" if it had none
-	Cookie  string        `json:"cookie"`  // the first name of the row that declares it, "" if none does
-	Verdict judge.Verdict `json:"verdict"` // allowed, undeclared or refused: the latest, by the charter in force
+	Name    string        `json:"name"`           // "" if it had none, and of a host
+	Host    string        `json:"host,omitempty"` // as it would be declared; "" of a cookie
+	Cookie  string        `json:"cookie"`         // the first name of the row that declares it, "" if none does
+	Verdict judge.Verdict `json:"verdict"`        // allowed, undeclared or refused: the latest, by the charter in force; of a host, that of a visitor without an answer
 
 	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines, but for deletions
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
 
+	Reports    *hostReports      `json:"reports,omitempty"`    // of a host
 	Attributes *portalAttributes `json:"attributes,omitempty"` // as the portal set them
 	Path       string            `json:"path"`                 // of the first request, without query and parameters
 	FirstSeen  time.Time         `json:"first_seen"`
 	LastSeen   time.Time         `json:"last_seen"`
+}
+
+// hostReports are what browsers reported of a host.
+type hostReports struct {
+	Count      int64    `json:"count"`
+	Blocked    int64    `json:"blocked"`    // how many tell that it was, and not only that it would have been
+	Networks   int      `json:"networks"`   // about how many have reported it, 64 at most
+	Directives []string `json:"directives"` // what was loaded or sent
+}
+
+// origin returns what the entry of a host tells of.
+func (e *InventoryEntry) origin() charter.Origin {
+	address := e.Host
+	if !strings.Contains(address, "://") {
+		address = "https://" + address
+	}
+	origin, _ := charter.ParseOrigin(address)
+	return origin
+}
+
+// judgeHost returns the verdict of a host for a visitor without an answer, by some
+// charters, and the row that declares it.
+func judgeHost(origin charter.Origin, charters []*charter.Charter) (verdict judge.Verdict, row *charter.Row) {
+	for _, charter := range charters {
+		for _, declared := range charter.Rows {
+			if after := judge.VerdictAfter(answers.None, declared); after > verdict && declared.IncludesOrigin(origin) {
+				verdict, row = after, declared
+			}
+		}
+	}
+	return verdict, row
 }
 
 // verdictNow returns the verdict of a name and the row that declares it, by the charters in
@@ -327,22 +376,36 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 	for host, site := range sites {
 		entries, charters := []InventoryEntry{}, config.charters(host)
 		for name, cookie := range site.all() {
-			declared := ""
 			verdict, row := cookie.verdictNow(name, config, charters)
-			if row != nil {
-				declared = row.FirstName()
-			}
 			entries = append(entries, InventoryEntry{
-				Name: name, Cookie: declared, Verdict: verdict,
+				Name: name, Cookie: firstNameOf(row), Verdict: verdict,
 				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(),
 				Attributes: cookie.attributes(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
 		}
-		slices.SortFunc(entries, func(a, b InventoryEntry) int { return strings.Compare(a.Name, b.Name) })
+		for _, seen := range site.hosts.All() {
+			verdict, row := judgeHost(seen.Origin, charters)
+			entries = append(entries, InventoryEntry{
+				Host: seen.Origin.String(), Cookie: firstNameOf(row), Verdict: verdict,
+				Reports:   &hostReports{seen.Count, seen.Blocked, seen.Networks, seen.Directives},
+				FirstSeen: seen.First.Truncate(time.Second).UTC(), LastSeen: seen.Last.Truncate(time.Second).UTC(),
+			})
+		}
+		slices.SortFunc(entries, func(a, b InventoryEntry) int {
+			return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
+		})
 		bySite[host] = entries
 	}
 	return bySite
+}
+
+// firstNameOf returns what a row is called, "" for none.
+func firstNameOf(row *charter.Row) string {
+	if row == nil {
+		return ""
+	}
+	return row.FirstName()
 }
 
 // inventoryAPI serves the inventory at Caddy's admin endpoint:
@@ -395,9 +458,12 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 	all := map[string][]draft.Entry{}
 	for host, entries := range bySite {
 		for _, entry := range entries {
-			one := draft.Entry{Name: entry.Name, Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
+			one := draft.Entry{Name: entry.Name, Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
 			if entry.Attributes != nil {
 				one.Lifetime = entry.Attributes.Lifetime
+			}
+			if entry.Reports != nil {
+				one.Reports, one.Networks = entry.Reports.Count, entry.Reports.Networks
 			}
 			all[host] = append(all[host], one)
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
+	"github.com/cookie-charter/cookie_charter/internal/report"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -36,6 +37,8 @@ type metrics struct {
 	views      prometheus.Counter
 	choices    *prometheus.CounterVec
 	lost       prometheus.Counter
+	reports    *prometheus.CounterVec
+	ignored    *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, error) {
@@ -61,6 +64,8 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 		{&expiries, "expiries_total", "Set-Cookie lines that were added to remove refused cookies from browsers.", nil},
 		{&views, "page_views_total", "Charter pages that were shown.", nil},
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
+		{&m.reports, "host_reports_total", "Reports of browsers that a page was kept from a host, or would have been, by declared row (its first name, or none), verdict (allowed, undeclared, refused or unanswered) and directive.", []string{"row", "verdict", "directive"}},
+		{&m.ignored, "ignored_reports_total", "Posts of reports that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
 		{&lost, "lost_choices_total", "Choices made by form that the browser did not keep, so that they are not in force.", nil},
 	} {
 		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricName(counter.name), Help: counter.help}, counter.labels)
@@ -70,6 +75,9 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 	}
 	for format := range answers.Formats {
 		m.unreadable[format] = unreadable.WithLabelValues(format)
+	}
+	for _, reason := range page.IgnoredReports {
+		m.ignored.WithLabelValues(reason)
 	}
 	m.expiries, m.views, m.lost = expiries.WithLabelValues(), views.WithLabelValues(), lost.WithLabelValues()
 	return m, nil
@@ -302,4 +310,28 @@ func (t pageObserver) Lost(reference string, inForce map[string]answers.Answer) 
 		answers[key] = value.String()
 	}
 	t.choices.Info("choice not stored", zap.String("reference", reference), zap.String("version", t.charter.Version), zap.Any("in_force", answers))
+}
+
+// Reported judges the hosts that a browser reports, counts and logs them, and adds them to
+// the inventory.
+func (t pageObserver) Reported(e page.Exchange, reports []report.Report, network uint64) {
+	now := e.Visitor.Now()
+	site := inventories.ofReports(siteOf(e.Request), now)
+	for _, reported := range reports {
+		judgement := t.policy.JudgeHost(reported.Origin, e.Visitor)
+		row, isByName := "none", false
+		if judgement.Row != nil {
+			row, isByName = judgement.Row.FirstName(), judgement.Row.NamesOrigin(reported.Origin)
+		}
+		t.metrics.reports.WithLabelValues(row, judgement.Verdict.String(), reported.Directive.String()).Inc()
+		t.logger.Debug("reported a host", zap.Stringer("host", reported.Origin), zap.Stringer("directive", reported.Directive), zap.Stringer("verdict", judgement.Verdict), zap.Bool("blocked", reported.IsBlocked))
+		if site != nil {
+			site.hosts.Note(reported, network, isByName, now.Time())
+		}
+	}
+}
+
+// Ignored counts reports that were not taken.
+func (t pageObserver) Ignored(reason string, count int) {
+	t.metrics.ignored.WithLabelValues(reason).Add(float64(count))
 }

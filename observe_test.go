@@ -180,6 +180,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	m.rows[0].amended.Add(1)
 	m.rows[1].amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")
+	m.reports.WithLabelValues("a", "b", "c")
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

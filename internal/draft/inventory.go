@@ -16,17 +16,22 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// An Entry is what was seen of one cookie of a site.
+// An Entry is what was seen of one cookie of a site, or reported of one host that its pages
+// load from.
 type Entry struct {
-	Name         string // "" if it had none
+	Name         string // "" if it had none, and of a host
+	Host         charter.Origin
 	Path         string // of the first request
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
 	IsUndeclared bool   // no row declares it
 
 	FromPortal, FromBrowser int64 // how often
+	Reports                 int64 // of a host
+	Networks                int   // that have reported it
 }
 
-// Charter returns a charter file, in YAML, from what was seen by host, with a row for each undeclared cookie.
+// Charter returns a charter file, in YAML, from what was seen by host, with a row for each undeclared cookie
+// and host.
 // What the presets know of a name is suggested; where they know nothing, the
 // purpose is left empty, so that the file cannot be used before it is said.
 func Charter(sites map[string][]Entry) ([]byte, error) {
@@ -36,6 +41,19 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 	}
 	rows := &yaml.Node{Kind: yaml.SequenceNode}
 	drafted := map[string]bool{}
+	// A preset's row can stand for several names, as a prefix does, and for hosts.
+	add := func(row charter.Cookie, comment string) error {
+		if name := "row " + row.FirstName(); !drafted[name] {
+			drafted[name] = true
+			node, err := row.Node()
+			if err != nil {
+				return err
+			}
+			node.HeadComment = comment
+			rows.Content = append(rows.Content, node)
+		}
+		return nil
+	}
 	series := findSeries(sites, known)
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
 		joined := map[*nameSeries]Entry{}
@@ -55,18 +73,18 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 				entry.Name = of.prefix + "*"
 			}
 			row, comment := draftRow(entry, known)
-			// A preset's row can stand for several names, as a prefix does.
-			if name := "row " + row.Name[0]; !drafted[name] {
-				drafted[name] = true
-				node, err := row.Node()
-				if err != nil {
+			if of != nil {
+				comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
+			}
+			if err := add(row, fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, comment)); err != nil {
+				return nil, err
+			}
+		}
+		for _, entry := range sites[host] {
+			if row, comment, ok := draftHost(entry, known); ok {
+				if err := add(row, fmt.Sprintf("%s: pages load from %s, or send to it, as browsers reported %d times%s. %s", host, entry.Host, entry.Reports, doubt(entry), comment)); err != nil {
 					return nil, err
 				}
-				if of != nil {
-					comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
-				}
-				node.HeadComment = fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, comment)
-				rows.Content = append(rows.Content, node)
 			}
 		}
 	}
@@ -200,4 +218,36 @@ func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cooki
 		row.Duration = charter.DurationOf(seconds).String()
 	}
 	return row, "Nothing is known of it: say what it is for, and of which category it is."
+}
+
+// doubt returns why a host may be made up, "" if that is not likely.
+func doubt(entry Entry) string {
+	if entry.Networks > 1 {
+		return ""
+	}
+	return ", from one network alone, which can be made up"
+}
+
+// draftHost returns a row for a host, and a comment that says what is known of it; it is not
+// ok if there is none to be drafted. Of what a preset knows, the host is added to the key.
+func draftHost(entry Entry, known map[string]*charter.Charter) (row charter.Cookie, comment string, ok bool) {
+	if !entry.IsUndeclared || entry.Host.Host == "" {
+		return row, "", false
+	}
+	declared := entry.Host
+	if declared.Scheme == "wss" {
+		declared.Scheme = "https" // which includes it
+	}
+	row.Host = charter.Names{declared.String()}
+	for _, preset := range slices.Sorted(maps.Keys(known)) {
+		for _, of := range known[preset].Rows {
+			if of.Key != "" && of.IncludesOrigin(entry.Host) {
+				row.Consent = of.Key
+				return row, fmt.Sprintf("Suggested by the preset %s, which asks by this key: check it, or use that preset.", preset), true
+			}
+		}
+	}
+	row.Purpose = charter.Text{"": ""}
+	field, _ := row.Validate()
+	return row, "Nothing is known of it: say what it is for, and of which category it is.", field != "host" // an address cannot be declared
 }

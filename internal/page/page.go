@@ -25,6 +25,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/removal"
+	"github.com/cookie-charter/cookie_charter/internal/report"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -65,6 +66,7 @@ type Options struct {
 	Hosts          string           // what is done about hosts that a visitor does not allow: HostsEnforced, HostsMonitored, "" for nothing
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
+	TakesReports   bool             // of hosts, which browsers send to beside the page
 	Module         string           // its version
 	Storage        Storage          // Caddy's; nil where nothing is served
 	Observer       Observer
@@ -82,6 +84,13 @@ type Observer interface {
 	// Lost tells that a choice, of which there is a record if it has a reference, is
 	// not in force as it was made, and what is in force.
 	Lost(reference string, inForce map[string]answers.Answer)
+
+	// Reported tells what a browser reports of other hosts, from a network.
+	Reported(e Exchange, reports []report.Report, network uint64)
+
+	// Ignored tells how many reports, or posts of such, were ignored: for one of the
+	// reasons IgnoredReports.
+	Ignored(reason string, count int)
 }
 
 // A Choice is what was chosen by form.
@@ -138,6 +147,7 @@ type Page struct {
 	assets      map[string]asset
 	archive     *archive
 	crossOrigin *http.CrossOriginProtection
+	reportRate  reportRate
 }
 
 // New returns a page, or what is wrong with its options and the files that they name.
@@ -232,6 +242,9 @@ func (p *Page) Serves(path string) bool {
 	if !ok || rest == "" || rest == "/" || rest == "/"+noticeFile {
 		return ok
 	}
+	if rest == "/"+reportsFile {
+		return p.TakesReports
+	}
 	name, ok := strings.CutPrefix(rest, "/")
 	_, isAsset := p.assets[name]
 	return ok && isAsset
@@ -251,6 +264,8 @@ func (p *Page) Serve(e Exchange) error {
 	canAnswer := name == "" && p.canAnswer && len(p.Charter.ConsentKeys()) > 0
 	isRead := method == http.MethodGet || method == http.MethodHead
 	switch asset, isAsset := p.assets[name]; {
+	case name == reportsFile:
+		return p.takeReports(e)
 	case isRead && isAsset:
 		header.Del("Content-Security-Policy")
 		header.Set("Cache-Control", asset.cacheControl)
