@@ -82,6 +82,29 @@ func TestFloodFromOneNetwork(t *testing.T) {
 	keeps(t, &table, "new", 100)
 }
 
+// Two networks that agree settle what nobody has heard of, but drive out nothing that two have
+// reported.
+func TestFloodFromTwoNetworks(t *testing.T) {
+	var table Table
+	for i := range 100 {
+		for network := range uint64(2) {
+			table.Note(reportOf(fmt.Sprintf("known%d.example", i)), network, false, day)
+		}
+	}
+	for network := range uint64(2) {
+		flood(&table, 7+network, 7, day.Add(time.Hour))
+	}
+	for i := range 1000 {
+		for network := range uint64(2) {
+			table.Note(reportOf(fmt.Sprintf("joint%d.example", i)), 7+network, false, day.Add(time.Hour))
+		}
+	}
+	if len(table.settled) != MaxSettled {
+		t.Errorf("%d are settled", len(table.settled))
+	}
+	keeps(t, &table, "known", 100)
+}
+
 // Many networks that report at once, each of them hosts of its own, leave room for those of
 // others; what all of them report together does not drive out what more have reported.
 func TestFloodFromManyNetworks(t *testing.T) {
