@@ -16,6 +16,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/report"
 )
 
@@ -244,5 +245,30 @@ func TestDraftOfKnownHosts(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// What a row names has room, whoever floods; what a prefix includes is anybody's to make up.
+func TestDeclaredHostsHaveRoom(t *testing.T) {
+	handler := provision(t, fmt.Sprintf(hostBlock, "enforce"))
+	request := visit("https://room.example/")
+	exchange := page.Exchange{Request: request, Visitor: &answers.Visitor{Store: handler.answers}}
+	tell := func(host string) {
+		pageObserver{handler}.Reported(exchange, []report.Report{{Origin: charter.Origin{Scheme: "https", Host: host}}}, 1)
+	}
+	tell("maps.example")
+	tell("first.stats.example")
+	for i := range 2 * report.MaxNewcomers {
+		tell(fmt.Sprintf("made-up%d.stats.example", i))
+	}
+	listed := map[string]judge.Verdict{}
+	for _, entry := range inventories.bySite(running())["room.example"] {
+		listed[entry.Host] = entry.Verdict
+	}
+	if _, isListed := listed["maps.example"]; !isListed {
+		t.Error("what is declared is forgotten")
+	}
+	if _, isListed := listed["first.stats.example"]; isListed || len(listed) != report.MaxNewcomers+1 {
+		t.Errorf("%d are listed, and what one network made up first: %t", len(listed), isListed)
 	}
 }

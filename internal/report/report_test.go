@@ -117,3 +117,11 @@ func FuzzReports(f *testing.F) {
 		}
 	})
 }
+
+// The longest body of reports costs less than a millisecond or so.
+func BenchmarkLongestBody(b *testing.B) {
+	body := "[" + strings.Repeat(oneReport, MaxReports) + strings.Repeat(" ", MaxBody)
+	for b.Loop() {
+		Read(batchType, strings.NewReader(body), own)
+	}
+}
