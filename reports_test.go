@@ -272,3 +272,22 @@ func TestDeclaredHostsHaveRoom(t *testing.T) {
 		t.Errorf("%d are listed, and what one network made up first: %t", len(listed), isListed)
 	}
 }
+
+// A post of as many reports as are read, under a charter of 50 hosts, costs little.
+func BenchmarkReported(b *testing.B) {
+	var block strings.Builder
+	block.WriteString("cookie_charter {\n preset opendatasoft\n hosts\n")
+	for i := range 50 {
+		fmt.Fprintf(&block, " host *.host%d.example {\n  purpose p\n  category third_party\n }\n", i)
+	}
+	handler := provision(b, block.String()+"}")
+	exchange := page.Exchange{Request: visit("https://benchmark.example/"), Visitor: &answers.Visitor{Store: handler.answers}}
+	reports := make([]report.Report, report.MaxReports)
+	for i := range reports {
+		reports[i].Origin = charter.Origin{Scheme: "https", Host: fmt.Sprintf("a.host%d.example.com", i)}
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		pageObserver{handler}.Reported(exchange, reports, uint64(i))
+	}
+}

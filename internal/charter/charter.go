@@ -94,7 +94,7 @@ func New(sources ...Source) (*Charter, error) {
 		return nil, err
 	}
 	for number, row := range c.Rows {
-		row.Number, row.Limit = number, row.maxDuration()
+		row.Number, row.Limit, row.sources = number, row.maxDuration(), sourcesOf(row.Host)
 		for _, pattern := range row.Patterns() {
 			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
 				c.names.at(prefix).prefix = row

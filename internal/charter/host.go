@@ -125,7 +125,8 @@ const maxLabel = 63
 // its path: of what was asked for, an origin says nothing. A page that is not encrypted
 // loads from encrypted ones, too.
 func (s hostSource) includes(origin Origin) bool {
-	isSubdomain := strings.HasSuffix(origin.Host, "."+s.host)
+	above, isBelow := strings.CutSuffix(origin.Host, s.host)
+	isSubdomain := isBelow && strings.HasSuffix(above, ".")
 	if s.isPrefixed && !isSubdomain || !s.isPrefixed && origin.Host != s.host {
 		return false
 	}
@@ -167,25 +168,26 @@ func (o Origin) Includes(other Origin) bool {
 	return hostSource{scheme: o.Scheme, host: o.Host, port: o.Port}.includes(other)
 }
 
-// IncludesOrigin tells whether some host of the row includes an origin.
-func (r *Row) IncludesOrigin(origin Origin) bool {
-	for _, host := range r.Host {
-		if source, err := parseHost(host); err == nil && source.includes(origin) {
-			return true
+// sourcesOf reads declared hosts.
+func sourcesOf(hosts Names) []hostSource {
+	var sources []hostSource
+	for _, host := range hosts {
+		if source, err := parseHost(host); err == nil { // it was validated
+			sources = append(sources, source)
 		}
 	}
-	return false
+	return sources
+}
+
+// IncludesOrigin tells whether some host of the row includes an origin.
+func (r *Row) IncludesOrigin(origin Origin) bool {
+	return slices.ContainsFunc(r.sources, func(source hostSource) bool { return source.includes(origin) })
 }
 
 // NamesOrigin tells whether some host of the row is an origin's own, and not a prefix of
 // more than anybody can count.
 func (r *Row) NamesOrigin(origin Origin) bool {
-	for _, host := range r.Host {
-		if source, err := parseHost(host); err == nil && !source.isPrefixed && source.includes(origin) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(r.sources, func(source hostSource) bool { return !source.isPrefixed && source.includes(origin) })
 }
 
 // ParseOrigin reads the origin of an address; it is not ok if that has none that a page

@@ -20,6 +20,8 @@ type Row struct {
 	Number int      // of the row in the charter, from 0
 	Key    string   // of the answer that decides, "" for one that needs none
 	Limit  Duration // the longest lifetime that is let through
+
+	sources []hostSource // the hosts, as they are read
 }
 
 // NewRow returns an empty row that begins at a place, such as "charter.yaml:3".
