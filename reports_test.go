@@ -58,8 +58,13 @@ func TestReports(t *testing.T) {
 	header.Set("Host", site)
 	header.Set("Cookie", "unknown=S3cr3t")
 	for _, report := range [][2]string{
-		{"img-src", "https://pixel.example/S3cr3t?q=S3cr3t"}, {"script-src-elem", "https://pixel.example/S3cr3t"}, {"script-src-elem", "https://a.stats.example/S3cr3t"},
-		{"img-src", "https://maps.example/S3cr3t"}, {"connect-src", "wss://pixel.example:8443/S3cr3t"}, {"script-src-elem", "inline"}, {"img-src", "http://" + site + "/S3cr3t"},
+		{"img-src", "https://pixel.example/S3cr3t?q=S3cr3t"},
+		{"script-src-elem", "https://pixel.example/S3cr3t"},
+		{"script-src-elem", "https://a.stats.example/S3cr3t"},
+		{"img-src", "https://maps.example/S3cr3t"},
+		{"connect-src", "wss://pixel.example:8443/S3cr3t"},
+		{"script-src-elem", "inline"},
+		{"img-src", "http://" + site + "/S3cr3t"},
 	} {
 		response, body := do(t, http.MethodPost, address+reportsPath, header, reportOf(report[0], report[1]))
 		if response.StatusCode != http.StatusNoContent || body != "" || response.Header["Set-Cookie"] != nil {
