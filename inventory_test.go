@@ -33,9 +33,7 @@ import (
 // The admin API tells what was seen of each site, over a reload, without values,
 // and drafts a charter of what is undeclared.
 func TestInventory(t *testing.T) {
-	inventories.mutex.Lock()
-	inventories.sites = map[string]*inventory{}
-	inventories.mutex.Unlock()
+	forgetSites()
 	const secret = "S3cr3t"
 	admin := freePort()
 	reload := func() int {
@@ -180,6 +178,13 @@ func TestInventory(t *testing.T) {
 	if response, _ := do(t, http.MethodPost, api, origin, ""); response.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("POST: %s", response.Status)
 	}
+}
+
+// forgetSites makes room in the inventory, which other tests may have filled.
+func forgetSites() {
+	inventories.mutex.Lock()
+	defer inventories.mutex.Unlock()
+	inventories.sites = map[string]*inventory{}
 }
 
 // noteIn notes a cookie in a site's inventory.

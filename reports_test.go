@@ -27,7 +27,7 @@ var reportsType = http.Header{"Content-Type": {"application/reports+json"}}
 
 // reportOf returns the body of a report, with all that a browser tells.
 func reportOf(directive, address string) string {
-	return fmt.Sprintf(`[{"age":9,"type":"csp-violation","url":"https://city.example/S3cr3t","user_agent":"S3cr3t","body":{"documentURL":"https://city.example/S3cr3t","blockedURL":%q,"referrer":"S3cr3t","effectiveDirective":%q,"originalPolicy":"S3cr3t","sourceFile":"https://city.example/S3cr3t","sample":"S3cr3t","disposition":"report","statusCode":200}}]`, address, directive)
+	return fmt.Sprintf(`[{"age":9,"type":"csp-violation","url":"https://city.example/R3p0rt3dS3cr3t","user_agent":"R3p0rt3dS3cr3t","body":{"documentURL":"https://city.example/R3p0rt3dS3cr3t","blockedURL":%q,"referrer":"R3p0rt3dS3cr3t","effectiveDirective":%q,"originalPolicy":"R3p0rt3dS3cr3t","sourceFile":"https://city.example/R3p0rt3dS3cr3t","sample":"R3p0rt3dS3cr3t","disposition":"report","statusCode":200}}]`, address, directive)
 }
 
 // hostBlock declares hosts of three kinds.
@@ -50,21 +50,22 @@ const hostBlock = `cookie_charter {
 // What browsers report beside the page is judged, counted, logged and listed by its origin,
 // and nothing else of it is kept.
 func TestReports(t *testing.T) {
+	forgetSites()
 	port := freePort()
 	load(t, fmt.Sprintf("http://reports.example:%d {\n bind 127.0.0.1\n %s metrics /metrics\n respond / portal\n}", port, fmt.Sprintf(hostBlock, "monitor")))
 	site := fmt.Sprintf("reports.example:%d", port)
 	address := fmt.Sprintf("http://127.0.0.1:%d", port)
 	header := reportsType.Clone()
 	header.Set("Host", site)
-	header.Set("Cookie", "unknown=S3cr3t")
+	header.Set("Cookie", "unknown=R3p0rt3dS3cr3t")
 	for _, report := range [][2]string{
-		{"img-src", "https://pixel.example/S3cr3t?q=S3cr3t"},
-		{"script-src-elem", "https://pixel.example/S3cr3t"},
-		{"script-src-elem", "https://a.stats.example/S3cr3t"},
-		{"img-src", "https://maps.example/S3cr3t"},
-		{"connect-src", "wss://pixel.example:8443/S3cr3t"},
+		{"img-src", "https://pixel.example/R3p0rt3dS3cr3t?q=R3p0rt3dS3cr3t"},
+		{"script-src-elem", "https://pixel.example/R3p0rt3dS3cr3t"},
+		{"script-src-elem", "https://a.stats.example/R3p0rt3dS3cr3t"},
+		{"img-src", "https://maps.example/R3p0rt3dS3cr3t"},
+		{"connect-src", "wss://pixel.example:8443/R3p0rt3dS3cr3t"},
 		{"script-src-elem", "inline"},
-		{"img-src", "http://" + site + "/S3cr3t"},
+		{"img-src", "http://" + site + "/R3p0rt3dS3cr3t"},
 	} {
 		response, body := do(t, http.MethodPost, address+reportsPath, header, reportOf(report[0], report[1]))
 		if response.StatusCode != http.StatusNoContent || body != "" || response.Header["Set-Cookie"] != nil {
@@ -109,7 +110,7 @@ func TestReports(t *testing.T) {
 	if err != nil || !bytes.Contains(log, []byte(`"msg":"reported a host","host":"wss://pixel.example:8443","directive":"connect-src","verdict":"undeclared","blocked":false`)) {
 		t.Errorf("%v, or not in the log", err)
 	}
-	if len(entries) != 4 || strings.Contains(string(log)+w+metrics, "S3cr3t") {
+	if len(entries) != 4 || strings.Contains(string(log)+w+metrics, "R3p0rt3dS3cr3t") {
 		t.Errorf("more than origins is kept, of %d hosts", len(entries))
 	}
 
@@ -255,6 +256,7 @@ func TestDraftOfKnownHosts(t *testing.T) {
 
 // What a row names has room, whoever floods; what a prefix includes is anybody's to make up.
 func TestDeclaredHostsHaveRoom(t *testing.T) {
+	forgetSites()
 	handler := provision(t, fmt.Sprintf(hostBlock, "enforce"))
 	request := visit("https://room.example/")
 	exchange := page.Exchange{Request: request, Visitor: &answers.Visitor{Store: handler.answers}}

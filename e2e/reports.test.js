@@ -32,8 +32,9 @@ describe("reports of hosts", { concurrency: true }, () => {
     [port, admin] = [await freePort(), await freePort()];
     portal = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end(page));
     await new Promise((resolve) => portal.listen(portalPort, "127.0.0.1", resolve));
-    const site = (kind) => `
-      https://chromium-${kind}.city.example:${port}, https://firefox-${kind}.city.example:${port} {
+    // Each has a directive of its own, as one document in a second asks for reports of each.
+    const site = (name, kind) => `
+      https://${name}-${kind}.city.example:${port} {
         cookie_charter {
           preset opendatasoft
           hosts ${kind}
@@ -52,7 +53,7 @@ describe("reports of hosts", { concurrency: true }, () => {
           output file ${folder}/log
           level DEBUG
         }
-      }${site("monitor")}${site("enforce")}`);
+      }${["chromium", "firefox"].flatMap((name) => ["monitor", "enforce"].map((kind) => site(name, kind))).join("")}`);
     caddy = spawn(binary, ["run", "--config", config], { stdio: "ignore" });
     const started = [
       accepts(port, caddy),
