@@ -60,7 +60,7 @@ func policies(header http.Header, field string) (lines []string, asks bool) {
 	for _, line := range header[field] {
 		if strings.HasPrefix(line, document.Policy(nil)) {
 			without, reports, found := strings.Cut(line, "; report-uri ")
-			asks = asks || found && strings.HasPrefix(reports, pagePath+"reports; report-to ")
+			asks = asks || found && strings.HasPrefix(reports, pagePath+"reports")
 			lines = append(lines, without)
 		}
 	}
@@ -206,11 +206,11 @@ func TestPortalsOwnPolicies(t *testing.T) {
 	})
 	address := serve(t, false, "cookie_charter {\n"+hostsCharter+"\n hosts\n third_party_cookies omit\n}\nreverse_proxy "+upstream)
 	response, _ := get(t, "http://"+address+"/", http.Header{"Sec-Fetch-Dest": {"document"}})
-	const reporting = "; report-uri " + pagePath + "reports; report-to cookie-charter"
+	const reporting = "; report-uri " + pagePath + "reports"
 	for field, want := range map[string][]string{
 		document.PolicyField:     {nonce, second, unansweredPolicy + reporting},
 		document.ReportOnlyField: {"default-src 'none'; report-uri /own"},
-		document.EndpointsField:  {`own="/own"`, `cookie-charter="` + pagePath + `reports"`},
+		"Reporting-Endpoints":    {`own="/own"`},
 		document.EmbedderField:   {"unsafe-none"},
 		"Vary":                   {"Accept", "Sec-Fetch-Dest"},
 		"Cache-Control":          {"private, no-cache, max-age=600"},
@@ -409,20 +409,6 @@ func TestRemovalsLeaveRoomForPolicies(t *testing.T) {
 	}
 }
 
-// A policy that would not fit is refused at the start.
-func TestPolicyTooLong(t *testing.T) {
-	var hosts strings.Builder
-	for i := range 90 {
-		fmt.Fprintf(&hosts, " host%d.example.fr", i)
-	}
-	block := "cookie_charter {\n host" + hosts.String() + " {\n purpose x\n category necessary\n }\n %s\n}\nrespond page"
-	for options, want := range map[string]string{"hosts": "1536", "hosts monitor": "1536", "": ""} {
-		err := tryLoad(t, "http://127.0.0.1:"+fmt.Sprint(freePort())+" {\n"+fmt.Sprintf(block, options)+"\n}")
-		if (err != nil) != (want != "") || err != nil && !strings.Contains(err.Error(), want) {
-			t.Errorf("%q: %v", options, err)
-		}
-	}
-}
 
 // A socket is no document.
 func TestSocketHasNoPolicy(t *testing.T) {

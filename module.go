@@ -243,7 +243,6 @@ func (h *Handler) prepare() error {
 		Hosts:          hostsWords[h.hostsEffect()],
 		RecordsChoices: h.RecordChoices,
 		GPC:            h.GPC,
-		TakesReports:   h.Hosts != "",
 		Module:         moduleVersion(),
 		Storage:        h.storage,
 		Observer:       pageObserver{h},

@@ -258,7 +258,7 @@ func TestExample(t *testing.T) {
 // A policy that servers in front would refuse is told of at load, with all hosts in it.
 func TestPolicyIsBounded(t *testing.T) {
 	load := func(option string, excess int) error {
-		long := document.MaxPolicy + excess - len(document.Policy([]string{"*.example.fr"}, "")) - len(" cdn.example/")
+		long := document.MaxPolicy + excess - len(document.Policy([]string{"*.example.fr"})) - len(" cdn.example/")
 		handler := new(Handler)
 		block := "cookie_charter {\n" + option + "\nhost *.example.fr {\n purpose p\n category third_party\n}\nhost *.example.fr cdn.example/" + strings.Repeat("a", long) + " {\n purpose p\n category necessary\n}\n}"
 		if err := handler.UnmarshalCaddyfile(caddyfile.NewTestDispenser(block)); err != nil {

@@ -58,7 +58,7 @@ describe("reports of hosts", { concurrency: true }, () => {
     const started = [
       accepts(port, caddy),
       // Chromium sends its first report at once, and what follows after a minute.
-      chromium.launch({ executablePath: "/usr/bin/chromium", args: [...browserArguments, "--ignore-certificate-errors", "--short-reporting-delay"] }).then((browser) => (chromiumBrowser = browser)),
+      chromium.launch({ executablePath: "/usr/bin/chromium", args: [...browserArguments, "--ignore-certificate-errors"] }).then((browser) => (chromiumBrowser = browser)),
       startFirefox().then((browser) => (firefox = browser)),
     ];
     await Promise.all(started);

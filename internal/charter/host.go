@@ -130,7 +130,7 @@ func (s hostSource) includes(origin Origin) bool {
 	if s.isPrefixed && !isSubdomain || !s.isPrefixed && origin.Host != s.host {
 		return false
 	}
-	if s.scheme != "" && s.scheme != origin.Scheme && !isUpgrade(s.scheme, origin.Scheme) {
+	if s.scheme != origin.Scheme && !isUpgrade(s.scheme, origin.Scheme) {
 		return false
 	}
 	port := origin.Port
@@ -146,16 +146,17 @@ func (s hostSource) includes(origin Origin) bool {
 	return s.port == "80" && port == "443" // encrypted, as the scheme
 }
 
-// isUpgrade tells whether a declared scheme includes another: what is encrypted in the
-// place of what is not, and sockets where pages are loaded (section 6.7.2.9).
+// isUpgrade tells whether a declared scheme includes another (section 6.7.2.8), as what is
+// encrypted in the place of what is not. No scheme is that of pages: browsers take none of
+// sockets for it.
 func isUpgrade(declared, other string) bool {
 	switch declared {
+	case "":
+		return other == "http" || other == "https"
 	case "http":
-		return other == "https" || other == "ws" || other == "wss"
+		return other == "https"
 	case "ws":
 		return other == "wss" || other == "http" || other == "https"
-	case "https":
-		return other == "wss"
 	case "wss":
 		return other == "https"
 	}
@@ -165,6 +166,12 @@ func isUpgrade(declared, other string) bool {
 // Includes tells whether pages of an origin take another for their own, as 'self' stands for
 // it in a policy.
 func (o Origin) Includes(other Origin) bool {
+	switch other.Scheme { // sockets are the page's own, too
+	case "ws":
+		other.Scheme = "http"
+	case "wss":
+		other.Scheme = "https"
+	}
 	return hostSource{scheme: o.Scheme, host: o.Host, port: o.Port}.includes(other)
 }
 

@@ -94,13 +94,13 @@ func TestIncludesOrigin(t *testing.T) {
 		included string
 		others   string
 	}{
-		{"a.fr", "https://a.fr https://A.FR/x?y https://a.fr:443 wss://a.fr http://a.fr", "https://b.a.fr https://a.fr:8443 https://xa.fr https://a.fr.b.fr https://a.fr."},
+		{"a.fr", "https://a.fr https://A.FR/x?y https://a.fr:443 http://a.fr", "wss://a.fr ws://a.fr https://b.a.fr https://a.fr:8443 https://xa.fr https://a.fr.b.fr https://a.fr."},
 		{"*.a.fr", "https://b.a.fr https://c.b.a.fr", "https://a.fr https://xa.fr https://a.fr:8443"},
-		{"https://a.fr", "https://a.fr wss://a.fr", "http://a.fr ws://a.fr"},
-		{"http://a.fr", "http://a.fr https://a.fr ws://a.fr wss://a.fr", "https://a.fr:80 http://a.fr:443"},
+		{"https://a.fr", "https://a.fr", "wss://a.fr http://a.fr ws://a.fr"},
+		{"http://a.fr", "http://a.fr https://a.fr", "ws://a.fr wss://a.fr https://a.fr:80 http://a.fr:443"},
 		{"wss://a.fr", "wss://a.fr https://a.fr", "ws://a.fr http://a.fr"},
 		{"ws://a.fr", "ws://a.fr wss://a.fr http://a.fr https://a.fr", "ws://b.fr"},
-		{"a.fr:8443", "https://a.fr:8443 wss://a.fr:8443", "https://a.fr https://a.fr:443"},
+		{"a.fr:8443", "https://a.fr:8443", "wss://a.fr:8443 https://a.fr https://a.fr:443"},
 		{"a.fr:443", "https://a.fr https://a.fr:443", "http://a.fr https://a.fr:80"},
 		{"a.fr:80", "http://a.fr http://a.fr:80 https://a.fr", "https://a.fr:8080"},
 		{"a.fr/path/", "https://a.fr/path/b https://a.fr/other", "https://b.fr/path/"},

@@ -256,12 +256,12 @@ const nothing = "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-e
 
 // What is added stands beside what the portal says, which is left as it came.
 func TestRestrict(t *testing.T) {
-	const reporting = "; report-uri /cookies/reports; report-to cookie-charter"
+	const reporting = "; report-uri /cookies/reports"
 	hosts := []string{"stats.example.fr", "*.xiti.com"}
 	const both = nothing + " stats.example.fr *.xiti.com"
 	own := func() http.Header {
 		return http.Header{
-			PolicyField: {"default-src 'none'"}, ReportOnlyField: {"img-src 'self'"}, EndpointsField: {`a="/b"`},
+			PolicyField: {"default-src 'none'"}, ReportOnlyField: {"img-src 'self'"}, "Reporting-Endpoints": {`a="/b"`},
 			"cross-origin-EMBEDDER-policy": {"require-corp"},
 		}
 	}
@@ -275,15 +275,15 @@ func TestRestrict(t *testing.T) {
 		want   http.Header
 	}{
 		{"enforced", &Rules{Hosts: Enforced}, Document, false, http.Header{}, both, http.Header{PolicyField: {both}}},
-		{"with reports", &Rules{Hosts: Enforced}, Document, true, http.Header{}, both + reporting, http.Header{PolicyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
-		{"reported", &Rules{Hosts: Reported}, Document, true, http.Header{}, "", http.Header{ReportOnlyField: {both + reporting}, EndpointsField: {`cookie-charter="/cookies/reports"`}}},
+		{"with reports", &Rules{Hosts: Enforced}, Document, true, http.Header{}, both + reporting, http.Header{PolicyField: {both + reporting}}},
+		{"reported", &Rules{Hosts: Reported}, Document, true, http.Header{}, "", http.Header{ReportOnlyField: {both + reporting}}},
 		{"reported, not now", &Rules{Hosts: Reported}, Document, false, http.Header{}, "", http.Header{}},
 		{"a script", &Rules{Hosts: Enforced}, Script, false, http.Header{}, both, http.Header{PolicyField: {both}}},
 		{"a script, reported", &Rules{Hosts: Reported}, Script, false, http.Header{}, "", http.Header{}},
 		{"cookies", &Rules{OmitsCookies: true}, Document, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
 		{"a picture in a frame", &Rules{Hosts: Enforced, OmitsCookies: true}, Framed, true, http.Header{}, "", http.Header{EmbedderField: {"credentialless"}}},
 		{"beside the portal's", &Rules{Hosts: Enforced, OmitsCookies: true}, Document, true, own(), both + reporting, http.Header{
-			PolicyField: {"default-src 'none'", both + reporting}, ReportOnlyField: {"img-src 'self'"}, EndpointsField: {`a="/b"`, `cookie-charter="/cookies/reports"`},
+			PolicyField: {"default-src 'none'", both + reporting}, ReportOnlyField: {"img-src 'self'"}, "Reporting-Endpoints": {`a="/b"`},
 			"cross-origin-EMBEDDER-policy": {"require-corp"},
 		}},
 		{"after an error", &Rules{Hosts: Enforced}, Document, true, http.Header{PolicyField: {both}}, both, http.Header{PolicyField: {both}}},

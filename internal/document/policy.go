@@ -12,7 +12,6 @@ import (
 const (
 	PolicyField     = "Content-Security-Policy"
 	ReportOnlyField = "Content-Security-Policy-Report-Only"
-	EndpointsField  = "Reporting-Endpoints"
 	EmbedderField   = "Cross-Origin-Embedder-Policy"
 
 	// OmitsCookies is the embedder policy under which what pages load from other hosts
@@ -24,9 +23,6 @@ const (
 // any, so that it gates hosts and nothing else. It never has a nonce or a hash, which
 // would switch 'unsafe-inline' off.
 const sources = "default-src 'self' 'unsafe-inline' 'unsafe-eval' 'wasm-unsafe-eval' data: blob: mediastream: filesystem:"
-
-// endpoint is what reports are sent to, by its name among the answer's endpoints.
-const endpoint = "cookie-charter"
 
 // MaxPolicy is the longest policy, in bytes: servers in front refuse a header that
 // outgrows their buffers, which hold 4 KiB in nginx, of which removals take 2 at most.

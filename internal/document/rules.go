@@ -69,7 +69,6 @@ func (r *Rules) Restrict(header http.Header, kind Kind, hosts []string, asksRepo
 		} else {
 			if asksReports {
 				line += r.reporting()
-				Add(header, EndpointsField, endpoint+`="`+r.Reports+`"`)
 			}
 			Add(header, field, line)
 		}
@@ -89,8 +88,7 @@ func (r *Rules) isSame(line, policy string) bool {
 	return ok && (rest == "" || rest == r.reporting())
 }
 
-// reporting returns the directives by which browsers report: by two, as each knows its
-// own better, and who knows both takes the second.
-func (r *Rules) reporting() string {
-	return "; report-uri " + r.Reports + "; report-to " + endpoint
-}
+// reporting returns the directive by which browsers report (Content Security Policy Level
+// 3, section 6.5.1). Beside "report-to", which is to follow it, browsers that know both
+// heed that alone, and over http then report nothing at all.
+func (r *Rules) reporting() string { return "; report-uri " + r.Reports }

@@ -66,7 +66,6 @@ type Options struct {
 	Hosts          string           // what is done about hosts that a visitor does not allow: HostsEnforced, HostsMonitored, "" for nothing
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
-	TakesReports   bool             // of hosts, which browsers send to beside the page
 	Module         string           // its version
 	Storage        Storage          // Caddy's; nil where nothing is served
 	Observer       Observer
@@ -243,7 +242,7 @@ func (p *Page) Serves(path string) bool {
 		return ok
 	}
 	if rest == "/"+reportsFile {
-		return p.TakesReports
+		return p.Hosts != ""
 	}
 	name, ok := strings.CutPrefix(rest, "/")
 	_, isAsset := p.assets[name]
