@@ -409,7 +409,6 @@ func TestRemovalsLeaveRoomForPolicies(t *testing.T) {
 	}
 }
 
-
 // A socket is no document.
 func TestSocketHasNoPolicy(t *testing.T) {
 	address := serve(t, false, "cookie_charter {\n"+hostsCharter+"\n hosts\n}\nreverse_proxy "+webSocketUpstream(t))

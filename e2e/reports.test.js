@@ -57,7 +57,6 @@ describe("reports of hosts", { concurrency: true }, () => {
     caddy = spawn(binary, ["run", "--config", config], { stdio: "ignore" });
     const started = [
       accepts(port, caddy),
-      // Chromium sends its first report at once, and what follows after a minute.
       chromium.launch({ executablePath: "/usr/bin/chromium", args: [...browserArguments, "--ignore-certificate-errors"] }).then((browser) => (chromiumBrowser = browser)),
       startFirefox().then((browser) => (firefox = browser)),
     ];
