@@ -5,6 +5,7 @@ import { readFileSync } from "node:fs";
 import http from "node:http";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { root, start } from "./parts.js";
 
 const tracker = "_pk_id.1.1fff";
@@ -98,6 +99,10 @@ const banners = {
   },
 };
 
+// What the documentation has a portal with tarteaucitron add, so that hosts which are
+// granted in its banner load at once.
+const reloads = /<script>.*tac\.close_alert.*?<\/script>/s.exec(readFileSync(path.join(root, "docs/hosts.md"), "utf8"))[0];
+
 describe("banners", () => {
   let parts, origin;
 
@@ -123,7 +128,7 @@ describe("banners", () => {
         if (name.endsWith("-storage")) headers["Content-Security-Policy"] = "script-src 'self' 'nonce-test'";
         response.writeHead(200, headers).end(`<!DOCTYPE html><html lang="en"><title>${name}</title>
           ${banner.style ? `<link rel="stylesheet" href="/lib/${banner.style}">` : ""}
-          <body><h1>${name}</h1><script nonce="test">${banner.before ?? ""}</script>
+          <body><h1>${name}</h1>${pathname === "/reloads" ? reloads : ""}<script nonce="test">${banner.before ?? ""}</script>
           ${banner.script ? `<script src="/lib/${banner.script}"></script>` : ""}
           <script nonce="test">${banner.run ?? ""}</script>${banner.html ?? ""}
           ${name.endsWith("-storage") ? `<script src="/terms/cookies-policy/local_storage.js" defer></script>` : ""}`);
@@ -162,6 +167,25 @@ describe("banners", () => {
     await context.close();
     return [isHeld, stored];
   }
+
+  test("a page loads once more after a choice, and not without one", async () => {
+    const context = await parts.browser.newContext({ locale: "en-GB" });
+    const page = await context.newPage();
+    let loads = 0;
+    page.on("load", () => loads++);
+    await page.goto(`http://tarteaucitron.example:${parts.ports.BANNERS_PORT}/reloads`);
+    const { accept } = banners.tarteaucitron;
+    await page.waitForSelector(accept, { state: "visible" });
+    for (let tries = 0; tries < 20 && loads === 1; tries++) {
+      await page.click(accept, { timeout: 1000 }).catch(() => {}); // it may have gone by then
+      await sleep(500);
+    }
+    // With nothing to ask any more, the banner closes on the page by itself.
+    await page.waitForFunction(() => window.tarteaucitron?.isAjax || document.readyState === "complete");
+    await sleep(1500);
+    assert.equal(loads, 2);
+    await context.close();
+  });
 
   // A choice that is made anew or cleared in local storage is so in the cookie;
   // one that stays is not renewed.
