@@ -243,6 +243,7 @@ describe("documents and the hosts that they reach", () => {
       persist_config off
       skip_install_trust
       storage file_system ${folder}/storage
+      storage_clean_interval off
       http_port ${ports.http}
       https_port ${ports.https}
       auto_https disable_redirects

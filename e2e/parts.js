@@ -116,7 +116,7 @@ export async function start() {
     });
   } catch (error) {
     await stop();
-    throw new Error(log, { cause: error });
+    throw new Error(`${log}\n${error}`, { cause: error });
   }
   // command runs a command of Caddy, and returns its exit code and what it prints.
   const command = async (...words) => {

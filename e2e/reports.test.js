@@ -49,6 +49,7 @@ describe("reports of hosts", { concurrency: true }, () => {
         skip_install_trust
         default_bind 127.0.0.1
         storage file_system ${folder}/storage
+        storage_clean_interval off
         log {
           output file ${folder}/log
           level DEBUG

@@ -303,7 +303,7 @@ export async function startServices() {
   const config = path.join(folder, "Caddyfile");
   writeFileSync(
     config,
-    `{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system ${folder}\n\thttp_port ${httpPort}\n\thttps_port ${httpsPort}\n\tauto_https disable_redirects\n}\n` +
+    `{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system ${folder}\n\tstorage_clean_interval off\n\thttp_port ${httpPort}\n\thttps_port ${httpsPort}\n\tauto_https disable_redirects\n}\n` +
       site([portals[0]], "") + site([portals[1]], charter(false)) + site([portals[2]], charter(true)) + site(Object.keys(serves), ""),
   );
   let caddy;
