@@ -234,11 +234,7 @@ func draftHost(entry Entry, known map[string]*charter.Charter) (row charter.Cook
 	if !entry.IsUndeclared || entry.Host.Host == "" {
 		return row, "", false
 	}
-	declared := entry.Host
-	if declared.Scheme == "wss" {
-		declared.Scheme = "https" // which includes it
-	}
-	row.Host = charter.Names{declared.String()}
+	row.Host = charter.Names{entry.Host.String()}
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
 		for _, of := range known[preset].Rows {
 			if of.Key != "" && of.IncludesOrigin(entry.Host) {
