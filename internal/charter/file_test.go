@@ -90,7 +90,7 @@ func TestCharterErrors(t *testing.T) {
 		want string
 	}{
 		{"", `the charter is empty; declare rows under "cookies", at f:1`},
-		{"a: [", `unreadable YAML: did not find expected node content; indent with spaces, and put texts that hold ": " in quotes, at f:1`},
+		{"a: [", `unreadable YAML: did not find expected node content; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:1`},
 		{"- a", "a charter has the fields updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1"},
 		{"cookies: {}", `"cookies" is a list of rows, at f:1`},
 		{"cookie: []", `unknown field "cookie"; a charter has updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1`},
@@ -98,7 +98,12 @@ func TestCharterErrors(t *testing.T) {
 		{row + "---\n" + row, "the charter has a second document; keep one, at f:5"},
 		{"cookies:\n  - a", "a row has the fields name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
 		{row + "    purposes: x", `unknown field "purposes"; a row has name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
-		{row + "    purpose: mesure : audience", `unreadable YAML: mapping values are not allowed in this context; indent with spaces, and put texts that hold ": " in quotes, at f:5`},
+		{row + "    purpose: mesure : audience", `unreadable YAML: mapping values are not allowed in this context; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:5`},
+		{row + "  - name: b\n   purpose: p\n    category: necessary\n", `unreadable YAML: did not find expected '-' indicator; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:6`},
+		{row + "  - name: b\n    purpose: p\n  category: necessary\n", `unreadable YAML: did not find expected '-' indicator; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:7`},
+		{row + "    match:\n    - a\n    -b\n    consent: x\n", `unreadable YAML: could not find expected ':'; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:7`},
+		{"cookies:\n  - host: *.example.fr\n    purpose: p\n    category: necessary", `unreadable YAML: did not find expected alphabetic or numeric character; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:2`},
+		{"hosts: [video.example]\n" + row, `hosts are declared by rows under "cookies", as "- host: stats.example.fr", at f:1`},
 		{"cookies:\n  - name: a\n    purpose: \"d\xe9tail\"", "the file is not in UTF-8; save it in that encoding, at f:3"},
 		{"cookies: []", `the charter declares no cookie; add rows under "cookies", at f:1`},
 		{"updated: 2026-11-21", `the charter declares no cookie; add rows under "cookies", at f:1`},

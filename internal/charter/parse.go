@@ -83,7 +83,11 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		}
 		fields[key.Value] = true
 		switch key.Value {
-		case "$schema", "version", "module", "hosts", "pages": // an exported charter, or one in an archive, has these
+		case "$schema", "version", "module", "pages": // an exported charter, or one in an archive, has these
+		case "hosts": // an exported charter tells by it what is done about others
+			if value.Kind != yaml.ScalarNode {
+				return source, fmt.Errorf(`hosts are declared by rows under "cookies", as "- host: stats.example.fr", at %s`, place(key))
+			}
 		case "updated":
 			source.places["updated"] = place(value)
 			if source.Updated, err = ParseDate(value.Value); err != nil {
@@ -130,6 +134,28 @@ func lineOfAlias(data []byte, name string) int {
 	return 1
 }
 
+// maxSought is the length of files up to which the line of a mistake is sought.
+const maxSought = 64 << 10
+
+// lineOfMistake returns the line before which a file can be read, at or behind the one that
+// the library names: of a list or a row that is indented unevenly, that is the first.
+func lineOfMistake(data []byte, named int) int {
+	lines := bytes.SplitAfter(data, []byte("\n"))
+	if len(data) > maxSought || named > len(lines) {
+		return named
+	}
+	end := len(bytes.Join(lines[:named-1], nil))
+	found := named
+	for line := named; line <= len(lines); line++ {
+		var document yaml.Node
+		if yaml.Unmarshal(data[:end], &document) == nil {
+			found = line
+		}
+		end += len(lines[line-1])
+	}
+	return found
+}
+
 // parseYAML returns the root node of a YAML file, or an error and its line.
 func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 	for i, text := range bytes.Split(data, []byte("\n")) {
@@ -150,7 +176,7 @@ func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
 		if alias := yamlAlias.FindStringSubmatch(message); alias != nil {
 			return nil, lineOfAlias(data, alias[1]), fmt.Errorf(`"*%s" stands for an anchor that there is not; put what begins with "*" in quotes, and write prefixes as "_pk_id.*"`, alias[1])
 		}
-		return nil, max(line, 1), fmt.Errorf(`unreadable YAML: %s; indent with spaces, and put texts that hold ": " in quotes`, message)
+		return nil, lineOfMistake(data, max(line, 1)), fmt.Errorf(`unreadable YAML: %s; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes`, message)
 	}
 	var second yaml.Node
 	if err := decoder.Decode(&second); !errors.Is(err, io.EOF) {
