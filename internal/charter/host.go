@@ -2,6 +2,7 @@ package charter
 
 import (
 	"fmt"
+	"net"
 	"net/url"
 	"slices"
 	"strconv"
@@ -50,6 +51,9 @@ func parseHost(text string) (hostSource, error) {
 	var source hostSource
 	rest := text
 	if scheme, after, ok := strings.Cut(text, "://"); ok {
+		if lower := ascii.ToLower(scheme); lower != scheme && hostSchemes[lower] != "" {
+			return source, fmt.Errorf("%q is not written as browsers match it; write %s://%s", text, lower, after)
+		}
 		if hostSchemes[scheme] == "" {
 			return source, fmt.Errorf("%q has no scheme that pages load from; use https, http, wss or ws, or none", text)
 		}
@@ -57,6 +61,9 @@ func parseHost(text string) (hostSource, error) {
 	}
 	if slash := strings.IndexByte(rest, '/'); slash >= 0 {
 		rest, source.path = rest[:slash], rest[slash:]
+	}
+	if isAddress(rest) {
+		return source, fmt.Errorf("%q is an address, and browsers match names alone; write the name of the host, such as stats.example.fr", text)
 	}
 	if host, port, ok := strings.Cut(rest, ":"); ok {
 		if number, err := strconv.ParseUint(port, 10, 16); err != nil || number == 0 || strconv.FormatUint(number, 10) != port {
@@ -86,6 +93,15 @@ func parseHost(text string) (hostSource, error) {
 		return source, fmt.Errorf("%q has a path that no policy of browsers can hold; write letters, digits and /-._~!$&()+=:@ without a query, others as %%3B, and a / at its end for all that is below", text)
 	}
 	return source, nil
+}
+
+// isAddress tells whether a text is an address of IPv4 or IPv6, with or without a port.
+func isAddress(text string) bool {
+	if host, _, err := net.SplitHostPort(text); err == nil {
+		text = host
+	}
+	text = strings.TrimSuffix(strings.TrimPrefix(text, "["), "]")
+	return net.ParseIP(text) != nil
 }
 
 // pathCharacters are those of a path that stand for themselves in a policy, beside "%":

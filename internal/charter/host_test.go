@@ -31,9 +31,9 @@ func TestParseHost(t *testing.T) {
 		"ſtats.example.fr": "write stats.example.fr", "stats。example.fr": "write stats.example.fr", "K.example": "write k.example", // U+017F, an ideographic full stop, U+212A
 		"example.fr.": "is no host", ".example.fr": "is no host", "a..fr": "is no host", "-a.fr": "is no host", "a-.fr": "is no host", "a_b.example.fr": "is no host",
 		long + "a.fr": "is no host", strings.Repeat("a.", 127) + "fr": "is no host",
-		"127.0.0.1": "is no host", "127.1": "is no host", "0x7f.1": "is no host", "2130706433": "is no host", "a.0x10": "is no host", "[::1]": "no port", "::1": "no port",
+		"127.0.0.1": "is an address, and browsers match names alone", "http://127.0.0.1:8080/a": "is an address", "127.1": "is no host", "0x7f.1": "is no host", "2130706433": "is no host", "a.0x10": "is no host", "[::1]": "is an address", "::1": "is an address", "https://[2001:db8::1]:8443": "is an address",
 		"'self'": "is no host", "'none'": "is no host", "user@example.fr": "is no host", "example.fr\\a": "is no host",
-		"ftp://example.fr": "has no scheme", "javascript://example.fr": "has no scheme", "HTTPS://example.fr": "has no scheme", "://example.fr": "has no scheme", "//example.fr": "is no host",
+		"ftp://example.fr": "has no scheme", "javascript://example.fr": "has no scheme", "HTTPS://example.fr": `"HTTPS://example.fr" is not written as browsers match it; write https://example.fr`, "://example.fr": "has no scheme", "//example.fr": "is no host",
 		"data:": "no port", "https:": "no port", "example.fr:": "no port", "example.fr:0": "no port", "example.fr:65536": "no port", "example.fr:080": "no port", "example.fr:+80": "no port", "example.fr:*": "no port", "example.fr:８０": "no port",
 		"example.fr ": "is no host", "a.fr b.fr": "is no host", "a.fr;script-src": "is no host", "a.fr,b.fr": "is no host", "a.fr\n": "is no host", "a.fr\t": "is no host", "a.fr\x00": "is no host", "a.fr\x7f": "is no host", `a.fr"`: "is no host",
 		"a.fr/;b": "has a path", "a.fr/,b": "has a path", "a.fr/ b": "has a path", "a.fr/?q": "has a path", "a.fr/#f": "has a path", "a.fr/'b'": "has a path", `a.fr/"b"`: "has a path", "a.fr/é": "has a path", "a.fr/\n": "has a path", "a.fr/\\b": "has a path",
