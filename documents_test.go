@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
 	"github.com/cookie-charter/cookie_charter/internal/document"
 )
 
@@ -280,6 +282,36 @@ func TestWhoReachesHosts(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// Answers that no browser shows do not take the turn of those that one reports of.
+func TestWhoIsAskedForReports(t *testing.T) {
+	for _, test := range []struct {
+		method, url, destination string
+		isAsked                  bool
+	}{
+		{http.MethodGet, "https://city.example/", "document", true},
+		{http.MethodPost, "https://city.example/", "document", true},
+		{http.MethodGet, "https://city.example/", "iframe", true},
+		{http.MethodGet, "http://city.example/", "", true}, // where browsers do not say
+		{http.MethodGet, "https://city.example/", "", false},
+		{http.MethodHead, "https://city.example/", "document", false},
+		{http.MethodHead, "http://city.example/", "", false},
+	} {
+		request := visit(test.url)
+		request.Method = test.method
+		if test.destination != "" {
+			request.Header.Set("Sec-Fetch-Dest", test.destination)
+		}
+		recorder := httptest.NewRecorder()
+		err := provision(t, "cookie_charter {\n hosts monitor\n}").ServeHTTP(recorder, request, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Type", "text/html")
+			return nil
+		}))
+		if _, isAsked := policies(recorder.Header(), document.ReportOnlyField); err != nil || isAsked != test.isAsked {
+			t.Errorf("%v: %v, asked is %t", test, err, isAsked)
+		}
 	}
 }
 

@@ -291,7 +291,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 	if varies = rules.Change(); varies {
 		document.AddVary(header)
 	}
-	asksReports := kind == document.Document && rules.AsksReports(f.visitor.Now().Time())
+	asksReports := kind == document.Document && f.mayBeReported() && rules.AsksReports(f.visitor.Now().Time())
 	var allowed judge.AllowedHosts
 	switch {
 	case !rules.NeedHosts(kind, asksReports):
@@ -386,6 +386,13 @@ func (f *filter) WriteHeader(status int) {
 		f.release()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// mayBeReported tells whether a browser that reports may show the answer. Those that say no
+// use over https are checks of servers, crawlers and browsers of before 2023, which would
+// take the turns of all others.
+func (f *filter) mayBeReported() bool {
+	return f.request.Method != http.MethodHead && (f.request.Header.Get("Sec-Fetch-Dest") != "" || request.Scheme(f.request) != "https")
 }
 
 // restrictEarly keeps what a browser loads before the final answer to the hosts that the
