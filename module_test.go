@@ -93,7 +93,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"cookies":[{"script":"a.js","consent":"matomo"}]}`:                                           `script "a.js": "a.js" is no path of a script`,
 		`{"cookies":[{"host":5}]}`:                                                                     "names are a string or an array of strings, at inline row 1",
 		`{"host":["a.fr"]}`:                                                                            `unknown field "host": JSON calls it cookies`,
-		`{"hosts":"report"}`:                                                                           `unknown hosts "report"; use enforce or monitor`,
+		`{"hosts":"report"}`:                                                                           `unknown hosts "report"; use enforce or monitor, remove it for neither, and declare hosts by "host"`,
 		`{"third_party_cookies":"block"}`:                                                              `unknown third_party_cookies "block"; use omit`,
 		`{"cookies":["a"]}`:                                                                            "what has to be an object, in braces is a text, at inline row 1",
 		`{"cookies":{"name":"a"}}`:                                                                     "cookies is a list, in brackets, not an object",

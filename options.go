@@ -59,7 +59,7 @@ var options = []option{
 	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, defaultValue: "filter", values: []string{"filter", passCookies}},
 	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
-	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}},
+	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}, check: checkHosts},
 	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
@@ -163,6 +163,16 @@ func (h *Handler) validateOptions() error {
 func checkDate(text string) error {
 	date, err := charter.ParseDate(text)
 	return cmp.Or(err, charter.CheckPast(date, time.Now()))
+}
+
+// checkHosts returns an error if that is nothing to be done about hosts. The option is easily
+// taken for the one that declares some.
+func checkHosts(value string) error {
+	switch value {
+	case enforceHosts, monitorHosts:
+		return nil
+	}
+	return fmt.Errorf(`unknown hosts %q; use enforce or monitor, remove it for neither, and declare hosts by "host"`, value)
 }
 
 // defaultFormat returns the format of the preference where none is configured:
