@@ -110,6 +110,9 @@ func (h *Handler) warnings() []string {
 	warnings := h.charter.Doubts(h.enforcesDurations(), page.Languages)
 	if h.Hosts != "" {
 		warnings = append(warnings, h.missingHosts()...)
+		for _, host := range h.charter.UnaskedHosts() {
+			warnings = append(warnings, fmt.Sprintf("host %q: %s, which needs no answer, lets it through for all visitors, so a refusal of %q does not keep pages from it; keep one of the two", host.Host, host.By, host.Key))
+		}
 	}
 	return warnings
 }

@@ -220,6 +220,23 @@ func TestMissingHosts(t *testing.T) {
 	}
 }
 
+// A host of which a refusal would keep no page is told of.
+func TestUnaskedHosts(t *testing.T) {
+	const necessary = "host *.example.fr {\n provider p\n purpose p\n category necessary\n}\n"
+	const asked = "preset matomo\nhost stats.example.fr {\n consent matomo\n}\n"
+	const want = `host "stats.example.fr": host "*.example.fr", which needs no answer, lets it through for all visitors, so a refusal of "matomo" does not keep pages from it; keep one of the two`
+	for block, want := range map[string]string{
+		"hosts\n" + asked + necessary:                               want,
+		"hosts monitor\n" + necessary + asked:                       want,
+		asked + necessary:                                           "",
+		"hosts\n" + asked + strings.Replace(necessary, "*.", "", 1): "",
+	} {
+		if got := strings.Join(provision(t, "cookie_charter {\n"+block+"}").warnings(), "\n"); got != want {
+			t.Errorf("%s: %s", block, got)
+		}
+	}
+}
+
 func TestExportCommand(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter, "Caddyfile": "a.example {\n cookie_charter\n}\nb.example {\n cookie_charter\n}\n"})
 	for format, want := range map[string]string{

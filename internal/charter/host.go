@@ -1,6 +1,7 @@
 package charter
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -211,6 +212,44 @@ func (r *Row) IncludesOrigin(origin Origin) bool {
 // more than anybody can count.
 func (r *Row) NamesOrigin(origin Origin) bool {
 	return slices.ContainsFunc(r.sources, func(source hostSource) bool { return !source.isPrefixed && source.includes(origin) })
+}
+
+// covers tells whether a declared host includes all that another does.
+func (s hostSource) covers(other hostSource) bool {
+	if other.isPrefixed && !s.isPrefixed {
+		return false
+	}
+	origin := Origin{cmp.Or(other.scheme, "https"), other.host, other.port}
+	if other.isPrefixed {
+		origin.Host = "any." + origin.Host // stands for all of them
+	}
+	isBelow := s.path == other.path || strings.HasSuffix(s.path, "/") && strings.HasPrefix(other.path, s.path)
+	return (s.path == "" || s.path == "/" || isBelow) && s.includes(origin) && (other.scheme != "" || s.scheme == "" || s.scheme == "http")
+}
+
+// UnaskedHosts returns the hosts of rows that need an answer which another row, that needs
+// none, lets through in any case.
+func (c *Charter) UnaskedHosts() []UnaskedHost {
+	var unasked []UnaskedHost
+	for _, row := range c.Rows {
+		if row.Key == "" {
+			continue
+		}
+		for i, source := range row.sources {
+			covers := func(by hostSource) bool { return by.covers(source) }
+			j := slices.IndexFunc(c.Rows, func(by *Row) bool { return by.Key == "" && slices.ContainsFunc(by.sources, covers) })
+			if j >= 0 {
+				unasked = append(unasked, UnaskedHost{row.Host[i], row.Key, c.Rows[j].title()})
+			}
+		}
+	}
+	return unasked
+}
+
+// An UnaskedHost is one that pages reach whatever the answer to its key.
+type UnaskedHost struct {
+	Host, Key string
+	By        string // the row that lets it through, as errors call it
 }
 
 // ParseOrigin reads the origin of an address; it is not ok if that has none that a page

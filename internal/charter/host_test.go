@@ -86,6 +86,31 @@ func FuzzParseHost(f *testing.F) {
 	})
 }
 
+// A declared host covers another if it includes all that this does.
+func TestCovers(t *testing.T) {
+	for _, test := range []struct{ by, covered, others string }{
+		{"a.fr", "a.fr a.fr/ https://a.fr a.fr/x http://a.fr", "b.a.fr *.a.fr a.fr:8443 wss://a.fr"},
+		{"*.a.fr", "b.a.fr *.a.fr *.b.a.fr https://b.a.fr", "a.fr *.fr.example b.fr"},
+		{"https://a.fr", "https://a.fr https://a.fr/x", "a.fr http://a.fr wss://a.fr"},
+		{"wss://a.fr", "wss://a.fr https://a.fr", "a.fr ws://a.fr"},
+		{"a.fr/x/", "a.fr/x/ a.fr/x/y", "a.fr a.fr/ a.fr/x a.fr/y"},
+		{"a.fr/x", "a.fr/x", "a.fr a.fr/x/"},
+		{"a.fr/", "a.fr a.fr/x", "b.fr"},
+	} {
+		by, err := parseHost(test.by)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for want, hosts := range map[bool]string{true: test.covered, false: test.others} {
+			for host := range strings.FieldsSeq(hosts) {
+				if other, err := parseHost(host); err != nil || by.covers(other) != want {
+					t.Errorf("%s and %s: %v, want %t", test.by, host, err, want)
+				}
+			}
+		}
+	}
+}
+
 // A declared host includes what browsers match with it (Content Security Policy Level 3,
 // section 6.7.2).
 func TestIncludesOrigin(t *testing.T) {
