@@ -674,7 +674,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		keeps     = "A page of the portal loads from, and sends to, the portal itself and those domains of the table that are not refused"
 		open      = "a page that is already open keeps what it was allowed when it was loaded"
 		anyOther  = "Another domain that the page calls, for a video or a map for example, can set cookies of its own."
-		allowed   = "A domain of the table that is allowed can set cookies of its own"
+		allowed   = "A domain of the table that is allowed can set cookies of its own, and so can a site to which a link or a form leads."
 		idle      = "For now only observed: it still passes, whatever the answer."
 		readable  = "A script of the page can write a cookie itself"
 		listed    = "Loads from or sends to: "

@@ -217,7 +217,7 @@ func TestCommandsKnowHosts(t *testing.T) {
 				t.Errorf("%s: no %q in\n%s", format, want, &out)
 			}
 		}
-		if format == "charter" && (strings.Contains(out.String(), "192.0.2.1")) {
+		if format == "charter" && strings.Contains(out.String(), "192.0.2.1") {
 			t.Errorf("drafts what cannot be declared: %s", &out)
 		}
 	}
