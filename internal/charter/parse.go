@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"sort"
 	"strconv"
 	"strings"
 	"time"
@@ -135,7 +136,7 @@ func lineOfAlias(data []byte, name string) int {
 }
 
 // maxSought is the length of files up to which the line of a mistake is sought.
-const maxSought = 64 << 10
+const maxSought = 256 << 10
 
 // lineOfMistake returns the line before which a file can be read, at or behind the one that
 // the library names: of a list or a row that is indented unevenly, that is the first.
@@ -144,17 +145,32 @@ func lineOfMistake(data []byte, named int) int {
 	if len(data) > maxSought || named > len(lines) {
 		return named
 	}
-	end := len(bytes.Join(lines[:named-1], nil))
-	found := named
-	for line := named; line <= len(lines); line++ {
+	isReadBefore := func(line int) bool {
 		var document yaml.Node
-		if yaml.Unmarshal(data[:end], &document) == nil {
-			found = line
-		}
-		end += len(lines[line-1])
+		return yaml.Unmarshal(bytes.Join(lines[:line-1], nil), &document) == nil
 	}
-	return found
+	// Before a row, all is complete, so that the one with the mistake can be found by halves.
+	rows := []int{named}
+	for line := named + 1; line <= len(lines); line++ {
+		if bytes.HasPrefix(bytes.TrimLeft(lines[line-1], " "), []byte("- ")) {
+			rows = append(rows, line)
+		}
+	}
+	row := sort.Search(len(rows), func(i int) bool { return i > 0 && !isReadBefore(rows[i]) })
+	end := len(lines)
+	if row < len(rows) {
+		end = rows[row] - 1
+	}
+	for line := min(end, rows[row-1]+maxRow); line > rows[row-1]; line-- {
+		if isReadBefore(line) {
+			return line
+		}
+	}
+	return rows[row-1]
 }
+
+// maxRow is the number of lines of a row among which a mistake is sought.
+const maxRow = 100
 
 // parseYAML returns the root node of a YAML file, or an error and its line.
 func parseYAML(data []byte) (root *yaml.Node, line int, err error) {
