@@ -295,7 +295,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 	var allowed judge.AllowedHosts
 	switch {
 	case !rules.NeedHosts(kind, asksReports):
-	case kind == document.Script: // shared by all visitors
+	case kind != document.Document: // it is shared by all visitors, whatever caches heed of Vary
 		allowed.Hosts = f.handler.policy.NecessaryHosts()
 	default:
 		allowed = f.handler.policy.JudgeHosts(&f.visitor)

@@ -17,7 +17,8 @@ type Kind uint8
 // The kinds.
 const (
 	None     Kind = iota // what a page uses, which is under the page's own policy, or nothing to show
-	Reusable             // likewise, but who keeps it might show it, or run it as a worker, another time
+	Reusable             // likewise, but who keeps it might run it as a worker another time
+	Fetched              // likewise, but who keeps it might show it another time, whatever it heeds of Vary
 	Framed               // shown by itself, without code that runs in it
 	Script               // asked for by what does not say whether it is a worker
 	Document             // a page, a frame or a worker: code in it runs under its own policy
@@ -74,6 +75,8 @@ func KindOf(r *http.Request, status int, header http.Header) Kind {
 	switch form := formOf(header); {
 	case used == part && form == other, !isShown(r, status, header):
 		return None
+	case used == part && form == markup:
+		return Fetched
 	case used == part:
 		return Reusable
 	case used == worker, form == markup:

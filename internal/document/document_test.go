@@ -101,7 +101,7 @@ func TestKindOf(t *testing.T) {
 	}
 	const destination = "Sec-Fetch-Dest: "
 	page, frame := [4]Kind{Document, Framed, None, Document}, [4]Kind{Document, Framed, Framed, Document}
-	worker, part := [4]Kind{Document, Document, Document, Document}, [4]Kind{Reusable, Reusable, None, Reusable}
+	worker, part := [4]Kind{Document, Document, Document, Document}, [4]Kind{Fetched, Reusable, None, Fetched}
 	unsaid := [4]Kind{Document, Script, None, Document}
 	for _, test := range []struct {
 		fields []string

@@ -1,6 +1,7 @@
 package judge
 
 import (
+	pathpkg "path"
 	"slices"
 	"strings"
 
@@ -102,8 +103,12 @@ type ScriptJudgement struct {
 // JudgeScript judges a path for a visitor; what no row declares is the portal's own.
 func (p *Policy) JudgeScript(path string, visitor *answers.Visitor) ScriptJudgement {
 	judgement := ScriptJudgement{Verdict: Undeclared, Keeps: true}
+	if len(p.scripts) == 0 {
+		return judgement
+	}
+	clean := pathpkg.Clean(path) // many servers take "//" for "/", and all take "/./"
 	for _, row := range p.scripts {
-		if !slices.ContainsFunc(row.Script, func(script string) bool { return includesPath(script, path) }) {
+		if !slices.ContainsFunc(row.Script, func(script string) bool { return includesPath(script, path) || includesPath(script, clean) }) {
 			continue
 		}
 		verdict, isMonitored := VerdictOf(row, visitor), p.IsMonitored(row)
