@@ -1,0 +1,117 @@
+package insertion
+
+import (
+	"bytes"
+	"compress/gzip"
+	"hash/crc32"
+	"io"
+	"math/rand/v2"
+	"testing"
+)
+
+// pack compresses a document.
+func pack(t testing.TB, document []byte, level int) []byte {
+	t.Helper()
+	var packed bytes.Buffer
+	writer, err := gzip.NewWriterLevel(&packed, level)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := writer.Write(document); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return packed.Bytes()
+}
+
+// unpack returns what a stream holds, of which the sums are right and behind which nothing
+// follows.
+func unpack(t testing.TB, packed []byte) []byte {
+	t.Helper()
+	reader, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		t.Fatal(err)
+	}
+	document, err := io.ReadAll(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return document
+}
+
+// insert writes a document in parts of some length.
+func insert(t testing.TB, document []byte, length int, isCompressed bool, markup func([]byte) []byte) []byte {
+	t.Helper()
+	var written bytes.Buffer
+	writer := New(&written, isCompressed, markup)
+	for len(document) > 0 {
+		part := document[:min(length, len(document))]
+		if n, err := writer.Write(part); n != len(part) || err != nil {
+			t.Fatal(n, err)
+		}
+		document = document[len(part):]
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return written.Bytes()
+}
+
+func TestJoinSums(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 200 {
+		first, second := make([]byte, random.IntN(3000)), make([]byte, random.IntN(3000))
+		for _, part := range [][]byte{first, second} {
+			for i := range part {
+				part[i] = byte(random.Uint32())
+			}
+		}
+		got := joinSums(crc32.ChecksumIEEE(first), crc32.ChecksumIEEE(second), uint32(len(second)))
+		if want := crc32.ChecksumIEEE(append(first, second...)); got != want {
+			t.Fatalf("%d and %d bytes: %08x, not %08x", len(first), len(second), got, want)
+		}
+	}
+}
+
+// Whatever a document is, and however it comes, it leaves behind the markup as it was.
+func FuzzWriter(f *testing.F) {
+	for _, document := range []string{"", "a", "<!DOCTYPE html><p>", "\xEF\xBB\xBF<p>", "\x1f\x8b\x08", string(bytes.Repeat([]byte("<p>é"), 9000))} {
+		for _, length := range []int{1, 7, 1 << 20} {
+			f.Add([]byte(document), length, 6)
+		}
+	}
+	f.Fuzz(func(t *testing.T, document []byte, length, level int) {
+		length, level = max(1, length), ((level%10)+10)%10
+		const markup = "<script src=/a></script>"
+		var head []byte
+		put := func(begins []byte) []byte {
+			head = bytes.Clone(begins)
+			return []byte(markup)
+		}
+		want := append([]byte(markup), document...)
+		if len(document) == 0 {
+			want = nil
+		}
+		packed := insert(t, pack(t, document, level), length, true, put)
+		if got := unpack(t, packed); len(document) > 0 && !bytes.Equal(got, want) {
+			t.Fatalf("packed: %q, not %q", got, want)
+		}
+		if len(document) > 0 && !bytes.Equal(head, document[:min(len(document), headLength)]) {
+			t.Fatalf("the head is %q", head)
+		}
+		if bytes.HasPrefix(document, byteOrderMark) {
+			want = append([]byte("\xEF\xBB\xBF"+markup), document[len(byteOrderMark):]...)
+		}
+		if got := insert(t, document, length, false, put); !bytes.Equal(got, want) {
+			t.Fatalf("plain: %q, not %q", got, want)
+		}
+		leave := func([]byte) []byte { return nil }
+		for _, isCompressed := range []bool{false, true} {
+			if got := insert(t, document, length, isCompressed, leave); !bytes.Equal(got, document) {
+				t.Fatalf("left alone: %q, not %q", got, document)
+			}
+		}
+	})
+}
