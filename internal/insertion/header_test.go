@@ -1,0 +1,88 @@
+package insertion
+
+import (
+	"net/http"
+	"reflect"
+	"testing"
+)
+
+func TestFormOf(t *testing.T) {
+	html := func(more ...string) http.Header {
+		header := http.Header{"Content-Type": {"text/html; charset=utf-8"}}
+		for i := 0; i < len(more); i += 2 {
+			header[more[i]] = []string{more[i+1]}
+		}
+		return header
+	}
+	for _, one := range []struct {
+		status int
+		header http.Header
+		want   Form
+	}{
+		{200, html(), Plain},
+		{404, html(), Plain},
+		{503, html("Content-Encoding", "gzip"), Gzip},
+		{200, html("Content-Encoding", " X-GZIP "), Gzip},
+		{200, html("Content-Encoding", "identity"), Plain},
+		{200, html("Content-Encoding", "br"), Closed},
+		{200, html("Content-Encoding", "gzip, gzip"), Closed},
+		{200, html("Content-Disposition", "inline"), Plain},
+		{200, html("Content-Disposition", "Attachment; filename=a.html"), Closed},
+		{200, html("Content-Disposition", "attachment"), Closed},
+		{200, html("Content-Type", "TEXT/HTML"), Plain},
+		{200, html("Content-Type", "text/html; charset=UTF-16LE"), Closed},
+		{200, html("Content-Type", "text/plain"), Closed},
+		{200, html("Content-Type", "text/htmlſ"), Closed},
+		{200, html("Content-Type", "application/xhtml+xml"), Closed},
+		{200, http.Header{"Content-Type": {"text/html", "text/plain"}}, Closed},
+		{200, http.Header{}, Closed},
+		{101, html(), Closed},
+		{204, html(), Closed},
+		{205, html(), Closed},
+		{206, html(), Closed},
+		{301, html(), Closed},
+		{304, html(), Closed},
+	} {
+		if got := FormOf(one.status, one.header); got != one.want {
+			t.Errorf("%d %v: %v, not %v", one.status, one.header, got, one.want)
+		}
+	}
+}
+
+func TestPrepareRequest(t *testing.T) {
+	for _, one := range []struct{ got, want http.Header }{
+		{http.Header{}, http.Header{"Accept-Encoding": {"identity"}}},
+		{http.Header{"Accept-Encoding": {"br, GZIP;q=0.5"}}, http.Header{"Accept-Encoding": {"gzip"}}},
+		{http.Header{"Accept-Encoding": {"br", "zstd,gzip;Q=0.000"}}, http.Header{"Accept-Encoding": {"identity"}}},
+		{
+			http.Header{"Accept-Encoding": {"gzip"}, "Range": {"bytes=0-"}, "If-Range": {`"a"`}, "If-Modified-Since": {"x"}, "If-Unmodified-Since": {"x"}},
+			http.Header{"Accept-Encoding": {"gzip"}},
+		},
+		{
+			http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a.tag", "b"`, `W/"c.tag"`}},
+			http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a", W/"c"`}},
+		},
+		{http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a.other"`}}, http.Header{"Accept-Encoding": {"gzip"}}},
+		{http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`*`}}, http.Header{"Accept-Encoding": {"gzip"}}},
+	} {
+		if PrepareRequest(one.got, ".tag"); !reflect.DeepEqual(one.got, one.want) {
+			t.Errorf("%v, not %v", one.got, one.want)
+		}
+	}
+}
+
+func TestPrepareHeader(t *testing.T) {
+	for _, one := range []struct{ got, want http.Header }{
+		{http.Header{"Etag": {`"a"`}}, http.Header{"Etag": {`"a.tag"`}}},
+		{http.Header{"Etag": {`W/"a"`}}, http.Header{"Etag": {`W/"a.tag"`}}},
+		{http.Header{"Etag": {`a`}}, http.Header{}},
+		{
+			http.Header{"Content-Length": {"1"}, "Accept-Ranges": {"bytes"}, "Last-Modified": {"x"}, "Content-Md5": {"x"}, "Digest": {"x"}, "Content-Digest": {"x"}, "Repr-Digest": {"x"}, "Content-Type": {"text/html"}},
+			http.Header{"Content-Type": {"text/html"}},
+		},
+	} {
+		if PrepareHeader(one.got, ".tag"); !reflect.DeepEqual(one.got, one.want) {
+			t.Errorf("%v, not %v", one.got, one.want)
+		}
+	}
+}

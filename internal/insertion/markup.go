@@ -1,0 +1,96 @@
+package insertion
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+
+	"golang.org/x/net/html"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
+)
+
+// Before returns what to put before a document that begins so, for a piece of markup to be
+// the first in its head; nil if that cannot be done. It begins with the document's own
+// doctype, by which browsers choose how to lay it out.
+func Before(head []byte, isCompressed, hasCharset bool, markup []byte) []byte {
+	hasMark := bytes.HasPrefix(head, byteOrderMark)
+	if isCompressed && hasMark || bytes.HasPrefix(head, []byte("\xFE\xFF")) || bytes.HasPrefix(head, []byte("\xFF\xFE")) {
+		return nil // the mark has to stay first; text in UTF-16 is not of such bytes
+	}
+	begins := readBeginning(bytes.TrimPrefix(head, byteOrderMark))
+	before := slices.Concat(begins.doctype, markup)
+	if !hasCharset && !hasMark && begins.charset != "" && begins.charsetEnd+len(before) > headLength {
+		// Parsers would not find it any more where it stands.
+		before = slices.Concat(begins.doctype, []byte(`<meta charset="`+html.EscapeString(begins.charset)+`">`), markup)
+	}
+	return before
+}
+
+// A beginning is what stands at the head of a document.
+type beginning struct {
+	doctype    []byte
+	charset    string
+	charsetEnd int // where what says it ends
+}
+
+// standardDoctype is taken to follow where nothing but comments is at the head.
+const standardDoctype = "<!DOCTYPE html>"
+
+// readBeginning reads how a document begins.
+func readBeginning(head []byte) beginning {
+	var begins beginning
+	tokens := html.NewTokenizer(bytes.NewReader(head))
+	isBeforeElements, end := true, 0
+	for {
+		kind := tokens.Next()
+		end += len(tokens.Raw())
+		switch kind {
+		case html.ErrorToken:
+			if isBeforeElements && len(head) >= headLength {
+				begins.doctype = []byte(standardDoctype)
+			}
+			return begins
+		case html.DoctypeToken:
+			if isBeforeElements {
+				begins.doctype = bytes.Clone(tokens.Raw())
+				isBeforeElements = false
+			}
+		case html.TextToken:
+			if len(bytes.TrimLeft(tokens.Raw(), " \t\n\r\f")) > 0 {
+				isBeforeElements = false
+			}
+		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
+			isBeforeElements = false
+			if charset := charsetOf(tokens.Token()); charset != "" && kind != html.EndTagToken {
+				begins.charset, begins.charsetEnd = charset, end
+				return begins
+			}
+		case html.CommentToken:
+		}
+	}
+}
+
+// charsetOf returns the encoding that a meta element says, "" if it says none.
+func charsetOf(token html.Token) string {
+	if token.Data != "meta" {
+		return ""
+	}
+	var content string
+	isType := false
+	for _, attribute := range token.Attr {
+		switch attribute.Key {
+		case "charset":
+			return strings.TrimSpace(attribute.Val)
+		case "content":
+			content = attribute.Val
+		case "http-equiv":
+			isType = ascii.EqualFold(attribute.Val, "content-type")
+		}
+	}
+	if isType {
+		_, parameters := ascii.MediaType(content)
+		return parameters["charset"]
+	}
+	return ""
+}
