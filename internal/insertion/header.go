@@ -43,19 +43,9 @@ func FormOf(status int, header http.Header) Form {
 	return Closed
 }
 
-// MayNavigate tells whether a request can be one for a document, by what a browser says of
-// it, or else by what it accepts.
-func MayNavigate(header http.Header, isNavigation func(destination string) bool) bool {
-	if destination := header.Get("Sec-Fetch-Dest"); destination != "" {
-		return isNavigation(destination)
-	}
-	return strings.Contains(header.Get("Accept"), "text/html")
-}
-
-// PrepareRequest asks the next handlers for a whole document, compressed so that markup can
-// be put into it, if at all. Of the copies that a browser names, those that have this markup
-// are asked for as the portal knows them.
-func PrepareRequest(header http.Header, tag string) {
+// PrepareRequest asks the next handlers for a whole document, now, and compressed so that
+// markup can be put into it, if at all.
+func PrepareRequest(header http.Header) {
 	encoding := "identity"
 	for _, line := range header["Accept-Encoding"] {
 		for coding := range strings.SplitSeq(line, ",") {
@@ -66,19 +56,8 @@ func PrepareRequest(header http.Header, tag string) {
 		}
 	}
 	header["Accept-Encoding"] = []string{encoding}
-	for _, field := range []string{"Range", "If-Range", "If-Modified-Since", "If-Unmodified-Since"} {
+	for _, field := range []string{"Range", "If-Range", "If-None-Match", "If-Modified-Since"} {
 		delete(header, field)
-	}
-	var known []string
-	for _, line := range header["If-None-Match"] {
-		for validator := range strings.SplitSeq(line, ",") {
-			if own, isOurs := strings.CutSuffix(setcookie.Trim(validator), tag+`"`); isOurs {
-				known = append(known, own+`"`)
-			}
-		}
-	}
-	if delete(header, "If-None-Match"); known != nil {
-		header["If-None-Match"] = []string{strings.Join(known, ", ")}
 	}
 }
 
@@ -89,18 +68,9 @@ func isZero(weight string) bool {
 }
 
 // PrepareHeader makes the header of a document one with markup in it: what was said of its
-// bytes holds no longer, and a tag tells its validator from that of others.
-func PrepareHeader(header http.Header, tag string) {
-	for _, field := range []string{"Content-Length", "Accept-Ranges", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"} {
+// bytes holds no longer, nor can it be asked for by what the portal calls it.
+func PrepareHeader(header http.Header) {
+	for _, field := range []string{"Content-Length", "Accept-Ranges", "Etag", "Last-Modified", "Content-Md5", "Digest", "Content-Digest", "Repr-Digest"} {
 		delete(header, field)
-	}
-	MarkValidator(header, tag)
-}
-
-// MarkValidator tells the validator of a document with markup in it from that of others.
-func MarkValidator(header http.Header, tag string) {
-	own, isQuoted := strings.CutSuffix(strings.Join(header["Etag"], ", "), `"`)
-	if delete(header, "Etag"); isQuoted {
-		header["Etag"] = []string{own + tag + `"`}
 	}
 }

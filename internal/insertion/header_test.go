@@ -55,34 +55,19 @@ func TestPrepareRequest(t *testing.T) {
 		{http.Header{"Accept-Encoding": {"br, GZIP;q=0.5"}}, http.Header{"Accept-Encoding": {"gzip"}}},
 		{http.Header{"Accept-Encoding": {"br", "zstd,gzip;Q=0.000"}}, http.Header{"Accept-Encoding": {"identity"}}},
 		{
-			http.Header{"Accept-Encoding": {"gzip"}, "Range": {"bytes=0-"}, "If-Range": {`"a"`}, "If-Modified-Since": {"x"}, "If-Unmodified-Since": {"x"}},
-			http.Header{"Accept-Encoding": {"gzip"}},
+			http.Header{"Accept-Encoding": {"gzip"}, "Range": {"bytes=0-"}, "If-Range": {`"a"`}, "If-Modified-Since": {"x"}, "If-None-Match": {`"a"`}, "Accept": {"*/*"}},
+			http.Header{"Accept-Encoding": {"gzip"}, "Accept": {"*/*"}},
 		},
-		{
-			http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a.tag", "b"`, `W/"c.tag"`}},
-			http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a", W/"c"`}},
-		},
-		{http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`"a.other"`}}, http.Header{"Accept-Encoding": {"gzip"}}},
-		{http.Header{"Accept-Encoding": {"gzip"}, "If-None-Match": {`*`}}, http.Header{"Accept-Encoding": {"gzip"}}},
 	} {
-		if PrepareRequest(one.got, ".tag"); !reflect.DeepEqual(one.got, one.want) {
+		if PrepareRequest(one.got); !reflect.DeepEqual(one.got, one.want) {
 			t.Errorf("%v, not %v", one.got, one.want)
 		}
 	}
 }
 
 func TestPrepareHeader(t *testing.T) {
-	for _, one := range []struct{ got, want http.Header }{
-		{http.Header{"Etag": {`"a"`}}, http.Header{"Etag": {`"a.tag"`}}},
-		{http.Header{"Etag": {`W/"a"`}}, http.Header{"Etag": {`W/"a.tag"`}}},
-		{http.Header{"Etag": {`a`}}, http.Header{}},
-		{
-			http.Header{"Content-Length": {"1"}, "Accept-Ranges": {"bytes"}, "Last-Modified": {"x"}, "Content-Md5": {"x"}, "Digest": {"x"}, "Content-Digest": {"x"}, "Repr-Digest": {"x"}, "Content-Type": {"text/html"}},
-			http.Header{"Content-Type": {"text/html"}},
-		},
-	} {
-		if PrepareHeader(one.got, ".tag"); !reflect.DeepEqual(one.got, one.want) {
-			t.Errorf("%v, not %v", one.got, one.want)
-		}
+	got := http.Header{"Content-Length": {"1"}, "Accept-Ranges": {"bytes"}, "Etag": {`"a"`}, "Last-Modified": {"x"}, "Content-Md5": {"x"}, "Digest": {"x"}, "Content-Digest": {"x"}, "Repr-Digest": {"x"}, "Content-Type": {"text/html"}}
+	if PrepareHeader(got); !reflect.DeepEqual(got, http.Header{"Content-Type": {"text/html"}}) {
+		t.Errorf("%v", got)
 	}
 }
