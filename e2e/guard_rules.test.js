@@ -1,0 +1,203 @@
+// The script of the guard judges what scripts write by the corpus of Set-Cookie lines, as the
+// Go code judges what portals send: one corpus drives both. It runs without a browser, with an
+// accessor that records what it lets through.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import vm from "node:vm";
+import { committed, shorten } from "./guard/shorten.js";
+import { root } from "./parts.js";
+
+const corpus = readFileSync(path.join(root, "testdata/set_cookie.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+
+// The charter of the corpus is also in internal/judge/corpus_test.go and in Caddyfile.
+const sites = {
+  corpus: {
+    presets: ["opendatasoft", "matomo"],
+    rows: `
+cookies:
+  - {name: [__Host-portal, __Secure-portal, __Http-portal], purpose: p, category: necessary}
+  - {name: dated_*, purpose: p, category: necessary, duration: 10 days}`,
+    preferences: [{ format: "opendatasoft" }],
+  },
+  kinds: {
+    rows: `
+cookies:
+  - {name: needed, purpose: p, category: necessary, duration: 1 hour}
+  - {name: visit, purpose: p, category: necessary, duration: session}
+  - {name: "long*", purpose: p, category: necessary, duration: 1 hour}
+  - {name: "longer*", purpose: p, category: statistics}
+  - {name: longer.literal, purpose: p, category: necessary}
+  - {name: watched, purpose: p, category: statistics, monitor: true, duration: 1 hour}
+  - {name: "digits", match: [digits1*, digits2*, digits3*, digits4*, digits5*, digits6*, digits7*, digits8*, digits9*], purpose: p, category: necessary}`,
+    preferences: [{ format: "charter" }],
+  },
+};
+
+// realm runs the script in a realm of its own. It returns the document, and what reached the
+// browser of what was written to it.
+function realm([script, tag], { jar = "", state, answer } = {}) {
+  const written = [], asked = [], events = [];
+  class EventTarget {
+    addEventListener() {}
+    dispatchEvent(event) { events.push(event); }
+  }
+  class Document extends EventTarget {
+    get cookie() { return jar; }
+    set cookie(line) { written.push(line); }
+    get defaultView() { return context; }
+    write() {}
+  }
+  class Response {
+    async json() { return answer(); }
+  }
+  const document = new Document();
+  const [, version, stated, seen] = /\?v=(\w+)" data-state="(\w+)" data-seen="(\d+)"/.exec(tag);
+  document.currentScript = { src: `https://x.example/guard.js?v=${version}`, dataset: { state: state ?? stated, seen }, remove() {} };
+  const context = vm.createContext({
+    document, Document, EventTarget, Response, navigator: {}, setInterval() {}, setTimeout() {}, addEventListener() {},
+    location: { hostname: "x.example", pathname: "/a/b", protocol: "https:" },
+    CustomEvent: class { constructor(type, { detail }) { Object.assign(this, { type, detail }); } },
+    fetch: async (url) => { asked.push(url); return new Response(); },
+    open() {},
+  });
+  context.window = context;
+  for (const kind of ["IFrame", "Frame", "Object", "Embed"]) context[`HTML${kind}Element`] = class {};
+  vm.runInContext(script, context);
+  return {
+    document, asked, events, setJar: (now) => { jar = now; },
+    // writes returns what reaches the browser of a line.
+    writes(line) {
+      written.length = 0;
+      document.cookie = line;
+      return written.at(-1) ?? "";
+    },
+    written,
+  };
+}
+
+// Where the script differs from the Go code on purpose: why, and what of a line that Go lets
+// leave reaches the browser then. Each says whether it holds for a line.
+const day = 86400;
+const isDated = (line) => /;[ \t]*expires[ \t]*=/i.test(line);
+const exceptions = {
+  "a deletion is written so that it deposits nothing, whatever browsers read in its date": (line, leaves, left) => {
+    const [, name, attributes] = /^([^=;]*)=[^;]*(.*)$/s.exec(line) ?? [];
+    return left === `${name?.trim()}=${attributes}; Max-Age=0` && (leaves === line || isDated(line));
+  },
+  "a date never decides alone, as browsers read some otherwise than Date.parse: a Max-Age stands beside it": (line, leaves, left) => {
+    const [, kept, seconds] = /^(.*); Max-Age=(\d+)$/s.exec(left) ?? [];
+    return leaves !== "" && isDated(line) && kept === line && +seconds <= 14 * day;
+  },
+  "a date that Date.parse does not read ends with the session": (line, leaves, left) =>
+    leaves !== "" && isDated(line) && left === line.split(";").filter((part, i) => !i || !/^[ \t]*(expires|max-age)[ \t]*(=|$)/i.test(part)).join(";"),
+};
+
+describe("the rules of the guard's script", () => {
+  let made;
+  before(() => {
+    made = JSON.parse(execFileSync("go", ["run", "./e2e/guard", JSON.stringify(sites)], { cwd: root, encoding: "utf8" }));
+  });
+
+  test("the corpus", () => {
+    const { writes } = realm(made.corpus);
+    const wrong = [], used = {};
+    let same = 0;
+    for (const { line: raw, leaves: leavesRaw } of corpus) {
+      const [line, leaves] = [raw, leavesRaw].map((text) => Buffer.from(text, "latin1").toString());
+      const left = writes(line);
+      if (!Buffer.from(line).equals(Buffer.from(raw, "latin1"))) {
+        // No text of a script is other than UTF-8; nothing may leave all the same.
+        if (left && !leaves) wrong.push({ line, left });
+        continue;
+      }
+      const why = left === leaves ? "" : Object.keys(exceptions).find((why) => exceptions[why](line, leaves, left));
+      if (why === "") same++;
+      else if (why) used[why] = (used[why] ?? 0) + 1;
+      else wrong.push({ line: line.slice(0, 120), leaves: leaves.slice(-120), left: left.slice(-120) });
+    }
+    console.log(`${corpus.length} lines: ${same} leave as from the portal; ${JSON.stringify(used, null, 1)}`);
+    assert.deepEqual(wrong, []);
+    assert.ok(same > 300);
+    assert.deepEqual(Object.keys(used).sort(), Object.keys(exceptions).sort(), "each exception is needed");
+  });
+
+  test("lifetimes, prefixes and rows that are only monitored", () => {
+    const { writes } = realm(made.kinds);
+    const at = (seconds) => new Date(Date.now() + seconds * 1000).toUTCString();
+    const limit = "; Max-Age=3600";
+    for (const [line, left] of Object.entries({
+      "needed=1": "needed=1",
+      "needed=1; max-age=3600": "needed=1; max-age=3600",
+      "needed=1; max-age=3601; path=/": "needed=1; max-age=3601; path=/" + limit,
+      [`needed=1; expires=${at(9999)}`]: `needed=1; expires=${at(9999)}${limit}`,
+      [`needed=1; expires=${at(-9999)}`]: `needed=; expires=${at(-9999)}; Max-Age=0`,
+      [`needed=1; max-age=60; expires=${at(-9999)}`]: `needed=1; max-age=60; expires=${at(-9999)}`,
+      "needed=1; expires=never; path=/": "needed=1; path=/",
+      "visit=1; max-age=60; path=/": "visit=1; path=/",
+      [`visit=1; path=/; expires=${at(60)}`]: "visit=1; path=/",
+      "visit=1; max-age=0": "visit=; max-age=0; Max-Age=0",
+      "long=1": "long=1",
+      "lon=1": "",
+      "longer=1": "", // of a longer prefix
+      "longer.literals=1": "",
+      "longer.literal=1": "longer.literal=1",
+      "long*=1": "long*=1",
+      "longer*=1": "",
+      "watched=1; max-age=9999": "watched=1; max-age=9999",
+      "digits1=1": "digits1=1",
+      "digits98=1": "digits98=1",
+      "digits=1": "",
+      "digits0=1": "",
+      "digits/=1": "",
+      "charter_preference=all": "", // the page's alone to write
+      "__Host-charter_preference=all; secure; path=/": "",
+      "charter_preference=; max-age=0": "charter_preference=; max-age=0; Max-Age=0",
+    })) assert.equal(writes(line), left, line);
+    assert.equal(writes({ toString: () => "needed=object" }), "needed=object");
+    let times = 0;
+    assert.equal(writes({ toString: () => (times++ ? "unknown=1" : "needed=once") }), "needed=once");
+    assert.throws(() => writes(Symbol("needed=1")), { name: "TypeError" });
+  });
+
+  test("what scripts read", () => {
+    const guarded = realm(made.kinds, { jar: "needed=1;unknown=2; longer.x=3; nameless; = nameless; long=a=b; charter_preference=4" });
+    assert.equal(guarded.document.cookie, "needed=1; long=a=b; charter_preference=4");
+    guarded.setJar("");
+    assert.equal(guarded.document.cookie, "");
+  });
+
+  test("while it is not known what is allowed", async () => {
+    let allowed;
+    const [script, tag] = made.kinds;
+    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { state: "11", answer: () => ({ state: allowed, seen: 0, allowed: { statistics: allowed === "11" } }) });
+    guarded.setJar("long=1; longer=2; unknown=3");
+    for (const line of ["needed=1", "longer.x=1", "longer=9", "unknown=1"]) guarded.document.cookie = line;
+    assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1"], "nothing optional is written");
+    assert.equal(guarded.document.cookie, "long=1; longer=2", "what was allowed is read");
+    assert.equal(guarded.written.some((line) => line.startsWith("longer")), false, "nor removed");
+    allowed = "11";
+    await sleep(1);
+    assert.deepEqual(guarded.asked, [`https://x.example/guard?v=${/v=(\w+)/.exec(tag)[1]}`]);
+    assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1", "longer.x=1"], "what was held is written, but over nothing");
+    assert.deepEqual(JSON.parse(JSON.stringify(guarded.events)), [{ type: "cookie-charter", detail: { allowed: { statistics: true } } }]);
+  });
+
+  test("a refusal removes from everywhere what can be seen", async () => {
+    const [script, tag] = made.kinds;
+    const guarded = realm([script, tag], { jar: "longer=2; unknown=3; needed=4" });
+    const places = (name) => guarded.written.filter((line) => line.startsWith(`${name}=;`)).map((line) => line.replace(/^.*?Path=/, "").replace("; Secure", ""));
+    const paths = ["/", "/a", "/a/", "/a/b"];
+    const all = (domains) => ["", "; Partitioned"].flatMap((end) => paths.flatMap((path) => domains.map((domain) => path + domain + end)));
+    assert.deepEqual(places("longer"), all(["", "; Domain=x.example"]));
+    assert.deepEqual(places("unknown"), all([""]), "what is not declared can be a sibling's");
+    assert.deepEqual(places("needed"), []);
+  });
+
+  test("the committed script is made of guard.js", async () => {
+    assert.equal(readFileSync(committed, "utf8"), await shorten(), "run npm --prefix e2e run guard");
+  });
+});

@@ -1,0 +1,337 @@
+// Keeps a document's scripts to the cookies that the charter declares and the visitor
+// allows. It is the first script of the document, and takes all that it calls before others
+// can change it; later, it calls no method that they could have changed, and iterates over
+// nothing. What it cannot stop, it removes.
+(() => {
+  "use strict";
+  const charter = CHARTER, version = VERSION;
+
+  const { apply, defineProperty, getOwnPropertyDescriptor, setPrototypeOf } = Reflect;
+  const { CookieStore, CookieChangeEvent, CustomEvent, Promise, document, fetch, location, setTimeout } = window;
+  const { parse, now } = Date, { imul } = Math;
+  const method = (native) => (self, ...values) => apply(native, self, values);
+  const getter = (type, name) => method(getOwnPropertyDescriptor(type.prototype, name).get);
+  const find = method("".indexOf), cut = method("".slice), code = method("".charCodeAt), match = method(/x/.exec);
+  const listen = method(document.addEventListener), dispatch = method(document.dispatchEvent), json = method(Response.prototype.json);
+  const read = getter(Document, "cookie"), viewOf = getter(Document, "defaultView"), changedOf = CookieChangeEvent && getter(CookieChangeEvent, "changed");
+  const write = method(getOwnPropertyDescriptor(Document.prototype, "cookie").set), setInStore = CookieStore && method(CookieStore.prototype.set);
+  const guarded = new WeakSet(), isGuarded = method(guarded.has), mark = method(guarded.add);
+
+  const script = document.currentScript, { src, dataset } = script;
+  const question = src.replace("guard.js", "guard");
+  script.remove();
+
+  // Rows by the names that they declare, of prefixes with their asterisk: a name that ends in
+  // one finds the row of the prefix, which it also begins with. A slash stands for nine
+  // prefixes, by the digits.
+  const rows = { __proto__: null };
+  let longest = 0;
+  for (const [group, seconds, flags, names] of charter.rows) {
+    const add = (name) => {
+      rows[name] = { group, seconds, flags };
+      longest = Math.max(longest, name.length);
+    };
+    for (const name of names.split(" ")) {
+      if (name.endsWith("/")) for (const digit of "123456789") add(name.slice(0, -1) + digit + "*");
+      else add(name);
+    }
+  }
+  const isToken = (name) => match(/^[\w!#$%&'*+.^`|~-]+$/, name);
+  const rowOf = (name) => {
+    if (!isToken(name)) return;
+    let row = rows[name];
+    for (let end = name.length < longest ? name.length : longest; !row && end; end--) row = rows[cut(name, 0, end) + "*"];
+    return row;
+  };
+
+  // The verdicts of the groups of rows, a digit for each, as the server said last. They are not
+  // known any more when cookies that hold answers are others than then, by their hash. The
+  // first group is always allowed.
+  let state = dataset.state, seen = +dataset.seen, isKnown, isAsking;
+  const allows = (row) => (row ? state[row.group] === "1" : charter.undeclared);
+  const shows = (name) => charter.passes || allows(rowOf(name));
+
+  const trim = (text) => (match(/[^\t ](.*[^\t ])?/s, text) || [""])[0];
+  const each = (text, take) => {
+    for (let start = 0, end; start <= text.length; start = end + 1) {
+      end = find(text, ";", start);
+      if (end < 0) end = text.length;
+      take(cut(text, start, end));
+    }
+  };
+  // halves cuts at the first "=". What has none is a name, or a value without one.
+  const halves = (text, isName) => {
+    const at = find(text, "=");
+    return at < 0 ? { name: isName ? trim(text) : "", value: "" } : { name: trim(cut(text, 0, at)), value: trim(cut(text, at + 1)) };
+  };
+  const eachCookie = (take) => each(read(document), (text) => {
+    const { name, value } = halves(text);
+    if (text) take(name, value);
+  });
+  const isThere = (name) => {
+    let found = false;
+    eachCookie((other) => { found = found || other === name; });
+    return found;
+  };
+  // In UTF-8, where each surrogate of a pair takes two.
+  const bytes = (text) => {
+    let count = 0;
+    for (let i = 0; i < text.length; i++) {
+      const char = code(text, i);
+      count += char < 0x80 ? 1 : char < 0x800 || (char & 0xf800) === 0xd800 ? 2 : 3;
+    }
+    return count;
+  };
+  // Of the cookies that hold answers; of their characters, of those of ASCII, as the rest is
+  // read in many ways; of their sum, as their order is not known.
+  const hash = () => {
+    let sum = 0;
+    eachCookie((name, value) => {
+      const row = rowOf(name), text = name + "=" + value;
+      let one = 0x811c9dc5;
+      for (let i = 0; i < text.length; i++) if (code(text, i) < 0x80) one = imul(one ^ code(text, i), 0x1000193);
+      if (row && row.flags & 1) sum += one;
+    });
+    return sum >>> 0;
+  };
+
+  // What is only monitored is told by its name, once.
+  let told = "\n", tells = 0;
+  const tell = (name) => {
+    if (tells < 32 && name.length <= 64 && isToken(name) && find(told, "\n" + name + "\n") < 0) {
+      tells++;
+      told += name + "\n";
+    }
+  };
+
+  // A write of which it is not known whether it is allowed is made when it is. It does not
+  // replace what is there, which who made it could not read.
+  let held, holds = 0;
+  const act = (name, row, deletes, keep, again) => {
+    const isOptional = row && row.group;
+    if (deletes || allows(row) && !(row && row.flags & 2) && (isKnown || !isOptional)) keep();
+    else if (isOptional && !isKnown && holds++ < 64) {
+      const before = held;
+      held = () => {
+        if (before) before();
+        if (!isThere(name)) again();
+      };
+    }
+  };
+
+  const put = (to, line) => {
+    const stop = find(line + ";", ";"), rest = cut(line, stop), { name, value } = halves(cut(line, 0, stop));
+    let age, isBad, isPlus, date, hasTab, kept = "";
+    if (rest) each(cut(rest, 1), (text) => {
+      const { name, value } = halves(text, true), isAge = match(/^max-age$/i, name), isDate = match(/^expires$/i, name);
+      if (!isAge && !isDate) kept += ";" + text;
+      if (find(name + value, "\t") >= 0) hasTab = true;
+      if (bytes(value) > 1024) return;
+      if (isAge) {
+        isBad = !match(/^-?\d+$/, value);
+        isPlus = isBad && value[0] === "+";
+        if (!isBad) age = +value;
+      }
+      if (isDate) date = parse(value);
+    });
+    // How long it lives in seconds, if not until the session ends; NaN if that is not certain.
+    const hasAge = age !== undefined;
+    let life;
+    if (hasAge || isPlus || date !== undefined) life = hasTab || isPlus || isBad && hasAge ? NaN : hasAge ? age : (date - now()) / 1000;
+
+    const isSound = isToken(name) && bytes(name) + bytes(value) <= 4096 && !match(/[\0-\x08\n-\x1f\x7f]/, line);
+    const row = isSound ? rowOf(name) : undefined, most = row ? row.seconds : -1, deletes = isSound && life <= 0;
+    act(name, row, deletes, () => {
+      // Browsers read some dates otherwise than Date.parse, so that none decides by itself.
+      if (deletes) line = name + "=", kept = rest + "; Max-Age=0";
+      else if (life === undefined || most < 0 || hasAge && life <= most) kept = rest;
+      else if (most && life > 0) kept = rest + "; Max-Age=" + (life < most ? life - life % 1 : most);
+      write(to, cut(line, 0, stop) + kept);
+    }, () => put(to, line));
+    if (row && row.flags & 1) check();
+  };
+
+  const putInStore = async (to, given) => {
+    const options = { __proto__: null }, fields = ["value", "domain", "path", "sameSite", "partitioned", "expires"];
+    for (let i = 0; i < fields.length; i++) if (given[fields[i]] !== undefined) options[fields[i]] = given[fields[i]];
+    const name = (options.name = `${given.name}`), row = rowOf(name), { expires } = options, deletes = expires != null && expires <= now();
+    let written;
+    act(name, row, deletes, () => {
+      const last = row && row.seconds >= 0 ? now() + row.seconds * 1000 : Infinity;
+      if (deletes) options.value = "";
+      else if (expires != null && !(expires <= last)) options.expires = row.seconds ? last : null;
+      written = owned(setInStore(to, options));
+    }, () => putInStore(to, options));
+    return written;
+  };
+
+  // A cookie that is seen here can be at no other places than these. What no row declares can
+  // be a sibling's where it is not this host's alone.
+  const remove = (name, isDeclared) => {
+    const { hostname, pathname, protocol } = location;
+    for (let turn = 0; turn < 2; turn++) {
+      for (let end = 1, tries = 0; end <= pathname.length && tries < 32; end++) {
+        if (end > 1 && end < pathname.length && pathname[end] !== "/" && pathname[end - 1] !== "/") continue;
+        tries++;
+        let domain = "", next = hostname;
+        do {
+          write(document, (name ? name + "=" : "x") + "; Max-Age=0; Path=" + cut(pathname, 0, end) + domain + (protocol === "https:" ? "; Secure" : "") + (turn ? "; Partitioned" : ""));
+          domain = "; Domain=" + next;
+          next = cut(next, find(next, ".") + 1);
+        } while (isDeclared && find(domain, ".") > 0);
+        if (!isThere(name)) return;
+      }
+    }
+  };
+  const sweep = (name) => {
+    const row = rowOf(name);
+    if (allows(row) || row && !isKnown) return;
+    if (charter.monitors) tell(name);
+    else remove(name, row);
+  };
+
+  // An await of a promise that has its own constructor calls nothing of the page's.
+  const owned = (promise) => {
+    defineProperty(promise, "constructor", { __proto__: null, value: Promise });
+    return promise;
+  };
+  const ask = async () => {
+    isKnown = false;
+    if (isAsking) return;
+    isAsking = true;
+    let answer;
+    try {
+      for (let tries = 0; tries < 2 && !isKnown; tries++) {
+        const asked = hash();
+        answer = await owned(json(await owned(fetch(question, { __proto__: null, cache: "no-store", credentials: "same-origin" }))));
+        if (hash() === asked && match(/^1[01]*$/, answer.state)) {
+          ({ state } = answer);
+          seen = asked;
+          isKnown = true;
+        }
+      }
+    } catch {}
+    isAsking = false;
+    if (!isKnown) return apply(setTimeout, window, [check, 5000]);
+    const release = held;
+    held = undefined;
+    holds = 0;
+    if (release) release();
+    eachCookie(sweep);
+    dispatch(document, new CustomEvent("cookie-charter", { __proto__: null, detail: { allowed: answer.allowed } }));
+  };
+  const check = () => {
+    if (hash() !== seen) ask();
+  };
+
+  const install = (target, name, member) => {
+    setPrototypeOf(member, null);
+    defineProperty(target, name, member);
+  };
+  // after has a function see what a native of some object returns, and return it or another.
+  const after = (target, name, then) => {
+    const native = getOwnPropertyDescriptor(target, name);
+    if (!native) return;
+    const kind = native.get ? "get" : "value", call = native[kind];
+    native[kind] = { [name](...values) { return then(apply(call, this, values)); } }[name];
+    install(target, name, native);
+  };
+  const filter = (list) => {
+    const kept = [];
+    for (let i = 0; i < list.length; i++) {
+      if (shows(list[i].name)) defineProperty(kept, kept.length, { __proto__: null, value: list[i], writable: true, enumerable: true, configurable: true });
+    }
+    return kept;
+  };
+  const members = {
+    get cookie() {
+      let shown = "";
+      each(read(this), (text) => {
+        if (shows(halves(text).name)) shown += (shown && "; ") + trim(text);
+      });
+      return shown;
+    },
+    set cookie(line) {
+      put(this, `${line}`);
+    },
+    async set(...values) {
+      return putInStore(this, values.length > 1 ? { name: values[0], value: values[1], __proto__: null } : values[0]);
+    },
+  };
+
+  // guard guards a realm, and those of its frames.
+  const guard = (realm) => {
+    try {
+      const { prototype } = realm.Document;
+      if (isGuarded(guarded, prototype)) return;
+      mark(guarded, prototype);
+      install(prototype, "cookie", getOwnPropertyDescriptor(members, "cookie"));
+      if (CookieStore) {
+        const { prototype } = realm.CookieStore;
+        install(prototype, "set", getOwnPropertyDescriptor(members, "set"));
+        after(prototype, "get", async (promise) => {
+          const item = await owned(promise);
+          return item && shows(item.name) ? item : null;
+        });
+        after(prototype, "getAll", async (promise) => filter(await owned(promise)));
+        after(realm.CookieChangeEvent.prototype, "changed", filter);
+      }
+      const kinds = ["IFrame", "Frame", "Object", "Embed"];
+      for (let i = 0; i < 4; i++) {
+        const { prototype } = realm["HTML" + kinds[i] + "Element"];
+        after(prototype, "contentWindow", enter);
+        after(prototype, "contentDocument", enterDocument);
+        after(prototype, "getSVGDocument", enterDocument);
+      }
+      after(realm, "open", enter);
+      // An empty frame has loaded before who put it in goes on. A document that is opened anew
+      // forgets who listens.
+      const enterFrames = () => {
+        for (let i = 0; realm[i]; i++) guard(realm[i]);
+      };
+      const attend = (result) => {
+        listen(realm.document, "load", enterFrames, true);
+        return result;
+      };
+      after(prototype, "open", attend);
+      after(prototype, "write", attend);
+      after(prototype, "writeln", attend);
+      attend();
+      enterFrames();
+    } catch {} // of another origin
+  };
+  const enter = (realm) => {
+    if (realm) guard(realm);
+    return realm;
+  };
+  const enterDocument = (inner) => {
+    if (inner) enter(viewOf(inner));
+    return inner;
+  };
+
+  if (!charter.monitors) guard(window);
+  try {
+    isKnown = find(src, version) > 0 && hash() === seen;
+    if (!isKnown) ask();
+    eachCookie(sweep);
+    // Others change cookies, too: workers, other documents, answers.
+    if (CookieStore) listen(cookieStore, "change", (event) => {
+      check();
+      const changed = changedOf(event);
+      for (let i = 0; i < changed.length; i++) sweep(changed[i].name);
+    });
+    else setInterval(() => {
+      check();
+      eachCookie(sweep);
+    }, 1000);
+    listen(window, "pageshow", ({ persisted }) => persisted && ask());
+    listen(document, "prerenderingchange", ask);
+    listen(document, "visibilitychange", () => {
+      check();
+      if (tells && document.visibilityState === "hidden") {
+        navigator.sendBeacon(question, told);
+        told = "\n";
+      }
+    });
+  } catch {} // a document without cookies
+})();
