@@ -130,13 +130,16 @@ func (s *site) insert(answer *http.Response) error {
 // run serves sites by the first label of their hosts.
 func run(sites map[string]*site, httpPort, httpsPort, originPort string) error {
 	handlers := map[string]http.Handler{}
+	origin := &url.URL{Scheme: "http", Host: "127.0.0.1:" + originPort}
+	handlers["plain"] = httputil.NewSingleHostReverseProxy(origin)
 	for label, s := range sites {
-		proxy := httputil.NewSingleHostReverseProxy(&url.URL{Scheme: "http", Host: "127.0.0.1:" + originPort})
+		proxy := httputil.NewSingleHostReverseProxy(origin)
 		proxy.ModifyResponse = s.insert
 		handlers[label] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serve(w, r, proxy) })
 	}
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		label, _, _ := strings.Cut(r.Host, ".")
+		label, _, _ = strings.Cut(label, "-") // hosts of one site share nothing else
 		if found := handlers[label]; found != nil {
 			found.ServeHTTP(w, r)
 			return

@@ -4,7 +4,7 @@
 // nothing. What it cannot stop, it removes.
 (() => {
   "use strict";
-  const charter = CHARTER, version = VERSION;
+  const charter = CHARTER, version = VERSION, { monitors, passes, undeclared } = charter;
 
   const { apply, defineProperty, getOwnPropertyDescriptor, setPrototypeOf } = Reflect;
   const { CookieStore, CookieChangeEvent, CustomEvent, Promise, document, fetch, location, setTimeout } = window;
@@ -48,8 +48,8 @@
   // known any more when cookies that hold answers are others than then, by their hash. The
   // first group is always allowed.
   let state = dataset.state, seen = +dataset.seen, isKnown, isAsking;
-  const allows = (row) => (row ? state[row.group] === "1" : charter.undeclared);
-  const shows = (name) => charter.passes || allows(rowOf(name));
+  const allows = (row) => (row ? state[row.group] === "1" : undeclared);
+  const shows = (name) => passes || allows(rowOf(name));
 
   const trim = (text) => (match(/[^\t ](.*[^\t ])?/s, text) || [""])[0];
   const each = (text, take) => {
@@ -186,8 +186,14 @@
   const sweep = (name) => {
     const row = rowOf(name);
     if (allows(row) || row && !isKnown) return;
-    if (charter.monitors) tell(name);
+    if (monitors) tell(name);
     else remove(name, row);
+  };
+  // Who wrote a cookie elsewhere can know an answer of which nothing is seen here.
+  const doubt = (name) => {
+    const row = rowOf(name);
+    if (row && isKnown && !allows(row)) ask();
+    else sweep(name);
   };
 
   // An await of a promise that has its own constructor calls nothing of the page's.
@@ -309,20 +315,23 @@
     return inner;
   };
 
-  if (!charter.monitors) guard(window);
+  if (!monitors) guard(window);
   try {
     isKnown = find(src, version) > 0 && hash() === seen;
     if (!isKnown) ask();
     eachCookie(sweep);
-    // Others change cookies, too: workers, other documents, answers.
+    // Others change cookies, too: workers, other documents, answers. Not of all of it does every
+    // browser tell.
     if (CookieStore) listen(cookieStore, "change", (event) => {
       check();
       const changed = changedOf(event);
-      for (let i = 0; i < changed.length; i++) sweep(changed[i].name);
+      for (let i = 0; i < changed.length; i++) doubt(changed[i].name);
     });
-    else setInterval(() => {
+    let last;
+    setInterval(() => {
+      if (last === (last = read(document))) return;
       check();
-      eachCookie(sweep);
+      eachCookie(doubt);
     }, 1000);
     listen(window, "pageshow", ({ persisted }) => persisted && ask());
     listen(document, "prerenderingchange", ask);
