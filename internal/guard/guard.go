@@ -183,7 +183,6 @@ func (g *Guard) Tag(visitor *answers.Visitor, nonce string) []byte {
 // An answer is what the server says to the script's question.
 type answer struct {
 	State   string          `json:"state"`
-	Seen    uint32          `json:"seen"`
 	Allowed map[string]bool `json:"allowed"` // by consent key, whether all of its cookies are
 }
 
@@ -193,7 +192,7 @@ func (g *Guard) Answer(visitor *answers.Visitor, version string) (body []byte, o
 	if version != g.version {
 		return nil, false
 	}
-	now := answer{string(g.appendState(nil, visitor)), g.seen(visitor.Lines), map[string]bool{}}
+	now := answer{string(g.appendState(nil, visitor)), map[string]bool{}}
 	for _, row := range g.charter.Rows {
 		if row.Key == "" {
 			continue

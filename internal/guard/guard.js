@@ -11,10 +11,10 @@
   const { parse, now } = Date, { imul } = Math;
   const method = (native) => (self, ...values) => apply(native, self, values);
   const getter = (type, name) => method(getOwnPropertyDescriptor(type.prototype, name).get);
-  const find = method("".indexOf), cut = method("".slice), code = method("".charCodeAt), match = method(/x/.exec);
+  const find = method("".indexOf), cut = method("".slice), code = method("".charCodeAt), match = method(/x/.exec), select = method([].filter);
   const listen = method(document.addEventListener), dispatch = method(document.dispatchEvent), json = method(Response.prototype.json);
   const read = getter(Document, "cookie"), viewOf = getter(Document, "defaultView"), changedOf = CookieChangeEvent && getter(CookieChangeEvent, "changed");
-  const write = method(getOwnPropertyDescriptor(Document.prototype, "cookie").set), setInStore = CookieStore && method(CookieStore.prototype.set);
+  const write = method(getOwnPropertyDescriptor(Document.prototype, "cookie").set);
   const guarded = new WeakSet(), isGuarded = method(guarded.has), mark = method(guarded.add);
 
   const script = document.currentScript, { src, dataset } = script;
@@ -47,7 +47,7 @@
   // The verdicts of the groups of rows, a digit for each, as the server said last. They are not
   // known any more when cookies that hold answers are others than then, by their hash. The
   // first group is always allowed.
-  let state = dataset.state, seen = +dataset.seen, isKnown, isAsking;
+  let state = dataset.state, seen = +dataset.seen, isKnown, isAsking, wait = 25;
   const allows = (row) => (row ? state[row.group] === "1" : undeclared);
   const shows = (name) => passes || allows(rowOf(name));
 
@@ -78,7 +78,7 @@
     let count = 0;
     for (let i = 0; i < text.length; i++) {
       const char = code(text, i);
-      count += char < 0x80 ? 1 : char < 0x800 || (char & 0xf800) === 0xd800 ? 2 : 3;
+      count += char < 0x80 ? 1 : char < 0x800 || char >> 11 === 27 ? 2 : 3;
     }
     return count;
   };
@@ -104,21 +104,9 @@
     }
   };
 
-  // A write of which it is not known whether it is allowed is made when it is. It does not
-  // replace what is there, which who made it could not read.
+  // put writes a line as far as it is allowed. What is not known to be is held back until it is;
+  // it does not replace then what is there, which who wrote it could not read.
   let held, holds = 0;
-  const act = (name, row, deletes, keep, again) => {
-    const isOptional = row && row.group;
-    if (deletes || allows(row) && !(row && row.flags & 2) && (isKnown || !isOptional)) keep();
-    else if (isOptional && !isKnown && holds++ < 64) {
-      const before = held;
-      held = () => {
-        if (before) before();
-        if (!isThere(name)) again();
-      };
-    }
-  };
-
   const put = (to, line) => {
     const stop = find(line + ";", ";"), rest = cut(line, stop), { name, value } = halves(cut(line, 0, stop));
     let age, isBad, isPlus, date, hasTab, kept = "";
@@ -126,7 +114,7 @@
       const { name, value } = halves(text, true), isAge = match(/^max-age$/i, name), isDate = match(/^expires$/i, name);
       if (!isAge && !isDate) kept += ";" + text;
       if (find(name + value, "\t") >= 0) hasTab = true;
-      if (bytes(value) > 1024) return;
+      if (value.length > 1024) return; // what counts of it is ASCII
       if (isAge) {
         isBad = !match(/^-?\d+$/, value);
         isPlus = isBad && value[0] === "+";
@@ -141,28 +129,21 @@
 
     const isSound = isToken(name) && bytes(name) + bytes(value) <= 4096 && !match(/[\0-\x08\n-\x1f\x7f]/, line);
     const row = isSound ? rowOf(name) : undefined, most = row ? row.seconds : -1, deletes = isSound && life <= 0;
-    act(name, row, deletes, () => {
+    const isOptional = row && row.group;
+    if (deletes || allows(row) && !(row && row.flags & 2) && (isKnown || !isOptional)) {
       // Browsers read some dates otherwise than Date.parse, so that none decides by itself.
       if (deletes) line = name + "=", kept = rest + "; Max-Age=0";
       else if (life === undefined || most < 0 || hasAge && life <= most) kept = rest;
       else if (most && life > 0) kept = rest + "; Max-Age=" + (life < most ? life - life % 1 : most);
       write(to, cut(line, 0, stop) + kept);
-    }, () => put(to, line));
+    } else if (isOptional && !isKnown && holds++ < 64) {
+      const before = held;
+      held = () => {
+        if (before) before();
+        if (!isThere(name)) put(to, line);
+      };
+    }
     if (row && row.flags & 1) check();
-  };
-
-  const putInStore = async (to, given) => {
-    const options = { __proto__: null }, fields = ["value", "domain", "path", "sameSite", "partitioned", "expires"];
-    for (let i = 0; i < fields.length; i++) if (given[fields[i]] !== undefined) options[fields[i]] = given[fields[i]];
-    const name = (options.name = `${given.name}`), row = rowOf(name), { expires } = options, deletes = expires != null && expires <= now();
-    let written;
-    act(name, row, deletes, () => {
-      const last = row && row.seconds >= 0 ? now() + row.seconds * 1000 : Infinity;
-      if (deletes) options.value = "";
-      else if (expires != null && !(expires <= last)) options.expires = row.seconds ? last : null;
-      written = owned(setInStore(to, options));
-    }, () => putInStore(to, options));
-    return written;
   };
 
   // A cookie that is seen here can be at no other places than these. What no row declares can
@@ -207,18 +188,18 @@
     isAsking = true;
     let answer;
     try {
-      for (let tries = 0; tries < 2 && !isKnown; tries++) {
-        const asked = hash();
-        answer = await owned(json(await owned(fetch(question, { __proto__: null, cache: "no-store", credentials: "same-origin" }))));
-        if (hash() === asked && match(/^1[01]*$/, answer.state)) {
-          ({ state } = answer);
-          seen = asked;
-          isKnown = true;
-        }
+      const asked = hash();
+      answer = await owned(json(await owned(fetch(question, { __proto__: null, cache: "no-store", credentials: "same-origin" }))));
+      if (match(/^1[01]*$/, answer.state)) {
+        ({ state } = answer);
+        seen = asked;
+        isKnown = hash() === asked;
       }
     } catch {}
+    // Soon, where the answer was outrun by another; less and less often where there is none.
+    if (!isKnown) return apply(setTimeout, window, [() => { isAsking = false; ask(); }, wait *= 2]);
     isAsking = false;
-    if (!isKnown) return apply(setTimeout, window, [check, 5000]);
+    wait = 25;
     const release = held;
     held = undefined;
     holds = 0;
@@ -242,13 +223,7 @@
     native[kind] = { [name](...values) { return then(apply(call, this, values)); } }[name];
     install(target, name, native);
   };
-  const filter = (list) => {
-    const kept = [];
-    for (let i = 0; i < list.length; i++) {
-      if (shows(list[i].name)) defineProperty(kept, kept.length, { __proto__: null, value: list[i], writable: true, enumerable: true, configurable: true });
-    }
-    return kept;
-  };
+  const filter = (list) => select(list, ({ name }) => shows(name));
   const members = {
     get cookie() {
       let shown = "";
@@ -260,8 +235,11 @@
     set cookie(line) {
       put(this, `${line}`);
     },
+    // As a line of a document, so that one judgement does for both.
     async set(...values) {
-      return putInStore(this, values.length > 1 ? { name: values[0], value: values[1], __proto__: null } : values[0]);
+      const { name, value, expires, domain, path, sameSite, partitioned } = values.length > 1 ? { __proto__: null, name: values[0], value: values[1] } : values[0];
+      const life = (expires - now()) / 1000;
+      put(document, `${name}=${value}; Path=${path || "/"}; SameSite=${sameSite || "strict"}; Secure` + (domain ? "; Domain=" + domain : "") + (expires == null ? "" : "; Max-Age=" + (life - life % 1)) + (partitioned ? "; Partitioned" : ""));
     },
   };
 

@@ -3,12 +3,18 @@ package guard
 import (
 	"bytes"
 	"compress/gzip"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/html"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // guardOf returns the guard of presets and of rows as in a charter file, and what reads its
@@ -52,22 +58,194 @@ func guardOf(t testing.TB, options judge.Options, names []string, rows string, f
 	return g, store
 }
 
-// The script takes little with all presets at once.
+// The script takes little, with the presets of a portal, and with all at once.
 func TestScriptIsSmall(t *testing.T) {
-	g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, charter.PresetNames(), "", answers.Config{Format: "charter"})
-	var compressed bytes.Buffer
-	writer, err := gzip.NewWriterLevel(&compressed, gzip.DefaultCompression)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, _ = writer.Write(g.Script())
-	_ = writer.Close()
-	t.Logf("%d bytes, %d after compression", len(g.Script()), compressed.Len())
-	if compressed.Len() > 3<<10 {
-		t.Errorf("%d bytes after compression", compressed.Len())
+	for _, test := range []struct {
+		presets []string
+		most    int
+	}{{[]string{"opendatasoft", "matomo"}, 3 << 10}, {charter.PresetNames(), 3500}} {
+		g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, test.presets, "", answers.Config{Format: "charter"})
+		var compressed bytes.Buffer
+		writer := gzip.NewWriter(&compressed)
+		_, _ = writer.Write(g.Script())
+		_ = writer.Close()
+		t.Logf("%v: %d bytes, %d after compression", test.presets, len(g.Script()), compressed.Len())
+		if compressed.Len() > test.most {
+			t.Errorf("%v: %d bytes after compression, more than %d", test.presets, compressed.Len(), test.most)
+		}
+		if begin := bytes.Count(g.Script(), []byte("CHARTER")) + bytes.Count(g.Script(), []byte("VERSION")); begin != 0 {
+			t.Error("not all is filled in")
+		}
 	}
 }
-func TestDump(t *testing.T) {
-	g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, charter.PresetNames(), "", answers.Config{Format: "charter"})
-	println(string(g.Script()[:3000]))
+
+// portal is a charter with rows of every kind.
+const portal = `cookies:
+  - {name: needed, purpose: p, category: necessary, duration: 1 hour}
+  - {name: visit, purpose: p, category: necessary, duration: session}
+  - {name: asked, purpose: p, category: statistics}
+  - {name: [own, "own_*"], purpose: p, category: statistics, consent: key, duration: 1 day}
+  - {name: exempt, purpose: p, category: statistics, consent: key, exempt: true}
+  - {name: other, purpose: p, category: first_party, consent: key}
+  - {name: watched, purpose: p, category: statistics, monitor: true, duration: 1 day}
+  - {host: [tiles.example.org], purpose: p, category: third_party}
+  - {name: numbered, match: [n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*, m1*, m2*], purpose: p, category: necessary}`
+
+var inJSON = answers.Config{Format: "json", Cookie: "choice"}
+
+// The state has a digit for each group of rows that are always allowed together.
+func TestState(t *testing.T) {
+	g, store := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	for lines, want := range map[string]string{ // necessary and monitored; statistics; key; key, exempt; key, first_party; hosts
+		"":                                         "100100",
+		`choice={"statistics":true}`:               "111100",
+		`choice={"key":true}`:                      "101110",
+		`choice={"key":false,"statistics":true}`:   "110000",
+		`choice={"first_party":true}`:              "100110",
+		`choice={"third_party":true}; needed=1`:    "100101",
+		`choice={"key":true}; choice={"key":false`: "100100",
+	} {
+		visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{lines}}
+		if got := string(g.appendState(nil, visitor)); got != want {
+			t.Errorf("%s: state %s, want %s", lines, got, want)
+		}
+		// All cookies of a row have the digit of its group.
+		for _, row := range g.charter.Rows {
+			number := slices.IndexFunc(g.groups, func(first *charter.Row) bool { return first != nil && groupOf(first) == groupOf(row) })
+			if allowed := judge.VerdictOf(row, visitor) == judge.Allowed; number > 0 && (want[number] == '1') != allowed {
+				t.Errorf("%s: %s is allowed %v, and the state is %s", lines, row.FirstName(), allowed, want)
+			}
+		}
+	}
+}
+
+// The table has of each row what the script judges by, and nothing else of the charter.
+func TestTable(t *testing.T) {
+	for _, test := range []struct {
+		options  judge.Options
+		monitors bool
+		formats  []answers.Config
+		want     string
+	}{
+		{judge.Options{EnforcesDuration: true}, false, []answers.Config{inJSON, {Format: "charter"}},
+			`{"rows":[[0,15778476,1,"choice"],[0,15778476,3,"charter_preference __Host-charter_preference"],[0,3600,0,"needed"],[0,0,0,"visit"],[1,34560000,0,"asked"],[2,86400,0,"own own_*"],[3,34186698,0,"exempt"],[4,34560000,0,"other"],[0,-1,0,"watched"],[0,34560000,0,"n/ m1* m2*"]]}`},
+		{judge.Options{Monitor: judge.MonitorUndeclared, PassesRequests: true}, false, []answers.Config{inJSON},
+			`{"rows":[[0,-1,1,"choice"],[0,-1,0,"needed visit watched n/ m1* m2*"],[1,-1,0,"asked"],[2,-1,0,"own own_*"],[3,-1,0,"exempt"],[4,-1,0,"other"]],"passes":true,"undeclared":true}`},
+		{judge.Options{Monitor: judge.MonitorEverything}, false, []answers.Config{inJSON}, `,"monitors":true}`},
+		{judge.Options{}, true, []answers.Config{inJSON}, `,"monitors":true}`},
+	} {
+		g, _ := guardOf(t, test.options, nil, portal, test.formats...)
+		if test.monitors {
+			var err error
+			if g, err = New(g.charter, judge.NewPolicy(g.charter, test.options), g.store, "/", true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if !bytes.Contains(g.Script(), []byte(test.want)) {
+			t.Errorf("%+v: %.700s, want %s", test.options, g.Script(), test.want)
+		}
+	}
+}
+
+// The reference to the script changes with the charter, and with nothing else.
+func TestName(t *testing.T) {
+	g, _ := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	same, _ := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	other, _ := guardOf(t, judge.Options{EnforcesDuration: true}, nil, portal, inJSON)
+	if g.Name() != same.Name() || g.Name() == other.Name() || !strings.HasPrefix(g.Name(), "guard.js?v=") {
+		t.Errorf("%s, %s, %s", g.Name(), same.Name(), other.Name())
+	}
+}
+
+// The hash heeds the cookies that hold answers: how often each is there, but not where.
+func TestSeen(t *testing.T) {
+	g, _ := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	seen := func(lines ...string) uint32 { return g.seen(lines) }
+	if got := seen("choice=a"); got != 0x53c7b30 {
+		t.Errorf("%#x", got) // as FNV-1a of choice=a
+	}
+	for _, same := range [][2]string{{"choice=a; choice=b", "choice=b;choice=a"}, {"choice=a; needed=1", " choice = a"}, {"choice=\xff\xfea", "choice=a\u00e9"}, {"needed=1; choice", ""}} {
+		if seen(same[0]) != seen(same[1]) {
+			t.Errorf("%q and %q differ", same[0], same[1])
+		}
+	}
+	if seen("choice=a", "choice=b") != seen("choice=a; choice=b") {
+		t.Error("lines of HTTP/2 differ from one")
+	}
+	for _, others := range [][2]string{{"choice=a", "choice=b"}, {"choice=a", "choice=a; choice=a"}, {"choice=", ""}, {"choice=a", "Choice=a"}} {
+		if seen(others[0]) == seen(others[1]) {
+			t.Errorf("%q and %q are the same", others[0], others[1])
+		}
+	}
+}
+
+// What the script asks is answered for its own version only.
+func TestAnswer(t *testing.T) {
+	g, store := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{`choice={"statistics":true}`}}
+	version := strings.TrimPrefix(g.Name(), "guard.js?v=")
+	body, ok := g.Answer(visitor, version)
+	if want := `{"state":"111100","allowed":{"key":false,"statistics":true,"third_party":false}}`; !ok || string(body) != want {
+		t.Errorf("%s, want %s", body, want)
+	}
+	for _, other := range []string{"", "0", version + "0"} {
+		if _, ok := g.Answer(visitor, other); ok {
+			t.Errorf("version %q is answered", other)
+		}
+	}
+}
+
+// The tag is small, and has a nonce where one is asked for.
+func TestTag(t *testing.T) {
+	g, store := guardOf(t, judge.Options{}, []string{"opendatasoft", "matomo"}, "", answers.Config{Format: "opendatasoft"})
+	visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}`}}
+	want := `<script src="/terms/cookies-policy/` + g.Name() + `" data-state="11" data-seen="` + strconv.FormatUint(uint64(g.seen(visitor.Lines)), 10) + `"></script>`
+	if got := string(g.Tag(visitor, "")); got != want || len(got) > 130 {
+		t.Errorf("%d bytes: %s", len(got), got)
+	}
+	if got := string(g.Tag(visitor, `a"b`)); got != strings.TrimSuffix(want, "></script>")+` nonce="a&#34;b"></script>` {
+		t.Error(got)
+	}
+}
+
+// FuzzTag looks for cookies, or a nonce of the portal's, that break out of the tag.
+func FuzzTag(f *testing.F) {
+	f.Add(`choice={"key":true}`, "cmFuZG9t")
+	f.Add(`choice="></script><script>`, `"><img src=x onerror=alert(1)>`)
+	g, store := guardOf(f, judge.Options{}, nil, portal, inJSON)
+	f.Fuzz(func(t *testing.T, line, nonce string) {
+		tag := g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{line}}, nonce)
+		tokenizer := html.NewTokenizer(bytes.NewReader(tag))
+		if tokenizer.Next() != html.StartTagToken {
+			t.Fatalf("%q begins with no tag", tag)
+		}
+		token := tokenizer.Token()
+		names := []string{"src", "data-state", "data-seen"}
+		if nonce != "" {
+			names = append(names, "nonce")
+		}
+		if token.Data != "script" || len(token.Attr) != len(names) {
+			t.Fatalf("%q has %d attributes", tag, len(token.Attr))
+		}
+		for i, attribute := range token.Attr {
+			if attribute.Key != names[i] {
+				t.Errorf("%q has %s", tag, attribute.Key)
+			}
+		}
+		if strings.Trim(token.Attr[1].Val, "01") != "" || strings.Trim(token.Attr[2].Val, "0123456789") != "" {
+			t.Errorf("%q has other values", tag)
+		}
+		if tokenizer.Next() != html.EndTagToken || tokenizer.Next() != html.ErrorToken {
+			t.Errorf("%q does not end with its tag", tag)
+		}
+	})
+}
+
+// BenchmarkTag measures what a document costs.
+func BenchmarkTag(b *testing.B) {
+	g, store := guardOf(b, judge.Options{}, charter.PresetNames(), "", answers.Config{Format: "opendatasoft"})
+	b.ReportAllocs()
+	for b.Loop() {
+		g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}; sessionid=1; csrftoken=2`}}, "")
+	}
 }
