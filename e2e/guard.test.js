@@ -259,7 +259,6 @@ describe("the guard", () => {
         await track(tab);
         await becomes(has(guest, "_pk_id.1.1fff"), "it is asked for");
         assert.ok(asked - before <= 1);
-        console.log(asked,before);
       } finally {
         await guest.close();
       }

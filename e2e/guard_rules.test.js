@@ -158,6 +158,12 @@ describe("the rules of the guard's script", () => {
       "charter_preference=; max-age=0": "charter_preference=; max-age=0; Max-Age=0",
     })) assert.equal(writes(line), left, line);
     assert.equal(writes({ toString: () => "needed=object" }), "needed=object");
+    assert.match(writes(`needed=1; expires=${at(60)}`), /GMT; Max-Age=(59|60)$/);
+    for (const [char, size] of Object.entries({ e: 1, "é": 2, "€": 3, "\u{1f36a}": 4 })) {
+      const line = `needed=${char.repeat((4096 - 6) / size)}`;
+      assert.equal(writes(line), line, char);
+      assert.equal(writes(line + char), "", char);
+    }
     let times = 0;
     assert.equal(writes({ toString: () => (times++ ? "unknown=1" : "needed=once") }), "needed=once");
     assert.throws(() => writes(Symbol("needed=1")), { name: "TypeError" });
@@ -173,7 +179,7 @@ describe("the rules of the guard's script", () => {
   test("while it is not known what is allowed", async () => {
     let allowed;
     const [script, tag] = made.kinds;
-    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { state: "11", answer: () => ({ state: allowed, seen: 0, allowed: { statistics: allowed === "11" } }) });
+    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { state: "11", answer: () => ({ state: allowed, allowed: { statistics: allowed === "11" } }) });
     guarded.setJar("long=1; longer=2; unknown=3");
     for (const line of ["needed=1", "longer.x=1", "longer=9", "unknown=1"]) guarded.document.cookie = line;
     assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1"], "nothing optional is written");
@@ -184,6 +190,15 @@ describe("the rules of the guard's script", () => {
     assert.deepEqual(guarded.asked, [`https://x.example/guard?v=${/v=(\w+)/.exec(tag)[1]}`]);
     assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1", "longer.x=1"], "what was held is written, but over nothing");
     assert.deepEqual(JSON.parse(JSON.stringify(guarded.events)), [{ type: "cookie-charter", detail: { allowed: { statistics: true } } }]);
+  });
+
+  test("nothing is removed either", async () => {
+    const [script, tag] = made.kinds;
+    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { jar: "longer=2; unknown=3", answer: () => ({ state: "10", allowed: {} }) });
+    const removed = () => [...new Set(guarded.written.map((line) => line.split("=")[0]))];
+    assert.deepEqual(removed(), ["unknown"], "but what no answer allows");
+    await sleep(1);
+    assert.deepEqual(removed(), ["unknown", "longer"]);
   });
 
   test("a refusal removes from everywhere what can be seen", async () => {

@@ -125,7 +125,7 @@
     // How long it lives in seconds, if not until the session ends; NaN if that is not certain.
     const hasAge = age !== undefined;
     let life;
-    if (hasAge || isPlus || date !== undefined) life = hasTab || isPlus || isBad && hasAge ? NaN : hasAge ? age : (date - now()) / 1000;
+    if (hasAge || isPlus || date !== undefined) life = hasTab || isBad && hasAge ? NaN : hasAge ? age : (date - now()) / 1000;
 
     const isSound = isToken(name) && bytes(name) + bytes(value) <= 4096 && !match(/[\0-\x08\n-\x1f\x7f]/, line);
     const row = isSound ? rowOf(name) : undefined, most = row ? row.seconds : -1, deletes = isSound && life <= 0;
@@ -316,7 +316,7 @@
     listen(document, "visibilitychange", () => {
       check();
       if (tells && document.visibilityState === "hidden") {
-        navigator.sendBeacon(question, told);
+        navigator.sendBeacon(question, cut(told, 1));
         told = "\n";
       }
     });
