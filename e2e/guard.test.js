@@ -40,6 +40,7 @@ const html = (body) => `<!DOCTYPE html><html lang="en"><title>page</title><body>
 const answers = {
   "/bypasses.js": () => ["text/javascript", readFileSync(path.join(root, "e2e/guard/bypasses.js"))],
   "/svg": (name) => ["image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"><script>document.cookie = "${write(name)}"</script></svg>`],
+  "/picture": () => ["image/svg+xml", `<svg xmlns="http://www.w3.org/2000/svg"/>`],
   "/xhtml": (name) => ["application/xhtml+xml", `<html xmlns="http://www.w3.org/1999/xhtml"><head><title>frame</title><script>document.cookie = "${write(name)}"</script></head></html>`],
   "/page": (name) => ["text/html", html(`<script>document.cookie = "${write(name)}"</script>`)],
   "/set": (name) => ["text/plain", "", { "Set-Cookie": write(name) }],
@@ -138,7 +139,7 @@ describe("the guard", () => {
         for (let url; (url = urls.shift()); ) {
           const tab = await browser.newPage();
           tabs.push(tab);
-          await tab.goto(url, { waitUntil: "domcontentloaded" });
+          await tab.goto(url, { waitUntil: "domcontentloaded", timeout: 60_000 });
         }
       }));
       await sleep(patience);

@@ -51,6 +51,10 @@ const frames = {
     const object = put(Object.assign(document.createElement("object"), { data: "about:blank" }));
     object.onload = () => { object.contentWindow.document.cookie = write(name); };
   },
+  embed: (name) => {
+    const embed = put(Object.assign(document.createElement("embed"), { type: "image/svg+xml", src: "/picture" }));
+    embed.onload = () => { embed.getSVGDocument().cookie = write(name); };
+  },
   written: (name) => {
     const { contentDocument } = put(frame());
     contentDocument.open();

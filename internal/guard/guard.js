@@ -260,12 +260,11 @@
         after(prototype, "getAll", async (promise) => filter(await owned(promise)));
         after(realm.CookieChangeEvent.prototype, "changed", filter);
       }
-      const kinds = ["IFrame", "Frame", "Object", "Embed"];
-      for (let i = 0; i < 4; i++) {
+      const kinds = ["IFrame", "Frame", "Object"];
+      for (let i = 0; i < 3; i++) {
         const { prototype } = realm["HTML" + kinds[i] + "Element"];
         after(prototype, "contentWindow", enter);
         after(prototype, "contentDocument", enterDocument);
-        after(prototype, "getSVGDocument", enterDocument);
       }
       after(realm, "open", enter);
       // An empty frame has loaded before who put it in goes on. A document that is opened anew
@@ -289,7 +288,7 @@
     return realm;
   };
   const enterDocument = (inner) => {
-    if (inner) enter(viewOf(inner));
+    if (inner) guard(viewOf(inner));
     return inner;
   };
 

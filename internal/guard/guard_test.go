@@ -127,10 +127,18 @@ func TestTable(t *testing.T) {
 		formats  []answers.Config
 		want     string
 	}{
-		{judge.Options{EnforcesDuration: true}, false, []answers.Config{inJSON, {Format: "charter"}},
-			`{"rows":[[0,15778476,1,"choice"],[0,15778476,3,"charter_preference __Host-charter_preference"],[0,3600,0,"needed"],[0,0,0,"visit"],[1,34560000,0,"asked"],[2,86400,0,"own own_*"],[3,34186698,0,"exempt"],[4,34560000,0,"other"],[0,-1,0,"watched"],[0,34560000,0,"n/ m1* m2*"]]}`},
-		{judge.Options{Monitor: judge.MonitorUndeclared, PassesRequests: true}, false, []answers.Config{inJSON},
-			`{"rows":[[0,-1,1,"choice"],[0,-1,0,"needed visit watched n/ m1* m2*"],[1,-1,0,"asked"],[2,-1,0,"own own_*"],[3,-1,0,"exempt"],[4,-1,0,"other"]],"passes":true,"undeclared":true}`},
+		{
+			judge.Options{EnforcesDuration: true},
+			false,
+			[]answers.Config{inJSON, {Format: "charter"}},
+			`{"rows":[[0,15778476,1,"choice"],[0,15778476,3,"charter_preference __Host-charter_preference"],[0,3600,0,"needed"],[0,0,0,"visit"],[1,34560000,0,"asked"],[2,86400,0,"own own_*"],[3,34186698,0,"exempt"],[4,34560000,0,"other"],[0,-1,0,"watched"],[0,34560000,0,"n/ m1* m2*"]]}`,
+		},
+		{
+			judge.Options{Monitor: judge.MonitorUndeclared, PassesRequests: true},
+			false,
+			[]answers.Config{inJSON},
+			`{"rows":[[0,-1,1,"choice"],[0,-1,0,"needed visit watched n/ m1* m2*"],[1,-1,0,"asked"],[2,-1,0,"own own_*"],[3,-1,0,"exempt"],[4,-1,0,"other"]],"passes":true,"undeclared":true}`,
+		},
 		{judge.Options{Monitor: judge.MonitorEverything}, false, []answers.Config{inJSON}, `,"monitors":true}`},
 		{judge.Options{}, true, []answers.Config{inJSON}, `,"monitors":true}`},
 	} {
