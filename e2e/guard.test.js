@@ -259,7 +259,7 @@ describe("the guard", () => {
         const before = asked;
         await track(tab);
         await becomes(has(guest, "_pk_id.1.1fff"), "it is asked for");
-        assert.ok(asked - before <= 1);
+        assert.ok(asked - before <= 2, "once by each tab");
       } finally {
         await guest.close();
       }
