@@ -83,6 +83,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    durations       enforce|declare
 //	    monitor         [everything|undeclared]
 //	    hosts           [enforce|monitor]
+//	    guard           [enforce|monitor]
 //	    third_party_cookies omit
 //	    debug_header
 //	    record_choices

@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"io"
 	"maps"
 	"net/http"
@@ -14,6 +15,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/caching"
 	"github.com/cookie-charter/cookie_charter/internal/document"
+	"github.com/cookie-charter/cookie_charter/internal/insertion"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/removal"
 	"github.com/cookie-charter/cookie_charter/internal/request"
@@ -52,7 +54,9 @@ type filter struct {
 	hasRefused  bool                  // the request has declared cookies that the visitor does not allow
 	isPrivate   bool                  // the header is marked private
 	isEarly     bool                  // the header is that of an informational answer
+	isHeld      bool                  // the final header waits for the body, as nobody has said its type
 	isSent      bool                  // the final header is on its way
+	guarded     *insertion.Writer     // of the body, if the guard is put into it
 	final       finalFields
 	response    judge.Response // once a line was judged
 }
@@ -155,6 +159,7 @@ func (f *filter) judgePair(pair string) bool {
 // finish brings the final header into the state in which it leaves.
 func (f *filter) finish() {
 	f.withhold()
+	f.insertGuard()
 	policy, varies := f.restrict()
 	f.expire()
 	header := f.Header()
@@ -310,6 +315,30 @@ func (f *filter) restrict() (policy string, varies bool) {
 	return policy, varies
 }
 
+// insertGuard puts the guard into a document's body, and makes its header fit that.
+func (f *filter) insertGuard() {
+	guard, header := f.handler.guard, f.Header()
+	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
+		return
+	}
+	form := insertion.FormOf(cmp.Or(f.status, http.StatusOK), header)
+	if form == insertion.Closed {
+		return
+	}
+	_, parameters := ascii.MediaType(header.Get("Content-Type"))
+	admission := document.Admit(header[document.PolicyField], guard.Guest(request.Scheme(f.request)+"://"+f.request.Host))
+	if len(admission.Amended) > 0 {
+		header[document.PolicyField] = admission.Policies
+	}
+	insertion.PrepareHeader(header)
+	f.isPrivate = true
+	caching.MakeAsked(header)
+	tag := guard.Tag(&f.visitor, admission)
+	f.guarded = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
+		return insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)
+	})
+}
+
 // askAnew has the portal answer in full, where what a browser has kept must not do: with
 // a "304 Not Modified", what is added to a document would take the place of the portal's
 // own policies, which such an answer need not repeat (RFC 9111, section 3.2).
@@ -317,6 +346,9 @@ func (f *filter) askAnew() {
 	if f.script.DependsOnAnswer || f.handler.rules.Change() && document.IsAskedFor(f.request) {
 		delete(f.request.Header, "If-None-Match")
 		delete(f.request.Header, "If-Modified-Since")
+	}
+	if f.handler.guard != nil && document.IsAskedFor(f.request) {
+		insertion.PrepareRequest(f.request.Header) // no markup can be put into a part
 	}
 }
 
@@ -383,6 +415,10 @@ func (f *filter) WriteHeader(status int) {
 		if f.status == 0 {
 			f.status = status
 		}
+		if !f.isSent && f.awaitsType() {
+			f.isHeld = true
+			return
+		}
 		f.release()
 	}
 	f.ResponseWriterWrapper.WriteHeader(status)
@@ -393,6 +429,30 @@ func (f *filter) WriteHeader(status int) {
 // take the turns of all others.
 func (f *filter) mayBeReported() bool {
 	return f.request.Method != http.MethodHead && (f.request.Header.Get("Sec-Fetch-Dest") != "" || request.Scheme(f.request) != "https")
+}
+
+// awaitsType tells whether it takes the body to know whether an answer is a document, as
+// nobody has said its type.
+func (f *filter) awaitsType() bool {
+	header := f.Header()
+	return f.handler.guard != nil && !f.isPage && f.request.Method != http.MethodHead && len(header["Content-Type"]) == 0 && len(header["Content-Encoding"]) == 0 &&
+		document.KindOf(f.request, f.status, header) == document.Document
+}
+
+// sniff says the type of an answer that nobody has said, as the server would do it, which
+// sees the body with the guard in it.
+func (f *filter) sniff(body []byte) {
+	if !f.isSent && len(body) > 0 && f.awaitsType() {
+		f.Header().Set("Content-Type", http.DetectContentType(body))
+	}
+}
+
+// sendHeld sends a header that was held.
+func (f *filter) sendHeld() {
+	if f.isHeld {
+		f.isHeld = false
+		f.ResponseWriterWrapper.WriteHeader(f.status)
+	}
 }
 
 // restrictEarly keeps what a browser loads before the final answer to the hosts that the
@@ -426,21 +486,53 @@ func (f *filter) release() {
 
 // Write filters if the handler has not called WriteHeader.
 func (f *filter) Write(body []byte) (int, error) {
+	f.sniff(body)
 	f.release()
+	f.sendHeld()
+	if f.guarded != nil {
+		return f.guarded.Write(body)
+	}
 	return f.ResponseWriterWrapper.Write(body)
 }
 
 // ReadFrom is Write for a whole reader; it keeps sendfile possible.
 func (f *filter) ReadFrom(body io.Reader) (int64, error) {
+	if f.awaitsType() || f.guarded != nil {
+		return io.Copy(onlyWriter{f}, body)
+	}
 	f.release()
+	if f.guarded != nil {
+		return io.Copy(onlyWriter{f}, body)
+	}
 	return f.ResponseWriterWrapper.ReadFrom(body)
+}
+
+// onlyWriter hides that a filter can read from others.
+type onlyWriter struct{ io.Writer }
+
+// end sends what is still held of an answer.
+func (f *filter) end() error {
+	f.release()
+	f.sendHeld()
+	if f.guarded != nil {
+		return f.guarded.Close()
+	}
+	return nil
 }
 
 // FlushError filters before a flush sends the header, if the writer below is
 // able to flush.
 func (f *filter) FlushError() error {
+	if f.isHeld {
+		return nil // there is no body yet that tells its type
+	}
 	wasSent := f.isSent
 	f.release()
+	if f.guarded != nil {
+		if err := f.guarded.Flush(); err != nil {
+			return err
+		}
+	}
 	err := http.NewResponseController(f.ResponseWriter).Flush()
 	f.isSent = wasSent || err == nil
 	return err

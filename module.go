@@ -22,6 +22,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/document"
+	"github.com/cookie-charter/cookie_charter/internal/guard"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/request"
@@ -128,6 +129,14 @@ type Handler struct {
 	// again. Default: none; pages load from where they like.
 	Hosts string `json:"hosts,omitempty"`
 
+	// What keeps scripts of documents to the cookies that the charter declares and the
+	// visitor allows: `enforce` puts one script of this site at the head of every HTML
+	// document, before any other; `monitor` has that script stop nothing, and tell what
+	// it would have stopped. Documents are asked for in full, and shared caches keep none
+	// of them, as the script is told what the visitor allows. Default: none; documents
+	// are left alone.
+	Guard string `json:"guard,omitempty"`
+
 	// What happens to cookies of other hosts: `omit` has pages load from these without
 	// cookies, by a Cross-Origin-Embedder-Policy where the portal has none. Frames of
 	// other sites show only if these agree to it, so it is for portals without any.
@@ -155,6 +164,7 @@ type Handler struct {
 	policy    *judge.Policy
 	page      *page.Page
 	rules     *document.Rules
+	guard     *guard.Guard // nil if documents are left alone
 	metrics   *metrics
 	observers observers
 	logger    *zap.Logger
@@ -229,10 +239,16 @@ func (h *Handler) prepare() error {
 	h.rules = &document.Rules{
 		Hosts:        h.hostsEffect(),
 		OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == "",
+		AreGuarded:   h.Guard != "",
 		Reports:      document.ReportsBeside(h.Page.Path),
 	}
 	if err := h.checkPolicy(); err != nil {
 		return err
+	}
+	if h.Guard != "" {
+		if h.guard, err = guard.New(h.charter, h.policy, h.answers, h.Page.Path, h.Guard == monitorGuard); err != nil {
+			return err
+		}
 	}
 	h.page, err = page.New(page.Options{
 		Config:         h.Page,
@@ -243,6 +259,7 @@ func (h *Handler) prepare() error {
 		Hosts:          hostsWords[h.hostsEffect()],
 		RecordsChoices: h.RecordChoices,
 		GPC:            h.GPC,
+		Guard:          h.guard,
 		Module:         moduleVersion(),
 		Storage:        h.storage,
 		Observer:       pageObserver{h},
@@ -310,8 +327,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	// What is still to leave are trailers, or an error's answer, or the header of
 	// an answer that nobody wrote, or that a writer below holds back.
-	f.release()
-	return err
+	return cmp.Or(err, f.end())
 }
 
 // hostsEffect returns what is done about hosts that a visitor does not allow. A policy

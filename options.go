@@ -38,6 +38,8 @@ const (
 	declareDurations = "declare"
 	enforceHosts     = "enforce"
 	monitorHosts     = "monitor"
+	enforceGuard     = "enforce"
+	monitorGuard     = "monitor"
 	omitCookies      = "omit"
 )
 
@@ -60,6 +62,7 @@ var options = []option{
 	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
 	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}, check: checkHosts},
+	{name: "guard", text: func(h *Handler) *string { return &h.Guard }, bareValue: enforceGuard, values: []string{enforceGuard, monitorGuard}},
 	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},

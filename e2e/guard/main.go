@@ -117,7 +117,7 @@ func (s *site) insert(answer *http.Response) error {
 	if err != nil {
 		return err
 	}
-	tag, end := s.guard.Tag(s.visitor(answer.Request), ""), 0
+	tag, end := s.guard.Tag(s.visitor(answer.Request), document.Admission{}), 0
 	if bytes.HasPrefix(bytes.ToLower(body), []byte("<!doctype")) {
 		end = bytes.IndexByte(body, '>') + 1
 	}
@@ -190,7 +190,7 @@ func main() {
 	}
 	written := map[string][2]string{}
 	for label, s := range sites {
-		written[label] = [2]string{string(s.guard.Script()), string(s.guard.Tag(&answers.Visitor{Store: s.store}, ""))}
+		written[label] = [2]string{string(s.guard.Script()), string(s.guard.Tag(&answers.Visitor{Store: s.store}, document.Admission{}))}
 	}
 	if err := json.NewEncoder(os.Stdout).Encode(written); err != nil {
 		log.Fatal(err)

@@ -13,6 +13,7 @@ import (
 type Rules struct {
 	Hosts        Effect // of the hosts that a visitor does not allow
 	OmitsCookies bool   // what documents load from other hosts is asked for without cookies
+	AreGuarded   bool   // a script is put into documents
 	Reports      string // the path of this site to which reports go, as ReportsBeside returns it
 
 	lastAsked atomic.Int64 // second in which a document asked for reports
@@ -36,10 +37,10 @@ func ReportsBeside(page string) string {
 }
 
 // AreOn tells whether anything is wanted.
-func (r *Rules) AreOn() bool { return r.Hosts != Ignored || r.OmitsCookies }
+func (r *Rules) AreOn() bool { return r.Hosts != Ignored || r.OmitsCookies || r.AreGuarded }
 
 // Change tells whether pages do anything else by them: reports leave them as they are.
-func (r *Rules) Change() bool { return r.Hosts == Enforced || r.OmitsCookies }
+func (r *Rules) Change() bool { return r.Hosts == Enforced || r.OmitsCookies || r.AreGuarded }
 
 // AsksReports tells whether a document that leaves now asks for reports: one in each
 // second does, as browsers send many for each, and pages differ little.

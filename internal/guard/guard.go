@@ -6,7 +6,9 @@ package guard
 
 import (
 	"bytes"
+	"crypto/sha256"
 	_ "embed"
+	"encoding/base64"
 	"encoding/json"
 	"html"
 	"slices"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -40,6 +43,9 @@ type Guard struct {
 	version string
 	groups  []*charter.Row // the first row of each, nil for the group that is always allowed
 	begin   string         // of the tag
+
+	beside    string // the path to which the names of both files are added
+	integrity string // the script's hash, as policies and tags have it
 }
 
 // A group is what rows have in common whose verdicts are always the same together. Banners
@@ -129,7 +135,10 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 	filled := strings.Replace(source, "CHARTER", strings.TrimSpace(encoder.String()), 1)
 	g.version = charter.Hash([]byte(filled), 4)
 	g.script = []byte(strings.Replace(filled, "VERSION", strconv.Quote(g.version), 1))
-	g.begin = `<script src="` + html.EscapeString(strings.TrimSuffix(pagePath, "/")+"/"+g.Name()) + `" data-state="`
+	sum := sha256.Sum256(g.script)
+	g.integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+	g.beside = strings.TrimSuffix(pagePath, "/") + "/"
+	g.begin = `<script src="` + html.EscapeString(g.beside+g.Name()) + `" data-state="`
 	return g, nil
 }
 
@@ -165,19 +174,29 @@ func (g *Guard) Script() []byte { return g.script }
 // script.
 func (g *Guard) Name() string { return FileName + "?v=" + g.version }
 
-// Tag returns the markup that has a visitor's document load the script, with a nonce if the
-// portal's policy asks for one.
-func (g *Guard) Tag(visitor *answers.Visitor, nonce string) []byte {
+// Tag returns the markup that has a visitor's document load the script, with the nonce or the
+// hash by which the portal's policies let it in.
+func (g *Guard) Tag(visitor *answers.Visitor, by document.Admission) []byte {
 	tag := make([]byte, 0, 256)
 	tag = append(tag, g.begin...)
 	tag = g.appendState(tag, visitor)
 	tag = append(tag, `" data-seen="`...)
 	tag = strconv.AppendUint(tag, uint64(g.seen(visitor.Lines)), 10)
-	if nonce != "" {
+	if by.Nonce != "" {
 		tag = append(tag, `" nonce="`...)
-		tag = append(tag, html.EscapeString(nonce)...)
+		tag = append(tag, html.EscapeString(by.Nonce)...)
+	}
+	if by.NeedsIntegrity {
+		tag = append(tag, `" integrity="`...)
+		tag = append(tag, g.integrity...)
 	}
 	return append(tag, `"></script>`...)
+}
+
+// Guest returns the guard as it asks the policies of an origin's documents to be let in.
+func (g *Guard) Guest(origin string) document.Guest {
+	beside := origin + g.beside
+	return document.Guest{Origin: origin, Script: beside + FileName, Integrity: g.integrity, Asks: beside + QuestionName}
 }
 
 // An answer is what the server says to the script's question.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -208,10 +209,10 @@ func TestTag(t *testing.T) {
 	g, store := guardOf(t, judge.Options{}, []string{"opendatasoft", "matomo"}, "", answers.Config{Format: "opendatasoft"})
 	visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}`}}
 	want := `<script src="/terms/cookies-policy/` + g.Name() + `" data-state="11" data-seen="` + strconv.FormatUint(uint64(g.seen(visitor.Lines)), 10) + `"></script>`
-	if got := string(g.Tag(visitor, "")); got != want || len(got) > 130 {
+	if got := string(g.Tag(visitor, document.Admission{})); got != want || len(got) > 130 {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
-	if got := string(g.Tag(visitor, `a"b`)); got != strings.TrimSuffix(want, "></script>")+` nonce="a&#34;b"></script>` {
+	if got := string(g.Tag(visitor, document.Admission{Nonce: `a"b`})); got != strings.TrimSuffix(want, "></script>")+` nonce="a&#34;b"></script>` {
 		t.Error(got)
 	}
 }
@@ -222,7 +223,7 @@ func FuzzTag(f *testing.F) {
 	f.Add(`choice="></script><script>`, `"><img src=x onerror=alert(1)>`)
 	g, store := guardOf(f, judge.Options{}, nil, portal, inJSON)
 	f.Fuzz(func(t *testing.T, line, nonce string) {
-		tag := g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{line}}, nonce)
+		tag := g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{line}}, document.Admission{Nonce: nonce})
 		tokenizer := html.NewTokenizer(bytes.NewReader(tag))
 		if tokenizer.Next() != html.StartTagToken {
 			t.Fatalf("%q begins with no tag", tag)
@@ -254,6 +255,6 @@ func BenchmarkTag(b *testing.B) {
 	g, store := guardOf(b, judge.Options{}, charter.PresetNames(), "", answers.Config{Format: "opendatasoft"})
 	b.ReportAllocs()
 	for b.Loop() {
-		g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}; sessionid=1; csrftoken=2`}}, "")
+		g.Tag(&answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}; sessionid=1; csrftoken=2`}}, document.Admission{})
 	}
 }

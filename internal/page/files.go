@@ -19,6 +19,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/guard"
 )
 
 // files are the page's own: templates, styles, the script and the schema.
@@ -94,6 +95,9 @@ func (p *Page) loadFiles() error {
 		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", style},
 		noticeStyleFile: {"text/css; charset=utf-8", anHour, notice},
 		schemaFile:      {"application/schema+json", anHour, schema},
+	}
+	if p.Guard != nil {
+		p.assets[guard.FileName] = p.guardAsset()
 	}
 	p.styleName = styleFile + "?v=" + charter.Hash(style, 4)
 	script, err := p.newScript()

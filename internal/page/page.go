@@ -23,6 +23,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/caching"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/guard"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/removal"
 	"github.com/cookie-charter/cookie_charter/internal/report"
@@ -66,6 +67,7 @@ type Options struct {
 	Hosts          string           // what is done about hosts that a visitor does not allow: HostsEnforced, HostsMonitored, "" for nothing
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
+	Guard          *guard.Guard     // of documents; nil if there is none
 	Module         string           // its version
 	Storage        Storage          // Caddy's; nil where nothing is served
 	Observer       Observer
@@ -246,7 +248,7 @@ func (p *Page) Serves(path string) bool {
 	}
 	name, ok := strings.CutPrefix(rest, "/")
 	_, isAsset := p.assets[name]
-	return ok && isAsset
+	return ok && (isAsset || p.isGuards(name))
 }
 
 // Serve answers every request to the page's paths.
@@ -268,10 +270,16 @@ func (p *Page) Serve(e Exchange) error {
 	case isRead && isAsset:
 		header.Del("Content-Security-Policy")
 		header.Set("Cache-Control", asset.cacheControl)
-		if name == styleFile && !strings.HasSuffix(p.styleName, "?"+e.Request.URL.RawQuery) {
-			header.Set("Cache-Control", "no-cache") // not the version that the page names
+		isOther := name == styleFile && !strings.HasSuffix(p.styleName, "?"+e.Request.URL.RawQuery)
+		if name == guard.FileName {
+			isOther = !strings.HasSuffix(p.Guard.Name(), "?"+e.Request.URL.RawQuery)
+		}
+		if isOther {
+			header.Set("Cache-Control", "no-cache") // not the version that pages name
 		}
 		return p.write(e, asset.contentType, asset.body)
+	case p.isGuards(name):
+		return p.answerGuard(e)
 	case isRead && name == noticeFile:
 		return p.showNotice(e)
 	case isRead:
