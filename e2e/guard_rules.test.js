@@ -2,40 +2,18 @@
 // Go code judges what portals send: one corpus drives both. It runs without a browser, with an
 // accessor that records what it lets through.
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import http from "node:http";
+import os from "node:os";
 import path from "node:path";
 import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import vm from "node:vm";
 import { committed, shorten } from "./guard/shorten.js";
-import { root } from "./parts.js";
+import { buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
 
+const sites = path.join(root, "e2e/guard/Caddyfile");
 const corpus = readFileSync(path.join(root, "testdata/set_cookie.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
-
-// The charter of the corpus is also in internal/judge/corpus_test.go and in Caddyfile.
-const sites = {
-  corpus: {
-    presets: ["opendatasoft", "matomo"],
-    rows: `
-cookies:
-  - {name: [__Host-portal, __Secure-portal, __Http-portal], purpose: p, category: necessary}
-  - {name: dated_*, purpose: p, category: necessary, duration: 10 days}`,
-    preferences: [{ format: "opendatasoft" }],
-  },
-  kinds: {
-    rows: `
-cookies:
-  - {name: needed, purpose: p, category: necessary, duration: 1 hour}
-  - {name: visit, purpose: p, category: necessary, duration: session}
-  - {name: "long*", purpose: p, category: necessary, duration: 1 hour}
-  - {name: "longer*", purpose: p, category: statistics}
-  - {name: longer.literal, purpose: p, category: necessary}
-  - {name: watched, purpose: p, category: statistics, monitor: true, duration: 1 hour}
-  - {name: "digits", match: [digits1*, digits2*, digits3*, digits4*, digits5*, digits6*, digits7*, digits8*, digits9*], purpose: p, category: necessary}`,
-    preferences: [{ format: "charter" }],
-  },
-};
 
 // realm runs the script in a realm of its own. It returns the document, and what reached the
 // browser of what was written to it.
@@ -97,9 +75,31 @@ const exceptions = {
 };
 
 describe("the rules of the guard's script", () => {
-  let made;
-  before(() => {
-    made = JSON.parse(execFileSync("go", ["run", "./e2e/guard", JSON.stringify(sites)], { cwd: root, encoding: "utf8" }));
+  // Of each site, the script and its tag in a document.
+  const made = {};
+  before(async () => {
+    const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
+    const environment = { STORAGE: folder };
+    for (const name of ["HTTP_PORT", "HTTPS_PORT", "ORIGIN_PORT"]) environment[name] = await freePort();
+    const origin = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<!DOCTYPE html>"));
+    let caddy;
+    try {
+      await new Promise((resolve) => origin.listen(environment.ORIGIN_PORT, "127.0.0.1", resolve));
+      caddy = await runCaddy(buildCaddy(folder), sites, environment, environment.HTTP_PORT);
+      for (const site of ["corpus", "kinds"]) {
+        const get = async (at) => {
+          const response = await new Promise((resolve, reject) => http.get({ host: "127.0.0.1", port: environment.HTTP_PORT, path: at, headers: { Host: `${site}.example` } }, resolve).once("error", reject));
+          return (await response.setEncoding("utf8").toArray()).join("");
+        };
+        const [tag, script] = /<script src="([^"]*)".*?<\/script>/.exec(await get("/"));
+        made[site] = [await get(script), tag];
+      }
+    } finally {
+      if (caddy) await end(caddy);
+      origin.close();
+      origin.closeAllConnections();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("the corpus", () => {

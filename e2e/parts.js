@@ -78,13 +78,35 @@ export async function end(child) {
   await ended;
 }
 
+// buildCaddy builds Caddy with the module into a folder, and returns where it is.
+export function buildCaddy(folder) {
+  const binary = path.join(folder, "caddy");
+  execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+  return binary;
+}
+
+// runCaddy runs Caddy with a configuration, until it listens on a port and has certificates
+// for hosts. It returns the process; what Caddy says is in the error if that fails.
+export async function runCaddy(binary, config, environment, port, hosts = []) {
+  const caddy = spawn(binary, ["run", "--config", config], { env: { ...process.env, ...environment }, stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  caddy.stderr.on("data", (data) => (log += data));
+  try {
+    await accepts(port, caddy);
+    await Promise.all(hosts.map((host) => hasCertificate(port, host)));
+    return caddy;
+  } catch (error) {
+    await end(caddy);
+    throw new Error(log, { cause: error });
+  }
+}
+
 // start builds Caddy, runs the portal behind it, and opens a browser for which
 // every *.example host is this machine.
 export async function start() {
   mkdirSync(screenshots, { recursive: true });
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-  const caddyBinary = path.join(folder, "caddy");
-  execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+  const caddyBinary = buildCaddy(folder);
 
   const archive = path.join(folder, "archive");
   mkdirSync(archive);

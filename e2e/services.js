@@ -3,7 +3,6 @@
 // services.test.js, and for table.js, which publishes it.
 //
 // Every name is this machine: browsers reach them through a proxy that knows no way out.
-import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import net from "node:net";
@@ -13,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
 import { serveFunctions, takeSockets } from "./functions.js";
-import { accepts, browserArguments, end, freePort, hasCertificate, root } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
 
 const packages = path.join(root, "e2e/node_modules");
 const inline = (code) => `<script>${code}</script>`;
@@ -247,8 +246,7 @@ const charterPage = "/terms/cookies-policy/";
 // of a service: which one, and the cookies that it set.
 export async function startServices() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-services-"));
-  const caddyBinary = path.join(folder, "caddy");
-  execFileSync("go", ["build", "-o", caddyBinary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+  const caddyBinary = buildCaddy(folder);
   const [originPort, httpPort, httpsPort] = [await freePort(), await freePort(), await freePort()];
   const calls = [];
   const serves = Object.assign({}, ...services.map((service) => service.serves));
@@ -307,7 +305,6 @@ export async function startServices() {
       site([portals[0]], "") + site([portals[1]], charter(false)) + site([portals[2]], charter(true)) + site(Object.keys(serves), ""),
   );
   let caddy;
-  let log = "";
   const stop = async () => {
     if (caddy) await end(caddy);
     for (const server of [origin, proxy]) {
@@ -320,13 +317,10 @@ export async function startServices() {
   try {
     await new Promise((resolve) => origin.listen(originPort, "127.0.0.1", resolve));
     await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
-    caddy = spawn(caddyBinary, ["run", "--config", config], { stdio: ["ignore", "ignore", "pipe"] });
-    caddy.stderr.on("data", (data) => (log += data));
-    await accepts(httpsPort, caddy);
-    for (const host of known) await hasCertificate(httpsPort, host);
+    caddy = await runCaddy(caddyBinary, config, {}, httpsPort, [...known]);
   } catch (error) {
     await stop();
-    throw new Error(log, { cause: error });
+    throw error;
   }
   return { calls, proxyPort: proxy.address().port, stop };
 }
