@@ -1,12 +1,16 @@
 package cookiecharter
 
 import (
+	"bytes"
 	"cmp"
+	"compress/gzip"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +19,82 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 )
+
+// guardLoads are answers as the guard meets them, by their names: what they were asked for
+// as, their type, whether their body of 50 KB is compressed.
+var guardLoads = map[string]struct {
+	destination, contentType string
+	isPacked                 bool
+}{
+	"plain": {"document", "text/html; charset=utf-8", false},
+	"gzip":  {"document", "text/html; charset=utf-8", true},
+	"image": {"image", "image/png", false},
+	"style": {"style", "text/css", true},
+	"data":  {"empty", "application/json", true},
+}
+
+// guardLoad returns what sends a load through a handler, with or without the guard.
+func guardLoad(b testing.TB, name, option string) func() {
+	b.Helper()
+	load := guardLoads[name]
+	handler := provision(b, "cookie_charter {\n preset opendatasoft matomo\n "+option+"\n}")
+	handler.observers.others = nil
+	body := fmt.Appendf(nil, "<!DOCTYPE html><html lang=fr><head><meta charset=utf-8><title>Données</title></head><body>")
+	for i := 0; len(body) < 50<<10; i++ {
+		body = fmt.Appendf(body, "<p>Jeu de données %d</p>", i*i)
+	}
+	header := http.Header{"Content-Type": {load.contentType}}
+	if load.isPacked {
+		header["Content-Encoding"] = []string{"gzip"}
+		var packed bytes.Buffer
+		writer := gzip.NewWriter(&packed)
+		if _, err := writer.Write(body); err != nil {
+			b.Fatal(err)
+		}
+		if err := writer.Close(); err != nil {
+			b.Fatal(err)
+		}
+		body = packed.Bytes()
+	}
+	next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		maps.Copy(w.Header(), header)
+		w.WriteHeader(http.StatusOK)
+		for part := range slices.Chunk(body, 32<<10) { // as a proxy copies it
+			if _, err := w.Write(part); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	address := &url.URL{Scheme: "http", Host: "opendata.example.fr", Path: "/explore/"}
+	return func() {
+		w := discard{make(http.Header, 4)}
+		r := &http.Request{Method: http.MethodGet, Host: address.Host, URL: address, Header: make(http.Header, 4)}
+		r.Header["Sec-Fetch-Dest"] = []string{load.destination}
+		r.Header["Accept-Encoding"] = []string{"gzip"}
+		r.Header["Cookie"] = []string{benchmarkCookies}
+		r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+		if err := handler.ServeHTTP(w, r, next); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkGuard measures what the guard adds to the whole handler, on documents and on
+// what is none.
+func BenchmarkGuard(b *testing.B) {
+	for _, name := range slices.Sorted(maps.Keys(guardLoads)) {
+		for _, option := range []string{"", "guard"} {
+			b.Run(name+"/"+cmp.Or(option, "off"), func(b *testing.B) {
+				serve := guardLoad(b, name, option)
+				b.ReportAllocs()
+				for b.Loop() {
+					serve()
+				}
+			})
+		}
+	}
+}
 
 // rowCounts are the sizes of the charters in the benchmarks: as a portal has it,
 // and far beyond.

@@ -305,3 +305,13 @@ func TestGuardAsks(t *testing.T) {
 		t.Errorf("another method: %s", response.Status)
 	}
 }
+
+// What is no document costs as much as without the guard.
+func TestGuardIsFreeForOthers(t *testing.T) {
+	for load, is := range guardLoads {
+		without, with := testing.AllocsPerRun(100, guardLoad(t, load, "")), testing.AllocsPerRun(100, guardLoad(t, load, "guard"))
+		if isDocument := is.destination == "document"; isDocument != (with > without) {
+			t.Errorf("%s: %v allocations with the guard, %v without", load, with, without)
+		}
+	}
+}
