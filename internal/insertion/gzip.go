@@ -6,6 +6,7 @@ import (
 	"errors"
 	"hash/crc32"
 	"io"
+	"sync"
 
 	"github.com/klauspost/compress/flate"
 )
@@ -33,22 +34,22 @@ func (s *splice) begin(stream []byte) bool {
 	return s.header > 0
 }
 
-// start returns how the new stream starts, with the bytes that are put before.
-func (s *splice) start(stored []byte) []byte {
+// start adds to a buffer how the new stream starts, with the bytes that are put before.
+func (s *splice) start(buffer, stored []byte) []byte {
 	stored = stored[:min(len(stored), maxStored)]
 	s.sum, s.length = crc32.ChecksumIEEE(stored), uint32(len(stored)) //nolint:gosec // at most maxStored
-	started := []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0}
-	started = binary.LittleEndian.AppendUint16(started, uint16(len(stored)))  //nolint:gosec // at most maxStored
-	started = binary.LittleEndian.AppendUint16(started, ^uint16(len(stored))) //nolint:gosec // at most maxStored
-	return append(started, stored...)
+	buffer = append(buffer, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0)
+	buffer = binary.LittleEndian.AppendUint16(buffer, uint16(len(stored)))  //nolint:gosec // at most maxStored
+	buffer = binary.LittleEndian.AppendUint16(buffer, ^uint16(len(stored))) //nolint:gosec // at most maxStored
+	return append(buffer, stored...)
 }
 
-// keep returns what of a part can be written, and keeps back what may be the end.
-func (s *splice) keep(part []byte) []byte {
-	joined := append(s.last, part...) //nolint:gocritic // it is taken apart again
-	known := max(0, len(joined)-trailerLength)
-	s.last = bytes.Clone(joined[known:])
-	return joined[:known]
+// keep adds to a buffer what of a part can be written, and keeps back what may be the end.
+func (s *splice) keep(buffer, part []byte) []byte {
+	known := len(buffer) + max(0, len(s.last)+len(part)-trailerLength)
+	buffer = append(append(buffer, s.last...), part...)
+	s.last = append(s.last[:0], buffer[known:]...)
+	return buffer[:known]
 }
 
 // end returns the end of the new stream; of one that has been cut off, what is left of it.
@@ -113,10 +114,18 @@ func unpackHead(stream []byte) (head []byte, isEnough bool) {
 		return nil, len(stream) >= 3 && !bytes.HasPrefix(stream, []byte{0x1f, 0x8b, 8})
 	}
 	head = make([]byte, headLength)
-	n, err := io.ReadFull(flate.NewReader(bytes.NewReader(stream[header:])), head)
+	unpacker := unpackers.Get().(flate.Resetter) //nolint:forcetypeassert // nothing else is in it
+	defer unpackers.Put(unpacker)
+	if err := unpacker.Reset(bytes.NewReader(stream[header:]), nil); err != nil {
+		return nil, true
+	}
+	n, err := io.ReadFull(unpacker.(io.Reader), head)
 	isCut := errors.Is(err, io.ErrUnexpectedEOF) && !isWhole(stream[header:])
 	return head[:n], !isCut
 }
+
+// unpackers are used again, as each takes some 40 KB.
+var unpackers = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
 
 // isWhole tells whether compressed blocks come to their end.
 func isWhole(blocks []byte) bool {

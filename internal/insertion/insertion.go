@@ -8,6 +8,7 @@ package insertion
 import (
 	"bytes"
 	"io"
+	"sync"
 )
 
 const (
@@ -45,16 +46,21 @@ func (w *Writer) Write(part []byte) (int, error) {
 	if w.isOpen {
 		return len(part), w.pass(part)
 	}
-	w.held = append(w.held, part...)
-	if len(w.held) < w.next {
-		return len(part), nil
+	held := part // the first can be enough, and is not copied then
+	if len(w.held) > 0 {
+		w.held = append(w.held, part...)
+		held = w.held
 	}
-	w.next = 2 * len(w.held) // unpacking it anew for each byte would cost its square
-	head, isEnough := w.head()
-	if !isEnough && len(w.held) < maxHeld {
-		return len(part), nil
+	if len(held) >= w.next {
+		w.next = 2 * len(held) // unpacking it anew for each byte would cost its square
+		if head, isEnough := w.head(held); isEnough || len(held) >= maxHeld {
+			return len(part), w.open(held, head)
+		}
 	}
-	return len(part), w.open(head)
+	if len(w.held) == 0 {
+		w.held = bytes.Clone(part)
+	}
+	return len(part), nil
 }
 
 // Flush writes what is held back, however little of the document it is.
@@ -62,11 +68,11 @@ func (w *Writer) Flush() error {
 	if w.isOpen || len(w.held) == 0 {
 		return nil
 	}
-	head, _ := w.head()
+	head, _ := w.head(w.held)
 	if w.gzip != nil && len(head) == 0 {
 		return nil // nothing can be told of a part of what is compressed
 	}
-	return w.open(head)
+	return w.open(w.held, head)
 }
 
 // Close writes the end of the document.
@@ -85,12 +91,13 @@ func (w *Writer) Close() error {
 	return err
 }
 
-// head returns how the document begins, and whether that is enough.
-func (w *Writer) head() (head []byte, isEnough bool) {
+// head returns how the document begins of which something is there, and whether that is
+// enough.
+func (w *Writer) head(held []byte) (head []byte, isEnough bool) {
 	if w.gzip != nil {
-		head, isEnough = unpackHead(w.held)
+		head, isEnough = unpackHead(held)
 	} else {
-		head = w.held
+		head = held
 	}
 	if len(head) >= headLength {
 		return head[:headLength], true
@@ -100,9 +107,8 @@ func (w *Writer) head() (head []byte, isEnough bool) {
 
 // open writes the markup, and what was held back behind it, at once: who compresses below
 // decides by what is written first.
-func (w *Writer) open(head []byte) error {
+func (w *Writer) open(held, head []byte) error {
 	w.isOpen = true
-	held := w.held
 	w.held = nil
 	var markup []byte
 	if w.gzip == nil || w.gzip.begin(held) {
@@ -113,29 +119,44 @@ func (w *Writer) open(head []byte) error {
 		return w.pass(held)
 	}
 	if w.gzip != nil {
-		start := w.gzip.start(markup)
-		_, err := w.below.Write(append(start, w.gzip.keep(held[w.gzip.header:])...))
-		return err
+		return w.writeJoined(func(buffer []byte) []byte {
+			return w.gzip.keep(w.gzip.start(buffer, markup), held[w.gzip.header:])
+		})
 	}
 	mark := 0
 	if bytes.HasPrefix(held, byteOrderMark) {
 		mark = len(byteOrderMark) // it tells the encoding only as the first bytes of all
 	}
-	joined := make([]byte, 0, len(markup)+len(held))
-	joined = append(append(append(joined, held[:mark]...), markup...), held[mark:]...)
-	_, err := w.below.Write(joined)
-	return err
+	return w.writeJoined(func(buffer []byte) []byte {
+		return append(append(append(buffer, held[:mark]...), markup...), held[mark:]...)
+	})
 }
 
 // pass writes a part of the document behind what was put before it.
 func (w *Writer) pass(part []byte) error {
 	if w.gzip != nil {
-		part = w.gzip.keep(part)
+		return w.writeJoined(func(buffer []byte) []byte { return w.gzip.keep(buffer, part) })
 	}
 	if len(part) == 0 {
 		return nil
 	}
 	_, err := w.below.Write(part)
+	return err
+}
+
+// buffers are used again, as documents come in parts of much the same length.
+var buffers = sync.Pool{New: func() any { return new([]byte) }}
+
+// writeJoined writes what is added to an empty buffer, if that is anything.
+func (w *Writer) writeJoined(join func(buffer []byte) []byte) error {
+	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
+	defer buffers.Put(buffer)
+	joined := join((*buffer)[:0])
+	*buffer = joined
+	if len(joined) == 0 {
+		return nil
+	}
+	_, err := w.below.Write(joined)
 	return err
 }
 
