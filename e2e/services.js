@@ -33,7 +33,8 @@ const xtcore = `document.cookie = "xtvrn=$123456$; path=/; max-age=31536000"; do
 // none where no row declares it; the hosts that its row declares, and what these answer;
 // which of them the portal's pages themselves ask for, as what is asked for by a script of
 // another host is not where that is kept away; the cookies that it leaves, its own and
-// those of its hosts; and what stands in the pages.
+// those of its hosts, and those that it only tries cookies with; and what stands in the
+// pages.
 export const services = [
   {
     name: "Piano Analytics",
@@ -43,6 +44,7 @@ export const services = [
     serves: { "tag.aticdn.net": (at) => at.startsWith("/piano") ? file("piano-analytics-js/dist/browser/piano-analytics.js") : smartTag, "logs.pa-cd.com": () => data() },
     asks: ["tag.aticdn.net"],
     cookies: ["_pcid", "_pctx", "pa_privacy"],
+    trials: ["_cookie_test"],
     page: `<script src="https://tag.aticdn.net/piano-analytics.js" onload="pa.setConfigurations({ site: 123456, collectDomain: 'https://logs.pa-cd.com' }); pa.sendEvent('page.display', { page: document.title })"></script>`,
   },
   {
@@ -145,7 +147,7 @@ export const services = [
   {
     name: "a video in a frame",
     key: "videos",
-    hosts: ["www.youtube.com"],
+    hosts: ["www.youtube.com", "i.ytimg.com"], // the second is called by the frame, as it likes
     serves: {
       "www.youtube.com": () => answer("text/html", `<!DOCTYPE html><title>video</title><img src="https://i.ytimg.com/vi/1/hqdefault.jpg">`, ["YSC=1; Domain=youtube.com", "VISITOR_INFO1_LIVE=1; Domain=youtube.com"]),
       "i.ytimg.com": () => pixel(),
@@ -187,6 +189,7 @@ export const services = [
 const all = (some, of) => [...new Set(some.flatMap((service) => of(service) ?? []))].sort();
 export const hostsOf = (some) => all(some, ({ serves }) => Object.keys(serves));
 export const cookiesOf = (some) => all(some, ({ cookies }) => cookies);
+export const trialsOf = (some) => all(some, ({ trials }) => trials);
 export const thirdPartyOf = (some) => all(some, ({ thirdParty }) => thirdParty);
 
 // askedOf returns the hosts that the portal's pages ask for, for some services.
@@ -212,16 +215,17 @@ ${inline(`tarteaucitron.user.bypass = true; tarteaucitron.user.gtagUa = "G-PORTA
   tarteaucitron.job = ["gtag", "xiti", "eulerian"];`)}
 <p><a href="/explore/">Explore</a></p></body></html>`;
 
-// The charter, without hosts and with them.
-const charter = (withHosts) => `cookie_charter {
+// The charter, with options that its rows have to be fit for.
+const charter = (...options) => `cookie_charter {
 		preset opendatasoft matomo google_analytics piano xiti at_internet eulerian
 		${[["ph_*", "posthog"], ["mp_*", "mixpanel"], ["AMP_*", "amplitude"]]
       .map(([name, key]) => `cookie ${name} {\n\t\t\tpurpose "Counts visits"\n\t\t\tcategory statistics\n\t\t\tconsent ${key}\n\t\t}`)
       .join("\n\t\t")}
-		${withHosts ? hostRows() : ""}
+		${options.includes("hosts") ? hostRows() : ""}
+		${options.join("\n\t\t")}
 	}`;
 
-// hostRows declares the hosts and scripts of services, and keeps pages to them.
+// hostRows declares the hosts and scripts of services.
 const hostRows = () => {
   const rows = [];
   for (const { key, hosts = [], script } of services) {
@@ -229,7 +233,7 @@ const hostRows = () => {
     if (hosts.length > 0) rows.push(`host ${hosts.join(" ")} {\n${row}\n}`);
     if (script) rows.push(`script ${script} {\n${row}\n}`);
   }
-  return [...rows, "hosts"].join("\n");
+  return rows.join("\n");
 };
 
 // The portal, by what stands before it.
@@ -237,13 +241,18 @@ export const setups = {
   plain: "no module",
   cookies: "a charter of cookies",
   hosts: "the same charter with hosts",
+  guard: "the same charter with guard",
+  both: "the same charter with hosts and guard",
 };
+const charters = { plain: "", cookies: charter(), hosts: charter("hosts"), guard: charter("guard"), both: charter("hosts", "guard") };
+export const siteOf = (setup) => `https://${hostOf(setup)}`;
 const hostOf = (setup) => `${setup}.city.example`;
 const charterPage = "/terms/cookies-policy/";
 
 // startServices runs the portal and the hosts of the services behind Caddy, and the proxy
 // that leads to both, and to no other host. calls has an entry for each request to a host
-// of a service: which one, and the cookies that it set.
+// of a service: which one, and the cookies that it set. folder is where Caddy stores, and
+// anyone else may.
 export async function startServices() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-services-"));
   const caddyBinary = buildCaddy(folder);
@@ -302,7 +311,7 @@ export async function startServices() {
   writeFileSync(
     config,
     `{\n\tadmin off\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system ${folder}\n\tstorage_clean_interval off\n\thttp_port ${httpPort}\n\thttps_port ${httpsPort}\n\tauto_https disable_redirects\n}\n` +
-      site([portals[0]], "") + site([portals[1]], charter(false)) + site([portals[2]], charter(true)) + site(Object.keys(serves), ""),
+      Object.entries(charters).map(([setup, block]) => site([hostOf(setup)], block)).join("") + site(Object.keys(serves), ""),
   );
   let caddy;
   const stop = async () => {
@@ -322,8 +331,11 @@ export async function startServices() {
     await stop();
     throw error;
   }
-  return { calls, proxyPort: proxy.address().port, stop };
+  return { calls, caddyBinary, folder, proxyPort: proxy.address().port, stop };
 }
+
+// What keeps Chromium from saying that it is driven.
+export const asAnyone = ["--disable-blink-features=AutomationControlled", "--user-agent=Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36"];
 
 // The browsers, each with a new profile in which nothing is set but the way to the proxy,
 // that any certificate does, and that trackers do not take it for a robot.
@@ -334,11 +346,10 @@ export const browsers = {
     writeFileSync(path.join(profile, "Default", "Preferences"), JSON.stringify({ profile: { cookie_controls_mode: 0 } })); // cookies of other sites, too
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: "/usr/bin/chromium",
-      args: [...browserArguments, "--disable-blink-features=AutomationControlled"],
+      args: [...browserArguments, ...asAnyone],
       ignoreHTTPSErrors: true,
       locale: "en-GB",
       proxy: { server: `http://127.0.0.1:${proxyPort}` },
-      userAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/156.0.0.0 Safari/537.36",
     });
     const { product } = await (await context.newCDPSession(context.pages()[0])).send("Browser.getVersion");
     return {
@@ -379,7 +390,8 @@ export class Visitor {
     visitor.#browser = await browsers[browser](parts.proxyPort);
     visitor.page = visitor.#browser.page;
     visitor.version = visitor.#browser.version;
-    visitor.site = `https://${hostOf(setup)}`;
+    visitor.setup = setup;
+    visitor.site = siteOf(setup);
     visitor.begin();
     visitor.#rounds = visitor.#look();
     return visitor;

@@ -2,12 +2,14 @@
 // what no row declares or the visitor does not allow is not called, and sets no cookies;
 // what is allowed works. docs/trackers.md has the figures.
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { execFile } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { promisify } from "node:util";
 import { functions } from "./functions.js";
 import { root } from "./parts.js";
-import { askedOf, browsers, cookiesOf, hostsOf, necessary, ofOwnScripts, services, setups, startServices, thirdPartyOf, until, Visitor } from "./services.js";
+import { asAnyone, askedOf, browsers, cookiesOf, hostsOf, necessary, ofOwnScripts, services, setups, siteOf, startServices, thirdPartyOf, trialsOf, until, Visitor } from "./services.js";
 import { readFigures } from "./table.js";
 
 const isAllowed = (keys) => ({ key }) => key === "" || keys.includes(key);
@@ -34,9 +36,10 @@ describe("services", () => {
       }
     };
     // published holds what was seen against what docs/trackers.md says.
-    const published = (visitor, setup, answer) => {
-      const { thirdParty, hosts } = readFigures().find((row) => row.browser === browser && row.setup === setups[setup] && row.answer.includes(answer));
+    const published = (visitor, answer) => {
+      const { own, thirdParty, hosts } = readFigures().find((row) => row.browser === browser && row.setup === setups[visitor.setup] && row.answer.includes(answer));
       assert.deepEqual({ thirdParty: `${visitor.seen.third.size} / ${visitor.sets.length}`, hosts: String(visitor.hosts.length) }, { thirdParty, hosts });
+      if (["guard", "both"].includes(visitor.setup) && answer !== "granted") assert.equal(String(visitor.seen.own.size), own.split(" / ").at(-1), [...visitor.seen.own]);
     };
 
     // isKept tries that two pages call the hosts of allowed services and no others.
@@ -53,8 +56,10 @@ describe("services", () => {
       await visitor.rest();
       assert.deepEqual(visitor.hosts, hostsOf(allowed));
       assert.deepEqual(visitor.sets, thirdPartyOf(allowed));
-      const written = [...visitor.seen.own].filter((name) => !cookiesOf(allowed).includes(name) && !/^(_cookie_test|dmn_chk_)/.test(name));
-      assert.deepEqual(written.filter((name) => ![...necessary, ...ofOwnScripts, ...bundled].includes(name)), []);
+      const declared = [...necessary, ...cookiesOf(allowed), ...trialsOf(allowed)];
+      const undeclared = [...visitor.seen.own].filter((name) => !declared.includes(name));
+      const unguarded = visitor.setup === "both" ? [] : undeclared.filter((name) => [...ofOwnScripts, ...bundled].includes(name) || /^(_cookie_test|dmn_chk_)/.test(name));
+      assert.deepEqual(undeclared, unguarded, "at any time");
     }
 
     // calls and writes wait until all that services do has been seen.
@@ -85,7 +90,7 @@ describe("services", () => {
       await writes(visitor, services);
       await visitor.visit("/explore/");
       await visitor.rest();
-      published(visitor, "plain", "none");
+      published(visitor, "none");
     }));
 
     if (browser === "Chromium") {
@@ -94,41 +99,73 @@ describe("services", () => {
         await calls(visitor, services);
         await visitor.visit("/explore/");
         await visitor.rest();
-        published(visitor, "cookies", "none");
+        published(visitor, "none");
+      }));
+
+      test(`${browser}, guard: all are called, and no scripts' cookies are kept`, visiting("guard", async (visitor) => {
+        await visitor.visit("/");
+        await calls(visitor, services);
+        await visitor.visit("/explore/");
+        await visitor.rest();
+        assert.deepEqual([...visitor.seen.own].filter((name) => !necessary.includes(name)), [], "at any time");
+        published(visitor, "none");
       }));
     }
 
-    test(`${browser}, hosts: before an answer, granted, withdrawn`, visiting("hosts", async (visitor) => {
-      const always = services.filter(isAllowed([]));
-      await isKept(visitor, always);
-      assert.deepEqual([...visitor.seen.third], thirdPartyOf(always));
-      published(visitor, "hosts", "none");
+    for (const setup of ["hosts", "both"]) {
+      test(`${browser}, ${setup}: before an answer, granted, withdrawn`, visiting(setup, async (visitor) => {
+        const always = services.filter(isAllowed([]));
+        await isKept(visitor, always);
+        assert.deepEqual([...visitor.seen.third], thirdPartyOf(always));
+        published(visitor, "none");
 
-      await visitor.answer("granted");
-      visitor.begin();
-      await isKept(visitor, services.filter(isAllowed(keys)));
-      published(visitor, "hosts", "granted");
+        await visitor.answer("granted");
+        visitor.begin();
+        await isKept(visitor, services.filter(isAllowed(keys)));
+        published(visitor, "granted");
 
-      await visitor.visit("/terms/cookies-policy/");
-      await visitor.rest(); // what is under way arrives
-      await visitor.answer("refused");
-      visitor.begin();
-      await isKept(visitor, always);
-      published(visitor, "hosts", "withdrawn");
-    }));
+        await visitor.visit("/terms/cookies-policy/");
+        await visitor.rest(); // what is under way arrives
+        await visitor.answer("refused");
+        visitor.begin();
+        await isKept(visitor, always);
+        published(visitor, "withdrawn");
+      }));
 
-    test(`${browser}, hosts: refused, and one granted, and all works that needs no other host`, visiting("hosts", async (visitor) => {
-      await visitor.answer("refused");
-      visitor.begin();
-      await isKept(visitor, services.filter(isAllowed([])));
-      published(visitor, "hosts", "refused");
+      test(`${browser}, ${setup}: refused, and one granted, and all works that needs no other host`, visiting(setup, async (visitor) => {
+        await visitor.answer("refused");
+        visitor.begin();
+        await isKept(visitor, services.filter(isAllowed([])));
+        published(visitor, "refused");
 
-      await visitor.answer("granted", ["matomo"]);
-      visitor.begin();
-      await isKept(visitor, services.filter(isAllowed(["matomo"])));
-      assert.match(await tries(visitor), /^default-src 'self' /);
-    }));
+        await visitor.answer("granted", ["matomo"]);
+        visitor.begin();
+        await isKept(visitor, services.filter(isAllowed(["matomo"])));
+        assert.match(await tries(visitor), /^default-src 'self' /);
+      }));
+    }
   }
+
+  test("an audit of a portal with hosts and guard finds nothing", async () => {
+    // A browser of everyone's, that reaches the services.
+    const chromium = path.join(parts.folder, "chromium");
+    writeFileSync(chromium, `#!/bin/sh\nexec /usr/bin/chromium --ignore-certificate-errors --proxy-server=127.0.0.1:${parts.proxyPort} ${asAnyone.map((word) => `'${word}'`).join(" ")} "$@"\n`, { mode: 0o700 });
+    const words = ["cookie-charter", "audit", siteOf("both"), `--browser=${chromium}`, ...(process.getuid() === 0 ? ["--no-sandbox"] : []), "--format", "json"];
+    const env = { ...process.env, HTTPS_PROXY: `http://127.0.0.1:${parts.proxyPort}`, SSL_CERT_FILE: path.join(parts.folder, "pki/authorities/local/root.crt") };
+    parts.calls.length = 0;
+    const { stdout, stderr } = await promisify(execFile)(parts.caddyBinary, words, { env, timeout: 180_000, maxBuffer: 16 << 20 }).catch((error) => error);
+    assert.equal(stderr, "");
+    const { visits, violations, incomplete, holds_hosts } = JSON.parse(stdout);
+    const found = visits.flatMap(({ visit, cookies, hosts }) => [...cookies, ...hosts].flatMap(({ name, host, violations }) => violations.map((violation) => `${visit}: ${name ?? host} ${violation}`)));
+    assert.deepEqual(found, []);
+    assert.deepEqual({ violations, incomplete, holds_hosts }, { violations: 0, incomplete: false, holds_hosts: true });
+    // Everything was there to be found.
+    const granted = services.filter(isAllowed(keys));
+    assert.deepEqual(visits.map(({ visit, hosts }) => [visit, hosts.filter(({ reached }) => reached).map(({ host }) => host).sort()]), [
+      ["first", hostsOf(services.filter(isAllowed([])))], ["refused", hostsOf(services.filter(isAllowed([])))], ["accepted", hostsOf(granted)], ["withdrawn", hostsOf(services.filter(isAllowed([])))],
+    ]);
+    assert.deepEqual(cookiesOf(granted).filter((cookie) => !visits[2].cookies.some(({ name, kept }) => name === cookie && kept)), []);
+  });
 });
 
 test("the figures are of the versions that are installed", () => {

@@ -1,5 +1,5 @@
 // Writes docs/trackers.md: what browsers keep and call on a portal with the services that
-// portals use, by what stands before it and by the visitor's answer. It takes about five
+// portals use, by what stands before it and by the visitor's answer. It takes about eight
 // minutes: npm --prefix e2e run trackers
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
@@ -54,42 +54,49 @@ async function measure(parts, browser, setup, answer) {
   }
 }
 
-async function main() {
+// measureAll returns what a browser keeps and calls behind each setup.
+async function measureAll(browser) {
   const parts = await startServices();
   const rows = [];
-  const versions = new Set();
   try {
-    for (const browser of Object.keys(browsers)) {
-      for (const setup of Object.keys(setups)) {
-        for (const answer of setup === "plain" ? ["none"] : answers) {
-          const measured = await measure(parts, browser, setup, answer);
-          console.log(browser, setup, answer, JSON.stringify(measured));
-          versions.add(measured.version);
-          rows.push({ browser, setup, answer, ...measured });
-        }
+    for (const setup of Object.keys(setups)) {
+      for (const answer of setup === "plain" ? ["none"] : answers) {
+        const measured = await measure(parts, browser, setup, answer);
+        console.log(browser, setup, answer, JSON.stringify(measured));
+        rows.push({ browser, setup, answer, ...measured });
       }
     }
   } finally {
     await parts.stop();
   }
-  writeFileSync(file, report(rows, [...versions]));
+  return rows;
+}
+
+async function main() {
+  const rows = (await Promise.all(Object.keys(browsers).map(measureAll))).flat();
+  writeFileSync(file, report(rows));
 }
 
 // report returns the text that is published.
-function report(rows, versions) {
+function report(rows) {
   const { devDependencies } = JSON.parse(readFileSync(path.join(root, "e2e/package.json"), "utf8"));
   const names = (some) => some.map((name) => `\`${name}\``).join(", ");
   const row = (browser, setup, answer) => rows.find((row) => row.browser === browser && row.setup === setup && row.answer === answer);
+  const versions = [...new Set(rows.map(({ version }) => version))];
   const before = row("Chromium", "plain", "none");
+  // What both options leave, of the browser's own rows but those of who has granted.
+  const ungranted = rows.filter(({ setup, answer }) => setup === "both" && answer !== "granted");
+  const left = [...new Set(ungranted.flatMap(({ names }) => names))].sort();
+  const polls = ungranted.reduce((sum, { polls }) => sum + polls, 0);
   const kept = row("Chromium", "hosts", "none");
   const others = (some) => some.filter((name) => !necessary.includes(name));
   const packageOf = (service) => (service.package ? `\`${service.package}\` ${devDependencies[service.package]}` : "a stand-in");
   const declared = ({ key, hosts, script }) => (key === undefined ? "not declared" : [...hosts, ...(script ? [script] : [])].map((host) => `\`${host}\``).join(" "));
   return `# What trackers do behind a charter
 
-\`npm --prefix e2e run trackers\` wrote this file on ${new Date().toISOString().slice(0, 10)}, with ${versions.join(" and ")}; it is not edited by hand. [\`e2e/services.test.js\`](../e2e/services.test.js) holds its figures of hosts and of other sites' cookies in every run of the tests, but for some of the rows without \`hosts\`. [Enforcement](enforcement.md) tells what cookies and hosts are judged by.
+\`npm --prefix e2e run trackers\` wrote this file on ${new Date().toISOString().slice(0, 10)}, with ${versions.join(" and ")}; it is not edited by hand. [\`e2e/services.test.js\`](../e2e/services.test.js) holds its figures of hosts and of other sites' cookies in every run of the tests, and with \`guard\` those of own cookies, unless they are granted, but for some of the rows without \`hosts\`. [Enforcement](enforcement.md) tells what cookies and hosts are judged by.
 
-A portal's page uses ${services.length} services. Behind plain Caddy, it leaves ${before.own.split(" / ")[3]} cookies of its own and ${before.thirdParty.split(" / ")[0]} of other sites in Chromium, and calls ${before.hosts.length} other hosts. With \`hosts\`, before an answer and after a refusal, it calls ${kept.hosts.length}, both of a map that the charter declares as necessary; what is left besides necessary cookies are those that the portal's own scripts write: ${names(others(kept.names))}. Granted, all that is declared works.
+A portal's page uses ${services.length} services. Behind plain Caddy, it leaves ${before.own.split(" / ")[3]} cookies of its own and ${before.thirdParty.split(" / ")[0]} of other sites in Chromium, and calls ${before.hosts.length} other hosts. With \`hosts\`, before an answer and after a refusal, it calls ${kept.hosts.length}, both of a map that the charter declares as necessary; what is left besides necessary cookies are those that the portal's own scripts write: ${names(others(kept.names))}. With \`hosts\` and \`guard\`, before an answer, after a refusal and after a withdrawal, the portal had no cookies at any time but ${names(left)}, in ${polls} looks of both browsers. Granted, all that is declared works.
 
 | browser | what stands before the portal | answer | own cookies when the page is loaded / 5 s later / on the next page / at any time | cookies of other sites: kept / set | other hosts that are called | keys in local storage / session storage / databases |
 |---|---|---|---|---|---|---|
@@ -111,7 +118,7 @@ The packages are what their vendors publish, started as their documentation has 
 
 ## What the figures do not show
 
-- **Code of the portal's own**: ${names(ofOwnScripts)} are written by scripts in the page or of the portal, and so is Mixpanel's cookie, as this portal serves its code and no row declares the script. A policy of hosts does not reach that; \`script\` does where a path is declared, as for \`/static/xtcore.js\` here. What scripts in the page itself write, no header reaches.
+- **Code of the portal's own**: ${names(ofOwnScripts)} are written by scripts in the page or of the portal, and so is Mixpanel's cookie, as this portal serves its code and no row declares the script. A policy of hosts does not reach that; \`script\` does where a path is declared, as for \`/static/xtcore.js\` here. What scripts in the page itself write, no header reaches, but [\`guard\`](guard.md) does. It keeps these from being written after a grant, too, as no row declares them: a portal that needs them declares them.
 - **Frames**: an allowed video's page calls hosts that it likes (\`i.ytimg.com\` here), as it has a policy of its own.
 - **The services' real answers**: what their hosts would send besides, such as more scripts, is not there, nor are Firefox's lists of trackers, which are fetched from the network.
 - **Real portals**: this one is made to have one of everything. What a page of yours calls, \`hosts monitor\` tells.
