@@ -333,6 +333,9 @@ func (f *filter) insertGuard() {
 	insertion.PrepareHeader(header)
 	f.isPrivate = true
 	caching.MakeAsked(header)
+	if len(header["Integrity-Policy"]) > 0 {
+		admission.NeedsIntegrity = true // it stops scripts that come without
+	}
 	tag := guard.Tag(&f.visitor, admission)
 	f.guarded = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
 		return insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)

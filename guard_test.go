@@ -277,6 +277,17 @@ func TestGuardIsLetIn(t *testing.T) {
 	}
 }
 
+// A policy that asks for the integrity of scripts gets it.
+func TestGuardHasIntegrity(t *testing.T) {
+	for field, want := range map[string]bool{"Integrity-Policy": true, "X-Other": false} {
+		address := serve(t, false, "cookie_charter {\n preset opendatasoft\n guard\n}\nheader Content-Type text/html\nheader "+field+" blocked-destinations=(script)\nrespond \"<!DOCTYPE html>\"")
+		_, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+address+"/", nil)
+		if got := regexp.MustCompile(` integrity="sha256-[^"]+" crossorigin="">`).MatchString(body); got != want {
+			t.Errorf("%s: %q", field, body)
+		}
+	}
+}
+
 // The script asks what is allowed now, and is told so by its version.
 func TestGuardAsks(t *testing.T) {
 	address := serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n guard\n}\nheader Content-Type text/html\nrespond \"<!DOCTYPE html>\"")

@@ -57,6 +57,7 @@ const answers = {
   "/empty": () => ["text/html", html("")],
   "/gzip": () => ["text/html", gzipSync(html(`<script>${trial}</script>${"<p>one of many</p>".repeat(3000)}`)), { "Content-Encoding": "gzip" }],
   "/policy": (name) => ["text/html", html(`<script nonce="portal">${trial}</script>${forbidden}`), { "Content-Security-Policy": policies[name] }],
+  "/integrity": () => ["text/html", html(`<script>${trial}</script>`), { "Integrity-Policy": "blocked-destinations=(script)" }],
   "/picture.gif": () => ["image/gif", ""],
 };
 for (const page of Object.keys(pages)) {
@@ -299,7 +300,7 @@ describe("the guard", () => {
     });
 
     test(`${name}: pages that are compressed, or have policies`, async () => {
-      for (const [page, runs] of Object.entries({ "/gzip": true, "/policy?nonce": true, "/policy?hash": true, "/policy?integrity": true, "/policy?nothing": false })) {
+      for (const [page, runs] of Object.entries({ "/gzip": true, "/integrity": true, "/policy?nonce": true, "/policy?hash": true, "/policy?integrity": true, "/policy?nothing": false })) {
         const guest = visitor(`${page.replace(/\W+/g, "")}.guarded`);
         try {
           const tab = await guest.open(page);

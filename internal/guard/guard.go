@@ -189,6 +189,7 @@ func (g *Guard) Tag(visitor *answers.Visitor, by document.Admission) []byte {
 	if by.NeedsIntegrity {
 		tag = append(tag, `" integrity="`...)
 		tag = append(tag, g.integrity...)
+		tag = append(tag, `" crossorigin="`...) // else, policies take no notice of it
 	}
 	return append(tag, `"></script>`...)
 }
