@@ -2,6 +2,7 @@ package insertion
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
@@ -21,27 +22,68 @@ const (
 // FormOf returns the form in which a document comes with a status and a header, for which
 // markup is to be put in.
 func FormOf(status int, header http.Header) Form {
+	form, _ := formOf(status, header)
+	return form
+}
+
+// An Obstacle is why no markup can be put into a document that is shown.
+type Obstacle string
+
+// The obstacles.
+const (
+	Type     Obstacle = "type"     // none can be read, so that it may be HTML
+	XML      Obstacle = "xml"      // it is not HTML
+	Encoding Obstacle = "encoding" // compressed in another way than by gzip
+	Charset  Obstacle = "charset"  // UTF-16
+	Mark     Obstacle = "mark"     // its byte order mark is compressed
+)
+
+// Obstacles are all that there are.
+var Obstacles = []Obstacle{Type, XML, Encoding, Charset, Mark}
+
+// ObstacleOf returns why a document that comes so is closed to markup; "" if it is not, or
+// if nothing of it is shown.
+func ObstacleOf(status int, header http.Header) Obstacle {
+	_, obstacle := formOf(status, header)
+	return obstacle
+}
+
+func formOf(status int, header http.Header) (Form, Obstacle) {
 	switch {
 	case status < 200, status == http.StatusNoContent, status == http.StatusResetContent, status == http.StatusPartialContent:
-		return Closed
+		return Closed, ""
 	case status >= 300 && status <= 399:
-		return Closed
+		return Closed, ""
 	}
 	if disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";"); ascii.EqualFold(setcookie.Trim(disposition), "attachment") {
-		return Closed // it is stored as it is
+		return Closed, "" // it is stored as it is
 	}
-	essence, parameters := ascii.MediaType(header.Get("Content-Type"))
-	if essence != "text/html" || len(header["Content-Type"]) != 1 || ascii.HasPrefixFold(parameters["charset"], "utf-16") {
-		return Closed
+	// By the words before the first semicolon alone, as browsers read it, whatever follows.
+	essence, parameters, _ := strings.Cut(ascii.ToLower(header.Get("Content-Type")), ";")
+	essence = setcookie.Trim(essence)
+	switch lines := len(header["Content-Type"]); {
+	case lines == 0 && len(header["Content-Encoding"]) == 0, strings.HasSuffix(essence, "script"):
+		return Closed, "" // nothing was written, or a worker's code
+	case lines != 1:
+		return Closed, Type
+	case strings.HasSuffix(essence, "xml"), strings.HasSuffix(essence, "/xsl"), strings.Contains(essence, "/xhtml"):
+		return Closed, XML
+	case essence != "text/html", strings.Contains(parameters, ","):
+		return Closed, Type
+	case slices.ContainsFunc(wideCharsets, func(charset string) bool { return strings.Contains(parameters, charset) }):
+		return Closed, Charset
 	}
 	switch encoding := ascii.ToLower(setcookie.Trim(strings.Join(header["Content-Encoding"], ","))); encoding {
 	case "", "identity":
-		return Plain
+		return Plain, ""
 	case "gzip", "x-gzip":
-		return Gzip
+		return Gzip, ""
 	}
-	return Closed
+	return Closed, Encoding
 }
+
+// wideCharsets are parts of all names of UTF-16 (Encoding, section 4.2).
+var wideCharsets = []string{"utf-16", "unicode", "ucs-2"}
 
 // PrepareRequest asks the next handlers for a whole document, now, and compressed so that
 // markup can be put into it, if at all.

@@ -15,36 +15,52 @@ func TestFormOf(t *testing.T) {
 		return header
 	}
 	for _, one := range []struct {
-		status int
-		header http.Header
-		want   Form
+		status   int
+		header   http.Header
+		want     Form
+		obstacle Obstacle
 	}{
-		{200, html(), Plain},
-		{404, html(), Plain},
-		{503, html("Content-Encoding", "gzip"), Gzip},
-		{200, html("Content-Encoding", " X-GZIP "), Gzip},
-		{200, html("Content-Encoding", "identity"), Plain},
-		{200, html("Content-Encoding", "br"), Closed},
-		{200, html("Content-Encoding", "gzip, gzip"), Closed},
-		{200, html("Content-Disposition", "inline"), Plain},
-		{200, html("Content-Disposition", "Attachment; filename=a.html"), Closed},
-		{200, html("Content-Disposition", "attachment"), Closed},
-		{200, html("Content-Type", "TEXT/HTML"), Plain},
-		{200, html("Content-Type", "text/html; charset=UTF-16LE"), Closed},
-		{200, html("Content-Type", "text/plain"), Closed},
-		{200, html("Content-Type", "text/htmlſ"), Closed},
-		{200, html("Content-Type", "application/xhtml+xml"), Closed},
-		{200, http.Header{"Content-Type": {"text/html", "text/plain"}}, Closed},
-		{200, http.Header{}, Closed},
-		{101, html(), Closed},
-		{204, html(), Closed},
-		{205, html(), Closed},
-		{206, html(), Closed},
-		{301, html(), Closed},
-		{304, html(), Closed},
+		{200, html(), Plain, ""},
+		{404, html(), Plain, ""},
+		{503, html("Content-Encoding", "gzip"), Gzip, ""},
+		{200, html("Content-Encoding", " X-GZIP "), Gzip, ""},
+		{200, html("Content-Encoding", "identity"), Plain, ""},
+		{200, html("Content-Encoding", "br"), Closed, Encoding},
+		{200, html("Content-Encoding", "gzip, gzip"), Closed, Encoding},
+		{200, html("Content-Disposition", "inline"), Plain, ""},
+		{200, html("Content-Disposition", "Attachment; filename=a.html"), Closed, ""},
+		{200, html("Content-Disposition", "attachment"), Closed, ""},
+		{200, html("Content-Type", "TEXT/HTML"), Plain, ""},
+		{200, html("Content-Type", "text/html ;"), Plain, ""},
+		{200, html("Content-Type", "text/html; charset: utf-8"), Plain, ""},
+		{200, html("Content-Type", "text/html; charset=utf-8; charset=utf-8"), Plain, ""},
+		{200, html("Content-Type", "text/html; title=\"é\""), Plain, ""},
+		{200, html("Content-Type", "text/html; charset=UTF-16LE"), Closed, Charset},
+		{200, html("Content-Type", "text/html; charset=utf-16; charset=utf-8"), Closed, Charset},
+		{200, html("Content-Type", "text/html; charset=csUnicode"), Closed, Charset},
+		{200, html("Content-Type", "text/html;charset=ISO-10646-UCS-2"), Closed, Charset},
+		{200, html("Content-Type", "text/htmlſ"), Closed, Type},
+		{200, html("Content-Type", "text/html, text/html"), Closed, Type},
+		{200, html("Content-Type", "text/html; a=b, text/html"), Closed, Type},
+		{200, html("Content-Type", "text"), Closed, Type},
+		{200, html("Content-Type", "text/javascript"), Closed, ""},
+		{200, html("Content-Type", ""), Closed, Type},
+		{200, html("Content-Type", "application/xhtml+xml"), Closed, XML},
+		{200, html("Content-Type", "image/svg+xml"), Closed, XML},
+		{200, html("Content-Type", "text/xml; charset=utf-16"), Closed, XML},
+		{200, html("Content-Type", "text/xsl"), Closed, XML},
+		{200, http.Header{"Content-Type": {"text/html", "text/plain"}}, Closed, Type},
+		{200, http.Header{}, Closed, ""},
+		{200, http.Header{"Content-Encoding": {"gzip"}}, Closed, Type},
+		{101, html(), Closed, ""},
+		{204, html(), Closed, ""},
+		{205, html(), Closed, ""},
+		{206, html(), Closed, ""},
+		{301, html(), Closed, ""},
+		{304, html(), Closed, ""},
 	} {
-		if got := FormOf(one.status, one.header); got != one.want {
-			t.Errorf("%d %v: %v, not %v", one.status, one.header, got, one.want)
+		if got, obstacle := FormOf(one.status, one.header), ObstacleOf(one.status, one.header); got != one.want || obstacle != one.obstacle {
+			t.Errorf("%d %v: %v %q, not %v %q", one.status, one.header, got, obstacle, one.want, one.obstacle)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // doctype, by which browsers choose how to lay it out.
 func Before(head []byte, isCompressed, hasCharset bool, markup []byte) []byte {
 	hasMark := bytes.HasPrefix(head, byteOrderMark)
-	if isCompressed && hasMark || bytes.HasPrefix(head, []byte("\xFE\xFF")) || bytes.HasPrefix(head, []byte("\xFF\xFE")) {
+	if isCompressed && hasMark || isWide(head) {
 		return nil // the mark has to stay first; text in UTF-16 is not of such bytes
 	}
 	begins := readBeginning(bytes.TrimPrefix(head, byteOrderMark))
@@ -25,6 +25,19 @@ func Before(head []byte, isCompressed, hasCharset bool, markup []byte) []byte {
 		before = slices.Concat(begins.doctype, []byte(`<meta charset="`+html.EscapeString(begins.charset)+`">`), markup)
 	}
 	return before
+}
+
+// ObstacleIn returns why Before puts nothing before a document that begins so.
+func ObstacleIn(head []byte) Obstacle {
+	if isWide(head) {
+		return Charset
+	}
+	return Mark
+}
+
+// isWide tells whether a document begins with a byte order mark of UTF-16.
+func isWide(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("\xFE\xFF")) || bytes.HasPrefix(head, []byte("\xFF\xFE"))
 }
 
 // A beginning is what stands at the head of a document.
