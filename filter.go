@@ -55,6 +55,7 @@ type filter struct {
 	isPrivate   bool                  // the header is marked private
 	isEarly     bool                  // the header is that of an informational answer
 	isHeld      bool                  // the final header waits for the body, as nobody has said its type
+	begun       []byte                // of the body, as long as that is too little to tell its type
 	isSent      bool                  // the final header is on its way
 	guarded     *insertion.Writer     // of the body, if the guard is put into it
 	final       finalFields
@@ -64,9 +65,10 @@ type filter struct {
 // finalFields are fields of the final header as they were judged.
 type finalFields struct {
 	setCookie, cacheControl []string
-	policy                  string // that keeps a document to hosts; "" if none does
-	varies                  bool   // by where the browser uses the answer
-	count                   int    // of all fields
+	policy                  string   // that keeps a document to hosts; "" if none does
+	policies                []string // all of them, where a guard is let in by them
+	varies                  bool     // by where the browser uses the answer
+	count                   int      // of all fields
 }
 
 // edit returns the lines that apply keeps, as it leaves them. The slice is
@@ -170,7 +172,10 @@ func (f *filter) finish() {
 	if len(f.sighting.verdicts) > 0 {
 		header.Set(debugField, string(f.sighting.verdicts))
 	}
-	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, varies, len(header)}
+	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, nil, varies, len(header)}
+	if f.guarded != nil {
+		f.final.policies = header[document.PolicyField]
+	}
 	f.reportUnreadable()
 }
 
@@ -216,24 +221,32 @@ func (f *filter) restoreFields() {
 		document.AddVary(header)
 	}
 	hasPolicy := f.final.policy == "" || slices.Contains(header[document.PolicyField], f.final.policy)
+	if f.guarded != nil {
+		hasPolicy = slices.Equal(header[document.PolicyField], f.final.policies)
+	}
 	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
 		return
 	}
-	if !hasPolicy {
+	switch {
+	case f.guarded != nil:
+		insertion.PrepareHeader(header)
+		delete(header, document.PolicyField)
+		if f.final.policies != nil {
+			header[document.PolicyField] = f.final.policies
+		}
+	case !hasPolicy:
 		document.Add(header, document.PolicyField, f.final.policy)
 	}
-	if f.handler.Monitor == judge.MonitorEverything {
-		return
-	}
+	holdsCookies := f.handler.Monitor != judge.MonitorEverything
 	for key := range header {
-		if isSetCookie(key) || isCookieTrailer(key) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
+		if holdsCookies && (isSetCookie(key) || isCookieTrailer(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
 			delete(header, key)
 		}
 	}
-	if f.final.setCookie != nil {
+	if holdsCookies && f.final.setCookie != nil {
 		header["Set-Cookie"] = f.final.setCookie
 	}
-	if f.final.cacheControl != nil {
+	if (holdsCookies || f.isPrivate) && f.final.cacheControl != nil {
 		header["Cache-Control"] = f.final.cacheControl
 	}
 	f.final.count = len(header)
@@ -318,6 +331,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 // insertGuard puts the guard into a document's body, and makes its header fit that.
 func (f *filter) insertGuard() {
 	guard, header := f.handler.guard, f.Header()
+	f.guarded = nil
 	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
 		return
 	}
@@ -415,10 +429,13 @@ func (f *filter) WriteHeader(status int) {
 		f.isEarly = false
 		defer f.restrictEarly()()
 	} else {
+		if f.isHeld {
+			return // the first one counts
+		}
 		if f.status == 0 {
 			f.status = status
 		}
-		if !f.isSent && f.awaitsType() {
+		if f.awaitsType() {
 			f.isHeld = true
 			return
 		}
@@ -438,24 +455,39 @@ func (f *filter) mayBeReported() bool {
 // nobody has said its type.
 func (f *filter) awaitsType() bool {
 	header := f.Header()
-	return f.handler.guard != nil && !f.isPage && f.request.Method != http.MethodHead && len(header["Content-Type"]) == 0 && len(header["Content-Encoding"]) == 0 &&
+	return !f.isSent && f.handler.guard != nil && !f.isPage && len(header["Content-Type"]) == 0 && len(header["Content-Encoding"]) == 0 &&
 		document.KindOf(f.request, f.status, header) == document.Document
 }
 
-// sniff says the type of an answer that nobody has said, as the server would do it, which
-// sees the body with the guard in it.
-func (f *filter) sniff(body []byte) {
-	if !f.isSent && len(body) > 0 && f.awaitsType() {
-		f.Header().Set("Content-Type", http.DetectContentType(body))
-	}
-}
+// maxSniffed is how much of a body tells its type, in bytes.
+const maxSniffed = 512
 
-// sendHeld sends a header that was held.
-func (f *filter) sendHeld() {
+// begin sends the final header, and what of the body was held back. A type that nobody has
+// said, it says as the server would do it, which sees the body with the guard in it.
+func (f *filter) begin() error {
+	begun := f.begun
+	if len(begun) > 0 && f.awaitsType() {
+		f.Header().Set("Content-Type", http.DetectContentType(begun))
+	}
+	f.begun = nil
+	f.release()
 	if f.isHeld {
 		f.isHeld = false
 		f.ResponseWriterWrapper.WriteHeader(f.status)
 	}
+	if len(begun) == 0 {
+		return nil
+	}
+	_, err := f.body().Write(begun)
+	return err
+}
+
+// body returns where the body goes.
+func (f *filter) body() io.Writer {
+	if f.guarded != nil {
+		return f.guarded
+	}
+	return f.ResponseWriter
 }
 
 // restrictEarly keeps what a browser loads before the final answer to the hosts that the
@@ -489,21 +521,26 @@ func (f *filter) release() {
 
 // Write filters if the handler has not called WriteHeader.
 func (f *filter) Write(body []byte) (int, error) {
-	f.sniff(body)
-	f.release()
-	f.sendHeld()
-	if f.guarded != nil {
-		return f.guarded.Write(body)
+	if f.awaitsType() {
+		if f.begun = append(f.begun, body...); len(f.begun) < maxSniffed {
+			return len(body), nil
+		}
+		return len(body), f.begin()
 	}
-	return f.ResponseWriterWrapper.Write(body)
+	if err := f.begin(); err != nil {
+		return 0, err
+	}
+	return f.body().Write(body)
 }
 
 // ReadFrom is Write for a whole reader; it keeps sendfile possible.
 func (f *filter) ReadFrom(body io.Reader) (int64, error) {
-	if f.awaitsType() || f.guarded != nil {
+	if f.awaitsType() {
 		return io.Copy(onlyWriter{f}, body)
 	}
-	f.release()
+	if err := f.begin(); err != nil {
+		return 0, err
+	}
 	if f.guarded != nil {
 		return io.Copy(onlyWriter{f}, body)
 	}
@@ -515,8 +552,9 @@ type onlyWriter struct{ io.Writer }
 
 // end sends what is still held of an answer.
 func (f *filter) end() error {
-	f.release()
-	f.sendHeld()
+	if err := f.begin(); err != nil {
+		return err
+	}
 	if f.guarded != nil {
 		return f.guarded.Close()
 	}
@@ -526,11 +564,13 @@ func (f *filter) end() error {
 // FlushError filters before a flush sends the header, if the writer below is
 // able to flush.
 func (f *filter) FlushError() error {
-	if f.isHeld {
+	if len(f.begun) == 0 && f.awaitsType() {
 		return nil // there is no body yet that tells its type
 	}
-	wasSent := f.isSent
-	f.release()
+	wasSent := f.isSent || f.isHeld || len(f.begun) > 0
+	if err := f.begin(); err != nil {
+		return err
+	}
 	if f.guarded != nil {
 		if err := f.guarded.Flush(); err != nil {
 			return err

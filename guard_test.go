@@ -2,18 +2,28 @@ package cookiecharter
 
 import (
 	"bytes"
+	"cmp"
 	"compress/gzip"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/net/websocket"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
 // A guardedPage is a page of the portal, and what has to become of it.
@@ -175,7 +185,7 @@ func navigate(t *testing.T, client *http.Client, method, url string, header http
 	}
 	defer response.Body.Close()
 	body := io.Reader(response.Body)
-	if response.Header.Get("Content-Encoding") == "gzip" {
+	if response.Header.Get("Content-Encoding") == "gzip" && method != http.MethodHead {
 		if body, err = gzip.NewReader(body); err != nil {
 			t.Fatal(err)
 		}
@@ -326,4 +336,257 @@ func TestGuardIsFreeForOthers(t *testing.T) {
 			t.Errorf("%s: %v allocations with the guard, %v without", load, with, without)
 		}
 	}
+}
+
+// A composer is a handler that writes a page in one of the ways in which handlers do.
+type composer struct {
+	Way string `json:"way"`
+}
+
+func (composer) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.compose", New: func() caddy.Module { return new(composer) }}
+}
+
+func init() {
+	caddy.RegisterModule(composer{})
+	httpcaddyfile.RegisterHandlerDirective("compose", func(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error) {
+		h.Next()
+		handler := new(composer)
+		if !h.AllArgs(&handler.Way) {
+			return nil, h.ArgErr()
+		}
+		return handler, nil
+	})
+	httpcaddyfile.RegisterDirectiveOrder("compose", httpcaddyfile.After, "templates")
+}
+
+// composed is a page that is longer than what is held back of one.
+var composed = fmt.Sprintf(portalPage, strings.Repeat("<p>Jeu de données</p>", 1000))
+
+// compositions are the ways, with the status that leaves.
+var compositions = map[string]struct {
+	status int
+	write  func(w http.ResponseWriter, header http.Header) error
+}{
+	"write": {200, func(w http.ResponseWriter, _ http.Header) error {
+		return writeString(w, composed)
+	}},
+	"status, type": {404, func(w http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusNotFound)
+		return writeString(w, composed)
+	}},
+	"flush, write": {200, func(w http.ResponseWriter, _ http.Header) error {
+		return cmp.Or(http.NewResponseController(w).Flush(), writeString(w, composed))
+	}},
+	"type, flush, write": {200, func(w http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		return cmp.Or(http.NewResponseController(w).Flush(), writeString(w, composed))
+	}},
+	"status, flush, part, flush, write": {404, func(w http.ResponseWriter, _ http.Header) error {
+		w.WriteHeader(http.StatusNotFound)
+		control := http.NewResponseController(w)
+		return cmp.Or(control.Flush(), writeString(w, composed[:20]), control.Flush(), writeString(w, composed[20:]))
+	}},
+	"nothing, write": {200, func(w http.ResponseWriter, _ http.Header) error {
+		return cmp.Or(writeString(w, ""), writeString(w, composed))
+	}},
+	"byte by byte": {200, func(w http.ResponseWriter, _ http.Header) error {
+		for i := range len(composed) {
+			if err := writeString(w, composed[i:i+1]); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	"read from": {200, func(w http.ResponseWriter, _ http.Header) error {
+		_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader(composed))
+		return err
+	}},
+	"status, type, read from": {404, func(w http.ResponseWriter, header http.Header) error {
+		w.WriteHeader(http.StatusNotFound)
+		header.Set("Content-Type", "text/html")
+		_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader(composed))
+		return err
+	}},
+	"status, type, another status": {404, func(w http.ResponseWriter, header http.Header) error {
+		w.WriteHeader(http.StatusNotFound)
+		header.Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusTeapot)
+		return writeString(w, composed)
+	}},
+	"part, type, rest": {200, func(w http.ResponseWriter, header http.Header) error {
+		err := writeString(w, composed[:20])
+		header.Set("Content-Type", "text/html")
+		return cmp.Or(err, writeString(w, composed[20:]))
+	}},
+	"early hints": {200, func(w http.ResponseWriter, header http.Header) error {
+		w.WriteHeader(http.StatusEarlyHints)
+		header.Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusOK)
+		return writeString(w, composed)
+	}},
+	"late fields": {200, func(w http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusOK)
+		header.Set("Content-Security-Policy", "default-src 'none'")
+		header.Set("Cache-Control", "public, max-age=60")
+		header.Set("Cdn-Cache-Control", "max-age=60")
+		header.Set("Etag", `"a"`)
+		header.Set("Content-Length", fmt.Sprint(len(composed)))
+		return writeString(w, composed)
+	}},
+	"a late policy": {200, func(w http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		w.WriteHeader(http.StatusOK)
+		header["Content-Security-Policy"] = slices.Concat([]string{"default-src 'none'"}, header["Content-Security-Policy"][1:])
+		return writeString(w, composed)
+	}},
+	"an error in the middle": {200, func(w http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		if err := writeString(w, composed); err != nil {
+			return err
+		}
+		return caddyhttp.Error(http.StatusBadGateway, errors.New("gone"))
+	}},
+	"an error": {502, func(_ http.ResponseWriter, header http.Header) error {
+		header.Set("Content-Type", "text/html")
+		return caddyhttp.Error(http.StatusBadGateway, errors.New("gone"))
+	}},
+}
+
+func writeString(w io.Writer, text string) error {
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+func (c *composer) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhttp.Handler) error {
+	header := w.Header()
+	header.Set("Content-Security-Policy", "script-src https://cdn.example")
+	return compositions[c.Way].write(w, header)
+}
+
+// However a handler writes a page, the guard is in it, and what lets the guard in, and keeps
+// the page from others, leaves with it.
+func TestGuardOnEveryWayOut(t *testing.T) {
+	names := slices.Sorted(maps.Keys(compositions))
+	for _, monitor := range []string{"", " monitor everything\n"} {
+		charter := "cookie_charter {\n preset opendatasoft\n guard\n hosts\n" + monitor + "}\n"
+		var handlers strings.Builder
+		for i, way := range names {
+			fmt.Fprintf(&handlers, "@way%d path /%d\ncompose @way%d %q\n", i, i, i, way)
+		}
+		errors := "handle_errors {\n" + charter + "header Content-Type text/html\nrespond `" + composed + "`\n}\n"
+		for name, site := range map[string]string{
+			"alone":                  charter + handlers.String() + errors,
+			"in a route":             "route {\n" + charter + handlers.String() + "}\n" + errors,
+			"behind what compresses": "route {\n encode {\n gzip\n minimum_length 1\n match status 2xx\n }\n" + charter + handlers.String() + "}\n" + errors,
+		} {
+			address := serve(t, true, site)
+			for version, client := range clients(t) {
+				for i, way := range names {
+					for _, method := range []string{http.MethodGet, http.MethodHead} {
+						response, body := navigate(t, client, method, fmt.Sprintf("https://%s/%d", address, i), http.Header{"Accept-Encoding": {"gzip"}})
+						where := fmt.Sprintf("%s, %s%s, %s: %s", name, version, monitor, method, way)
+						if response.StatusCode != compositions[way].status {
+							t.Errorf("%s: %s", where, response.Status)
+						}
+						if way == "an error in the middle" {
+							body = body[:strings.LastIndex(body, guardTag.FindString(body))] // an error's page follows
+						}
+						if isWhole := guardTag.MatchString(body) && guardTag.ReplaceAllString(body, "") == composed; method == http.MethodGet && !isWhole {
+							t.Errorf("%s: %.300q", where, body)
+						}
+						header := response.Header
+						if caching := header["Cache-Control"]; len(caching) != 1 || !isPrivate(header) || header["Cdn-Cache-Control"] != nil {
+							t.Errorf("%s: caches are told %q", where, caching)
+						}
+						if policy := strings.Join(header["Content-Security-Policy"], ","); !strings.Contains(policy, "https://"+address+"/terms/cookies-policy/guard.js") || strings.Contains(policy, "default-src 'none'") {
+							t.Errorf("%s: the policy is %q", where, policy)
+						}
+						if header["Etag"] != nil {
+							t.Errorf("%s: ETag is %q", where, header["Etag"])
+						}
+					}
+				}
+			}
+		}
+	}
+}
+
+// What is nothing to show leaves at once, and by the shortest way, as without the guard.
+func TestGuardHoldsNothingElseUp(t *testing.T) {
+	handler := provision(t, "cookie_charter {\n preset opendatasoft\n guard\n}")
+	for contentType, isGuarded := range map[string]bool{"image/png": false, "text/event-stream": false, "text/html": true} {
+		below := &reader{ResponseRecorder: httptest.NewRecorder()}
+		err := handler.ServeHTTP(below, visit("http://city.example/"), caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.Header().Set("Content-Type", contentType)
+			_, err := w.(io.ReaderFrom).ReadFrom(strings.NewReader(composed))
+			return err
+		}))
+		if err != nil || below.hasRead == isGuarded || guardTag.MatchString(below.Body.String()) != isGuarded {
+			t.Errorf("%s: %v, read from %v: %.100q", contentType, err, below.hasRead, below.Body)
+		}
+	}
+	// A stream of events comes as it is sent, and a page that breaks off is one that breaks off.
+	next := make(chan struct{})
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", map[bool]string{true: "text/event-stream", false: "text/html"}[r.URL.Path == "/events"])
+		io.WriteString(w, "data: 1\n\n")
+		w.(http.Flusher).Flush()
+		if r.URL.Path != "/events" {
+			panic(http.ErrAbortHandler)
+		}
+		<-next
+	}))
+	defer upstream.Close()
+	defer close(next)
+	address := serve(t, true, "cookie_charter {\n preset opendatasoft\n guard\n}\nreverse_proxy "+upstream.Listener.Addr().String())
+	for version, client := range clients(t) {
+		for path, want := range map[string]string{"/events": "data: 1\n\n", "/page": `<script src="/`} {
+			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+path, nil)
+			response, err := client.Do(request)
+			if err != nil {
+				if path == "/events" {
+					t.Error(version, err)
+				}
+				cancel() // over HTTP/3, a reset takes with it what has not been read yet
+				continue
+			}
+			first := make([]byte, len(want))
+			if _, err := io.ReadFull(response.Body, first); string(first) != want {
+				t.Errorf("%s%s: %q, %v", version, path, first, err)
+			}
+			if path == "/page" {
+				if rest, err := io.ReadAll(response.Body); err == nil {
+					t.Errorf("%s: a page that breaks off ends: %q", version, rest)
+				}
+			}
+			response.Body.Close()
+			cancel()
+		}
+	}
+	socket := serve(t, false, "cookie_charter {\n preset opendatasoft\n guard\n}\nreverse_proxy "+webSocketUpstream(t))
+	connection, err := websocket.Dial("ws://"+socket+"/socket", "", "http://"+socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer connection.Close()
+	var answer string
+	if err := cmp.Or(websocket.Message.Send(connection, "hello"), websocket.Message.Receive(connection, &answer)); err != nil || answer != "hello" {
+		t.Errorf("a socket: %q, %v", answer, err)
+	}
+}
+
+// A reader is a recorder that can read from others.
+type reader struct {
+	*httptest.ResponseRecorder
+
+	hasRead bool
+}
+
+func (r *reader) ReadFrom(body io.Reader) (int64, error) {
+	r.hasRead = true
+	return io.Copy(r.Body, body)
 }
