@@ -335,14 +335,19 @@ func (f *filter) insertGuard() {
 	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
 		return
 	}
-	form := insertion.FormOf(cmp.Or(f.status, http.StatusOK), header)
+	status := cmp.Or(f.status, http.StatusOK)
+	form := insertion.FormOf(status, header)
 	if form == insertion.Closed {
+		if obstacle := insertion.ObstacleOf(status, header); obstacle != "" && f.request.Method != http.MethodHead {
+			f.handler.tellUnguarded(obstacle)
+		}
 		return
 	}
 	_, parameters := ascii.MediaType(header.Get("Content-Type"))
 	admission := document.Admit(header[document.PolicyField], guard.Guest(request.Scheme(f.request)+"://"+f.request.Host))
 	if len(admission.Amended) > 0 {
 		header[document.PolicyField] = admission.Policies
+		f.handler.tellAmended(admission.Amended)
 	}
 	insertion.PrepareHeader(header)
 	f.isPrivate = true
@@ -352,7 +357,11 @@ func (f *filter) insertGuard() {
 	}
 	tag := guard.Tag(&f.visitor, admission)
 	f.guarded = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
-		return insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)
+		markup := insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)
+		if markup == nil {
+			f.handler.tellUnguarded(insertion.ObstacleIn(head))
+		}
+		return markup
 	})
 }
 

@@ -24,6 +24,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
 // A guardedPage is a page of the portal, and what has to become of it.
@@ -589,4 +591,152 @@ type reader struct {
 func (r *reader) ReadFrom(body io.Reader) (int64, error) {
 	r.hasRead = true
 	return io.Copy(r.Body, body)
+}
+
+// It is told of which documents the guard is not a part, and which policies were amended.
+func TestGuardTellsWhatItCannotGuard(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		header := w.Header()
+		header.Set("Content-Type", r.URL.Query().Get("type"))
+		if encoding := r.URL.Query().Get("encoding"); encoding != "" {
+			header.Set("Content-Encoding", encoding)
+		}
+		if r.URL.Path == "/untyped" {
+			header["Content-Type"] = nil
+		}
+		header.Set("Content-Security-Policy", "default-src https://cdn.example")
+		body := []byte(composed)
+		if r.URL.Path == "/marked" {
+			var packed bytes.Buffer
+			writer := gzip.NewWriter(&packed)
+			io.WriteString(writer, "\xEF\xBB\xBF"+composed)
+			writer.Close()
+			body = packed.Bytes()
+		}
+		if r.URL.Path == "/wide" {
+			body = append([]byte("\xFF\xFE"), body...)
+		}
+		w.Write(body)
+	}))
+	defer upstream.Close()
+	address := serve(t, false, "cookie_charter {\n preset opendatasoft\n guard\n}\nmetrics /metrics\nreverse_proxy "+upstream.Listener.Addr().String()+" {\n header_up Accept-Encoding br\n}")
+	before, err := os.ReadFile(storage() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, query := range []string{
+		"/?type=text/html", "/?type=text/html&encoding=br", "/?type=text/html&encoding=zstd", "/?type=application/xhtml%2bxml",
+		"/?type=text/html%3Bcharset=utf-16", "/wide?type=text/html", "/marked?type=text/html&encoding=gzip", "/untyped?encoding=br", "/?type=text/css", "/?type=text/css&encoding=br",
+	} {
+		request, _ := http.NewRequest(http.MethodGet, "http://"+address+query, nil)
+		request.Header.Set("Accept-Encoding", "gzip")
+		request.Header.Set("Sec-Fetch-Dest", navigation)
+		response, err := clients(t)["HTTP/1.1"].Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.Copy(io.Discard, response.Body)
+		response.Body.Close()
+	}
+	navigate(t, clients(t)["HTTP/1.1"], http.MethodHead, "http://"+address+"/?type=text/html&encoding=br", nil)
+	_, metrics := get(t, "http://"+address+"/metrics", nil)
+	for reason, want := range map[string]int{"encoding": 2, "xml": 1, "charset": 2, "mark": 1, "type": 1} {
+		if line := fmt.Sprintf("unguarded_documents_total{reason=%q} %d\n", reason, want); !strings.Contains(metrics, line) {
+			t.Errorf("not %s: %s", line, regexp.MustCompile(`(?m)^.*unguarded.*$`).FindAllString(metrics, -1))
+		}
+	}
+	log, err := os.ReadFile(storage() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	written := log[len(before):]
+	for entry, want := range map[string]int{
+		`"document without the guard","reason":"encoding"`: 2, `"reason":"mark"`: 1,
+		`to let the guard in","directive":"script-src"`: 1, `to let the guard in","directive":"connect-src"`: 1, // each once
+	} {
+		if got := strings.Count(string(written), entry); got != want {
+			t.Errorf("%d times %s", got, entry)
+		}
+	}
+}
+
+// A guard that monitors tells the names of what it would have removed, which are counted and
+// shown as cookies that browsers have; nothing else is taken, and one that enforces tells none.
+func TestGuardMonitors(t *testing.T) {
+	const question = "/terms/cookies-policy/guard?v=0"
+	plain := http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
+	long := strings.Repeat("a", 4<<10)
+	for option, monitors := range map[string]bool{"guard": false, "guard monitor": true, "guard\n monitor": true, "guard\n monitor undeclared": false} {
+		address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n "+option+"\n}\nmetrics /metrics\nrespond / portal")
+		inventories.sites = map[string]*inventory{}
+		var many strings.Builder
+		for i := range 40 {
+			fmt.Fprintf(&many, "many%d\n", i)
+		}
+		for _, test := range []struct {
+			method, field, value, body string
+			want                       int
+		}{
+			{http.MethodPost, "", "", "_pk_id.1\nxtvrn\nxtvrn\n=\na=VALUE\n" + long[:65] + "\né", http.StatusNoContent},
+			{http.MethodPost, "", "", many.String(), http.StatusNoContent},
+			{http.MethodPost, "", "", "", http.StatusNoContent},
+			{http.MethodPost, "", "", long, http.StatusNoContent},
+			{http.MethodPost, "", "", long + "a", http.StatusRequestEntityTooLarge},
+			{http.MethodPost, "Content-Type", "text/html", "bad", http.StatusUnsupportedMediaType},
+			{http.MethodPost, "Content-Type", "text/plaİn", "bad", http.StatusUnsupportedMediaType},
+			{http.MethodPost, "Origin", "https://other.example", "bad", http.StatusForbidden},
+			{http.MethodPost, "Sec-Fetch-Site", "same-site", "bad", http.StatusForbidden},
+			{http.MethodPost, "Sec-Fetch-Site", "same-origin", "good", http.StatusNoContent},
+			{http.MethodPut, "", "", "bad", http.StatusMethodNotAllowed},
+		} {
+			header := plain.Clone()
+			if test.field != "" {
+				header.Set(test.field, test.value)
+			}
+			want, allow := test.want, "GET, HEAD, POST"
+			if !monitors {
+				want, allow = http.StatusMethodNotAllowed, "GET, HEAD"
+			}
+			response, _ := do(t, test.method, address+question, header, test.body)
+			if response.StatusCode != want || want == http.StatusMethodNotAllowed && response.Header.Get("Allow") != allow {
+				t.Errorf("%q: %s %s %.40q: %s %v", option, test.method, test.value, test.body, response.Status, response.Header)
+			}
+		}
+		site := inventories.sites[strings.TrimPrefix(address, "http://")]
+		_, metrics := get(t, address+"/metrics", nil)
+		if !monitors {
+			if site != nil || strings.Contains(metrics, "script_cookies_total") {
+				t.Errorf("%q: something is taken", option)
+			}
+			continue
+		}
+		var names []string
+		for name, seen := range site.all() {
+			names = append(names, name)
+			if seen.counts[judge.FromBrowser].Load() != 1 || seen.counts[judge.FromPortal].Load() != 0 || seen.path != "/terms/cookies-policy/guard" {
+				t.Errorf("%q: %s is seen as %+v", option, name, seen)
+			}
+		}
+		if len(names) != 3+32 || !slices.Contains(names, "_pk_id.1") || !slices.Contains(names, "xtvrn") || !slices.Contains(names, "good") || slices.Contains(names, "many32") {
+			t.Errorf("%q: %q", option, names)
+		}
+		if _, row := site.find("xtvrn").verdictNow("xtvrn", running(), nil); row != nil {
+			t.Errorf("%v", row)
+		}
+		for _, line := range []string{`script_cookies_total{cookie="_pk_id.<site>.<hash>",verdict="refused"} 1`, `script_cookies_total{cookie="none",verdict="undeclared"} 34`, `ignored_reports_total{reason="refused"} 5`} {
+			if !strings.Contains(metrics, line+"\n") {
+				t.Errorf("%q: not %s in %s", option, line, regexp.MustCompile(`(?m)^.*(script_cookies|ignored).*$`).FindAllString(metrics, -1))
+			}
+		}
+	}
+	// What is told has a rate of its own.
+	address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft\n guard monitor\n hosts monitor\n}\nmetrics /metrics\nrespond / portal")
+	for range 400 {
+		do(t, http.MethodPost, address+question, plain, "flood")
+	}
+	do(t, http.MethodPost, address+reportsPath, reportsType, reportOf("img-src", "https://other.example/"))
+	_, metrics := get(t, address+"/metrics", nil)
+	if strings.Contains(metrics, `ignored_reports_total{reason="rate"} 0`) || !strings.Contains(metrics, `host_reports_total{directive="img-src",row="none",verdict="undeclared"} 1`) {
+		t.Errorf("no rate: %s", metrics)
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync"
 	"weak"
 
 	"go.uber.org/zap"
@@ -165,6 +166,7 @@ type Handler struct {
 	page      *page.Page
 	rules     *document.Rules
 	guard     *guard.Guard // nil if documents are left alone
+	amended   *sync.Map    // directives of the portal's policies that are known to be amended for it
 	metrics   *metrics
 	observers observers
 	logger    *zap.Logger
@@ -249,6 +251,7 @@ func (h *Handler) prepare() error {
 		if h.guard, err = guard.New(h.charter, h.policy, h.answers, h.Page.Path, h.Guard == monitorGuard); err != nil {
 			return err
 		}
+		h.amended = new(sync.Map)
 	}
 	h.page, err = page.New(page.Options{
 		Config:         h.Page,

@@ -1,6 +1,7 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/address"
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/insertion"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/report"
@@ -39,6 +41,8 @@ type metrics struct {
 	lost       prometheus.Counter
 	reports    *prometheus.CounterVec
 	ignored    *prometheus.CounterVec
+	found      *prometheus.CounterVec
+	unguarded  *prometheus.CounterVec
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, error) {
@@ -65,7 +69,9 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 		{&views, "page_views_total", "Charter pages that were shown.", nil},
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
 		{&m.reports, "host_reports_total", "Reports of browsers that a page was kept from a host, or would have been, by declared row (its first name, or none), verdict (allowed, undeclared, refused or unanswered) and directive.", []string{"row", "verdict", "directive"}},
-		{&m.ignored, "ignored_reports_total", "Posts of reports that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
+		{&m.found, "script_cookies_total", "Cookies that scripts wrote and that the guard, which only monitors, would have removed, by declared cookie (its first name, or none) and verdict (allowed by now, undeclared, refused or unanswered).", []string{"cookie", "verdict"}},
+		{&m.unguarded, "unguarded_documents_total", "Documents that the guard could not be put into, by reason: xml (of XML, XHTML or SVG), encoding (compressed in another way than by gzip), charset (UTF-16), mark (compressed, with a byte order mark), type (none that can be read).", []string{"reason"}},
+		{&m.ignored, "ignored_reports_total", "Posts of reports, of hosts or of scripts' cookies, that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
 		{&lost, "lost_choices_total", "Choices made by form that the browser did not keep, so that they are not in force.", nil},
 	} {
 		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricName(counter.name), Help: counter.help}, counter.labels)
@@ -75,6 +81,9 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 	}
 	for format := range answers.Formats {
 		m.unreadable[format] = unreadable.WithLabelValues(format)
+	}
+	for _, obstacle := range insertion.Obstacles {
+		m.unguarded.WithLabelValues(string(obstacle))
 	}
 	for _, reason := range page.IgnoredReports {
 		m.ignored.WithLabelValues(reason)
@@ -274,6 +283,22 @@ func (h *Handler) reportUnreadable(unreadable *answers.Unreadable) {
 	}
 }
 
+// tellUnguarded counts and logs that the guard could not be put into a document.
+func (h *Handler) tellUnguarded(obstacle insertion.Obstacle) {
+	h.metrics.unguarded.WithLabelValues(string(obstacle)).Inc()
+	h.logger.Debug("document without the guard", zap.String("reason", string(obstacle)))
+}
+
+// tellAmended logs once each directive of the portal's policies to which something was added
+// for the guard.
+func (h *Handler) tellAmended(directives []string) {
+	for _, directive := range directives {
+		if _, isKnown := h.amended.LoadOrStore(directive, true); !isKnown {
+			h.logger.Debug("amended the portal's Content-Security-Policy to let the guard in", zap.String("directive", directive))
+		}
+	}
+}
+
 // A pageObserver counts, logs and announces what happens on the page.
 type pageObserver struct{ *Handler }
 
@@ -327,6 +352,20 @@ func (t pageObserver) Reported(e page.Exchange, reports []report.Report, network
 		t.logger.Debug("reported a host", zap.Stringer("host", reported.Origin), zap.Stringer("directive", reported.Directive), zap.Stringer("verdict", judgement.Verdict), zap.Bool("blocked", reported.IsBlocked))
 		if site != nil {
 			site.hosts.Note(reported, network, isByName, now.Time())
+		}
+	}
+}
+
+// Found judges the cookies of scripts that a guard would have removed, counts and logs them,
+// and adds them to the inventory, as cookies that browsers have.
+func (t pageObserver) Found(e page.Exchange, names []string) {
+	site := inventories.ofReports(siteOf(e.Request), e.Visitor.Now())
+	for _, name := range names {
+		judgement := t.policy.JudgePair(name, true, e.Visitor)
+		t.metrics.found.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
+		t.logger.Debug("found a script's cookie", zap.String("cookie", name), zap.Stringer("verdict", judgement.Verdict))
+		if site != nil {
+			site.note(&judgement, &address.RequestPath{Address: e.Request.URL}, t.observers.inventory.charter)
 		}
 	}
 }

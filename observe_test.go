@@ -181,6 +181,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	m.rows[1].amended.Add(1)
 	m.choices.WithLabelValues("a", "b", "c")
 	m.reports.WithLabelValues("a", "b", "c")
+	m.found.WithLabelValues("a", "b")
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)

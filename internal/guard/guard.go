@@ -44,6 +44,8 @@ type Guard struct {
 	groups  []*charter.Row // the first row of each, nil for the group that is always allowed
 	begin   string         // of the tag
 
+	monitors bool
+
 	beside    string // the path to which the names of both files are added
 	integrity string // the script's hash, as policies and tags have it
 }
@@ -87,9 +89,9 @@ type table struct {
 // New returns the guard of a charter whose page is at a path. One that monitors stops
 // nothing, and tells what it would have stopped.
 func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePath string, monitors bool) (*Guard, error) {
-	g := &Guard{charter: c, store: store}
+	g := &Guard{charter: c, store: store, monitors: monitors || policy.Monitor == judge.MonitorEverything}
 	known := table{
-		Monitors: monitors || policy.Monitor == judge.MonitorEverything,
+		Monitors: g.monitors,
 		Passes:   policy.PassesRequests, Undeclared: policy.Monitor == judge.MonitorUndeclared,
 	}
 	groups := []group{{}}
@@ -165,6 +167,9 @@ func numbered(pattern string) string {
 	}
 	return ""
 }
+
+// Monitors tells whether the script stops nothing, and tells what it would have stopped.
+func (g *Guard) Monitors() bool { return g.monitors }
 
 // Script returns the script, and Name the reference to it from the page's path, which changes
 // whenever the script does.

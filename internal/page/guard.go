@@ -3,14 +3,33 @@ package page
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/guard"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// answerGuard tells a document's guard what the visitor allows now.
+// What a document's guard tells is read so far: names, each in a line.
+const (
+	maxTold       = 4 << 10 // bytes
+	maxToldNames  = 32
+	maxToldLength = 64 // of a name
+)
+
+// answerGuard tells a document's guard what the visitor allows now. One that monitors tells
+// here what it would have removed.
 func (p *Page) answerGuard(e Exchange) error {
-	if method := e.Request.Method; method != http.MethodGet && method != http.MethodHead {
-		e.Header().Set("Allow", "GET, HEAD")
+	method, allowed := e.Request.Method, "GET, HEAD"
+	if p.Guard.Monitors() {
+		if method == http.MethodPost {
+			return p.takeNames(e)
+		}
+		allowed = "GET, HEAD, POST"
+	}
+	if method != http.MethodGet && method != http.MethodHead {
+		e.Header().Set("Allow", allowed)
 		return p.refuse(e, http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s on the guard's question", method))
 	}
 	answer, ok := p.Guard.Answer(e.Visitor, e.Request.URL.Query().Get("v"))
@@ -19,6 +38,19 @@ func (p *Page) answerGuard(e Exchange) error {
 		return nil
 	}
 	return p.write(e, "application/json", answer)
+}
+
+// takeNames takes the names of cookies that a document's guard would have removed.
+func (p *Page) takeNames(e Exchange) error {
+	mediaType, _ := ascii.MediaType(e.Request.Header.Get("Content-Type"))
+	return p.takePost(e, &p.nameRate, mediaType == "text/plain", maxTold, func(body []byte) {
+		names := strings.SplitN(string(body), "\n", maxToldNames+1)
+		names = slices.DeleteFunc(names[:min(len(names), maxToldNames)], func(name string) bool {
+			return len(name) > maxToldLength || !setcookie.IsToken(name)
+		})
+		slices.Sort(names)
+		p.Observer.Found(e, slices.Compact(names))
+	})
 }
 
 // guardAsset returns the guard's script.

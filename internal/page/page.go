@@ -89,6 +89,10 @@ type Observer interface {
 	// Reported tells what a browser reports of other hosts, from a network.
 	Reported(e Exchange, reports []report.Report, network uint64)
 
+	// Found tells the names of cookies that scripts of a document have written, and that its
+	// guard would have removed.
+	Found(e Exchange, names []string)
+
 	// Ignored tells how many reports, or posts of such, were ignored: for one of the
 	// reasons IgnoredReports.
 	Ignored(reason string, count int)
@@ -149,6 +153,7 @@ type Page struct {
 	archive     *archive
 	crossOrigin *http.CrossOriginProtection
 	reportRate  reportRate
+	nameRate    reportRate // of what guards tell
 }
 
 // New returns a page, or what is wrong with its options and the files that they name.

@@ -30,9 +30,21 @@ const (
 // IgnoredReports are all reasons.
 var IgnoredReports = []string{RefusedReport, CrowdingReport, HostlessReport}
 
-// takeReports takes what browsers report of hosts. Who has sent it does not learn what
-// became of it.
+// takeReports takes what browsers report of hosts.
 func (p *Page) takeReports(e Exchange) error {
+	r := e.Request
+	mediaType, _ := ascii.MediaType(r.Header.Get("Content-Type"))
+	return p.takePost(e, &p.reportRate, report.IsType(mediaType), report.MaxBody, func(body []byte) {
+		own, _ := charter.ParseOrigin(request.Scheme(r) + "://" + r.Host)
+		reports, ignored := report.Read(mediaType, bytes.NewReader(body), own)
+		p.Observer.Reported(e, reports, request.Network(r))
+		p.Observer.Ignored(HostlessReport, ignored)
+	})
+}
+
+// takePost takes what a browser posts of what it has seen. Who has sent it does not learn
+// what became of it.
+func (p *Page) takePost(e Exchange, rate *reportRate, isOfType bool, limit int64, take func(body []byte)) error {
 	refuse := func(status int, cause error) error {
 		p.Observer.Ignored(RefusedReport, 1)
 		return caddyhttp.Error(status, cause)
@@ -46,41 +58,37 @@ func (p *Page) takeReports(e Exchange) error {
 	if err := p.crossOrigin.Check(r); err != nil {
 		return refuse(http.StatusForbidden, err)
 	}
-	mediaType, _ := ascii.MediaType(r.Header.Get("Content-Type"))
-	if !report.IsType(mediaType) {
-		return refuse(http.StatusUnsupportedMediaType, errors.New("no reports of a policy"))
+	if !isOfType {
+		return refuse(http.StatusUnsupportedMediaType, errors.New("not in a form of reports"))
 	}
-	network := request.Network(r)
-	if !p.reportRate.takes(network, p.Answers.Now()) {
+	if !rate.takes(request.Network(r), p.Answers.Now()) {
 		p.Observer.Ignored(CrowdingReport, 1)
 		e.WriteHeader(http.StatusNoContent)
 		return nil
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, report.MaxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, limit))
 	if _, isTooLong := errors.AsType[*http.MaxBytesError](err); isTooLong {
 		return refuse(http.StatusRequestEntityTooLarge, err)
 	}
 	if err != nil {
 		return refuse(http.StatusBadRequest, err)
 	}
-	own, _ := charter.ParseOrigin(request.Scheme(r) + "://" + r.Host)
-	reports, ignored := report.Read(mediaType, bytes.NewReader(body), own)
-	p.Observer.Reported(e, reports, network)
-	p.Observer.Ignored(HostlessReport, ignored)
+	take(body)
 	e.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
 const (
-	// maxPosts is how many posts of reports are read in a second. One document in a second
-	// asks for reports, for which browsers make up to some fifty posts.
+	// maxPosts is how many posts of a kind are read in a second. One document in a second
+	// asks for reports, for which browsers make up to some fifty posts; each document in
+	// which a guard monitors makes one at most.
 	maxPosts = 256
 
 	// maxNetworkPosts is how many of these one network can make.
 	maxNetworkPosts = 64
 )
 
-// A reportRate bounds how many posts of reports are read.
+// A reportRate bounds how many posts of a kind are read.
 type reportRate struct {
 	mutex    sync.Mutex
 	second   int64
