@@ -393,7 +393,7 @@ func TestWordsMakeVersions(t *testing.T) {
 		get(t, "http://"+serve(t, false, strings.Replace(archivedSite(kept, "title Charter"), "record_choices", options, 1))+pagePath, nil)
 		return len(entriesIn(t, kept))
 	}
-	for i, options := range []string{"", "monitor everything", "request_cookies pass", "durations declare", "hosts"} {
+	for i, options := range []string{"", "monitor everything", "request_cookies pass", "durations declare", "hosts", "guard", "guard monitor"} {
 		for range 2 {
 			if got := visit(options); got != i+1 {
 				t.Errorf("%q: %d entries", options, got)
@@ -401,7 +401,7 @@ func TestWordsMakeVersions(t *testing.T) {
 		}
 	}
 	page.Wording = func() string { return "other words" }
-	if got := visit(""); got != 6 {
+	if got := visit(""); got != 8 {
 		t.Errorf("after a change of words: %d entries", got)
 	}
 }

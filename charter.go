@@ -94,7 +94,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 		return nil, nil, err
 	}
 	// With what decides of the page's own sentences, a version stands for all that is said.
-	if err := joined.ComputeVersion(h.Language, page.Wording(), h.Page.Title, h.Monitor, h.RequestCookies, h.Durations, h.Hosts); err != nil {
+	if err := joined.ComputeVersion(h.Language, page.Wording(), h.Page.Title, h.Monitor, h.RequestCookies, h.Durations, h.Hosts, h.Guard); err != nil {
 		return nil, nil, err
 	}
 	answers, err := answers.NewStore(preferences, joined, h.enforcesDurations(), time.Now)

@@ -17,6 +17,7 @@ import (
 	"golang.org/x/net/html"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -724,6 +725,73 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 				t.Errorf("%s: %s", page.GPCPath, file)
 			}
 		})
+	}
+}
+
+// Each sentence about cookies of scripts holds by what the guard does about them, and no
+// other is said.
+func TestPageSaysWhatHoldsOfScripts(t *testing.T) {
+	const (
+		trial    = "Trial period"
+		observes = "The server only observes which cookies the scripts of pages write"
+		writes   = "A script of a page of the portal writes no cookies there but those of the table that are not refused."
+		declared = "A script of a page of the portal writes no cookie of the table there that is refused."
+		free     = "A script of the page can write a cookie itself, or use the browser’s local storage."
+		around   = "A script that is made to get around this protection can still write a cookie, and any script can use the browser’s local storage."
+		anyOther = "Another domain that the page calls, for a video or a map for example, can set cookies of its own."
+		allowed  = "A domain of the table that is allowed can set cookies of its own"
+	)
+	all := []string{trial, observes, writes, declared, free, around, anyOther, allowed}
+	const (
+		cookie    = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
+		necessary = "cookie id {\n purpose p\n category necessary\n}\n"
+	)
+	for block, test := range map[string]struct {
+		want []string
+		does string // with cookies of scripts: that which the export says
+	}{
+		cookie:                                    {[]string{free, anyOther}, ""},
+		"guard\n" + cookie:                        {[]string{writes, around, anyOther}, "enforce"},
+		"guard\n" + necessary:                     {[]string{writes, around, anyOther}, "enforce"},
+		"guard\nhosts\n" + cookie:                 {[]string{writes, around, allowed}, "enforce"},
+		"guard monitor\n" + cookie:                {[]string{trial, observes, free, anyOther}, "monitor"},
+		"guard\nmonitor\n" + cookie:               {[]string{trial, observes, free, anyOther}, "monitor"},
+		"guard\nmonitor undeclared\n" + cookie:    {[]string{trial, declared, around, anyOther}, "enforce"},
+		"guard\nmonitor undeclared\n" + necessary: {[]string{trial, around, anyOther}, "enforce"},
+		"guard\n" + strings.Replace(cookie, "purpose", "monitor\n purpose", 1) + necessary: {[]string{trial, writes, around, anyOther}, "enforce"},
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nheader Content-Type text/html\nrespond portal")
+		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
+		for _, words := range all {
+			if strings.Contains(shown, words) != slices.Contains(test.want, words) {
+				t.Errorf("%q: %q is said, or is not", block, words)
+			}
+		}
+		_, exported := get(t, address+pagePath+"?format=json", nil)
+		var said struct{ Guard string }
+		if err := json.Unmarshal([]byte(exported), &said); err != nil || said.Guard != test.does {
+			t.Errorf("%q: %v, the export says %q", block, err, said.Guard)
+		}
+		path := filepath.Join(t.TempDir(), "charter.json")
+		if err := os.WriteFile(path, []byte(exported), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := charter.LoadFile(path); err != nil || len(again.Rows) == 0 {
+			t.Errorf("%q: read again: %v", block, err)
+		}
+		// What the script itself does.
+		_, body := get(t, address+"/", nil)
+		if reference := regexp.MustCompile(`guard\.js\?v=[0-9a-f]+`).FindString(body); (reference != "") != (test.does != "") {
+			t.Errorf("%q: %q", block, body)
+		} else if reference != "" {
+			_, script := get(t, address+pagePath+reference, nil)
+			if monitors := strings.Contains(script, `"monitors":true`); monitors != (test.does == "monitor") {
+				t.Errorf("%q: the script monitors: %v", block, monitors)
+			}
+			if passes := strings.Contains(script, `"undeclared":true`); passes != strings.Contains(block, "monitor undeclared") {
+				t.Errorf("%q: the script lets through what no row declares: %v", block, passes)
+			}
+		}
 	}
 }
 

@@ -84,7 +84,7 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		}
 		fields[key.Value] = true
 		switch key.Value {
-		case "$schema", "version", "module", "pages": // an exported charter, or one in an archive, has these
+		case "$schema", "version", "module", "guard", "pages": // an exported charter, or one in an archive, has these
 		case "hosts": // an exported charter tells by it what is done about others
 			if value.Kind != yaml.ScalarNode {
 				return source, fmt.Errorf(`hosts are declared by rows under "cookies", as "- host: stats.example.fr", at %s`, place(key))

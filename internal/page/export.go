@@ -92,9 +92,10 @@ func (p *Page) exportJSON(pages ...archivedPage) ([]byte, error) {
 		charter.About
 		Updated string           `json:"updated,omitempty"`
 		Hosts   string           `json:"hosts,omitempty"`
+		Guard   string           `json:"guard,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
 		Pages   []archivedPage   `json:"pages,omitempty"`
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Pages: pages}
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Guard: p.guardWord(), Pages: pages}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}

@@ -58,6 +58,18 @@ func (p *Page) guardAsset() asset {
 	return asset{"text/javascript; charset=utf-8", "public, max-age=31536000, immutable", p.Guard.Script()}
 }
 
+// guardWord returns what is done about cookies of scripts: Enforced, Monitored, "" for
+// nothing.
+func (o *Options) guardWord() string {
+	switch {
+	case o.Guard == nil:
+		return ""
+	case o.Guard.Monitors():
+		return Monitored
+	}
+	return Enforced
+}
+
 // isGuards tells whether a name beside the page is the guard's.
 func (p *Page) isGuards(name string) bool {
 	return p.Guard != nil && name == guard.QuestionName

@@ -134,15 +134,16 @@ type texts struct {
 	MineUndeclared string            `yaml:"mine_undeclared"`
 	Outcomes       map[string]string `yaml:"outcomes"` // by verdict
 
-	PromiseTitle string            `yaml:"promise_title"`
-	Promise      string            `yaml:"promise"`
-	Promises     map[string]string `yaml:"promises"`  // by what is kept
-	Monitored    map[string]string `yaml:"monitored"` // by how much
-	Trial        map[string]string `yaml:"trial"`     // what is only observed, and other words for what it concerns
-	LimitsTitle  string            `yaml:"limits_title"`
-	Limits       []string          `yaml:"limits"`       // of scripts, and of other domains
-	LimitsHosts  string            `yaml:"limits_hosts"` // of other domains, where hosts are enforced
-	LimitsAdvice string            `yaml:"limits_advice"`
+	PromiseTitle  string            `yaml:"promise_title"`
+	Promise       string            `yaml:"promise"`
+	Promises      map[string]string `yaml:"promises"`  // by what is kept
+	Monitored     map[string]string `yaml:"monitored"` // by how much
+	Trial         map[string]string `yaml:"trial"`     // what is only observed, and other words for what it concerns
+	LimitsTitle   string            `yaml:"limits_title"`
+	Limits        []string          `yaml:"limits"`         // of scripts, and of other domains
+	LimitsScripts string            `yaml:"limits_scripts"` // of scripts, where the guard is in force
+	LimitsHosts   string            `yaml:"limits_hosts"`   // of other domains, where hosts are enforced
+	LimitsAdvice  string            `yaml:"limits_advice"`
 
 	VersionTitle string `yaml:"version_title"`
 	Version      string `yaml:"version"` // of the version

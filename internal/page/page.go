@@ -45,9 +45,10 @@ const (
 	noticeStyleFile = "notice.css"
 	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-	// HostsEnforced and HostsMonitored are what can be done about hosts, as exports say it.
-	HostsEnforced  = "enforce"
-	HostsMonitored = "monitor"
+	// Enforced and Monitored are what can be done about hosts and scripts, as
+	// exports say it.
+	Enforced  = "enforce"
+	Monitored = "monitor"
 
 	// maxStatus is how long the page shows what a form post did.
 	maxStatus = 10 * time.Minute
@@ -64,7 +65,7 @@ type Options struct {
 	Charter        *charter.Charter // that it publishes
 	Answers        *answers.Store   // which it reads and writes
 	Policy         *judge.Policy    // of which it makes promises
-	Hosts          string           // what is done about hosts that a visitor does not allow: HostsEnforced, HostsMonitored, "" for nothing
+	Hosts          string           // what is done about hosts that a visitor does not allow: Enforced, Monitored, "" for nothing
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
 	Guard          *guard.Guard     // of documents; nil if there is none

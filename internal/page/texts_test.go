@@ -93,12 +93,12 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the outcome %s", name, key)
 			}
 		}
-		for _, key := range []string{"set", "declared", "requests", "expiries", "durations", "hosts"} {
+		for _, key := range []string{"set", "declared", "requests", "expiries", "durations", "hosts", "scripts", "scripts_declared"} {
 			if loaded.Promises[key] == "" {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
 		}
-		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows"} {
+		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows", "scripts"} {
 			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != (key == "rows" || key == "host_rows") {
 				t.Errorf("%s lacks what is on trial: %s", name, key)
 			}
@@ -108,10 +108,10 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks what is exempt: %s", name, key)
 			}
 		}
-		if len(loaded.Trial) != 14 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
+		if len(loaded.Trial) != 15 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
 		}
-		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") {
+		if len(loaded.Limits) != 2 || loaded.LimitsScripts == "" || loaded.LimitsHosts == "" || !strings.HasSuffix(loaded.Hosts, ":") {
 			t.Errorf("%s has other words for hosts", name)
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {

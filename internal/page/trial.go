@@ -14,6 +14,9 @@ type scope struct {
 	policy        *judge.Policy
 	keepsHosts    bool // pages reach no hosts but those that are allowed
 	observesHosts bool // it is reported which others they reach
+	keepsScripts  bool // their scripts write no cookies but those that are allowed
+
+	observesScripts bool // it is told which others they write
 
 	everything bool          // nothing is enforced
 	undeclared bool          // cookies that no row declares pass
@@ -32,7 +35,8 @@ type scope struct {
 
 func newScope(options Options) scope {
 	s := scope{
-		policy: options.Policy, keepsHosts: options.Hosts == HostsEnforced, observesHosts: options.Hosts == HostsMonitored,
+		policy: options.Policy, keepsHosts: options.Hosts == Enforced, observesHosts: options.Hosts == Monitored,
+		keepsScripts: options.guardWord() == Enforced, observesScripts: options.guardWord() == Monitored,
 		everything: options.Policy.Monitor == judge.MonitorEverything, undeclared: options.Policy.Monitor == judge.MonitorUndeclared,
 	}
 	for _, row := range options.Charter.Rows {
@@ -96,6 +100,13 @@ func (s *scope) promises() []string {
 	if s.shortens {
 		promises = append(promises, "durations")
 	}
+	switch {
+	case !s.keepsScripts:
+	case !s.undeclared:
+		promises = append(promises, "scripts")
+	case s.refuses:
+		promises = append(promises, "scripts_declared")
+	}
 	if s.keepsHosts {
 		promises = append(promises, "hosts")
 	}
@@ -125,8 +136,12 @@ func (s *scope) wording(text *texts) *texts {
 	if s.asksHosts {
 		own.Choice += " " + text.ChoiceOpen
 	}
+	own.Limits = slices.Clone(text.Limits)
+	if s.keepsScripts {
+		own.Limits[0] = text.LimitsScripts
+	}
 	if s.keepsHosts {
-		own.Limits = []string{text.Limits[0], text.LimitsHosts}
+		own.Limits[1] = text.LimitsHosts
 	}
 	return &own
 }
@@ -151,6 +166,9 @@ func (p *Page) trial(text *texts) []Observed {
 		if p.scope.rowsAnswer {
 			say("rows_answer", nil)
 		}
+	}
+	if p.scope.observesScripts {
+		say("scripts", nil)
 	}
 	switch {
 	case p.scope.observesHosts:
