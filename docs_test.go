@@ -305,7 +305,7 @@ func TestDocsSamples(t *testing.T) {
 			err = loader.json(block.text)
 		case "yaml":
 			err = loader.charter("sample.yaml", block.text)
-		case "html", "sh", "text":
+		case "html", "js", "sh", "text":
 		default:
 			err = fmt.Errorf("unknown language %q", block.language)
 		}
