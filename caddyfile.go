@@ -31,6 +31,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        match    <names or prefixes*...>
 //	        host     <hosts...>
 //	        script   <paths or prefixes*...>
+//	        storage  <keys or prefixes*...>
 //	        provider [<language>] <text>
 //	        policy   [<language>] <link>
 //	        country  <codes...>
@@ -51,6 +52,9 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	        consent  <key>
 //	    }
 //	    script     <paths or prefixes*...> {
+//	        consent  <key>
+//	    }
+//	    storage    <keys or prefixes*...> {
 //	        consent  <key>
 //	    }
 //	    site_name       [<language>] <text>
@@ -90,10 +94,10 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    gpc             <date>
 //	}
 //
-// The blocks of `host` and `script` take the other fields of `cookie`, too, but for those
-// that say something of cookies. `preset`, `charter`, `cookie`, `host`, `script` and
-// `preference` can be repeated; texts and links can be repeated with another language
-// each.
+// The blocks of `host`, `script` and `storage` take the other fields of `cookie`, too, but
+// for those that say something of cookies. `preset`, `charter`, `cookie`, `host`, `script`,
+// `storage` and `preference` can be repeated; texts and links can be repeated with another
+// language each.
 func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	d.Next() // consume directive name
 	if d.NextArg() {
@@ -131,7 +135,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 			if h.Languages = d.RemainingArgs(); len(h.Languages) == 0 {
 				return d.Err("languages names none; write one or more behind it, such as fr en")
 			}
-		case "cookie", "host", "script":
+		case "cookie", "host", "script", "storage":
 			row, err := unmarshalRow(d)
 			if err != nil {
 				return err
@@ -301,7 +305,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 }
 
 // unmarshalRow reads a row, which begins with what it is of: cookies by their names,
-// hosts or scripts.
+// hosts, scripts or stored items.
 func unmarshalRow(d *caddyfile.Dispenser) (charter.Row, error) {
 	place := func() string { return fmt.Sprintf("%s:%d", d.File(), d.Line()) }
 	row := charter.NewRow(place())

@@ -112,7 +112,7 @@ func TestPathsBesideTheCaddyfile(t *testing.T) {
 // block have them.
 func sampleRow(t *testing.T) (row charter.Cookie, inYAML, inCaddyfile string) {
 	words := map[string]string{"duration": "2 weeks", "domain": "city.example", "path": "/app"}
-	names := map[string]charter.Names{"country": {"IE", "US"}, "host": {"a.example", "https://b.example:8443/c/"}, "script": {"/a.js", "/b/*"}}
+	names := map[string]charter.Names{"country": {"IE", "US"}, "host": {"a.example", "https://b.example:8443/c/"}, "script": {"/a.js", "/b/*"}, "storage": {"a.b@c/d", "ph_*"}}
 	inYAML = "cookies:\n  -"
 	for _, field := range charter.Fields {
 		block := "\t\t" + field.Name

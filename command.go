@@ -371,7 +371,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				}
 			}
 			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tHOSTS\tPROVIDER\tPURPOSE")
+			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tHOSTS\tSTORAGE\tPROVIDER\tPURPOSE")
 			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
 				if published, ok := handler.policy.PublishedDuration(cookie); ok {
@@ -381,7 +381,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				if cookie.Exempt {
 					consent += " (exempt)"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(strings.Join(cookie.Name, " "), "-"), cookie.Category, consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
+				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(strings.Join(cookie.Name, " "), "-"), cookie.Category, consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
 			}
 			if err := table.Flush(); err != nil {
 				return caddy.ExitCodeFailedStartup, err

@@ -102,7 +102,7 @@ func TestCheckCommand(t *testing.T) {
 		"broken.yaml":     "cookies:\n  - name: a\n    category: necessary\n",
 		"Caddyfile":       "a.example {\n cookie_charter {\n  preset matomo\n }\n}\nb.example {\n handle /x/* {\n  cookie_charter\n }\n}\n",
 		"ports.caddyfile": "http://:8080 {\n cookie_charter\n}\nhttp://:8081 {\n cookie_charter\n}\n",
-		"hosts.yaml":      "cookies:\n  - {name: a, purpose: p, category: statistics, host: [a.example, b.example]}\n  - {host: tiles.example, script: /t.js, purpose: Tiles, category: necessary}\n",
+		"hosts.yaml":      "cookies:\n  - {name: a, purpose: p, category: statistics, host: [a.example, b.example]}\n  - {host: tiles.example, script: /t.js, purpose: Tiles, category: necessary}\n  - {storage: [seen, ph_*], purpose: Items, category: necessary}\n",
 		"none.json":       `{"apps":{"http":{"servers":{}}}}`,
 		"config.json":     `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"]}]}]}}}}}`,
 	})
@@ -116,7 +116,7 @@ func TestCheckCommand(t *testing.T) {
 		{"charter.yaml", "yaml", []string{"    - name: sessionid\n", "duration: 13 months", "fr: Reste connecté"}, ""},
 		{"charter.yaml", "markdown", []string{"| Google |  | \\_ga, \\_gid | Counts visits"}, ""},
 		{"charter.yaml", "none", nil, ""},
-		{"hosts.yaml", "table", []string{"HOSTS", "  a.example b.example  ", "\n-   ", "tiles.example /t.js  ", "Tiles\n"}, ""},
+		{"hosts.yaml", "table", []string{"HOSTS", "  a.example b.example  ", "\n-   ", "tiles.example /t.js  ", "Tiles\n", "STORAGE", "seen ph_*  ", "Items\n"}, ""},
 		{"hosts.yaml", "json", []string{`"host": [`, `"host": "tiles.example"`, `"script": "/t.js"`}, ""},
 		{"charter.yaml", "table", []string{"consent key \"ga\": no row of it has a host"}, ""},
 		{"Caddyfile", "table", []string{"_pk_id.<site>.<hash>", "django_language", "Caddyfile: a.example: version ", "Caddyfile: b.example: version ", "cookie_charter " + moduleVersion() + "\n"}, ""},

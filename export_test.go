@@ -21,6 +21,7 @@ const exportedSite = `
 		cookie "odd_<id>" other {
 			match odd_* other
 			host stats.city.example https://*.odd.example:8443/a_b/
+			storage odd_<id> a_*
 			provider fr "Ville | d'Ys"
 			policy https://city.example/a|b_(c)
 			country FR US
@@ -42,6 +43,11 @@ const exportedSite = `
 			service "Fonts"
 			purpose "Letters"
 			category necessary
+		}
+		storage seen,once ph_* {
+			provider "Notes SAS"
+			purpose "Remembers"
+			category statistics
 		}
 	}
 	respond portal`
@@ -156,7 +162,7 @@ func TestExportFormats(t *testing.T) {
 	address := "http://" + serve(t, false, exportedSite)
 	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
 	for _, want := range []string{
-		"# Cookie policy\n", "## Third-party cookies\n", `| Tuiles SAS | Loads from or sends to: \*.tile.example, tile.example | – | Map backgrounds |  |`, `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/ | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
+		"# Cookie policy\n", "## Third-party cookies\n", `| Tuiles SAS | Loads from or sends to: \*.tile.example, tile.example | – | Map backgrounds |  |`, `| Notes SAS | Stored in the browser: seen,once, ph\_\* | – | Remembers |  |`, `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/; Stored in the browser: odd\_&lt;id>, a\_\* | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
 	} {
 		if !strings.Contains(markdown, want) {
 			t.Errorf("no %q in %s", want, markdown)

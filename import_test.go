@@ -171,7 +171,7 @@ func TestImportOwnExports(t *testing.T) {
 				wanted, _ := charter.ParseDuration(declared.Duration)
 				// What the filter matches beside the names is not on the page.
 				isTold := format == "json" || len(declared.Patterns()) == len(declared.Name)
-				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || !slices.Equal(row.Host, declared.Host) || row.Category != declared.Category || row.Consent != declared.Consent || !slices.Equal(row.Country, declared.Country) || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
+				if isTold && !slices.Equal(row.Patterns(), declared.Patterns()) || !slices.Equal(row.Host, declared.Host) || !slices.Equal(row.Storage, declared.Storage) || row.Category != declared.Category || row.Consent != declared.Consent || !slices.Equal(row.Country, declared.Country) || row.Exempt != declared.Exempt || lifetime.Seconds() != wanted.Seconds() {
 					t.Errorf("%s in %s: %+v, want %+v", format, language, row.Cookie, declared.Cookie)
 				}
 				link, _ := url.PathUnescape(row.Policy.In(language, ""))
@@ -185,7 +185,7 @@ func TestImportOwnExports(t *testing.T) {
 					}
 				}
 				if len(row.Name) == 0 && strings.Contains(report.String(), row.FirstName()) {
-					t.Errorf("%s in %s: a row of hosts is doubted: %s", format, language, &report)
+					t.Errorf("%s in %s: a row without cookies is doubted: %s", format, language, &report)
 				}
 			}
 			if !strings.HasSuffix(report.String(), "check accepts the draft\n") || format == "json" && !strings.Contains(report.String(), " 0 doubts") {

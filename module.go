@@ -74,7 +74,7 @@ type Handler struct {
 	// Default: none.
 	Charters []string `json:"charters,omitempty"`
 
-	// Rows declared here, those of hosts and scripts among them. Default: none.
+	// Rows declared here, those of hosts, scripts and stored items among them. Default: none.
 	Cookies []Cookie `json:"cookies,omitempty"`
 
 	// What the charter says of the portal, in fields of the handler itself.

@@ -87,7 +87,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"preferences":[{"format":"matomo","local_storage":"x"}]}`:                                    "nothing is known to keep the preference format matomo in local storage",
 		`{"cookies":[{"name":"a"},{"name":"b","duration":5}]}`:                                         "duration is a text, in quotes, not a number, at inline row 2",
 		`{"cookies":[{"name":"a","exempt":"yes"}]}`:                                                    "exempt is true or false, not a text, at inline row 1",
-		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
+		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, host, script, storage, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
 		`{"cookies":[{"host":"A.fr","purpose":"p","category":"necessary"}]}`:                           `host "A.fr": "A.fr" is not written as browsers match it; write a.fr, at inline row 1`,
 		`{"cookies":[{"host":"a.fr","consent":"matomo"}]}`:                                             `host "a.fr": no row has the consent key "matomo", to which it would be added; say in "purpose" and "category" what it is for, at inline row 1`,
 		`{"cookies":[{"script":"a.js","consent":"matomo"}]}`:                                           `script "a.js": "a.js" is no path of a script`,

@@ -51,6 +51,7 @@ var options = []option{
 	{name: "cookie", jsonName: "cookies"},
 	{name: "host", jsonName: "cookies"},
 	{name: "script", jsonName: "cookies"},
+	{name: "storage", jsonName: "cookies"},
 	aboutOption("site_name"), aboutOption("intro"), aboutOption("controller"), aboutOption("contact"),
 	aboutOption("complaint"), aboutOption("policy"), aboutOption("accessibility"),
 	{name: "languages"},

@@ -380,7 +380,7 @@ func TestPageFiles(t *testing.T) {
 	}
 	for options, want := range map[string]string{
 		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz", "template @kept.html": "kept.html",
-		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-hosts, charter-languages, charter-mine`,
+		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-codes, charter-languages, charter-mine`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)
@@ -841,6 +841,49 @@ func TestPageListsHosts(t *testing.T) {
 	}
 	_, knowledge := get(t, address+pagePath+"?format=edpb", nil)
 	if strings.Count(knowledge, `"name": "ad"`) != 1 || strings.Contains(knowledge, "video.example") {
+		t.Errorf("the knowledge base knows cookies only: %s", knowledge)
+	}
+}
+
+// The page lists stored items with their rows, likewise.
+func TestPageListsStorage(t *testing.T) {
+	address := "http://" + serve(t, false, `cookie_charter {
+	languages ar ca de en es eu fr it nl pt sv
+	cookie ad {
+		service Advertising
+		purpose p
+		category third_party
+		consent ad
+		duration "2 days"
+		host ad.example
+	}
+	storage ad:<b> ad_* {
+		consent ad
+	}
+	storage film {
+		purpose q
+		category third_party
+		consent film
+	}
+}`)
+	for _, language := range page.Languages {
+		_, shown := get(t, address+pagePath+"?flg="+language, nil)
+		const listed = `<code dir="ltr">ad:&lt;b&gt;</code>, <code dir="ltr">ad_*</code>`
+		if strings.Count(shown, `<code dir="ltr">ad.example</code></small><br><small>`) != 1 || strings.Count(shown, listed+"</small></td>") != 1 || strings.Count(shown, listed+"</dd>") != 1 || strings.Count(shown, `<code dir="ltr">film</code></dd>`) != 1 {
+			t.Errorf("%s: stored items are not listed once in the table and once in the question: %s", language, shown)
+		}
+		if got := publishedNames(t, shown); !slices.Equal(got, []string{"charter_preference", "__Host-charter_preference", "ad", "–"}) {
+			t.Errorf("%s: rows %q", language, got)
+		}
+	}
+	_, shown := get(t, address+pagePath+"?flg=en", nil)
+	for _, want := range []string{"<dd>2 days at most</dd>", "<dd>duration not declared</dd>", `<dd>Stored in the browser: <code dir="ltr">film</code></dd>`} {
+		if !strings.Contains(shown, want) {
+			t.Errorf("no %s in %s", want, shown)
+		}
+	}
+	_, knowledge := get(t, address+pagePath+"?format=edpb", nil)
+	if strings.Contains(knowledge, "ad_*") || strings.Contains(knowledge, "film") {
 		t.Errorf("the knowledge base knows cookies only: %s", knowledge)
 	}
 }

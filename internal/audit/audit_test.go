@@ -120,7 +120,7 @@ func TestAuditedCharterHasBounds(t *testing.T) {
 		fmt.Fprint(w, charters[strings.TrimSuffix(strings.TrimPrefix(r.URL.Path, "/charter/"), ".json")])
 	})
 	for name, mistake := range map[string]string{
-		"names": "it has 10002 names and hosts; an audit takes up to 10000", "hosts": "it has 10002 names and hosts; an audit takes up to 10000", "long": "it has more than 2097152 bytes", "aliases": "it has aliases",
+		"names": "it has 10002 names, hosts and stored items; an audit takes up to 10000", "hosts": "it has 10002 names, hosts and stored items; an audit takes up to 10000", "long": "it has more than 2097152 bytes", "aliases": "it has aliases",
 		"deep": "publishes no charter", "json.json": "it is no JSON", "keys": "publishes no charter", "one": "",
 	} {
 		used := checks.Peak(func() {

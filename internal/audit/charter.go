@@ -96,10 +96,10 @@ func parsePublished(content []byte, name string) (charter.Source, error) {
 	}
 	names := 0
 	for _, row := range declared.Rows {
-		names += len(row.Name) + len(row.Match) + len(row.Host)
+		names += len(row.Name) + len(row.Match) + len(row.Host) + len(row.Storage)
 	}
 	if names > maxNames {
-		return charter.Source{}, fmt.Errorf("it has %d names and hosts; an audit takes up to %d", names, maxNames)
+		return charter.Source{}, fmt.Errorf("it has %d names, hosts and stored items; an audit takes up to %d", names, maxNames)
 	}
 	return declared, nil
 }

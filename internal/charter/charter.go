@@ -112,7 +112,7 @@ func (s Source) Check() error {
 	return err
 }
 
-// An addition is a row that adds hosts or scripts to the first row of its key.
+// An addition is a row that adds hosts, scripts or stored items to the first row of its key.
 type addition struct {
 	*Row
 	isPreset bool // it adds nothing where no row has its key
@@ -125,7 +125,10 @@ func (c *Charter) add(additions []addition) error {
 		switch {
 		case i >= 0:
 			row := *c.Rows[i] // the source keeps its own
-			row.Host, row.Script = addOnce(row.Host, added.Host), addOnce(row.Script, added.Script)
+			for _, field := range otherFields {
+				names := field.Of(&row.Cookie).(*Names)
+				*names = addOnce(*names, *field.Of(&added.Cookie).(*Names))
+			}
 			c.Rows[i] = &row
 		case !added.isPreset:
 			return added.belongsNowhere(c.ConsentKeys())
@@ -162,7 +165,7 @@ func join(sources []Source) (*Charter, []addition, error) {
 		*Row
 		preset bool
 	}
-	claims := map[string]claim{} // by every name and pattern
+	claims := map[claimed]claim{}
 	for _, source := range sources {
 		if field, err := source.About.Validate(); err != nil {
 			return nil, nil, fmt.Errorf("%w%s", err, source.at(field))
@@ -178,23 +181,24 @@ func join(sources []Source) (*Charter, []addition, error) {
 			if err := added.mistake(); err != nil {
 				return nil, nil, err
 			}
-			if added.isAddition() {
-				additions = append(additions, addition{added.Row, source.isPreset})
-				continue
-			}
-			for _, name := range slices.Concat(added.Name, added.Match) {
-				earlier, taken := claims[name]
+			for _, one := range added.claims() {
+				earlier, taken := claims[one]
 				switch {
 				case !taken || earlier.Row == added.Row:
 				case earlier.preset:
-					maps.DeleteFunc(claims, func(_ string, other claim) bool { return other.Row == earlier.Row })
+					maps.DeleteFunc(claims, func(_ claimed, other claim) bool { return other.Row == earlier.Row })
 					c.Rows = slices.DeleteFunc(c.Rows, func(row *Row) bool { return row == earlier.Row })
+					additions = slices.DeleteFunc(additions, func(other addition) bool { return other.Row == earlier.Row })
 				default:
-					return nil, nil, declaredTwice(name, earlier.Row, added.Row)
+					return nil, nil, declaredTwice(one, earlier.Row, added.Row)
 				}
-				claims[name] = added
+				claims[one] = added
 			}
-			c.Rows = append(c.Rows, added.Row)
+			if added.isAddition() {
+				additions = append(additions, addition{added.Row, source.isPreset})
+			} else {
+				c.Rows = append(c.Rows, added.Row)
+			}
 		}
 	}
 	for _, source := range sources {
@@ -222,8 +226,24 @@ func (r *Row) mistake() error {
 	return nil
 }
 
-func declaredTwice(name string, earlier, added *Row) error {
-	return fmt.Errorf("cookie %q is declared twice; remove one of the two, at %s and %s", name, earlier.Place(""), added.Place(""))
+// A claimed is what one row alone declares.
+type claimed struct{ kind, name string }
+
+// claims returns what no other row can declare: names and patterns of cookies, and stored
+// items. A host or a script can be in several.
+func (r *Row) claims() []claimed {
+	claims := make([]claimed, 0, len(r.Name)+len(r.Match)+len(r.Storage))
+	for _, name := range slices.Concat(r.Name, r.Match) {
+		claims = append(claims, claimed{"cookie", name})
+	}
+	for _, item := range r.Storage {
+		claims = append(claims, claimed{"storage", item})
+	}
+	return claims
+}
+
+func declaredTwice(what claimed, earlier, added *Row) error {
+	return fmt.Errorf("%s %q is declared twice; remove one of the two, at %s and %s", what.kind, what.name, earlier.Place(""), added.Place(""))
 }
 
 // Find returns the row that declares a name, nil if none does.
@@ -263,6 +283,9 @@ func (c *Charter) ComputeVersion(language string, words ...any) error {
 				asked := slices.Concat([]string{cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"), string(cookie.Category)}, slices.Sorted(slices.Values(cookie.Country)))
 				questions = append(questions, fmt.Sprintf("%q", asked))
 				questions = append(questions, cookie.Host...) // the same question, whichever row has them
+				for _, item := range cookie.Storage {
+					questions = append(questions, "storage "+item)
+				}
 			}
 		}
 		slices.Sort(questions)

@@ -31,11 +31,11 @@ const (
 // Categories are the four kinds, in the order in which the page lists them.
 var Categories = []Category{Necessary, Statistics, FirstParty, ThirdParty}
 
-// Cookie is one declared row of the charter: of cookies, or of hosts or scripts without
-// any.
+// Cookie is one declared row of the charter: of cookies, or of hosts, scripts or stored
+// items without any.
 type Cookie struct {
 	// The names as people read them, one or more. Required, but in a row that has
-	// hosts or scripts. Where `match` is absent they are also what the filter
+	// hosts, scripts or stored items. Where `match` is absent they are also what the filter
 	// matches, and each has to be a token (RFC 6265, section 4.1.1) or a prefix that
 	// ends in `*`.
 	Name Names `json:"name,omitempty"`
@@ -49,14 +49,20 @@ type Cookie struct {
 	// `*.` and a name for all of its subdomains, with a scheme, a port or a path if
 	// need be (Content Security Policy Level 3, section 2.3.1). The option `hosts`
 	// lets pages reach them where the row is allowed. A row without names that says
-	// nothing but hosts, or scripts, and a consent key adds them to the first row of
-	// that key. Default: none.
+	// nothing but hosts, scripts or stored items, and a consent key, adds them to the
+	// first row of that key. Default: none.
 	Host Names `json:"host,omitempty"`
 
 	// The paths under which the portal itself serves the service's code, or
 	// beginnings of paths that end in `*`. Where the row is not allowed, an empty
 	// script is served there. Default: none.
 	Script Names `json:"script,omitempty"`
+
+	// The keys of items that scripts keep in the browser's local or session storage,
+	// or prefixes that end in `*`. Case-sensitive; a key beats a prefix, and a longer
+	// prefix a shorter one. Where the row is not allowed, the option `guard` has
+	// scripts neither write nor read them, and removes them. Default: none.
+	Storage Names `json:"storage,omitempty"`
 
 	// Who sets the cookie. Default: none.
 	Provider Text `json:"provider,omitempty"`
@@ -126,9 +132,9 @@ func (c *Cookie) Patterns() Names {
 }
 
 // FirstName returns what the row is called where one word has to do: its first name, else
-// its first host or script.
+// its first host, script or stored item.
 func (c *Cookie) FirstName() string {
-	for _, names := range []Names{c.Name, c.Host, c.Script} {
+	for _, names := range []Names{c.Name, c.Host, c.Script, c.Storage} {
 		if len(names) > 0 {
 			return names[0]
 		}
@@ -138,24 +144,25 @@ func (c *Cookie) FirstName() string {
 
 // title returns what errors call the row.
 func (c *Cookie) title() string {
-	switch {
-	case len(c.Name) == 0 && len(c.Host) > 0:
-		return fmt.Sprintf("host %q", strings.Join(c.Host, " "))
-	case len(c.Name) == 0 && len(c.Script) > 0:
-		return fmt.Sprintf("script %q", strings.Join(c.Script, " "))
+	if len(c.Name) == 0 {
+		for _, field := range otherFields {
+			if field.isSet(c) {
+				return fmt.Sprintf("%s %q", field.Name, strings.Join(*field.Of(c).(*Names), " "))
+			}
+		}
 	}
 	return fmt.Sprintf("cookie %q", strings.Join(c.Name, " "))
 }
 
-// isAddition tells whether the row says nothing of its own, but adds hosts or scripts to
-// the first row of its consent key.
+// isAddition tells whether the row says nothing of its own, but adds hosts, scripts or
+// stored items to the first row of its consent key.
 func (c *Cookie) isAddition() bool {
 	for _, field := range Fields {
-		if field.isSet(c) && !slices.Contains([]string{"host", "script", "consent"}, field.Name) {
+		if field.isSet(c) && !field.isOfOthers && field.Name != "consent" {
 			return false
 		}
 	}
-	return len(c.Host)+len(c.Script) > 0 && c.Consent != ""
+	return otherFields.isSetIn(c) && c.Consent != ""
 }
 
 // MarshalJSON writes of an addition only what it adds, and to what.
@@ -164,8 +171,9 @@ func (c Cookie) MarshalJSON() ([]byte, error) {
 		return json.Marshal(struct {
 			Host    Names  `json:"host,omitempty"`
 			Script  Names  `json:"script,omitempty"`
+			Storage Names  `json:"storage,omitempty"`
 			Consent string `json:"consent"`
-		}{c.Host, c.Script, c.Consent})
+		}{c.Host, c.Script, c.Storage, c.Consent})
 	}
 	type row Cookie // without this method
 	return json.Marshal(row(c))
@@ -186,7 +194,7 @@ func (c *Cookie) consentKey() string {
 // Validate returns the first mistake in the row and the field that has it; "" and nil if
 // there is none.
 func (c *Cookie) Validate() (field string, err error) {
-	isOfCookies := len(c.Host)+len(c.Script) == 0 || len(c.Name)+len(c.Match) > 0
+	isOfCookies := !otherFields.isSetIn(c) || len(c.Name)+len(c.Match) > 0
 	if isOfCookies && len(c.Name) == 0 || slices.Contains(c.Name, "") {
 		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
 	}
@@ -195,6 +203,9 @@ func (c *Cookie) Validate() (field string, err error) {
 	}
 	if err := validateScripts(c.Script); err != nil {
 		return "script", err
+	}
+	if err := validateStorage(c.Storage); err != nil {
+		return "storage", err
 	}
 	if !isOfCookies {
 		for _, field := range Fields {

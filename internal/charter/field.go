@@ -15,7 +15,8 @@ type Field struct {
 	Values []string          // that it can have, nil for any
 	fix    string            // of another or an empty value, if it is not to remove it
 
-	isOfCookies bool // it says something of the row's cookies, and nothing of its hosts
+	isOfCookies bool // it says something of the row's cookies, and of nothing else
+	isOfOthers  bool // it names what a row can have beside cookies, or in their place
 }
 
 // isSet tells whether a row has the field.
@@ -27,8 +28,9 @@ type fieldTable []Field
 var Fields = fieldTable{
 	{Name: "name", Of: func(c *Cookie) any { return &c.Name }},
 	{Name: "match", Of: func(c *Cookie) any { return &c.Match }, isOfCookies: true},
-	{Name: "host", Of: func(c *Cookie) any { return &c.Host }},
-	{Name: "script", Of: func(c *Cookie) any { return &c.Script }},
+	{Name: "host", Of: func(c *Cookie) any { return &c.Host }, isOfOthers: true},
+	{Name: "script", Of: func(c *Cookie) any { return &c.Script }, isOfOthers: true},
+	{Name: "storage", Of: func(c *Cookie) any { return &c.Storage }, isOfOthers: true},
 	{Name: "provider", Of: func(c *Cookie) any { return &c.Provider }},
 	{Name: "policy", Of: func(c *Cookie) any { return &c.Policy }},
 	{Name: "country", Of: func(c *Cookie) any { return &c.Country }},
@@ -46,11 +48,19 @@ var Fields = fieldTable{
 	{Name: "monitor", Of: func(c *Cookie) any { return &c.Monitor }},
 }
 
+// otherFields are those that name what a row can have beside cookies, or in their place.
+var otherFields = slices.DeleteFunc(slices.Clone(Fields), func(field Field) bool { return !field.isOfOthers })
+
 // TextFields are the names of those fields that can differ by language.
 var TextFields = slices.DeleteFunc(Fields.Names(), func(name string) bool {
 	_, isText := Fields.Find(name).Of(new(Cookie)).(*Text)
 	return !isText
 })
+
+// isSetIn tells whether a row has some of the fields.
+func (t fieldTable) isSetIn(c *Cookie) bool {
+	return slices.ContainsFunc(t, func(field Field) bool { return field.isSet(c) })
+}
 
 // Names returns the names of all fields.
 func (t fieldTable) Names() []string {

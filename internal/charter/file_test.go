@@ -96,8 +96,8 @@ func TestCharterErrors(t *testing.T) {
 		{"cookie: []", `unknown field "cookie"; a charter has updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1`},
 		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
 		{row + "---\n" + row, "the charter has a second document; keep one, at f:5"},
-		{"cookies:\n  - a", "a row has the fields name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
-		{row + "    purposes: x", `unknown field "purposes"; a row has name, match, host, script, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
+		{"cookies:\n  - a", "a row has the fields name, match, host, script, storage, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, and is no alias, at f:2"},
+		{row + "    purposes: x", `unknown field "purposes"; a row has name, match, host, script, storage, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at f:5`},
 		{row + "    purpose: mesure : audience", `unreadable YAML: mapping values are not allowed in this context; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:5`},
 		{row + "  - name: b\n   purpose: p\n    category: necessary\n", `unreadable YAML: did not find expected '-' indicator; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:6`},
 		{row + "  - name: b\n    purpose: p\n  category: necessary\n", `unreadable YAML: did not find expected '-' indicator; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:7`},
@@ -181,6 +181,18 @@ func TestCharterErrors(t *testing.T) {
 		{"cookies:\n  - host: a.fr\n    consent: k", `host "a.fr": no row has the consent key "k", to which it would be added; say in "purpose" and "category" what it is for, at f:3`},
 		{"cookies:\n  - script: /*\n    consent: k", `script "/*": "/*" would be every page; write a longer path, such as /static/stats/*, at f:2`},
 		{"cookies:\n  - script: [/s.js, /s.js]\n    consent: k", `script "/s.js /s.js": "/s.js" stands there twice; remove one, at f:2`},
+		{row + "    storage: '*'", `cookie "a": "*" alone would declare all that is stored; write a longer prefix, such as ph_*, at f:5`},
+		{row + "    storage: ph_*_posthog", `cookie "a": "ph_*_posthog" has a "*" that is not its last character; only a prefix can be matched, such as ph_*, at f:5`},
+		{row + "    storage: [ph_*, x, ph_*]", `cookie "a": "ph_*" stands there twice; remove one, at f:5`},
+		{row + "    storage: [x, '']", `cookie "a": "" is no key of a stored item; write 1 to 128 visible characters without spaces, or the beginning of some with a * behind it, at f:5`},
+		{row + "    storage: a b", `cookie "a": "a b" is no key of a stored item; write 1 to 128 visible characters without spaces, or the beginning of some with a * behind it, at f:5`},
+		{row + "    storage: \"a\\u200bb\"", `cookie "a": "a\u200bb" is no key of a stored item; write 1 to 128 visible characters without spaces, or the beginning of some with a * behind it, at f:5`},
+		{row + "    storage: " + strings.Repeat("é", 129), `cookie "a": "` + strings.Repeat("é", 129) + `" is no key of a stored item; write 1 to 128 visible characters without spaces, or the beginning of some with a * behind it, at f:5`},
+		{row + "    storage: " + strings.Repeat("é", 128) + "*\n    purpose: p", "purpose already specified, at f:6"},
+		{row + "    storage: x\n  - storage: x\n    consent: k", `storage "x" is declared twice; remove one of the two, at f:2 and f:6`},
+		{row + "    storage: b\n  - name: b\n    purpose: p\n    category: statistics\n  - storage: b*\n    consent: k", `storage "b*": no row has the consent key "k", to which it would be added; use one of [statistics], or say in "purpose" and "category" what it is for, at f:10`},
+		{"cookies:\n  - storage: x\n    category: necessary", `storage "x": missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to, at f:2`},
+		{"cookies:\n  - storage: x\n    purpose: p\n    category: necessary\n    duration: 1 day", `storage "x": duration is said of cookies, and the row names none; remove it, or write the row's cookies in "name", at f:5`},
 	} {
 		parsed, err := Parse([]byte(test.yaml), "f")
 		if err == nil {
@@ -233,6 +245,12 @@ func TestMistakes(t *testing.T) {
 	got = Mistakes([]byte(good+"- {host: A.fr, consent: k}\n- {script: x, consent: k}\n- {host: a.fr}\n- {host: a.fr, consent: k}\n"), "draft")
 	for i, want := range []string{`host "A.fr": `, `script "x": `, `host "a.fr": missing purpose`, `host "a.fr": no row has the consent key "k"`} {
 		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+	got = Mistakes([]byte(good+"- {storage: x, purpose: p, category: statistics}\n- {storage: [y, x], consent: statistics}\n- {storage: z, consent: k}\n"), "draft")
+	for i, want := range []string{`storage "x" is declared twice; remove one of the two, at draft:3 and draft:4`, `storage "z": no row has the consent key "k"`} {
+		if len(got) != 2 || !strings.Contains(got[i].Error(), want) {
 			t.Errorf("no %s in %v", want, got)
 		}
 	}

@@ -161,7 +161,7 @@ func TestParseOrigin(t *testing.T) {
 	}
 }
 
-// Hosts and scripts that belong to rows of their key are added to the first of them.
+// Hosts, scripts and stored items that belong to rows of their key are added to the first of them.
 func TestAdditions(t *testing.T) {
 	source := func(isPreset bool, rows string) Source {
 		parsed, err := Parse([]byte("cookies: ["+rows+"]"), "f")
@@ -172,15 +172,21 @@ func TestAdditions(t *testing.T) {
 		return parsed
 	}
 	const cookies = "{name: a, purpose: p, category: statistics, consent: k, host: a.fr}, {name: b, purpose: p, category: statistics, consent: k}"
-	joined, err := New(source(true, "{host: [a.fr, c.fr], consent: k}, "+cookies), source(false, "{host: d.fr, script: /s.js, consent: k}"))
+	joined, err := New(source(true, "{host: [a.fr, c.fr], consent: k}, "+cookies), source(false, "{host: d.fr, script: /s.js, storage: [x, y*], consent: k}"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if row := joined.Rows[0]; len(joined.Rows) != 2 || !slices.Equal(row.Host, Names{"a.fr", "c.fr", "d.fr"}) || !slices.Equal(row.Script, Names{"/s.js"}) || joined.Rows[1].Host != nil {
+	if row := joined.Rows[0]; len(joined.Rows) != 2 || !slices.Equal(row.Host, Names{"a.fr", "c.fr", "d.fr"}) || !slices.Equal(row.Script, Names{"/s.js"}) || !slices.Equal(row.Storage, Names{"x", "y*"}) || joined.Rows[1].Host != nil {
 		t.Errorf("%+v", joined.Rows)
 	}
 	if gaps := joined.Gaps(); gaps != nil {
 		t.Errorf("what is added is no row that could lack anything: %v", gaps)
+	}
+
+	// A preset's stored items give way to those of an operator, as its cookies do.
+	joined, err = New(source(true, cookies+", {storage: [x, y], consent: k}"), source(false, "{storage: x, purpose: p, category: necessary}"))
+	if err != nil || joined.Rows[0].Storage != nil || !slices.Equal(joined.Rows[2].Storage, Names{"x"}) {
+		t.Errorf("%v, %+v", err, joined)
 	}
 
 	// Where an operator's row has replaced all of a key, a preset's addition has gone, too.
@@ -198,7 +204,8 @@ func TestAdditions(t *testing.T) {
 	}
 }
 
-// Declared hosts are asked about, whichever row of a key has them, in whatever order.
+// Declared hosts and stored items are asked about, whichever row of a key has them, in
+// whatever order.
 func TestHostsAreAskedAbout(t *testing.T) {
 	const a, b = "{name: a, purpose: p, category: statistics%s}", "{name: b, purpose: q, category: statistics%s}"
 	fingerprint := func(ofA, ofB string) string {
@@ -211,9 +218,14 @@ func TestHostsAreAskedAbout(t *testing.T) {
 	if without != fingerprint(", script: /s.js", "") {
 		t.Error("a path of the portal's own makes another question")
 	}
+	// So are stored items, which no host is taken for.
+	withItem := fingerprint(", storage: x.fr", "")
+	if withItem == without || withItem == fingerprint(", host: x.fr", "") || withItem != fingerprint("", ", storage: x.fr") || withItem == fingerprint(", storage: x.fr*", "") {
+		t.Error("the fingerprint does not tell stored items from each other, or from hosts")
+	}
 	version := func(rows string) string { return signed(t, rows).Version }
 	const x, y = "{host: x.fr, purpose: p, category: necessary}", "{host: x.fr, purpose: q, category: necessary}"
-	if version(x+", "+y) != version(y+", "+x) || version(x) == version(y) || version(x) == version(strings.Replace(x, "host: x.fr", "host: x.fr, script: /s.js", 1)) {
+	if version(x+", "+y) != version(y+", "+x) || version(x) == version(y) || version(x) == version(strings.Replace(x, "host: x.fr", "host: x.fr, script: /s.js", 1)) || version(x) == version(strings.Replace(x, "host: x.fr", "host: x.fr, storage: x", 1)) {
 		t.Error("the version is not that of all that is declared")
 	}
 }

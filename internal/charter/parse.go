@@ -30,13 +30,13 @@ func Parse(data []byte, name string) (Source, error) {
 // row the first mistake; then what belongs to no row. Parse, or New, returns no more than the first of all.
 func Mistakes(data []byte, name string) []error {
 	var mistakes []error
-	declared := map[string]*Row{}
+	declared := map[claimed]*Row{}
 	var keys []string
 	source, err := parseRows(data, name, func(row Row, err error) error {
 		if err == nil {
 			err = row.mistake()
 		}
-		for _, each := range slices.Concat(row.Name, row.Match) {
+		for _, each := range row.claims() {
 			if earlier := declared[each]; earlier != nil && err == nil && earlier != &row {
 				err = declaredTwice(each, earlier, &row)
 			}

@@ -648,9 +648,16 @@ var hostTexts = []string{
 	"Chargement depuis ou envoi vers : ", "Carica da o invia a: ", "Laadt van of verzendt naar: ", "Carrega de ou envia para: ", "Läser in från eller skickar till: ",
 }
 
-// cutHosts returns a service without what the page says of its hosts, and these.
-func cutHosts(service string) (rest string, hosts []string) {
-	for _, text := range hostTexts {
+// storageTexts are how it begins to say there what a row stores in the browser.
+var storageTexts = []string{
+	"المخزَّن في المتصفح: ", "Emmagatzemat al navegador: ", "Im Browser gespeichert: ", "Stored in the browser: ", "Almacenado en el navegador: ", "Nabigatzailean gordetakoa: ",
+	"Stockage dans le navigateur : ", "Memorizzato nel browser: ", "Opgeslagen in de browser: ", "Armazenado no navegador: ", "Lagras i webbläsaren: ",
+}
+
+// cutList returns a service without the list that the page says behind some text, and what
+// is on it.
+func cutList(service string, texts []string) (rest string, list []string) {
+	for _, text := range texts {
 		if rest, list, ok := strings.Cut(service, text); ok {
 			return strings.TrimRight(rest, "; "), strings.Split(list, ", ")
 		}
@@ -694,11 +701,12 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		drafted.node.Content = append(drafted.node.Content, name, value)
 	}
 
-	service, hosts := cutHosts(cell("service"))
+	service, items := cutList(cell("service"), storageTexts)
+	service, hosts := cutList(service, hostTexts)
 	read := readNames(written)
 	switch {
-	case isEmpty(written) && hosts != nil: // a row without cookies
-		drafted.name = hosts[0]
+	case isEmpty(written) && (hosts != nil || items != nil): // a row without cookies
+		drafted.name = slices.Concat(hosts, items)[0]
 	case len(read.names) == 0:
 		drafted.name = cell("purpose")
 		add("name", "the table names no cookie", "")
@@ -710,6 +718,9 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	}
 	if hosts != nil {
 		add("host", "", hosts...)
+	}
+	if items != nil {
+		add("storage", "", items...)
 	}
 	texts := map[string]string{"purpose": cell("purpose"), "provider": cell("provider"), "service": service}
 	doubted := map[string]string{}

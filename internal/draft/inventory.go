@@ -208,7 +208,7 @@ func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cooki
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
 		if row := known[preset].Find(entry.Name); row != nil {
 			drafted := row.Cookie
-			drafted.Host, drafted.Script = nil, nil // of which nothing was seen
+			drafted.Host, drafted.Script, drafted.Storage = nil, nil, nil // of which nothing was seen
 			return drafted, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
 		}
 	}

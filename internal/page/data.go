@@ -112,6 +112,7 @@ func (k Kind) Rows() []Row { return slices.Concat(k.Providers...) }
 type Row struct {
 	Names                      charter.Names // as people read them; none if it has no cookies
 	Hosts                      charter.Names // that pages load from or send to
+	Storage                    charter.Names // what scripts store in the browser beside cookies
 	Provider, Service, Purpose Text
 	Countries                  string // where data go, as a list in words
 	Duration                   string // as it is enforced
@@ -304,8 +305,8 @@ func (p *Page) sample(text *texts) *Data {
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
-		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}}}, true}, {Name: "name"}},
-		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, "exemption", true, true}, {Key: "key"}},
+		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}, {Storage: charter.Names{"c"}}}}, true}, {Name: "name"}},
+		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, "exemption", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
@@ -325,6 +326,7 @@ func (p *Page) kindsIn(text *texts) []Kind {
 			row := Row{
 				Names:     cookie.Name,
 				Hosts:     cookie.Host,
+				Storage:   cookie.Storage,
 				Provider:  p.providerIn(text, cookie),
 				Service:   p.textIn(text, cookie.Service),
 				Purpose:   p.textIn(text, cookie.Purpose),

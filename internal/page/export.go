@@ -129,13 +129,21 @@ func markdownProvider(row Row, text *texts) string {
 	return provider
 }
 
-// markdownService returns what a row belongs to, and its hosts.
+// markdownService returns what a row belongs to, its hosts and stored items.
 func markdownService(row Row, text *texts) string {
-	service := markdownEscapes.Replace(row.Service.Text)
-	if len(row.Hosts) == 0 {
-		return service
+	var parts []string
+	if row.Service.Text != "" {
+		parts = append(parts, markdownEscapes.Replace(row.Service.Text))
 	}
-	return strings.TrimPrefix(service+"; ", "; ") + text.Hosts + " " + markdownEscapes.Replace(strings.Join(row.Hosts, ", "))
+	for _, others := range []struct {
+		label string
+		names charter.Names
+	}{{text.Hosts, row.Hosts}, {text.Storage, row.Storage}} {
+		if len(others.names) > 0 {
+			parts = append(parts, others.label+" "+markdownEscapes.Replace(strings.Join(others.names, ", ")))
+		}
+	}
+	return strings.Join(parts, "; ")
 }
 
 // exportMarkdown returns the tables of the page, to be pasted into a back office.

@@ -88,6 +88,7 @@ type texts struct {
 	Exempt     string                        `yaml:"exempt"`
 	Countries  string                        `yaml:"countries"` // of a list
 	Hosts      string                        `yaml:"hosts"`     // before a list
+	Storage    string                        `yaml:"storage"`   // before a list
 	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
 	AtMost     string                        `yaml:"at_most"`   // of a duration
 	Untold     string                        `yaml:"untold"`    // instead of one

@@ -111,15 +111,15 @@ func TestFieldsOfSchema(t *testing.T) {
 			required = append(required, name)
 		}
 	}
-	// A row is of cookies, of hosts or of scripts, or adds some to others.
-	for i, of := range []string{"name", "host", "script"} {
+	// A row is of cookies, of hosts, of scripts or of stored items, or adds some to others.
+	for i, of := range []string{"name", "host", "script", "storage"} {
 		if want := append([]string{of}, required...); !slices.Equal(row.AnyOf[i].Required, want) || row.AnyOf[i].Names != nil {
 			t.Errorf("of a row of its %s, the schema requires %v, not %v", of, row.AnyOf[i].Required, want)
 		}
 	}
-	for i, of := range []string{"host", "script"} {
-		addition := row.AnyOf[3+i]
-		if !slices.Equal(addition.Required, []string{of, "consent"}) || addition.Names == nil || len(row.AnyOf) != 5 || row.Required != nil {
+	for i, of := range []string{"host", "script", "storage"} {
+		addition := row.AnyOf[4+i]
+		if !slices.Equal(addition.Required, []string{of, "consent"}) || addition.Names == nil || len(row.AnyOf) != 7 || row.Required != nil {
 			t.Errorf("the schema requires %v", addition.Required)
 		}
 	}

@@ -22,8 +22,9 @@ type Question struct {
 	Providers        []Text        // who sets the cookies, each once, with a link to the policy; none if no row tells
 	Countries        string        // where data go, as a list in words; "" if that is not declared
 	Hosts            charter.Names // of all rows of the key, each once
+	Storage          charter.Names // what scripts store in the browser beside cookies
 	Purposes         []Text        // of all cookies of the key, each once
-	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell; "" if no row has cookies
+	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell; "" if no row keeps anything
 	Names            charter.Names // of all cookies of the key
 	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
@@ -66,7 +67,8 @@ func (p *Page) asked(text *texts) []Question {
 			for _, host := range row.Host {
 				question.Hosts = addOnce(question.Hosts, host)
 			}
-			if len(row.Name) == 0 {
+			question.Storage = append(question.Storage, row.Storage...)
+			if len(row.Name)+len(row.Storage) == 0 {
 				continue // nothing of it is kept
 			}
 			lifetime, ok := p.Policy.PublishedDuration(row)
@@ -80,7 +82,7 @@ func (p *Page) asked(text *texts) []Question {
 		}
 		question.Countries = text.countries(countries)
 		switch {
-		case len(question.Names) == 0:
+		case len(question.Names)+len(question.Storage) == 0:
 		case isTold:
 			question.Longest = text.longest(longest)
 		default:

@@ -98,8 +98,8 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
 		}
-		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows", "scripts"} {
-			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != (key == "rows" || key == "host_rows") {
+		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows", "storage_rows", "scripts"} {
+			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != strings.HasSuffix(key, "rows") {
 				t.Errorf("%s lacks what is on trial: %s", name, key)
 			}
 		}
@@ -108,11 +108,11 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks what is exempt: %s", name, key)
 			}
 		}
-		if len(loaded.Trial) != 15 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
+		if len(loaded.Trial) != 16 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
 		}
-		if len(loaded.Limits) != 2 || loaded.LimitsScripts == "" || loaded.LimitsHosts == "" || !strings.HasSuffix(loaded.Hosts, ":") {
-			t.Errorf("%s has other words for hosts", name)
+		if len(loaded.Limits) != 2 || loaded.LimitsScripts == "" || loaded.LimitsHosts == "" || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") {
+			t.Errorf("%s has other words for hosts or stored items", name)
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
 			t.Errorf("%s is incomplete", name)
