@@ -888,6 +888,37 @@ func TestPageListsStorage(t *testing.T) {
 	}
 }
 
+// An answer about stored items counts where the guard keeps scripts to it, and the page says
+// where it does not.
+func TestPageSaysWhatHoldsOfStorage(t *testing.T) {
+	const (
+		row       = "storage ph_* {\n purpose p\n category statistics\n}\n"
+		hosts     = "host stats.example {\n consent statistics\n}\n"
+		stillFree = "Nothing keeps scripts from storing these items of the table in the browser yet, even if you refuse them:"
+		hostsFree = "Nothing keeps pages from calling these domains of the table yet"
+		idle      = "For now only observed: it still passes, whatever the answer."
+	)
+	for block, want := range map[string][]string{
+		row:                     {stillFree, idle},
+		"guard\n" + row:         nil,
+		"guard monitor\n" + row: {stillFree, idle},
+		"guard\n" + strings.Replace(row, "purpose", "monitor\n purpose", 1): {stillFree, idle},
+		"guard\n" + row + hosts:                                              {hostsFree, idle},
+		"hosts\n" + row + hosts:                                              {stillFree, idle},
+		"hosts\nguard\n" + row + hosts:                                       nil,
+		strings.Replace(row, "statistics", "necessary", 1):                   nil,
+		"cookie _ph {\n storage ph_*\n purpose p\n category statistics\n}\n": nil, // its cookies are kept
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
+		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
+		for _, words := range []string{stillFree, hostsFree, idle} {
+			if strings.Contains(shown, words) != slices.Contains(want, words) {
+				t.Errorf("%s: %q is said, or is not", block, words)
+			}
+		}
+	}
+}
+
 const twoQuestions = "cookie_charter {\n preset opendatasoft matomo\n cookie _ga {\n  provider Google\n  purpose \"Counts visitors\"\n  category statistics\n  consent ga\n }\n}\n"
 
 func TestForm(t *testing.T) {

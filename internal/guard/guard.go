@@ -1,5 +1,5 @@
-// Package guard makes the script that keeps a document's scripts to the cookies that the
-// charter declares and the visitor allows, and what each visitor's document tells it. The
+// Package guard makes the script that keeps a document's scripts to the cookies, and the
+// stored items, that the charter declares and the visitor allows, and what each visitor's document tells it. The
 // script is the same for all visitors; the state of a visitor is a digit for each group of
 // rows, whose verdicts are always the same together.
 package guard
@@ -22,11 +22,14 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// source is guard.js as `npm --prefix e2e run guard` shortens it, with the words CHARTER and
-// VERSION in the places of what New fills in.
-//
-//go:embed guard.min.js
-var source string
+// Both are guard.js as `npm --prefix e2e run guard` shortens it, with the words CHARTER and
+// VERSION in the places of what New fills in: for charters without stored items, and with.
+var (
+	//go:embed guard.min.js
+	source string
+	//go:embed guard.storage.min.js
+	storageSource string
+)
 
 // FileName is what the script is called beside the page, and QuestionName where it asks what
 // is allowed now.
@@ -70,6 +73,7 @@ func groupOf(row *charter.Row) group {
 const (
 	holdsAnswers = 1 << iota
 	isReserved   // it is the page's alone to write
+	isStored     // its names are keys of local or session storage
 )
 
 // noLimit stands for the lifetime of cookies that live for as long as they ask for.
@@ -90,6 +94,7 @@ type table struct {
 // nothing, and tells what it would have stopped.
 func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePath string, monitors bool) (*Guard, error) {
 	g := &Guard{charter: c, store: store, monitors: monitors || policy.Monitor == judge.MonitorEverything}
+	source := source
 	known := table{
 		Monitors: g.monitors,
 		Passes:   policy.PassesRequests, Undeclared: policy.Monitor == judge.MonitorUndeclared,
@@ -109,6 +114,14 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 		if policy.EnforcesDuration && !row.Monitor {
 			seconds = row.Limit.Seconds()
 		}
+		add := func(one kind, pattern string) {
+			at := slices.Index(kinds, one)
+			if at < 0 {
+				at = len(kinds)
+				kinds, names = append(kinds, one), append(names, nil)
+			}
+			names[at] = append(names[at], pattern)
+		}
 		for _, pattern := range row.Patterns() {
 			one := kind{number, seconds, 0}
 			if store.Rows[row] {
@@ -117,16 +130,22 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 			if !row.Monitor && (&answers.Visitor{Store: store}).IsReserved(pattern) {
 				one.flags |= isReserved
 			}
-			at := slices.Index(kinds, one)
-			if at < 0 {
-				at = len(kinds)
-				kinds, names = append(kinds, one), append(names, nil)
-			}
-			names[at] = append(names[at], pattern)
+			add(one, pattern)
+		}
+		if g.monitors {
+			continue
+		}
+		for _, pattern := range row.Storage {
+			add(kind{number, noLimit, isStored}, pattern)
+			source = storageSource
 		}
 	}
 	for i, one := range kinds {
-		known.Rows = append(known.Rows, []any{one.group, one.seconds, one.flags, strings.Join(shorten(names[i]), " ")})
+		written := names[i]
+		if one.flags != isStored {
+			written = shorten(written)
+		}
+		known.Rows = append(known.Rows, []any{one.group, one.seconds, one.flags, strings.Join(written, " ")})
 	}
 	encoder := new(bytes.Buffer)
 	writer := json.NewEncoder(encoder)
@@ -134,9 +153,9 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 	if err := writer.Encode(known); err != nil {
 		return nil, err
 	}
-	filled := strings.Replace(source, "CHARTER", strings.TrimSpace(encoder.String()), 1)
-	g.version = charter.Hash([]byte(filled), 4)
-	g.script = []byte(strings.Replace(filled, "VERSION", strconv.Quote(g.version), 1))
+	inJSON := strings.TrimSpace(encoder.String())
+	g.version = charter.Hash([]byte(source+inJSON), 4)
+	g.script = []byte(strings.NewReplacer("CHARTER", inJSON, "VERSION", strconv.Quote(g.version)).Replace(source))
 	sum := sha256.Sum256(g.script)
 	g.integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 	g.beside = strings.TrimSuffix(pagePath, "/") + "/"

@@ -1,7 +1,8 @@
-// Keeps a document's scripts to the cookies that the charter declares and the visitor
-// allows. It is the first script of the document, and takes all that it calls before others
+// Keeps a document's scripts to the cookies, and the stored items, that the charter declares
+// and the visitor allows. It is the first script of the document, and takes all that it calls before others
 // can change it; later, it calls no method that they could have changed, and iterates over
-// nothing. What it cannot stop, it removes.
+// nothing. What it cannot stop, it removes. STORAGE is false in the script for charters
+// without stored items.
 (() => {
   "use strict";
   const charter = CHARTER, version = VERSION, { monitors, passes, undeclared } = charter;
@@ -15,6 +16,8 @@
   const listen = method(document.addEventListener), dispatch = method(document.dispatchEvent), json = method(Response.prototype.json);
   const read = getter(Document, "cookie"), viewOf = getter(Document, "defaultView"), changedOf = CookieChangeEvent && getter(CookieChangeEvent, "changed");
   const write = method(getOwnPropertyDescriptor(Document.prototype, "cookie").set);
+  const ownKeys = STORAGE && Reflect.ownKeys, items = STORAGE && Storage.prototype;
+  const getItem = STORAGE && method(items.getItem), setItem = STORAGE && method(items.setItem), removeItem = STORAGE && method(items.removeItem);
   const guarded = new WeakSet(), isGuarded = method(guarded.has), mark = method(guarded.add);
 
   const script = document.currentScript, { src, dataset } = script;
@@ -23,7 +26,7 @@
 
   // Rows by the names that they declare, of prefixes with their asterisk: a name that ends in
   // one finds the row of the prefix, which it also begins with. A slash stands for nine
-  // prefixes, by the digits.
+  // prefixes, by the digits. Keys of stored items have what no name has before them.
   const rows = { __proto__: null };
   let longest = 0;
   for (const [group, seconds, flags, names] of charter.rows) {
@@ -32,17 +35,19 @@
       longest = Math.max(longest, name.length);
     };
     for (const name of names.split(" ")) {
-      if (name.endsWith("/")) for (const digit of "123456789") add(name.slice(0, -1) + digit + "*");
+      if (STORAGE && flags & 4) add("@" + name);
+      else if (name.endsWith("/")) for (const digit of "123456789") add(name.slice(0, -1) + digit + "*");
       else add(name);
     }
   }
   const isToken = (name) => match(/^[\w!#$%&'*+.^`|~-]+$/, name);
-  const rowOf = (name) => {
-    if (!isToken(name)) return;
+  const rowOf = (name, isItem) => {
+    if (!(STORAGE && isItem) && !isToken(name)) return;
     let row = rows[name];
     for (let end = name.length < longest ? name.length : longest; !row && end; end--) row = rows[cut(name, 0, end) + "*"];
     return row;
   };
+  const rowOfItem = (key) => rowOf("@" + key, true);
 
   // The verdicts of the groups of rows, a digit for each, as the server said last. They are not
   // known any more when cookies that hold answers are others than then, by their hash. The
@@ -104,9 +109,14 @@
     }
   };
 
-  // put writes a line as far as it is allowed. What is not known to be is held back until it is;
-  // it does not replace then what is there, which who wrote it could not read.
+  // What is not known to be allowed is held back until it is; it does not replace then what is
+  // there, which who wrote it could not read.
   let held, holds = 0;
+  const behind = (before, write) => () => {
+    if (before) before();
+    write();
+  };
+  // put writes a line as far as it is allowed.
   const put = (to, line) => {
     const stop = find(line + ";", ";"), rest = cut(line, stop), { name, value } = halves(cut(line, 0, stop));
     let age, isBad, isPlus, date, hasTab, kept = "";
@@ -136,14 +146,30 @@
       else if (life === undefined || most < 0 || hasAge && life <= most) kept = rest;
       else if (most && life > 0) kept = rest + "; Max-Age=" + (life < most ? life - life % 1 : most);
       write(to, cut(line, 0, stop) + kept);
-    } else if (isOptional && !isKnown && holds++ < 64) {
-      const before = held;
-      held = () => {
-        if (before) before();
-        if (!isThere(name)) put(to, line);
-      };
-    }
+    } else if (isOptional && !isKnown && holds++ < 64) held = behind(held, () => isThere(name) || put(to, line));
     if (row && row.flags & 1) check();
+  };
+
+  // Items are the same, but those that no row declares are left alone.
+  const putItem = (area, key, value) => {
+    const row = rowOfItem(key);
+    if (!row || !row.group || allows(row) && isKnown) setItem(area, key, value);
+    else if (!isKnown && holds++ < 64) held = behind(held, () => {
+      try {
+        if (getItem(area, key) === null) putItem(area, key, value);
+      } catch {} // no room
+    });
+  };
+  const sweepItems = () => {
+    for (let i = 0; i < 2; i++) {
+      try {
+        const area = i ? window.sessionStorage : window.localStorage, keys = ownKeys(area);
+        for (let j = 0; isKnown && j < keys.length; j++) {
+          const row = typeof keys[j] === "string" && rowOfItem(keys[j]);
+          if (row && !allows(row)) removeItem(area, keys[j]);
+        }
+      } catch {} // a document without storage
+    }
   };
 
   // A cookie that is seen here can be at no other places than these. What no row declares can
@@ -205,6 +231,7 @@
     holds = 0;
     if (release) release();
     eachCookie(sweep);
+    if (STORAGE) sweepItems();
     dispatch(document, new CustomEvent("cookie-charter", { __proto__: null, detail: { allowed: answer.allowed } }));
   };
   const check = () => {
@@ -243,6 +270,17 @@
     },
   };
 
+  const itemMembers = STORAGE && {
+    getItem(key) {
+      key = `${key}`;
+      const row = rowOfItem(key);
+      return passes || !row || allows(row) ? getItem(this, key) : null;
+    },
+    setItem(key, value) {
+      putItem(this, `${key}`, `${value}`);
+    },
+  };
+
   // guard guards a realm, and those of its frames.
   const guard = (realm) => {
     try {
@@ -259,6 +297,11 @@
         });
         after(prototype, "getAll", async (promise) => filter(await owned(promise)));
         after(realm.CookieChangeEvent.prototype, "changed", filter);
+      }
+      if (STORAGE) {
+        const { prototype } = realm.Storage;
+        install(prototype, "getItem", getOwnPropertyDescriptor(itemMembers, "getItem"));
+        install(prototype, "setItem", getOwnPropertyDescriptor(itemMembers, "setItem"));
       }
       const kinds = ["IFrame", "Frame", "Object"];
       for (let i = 0; i < 3; i++) {
@@ -297,6 +340,7 @@
     isKnown = find(src, version) > 0 && hash() === seen;
     if (!isKnown) ask();
     eachCookie(sweep);
+    if (STORAGE) sweepItems();
     // Others change cookies, too: workers, other documents, answers. Not of all of it does every
     // browser tell.
     if (CookieStore) listen(cookieStore, "change", (event) => {
@@ -306,6 +350,7 @@
     });
     let last;
     setInterval(() => {
+      if (STORAGE) sweepItems();
       if (last === (last = read(document))) return;
       check();
       eachCookie(doubt);

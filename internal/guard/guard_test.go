@@ -61,16 +61,18 @@ func guardOf(t testing.TB, options judge.Options, names []string, rows string, f
 
 // The script takes little, with the presets of a portal, and with all at once.
 func TestScriptIsSmall(t *testing.T) {
+	const items = "cookies: [{storage: [ph_*, mp_*], purpose: p, category: statistics}]"
 	for _, test := range []struct {
 		presets []string
+		rows    string
 		most    int
-	}{{[]string{"opendatasoft", "matomo"}, 3 << 10}, {charter.PresetNames(), 3500}} {
-		g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, test.presets, "", answers.Config{Format: "charter"})
+	}{{[]string{"opendatasoft", "matomo"}, "", 3 << 10}, {charter.PresetNames(), "", 3500}, {[]string{"opendatasoft", "matomo"}, items, 3500}} {
+		g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, test.presets, test.rows, answers.Config{Format: "charter"})
 		var compressed bytes.Buffer
 		writer := gzip.NewWriter(&compressed)
 		_, _ = writer.Write(g.Script())
 		_ = writer.Close()
-		t.Logf("%v: %d bytes, %d after compression", test.presets, len(g.Script()), compressed.Len())
+		t.Logf("%v %s: %d bytes, %d after compression", test.presets, test.rows, len(g.Script()), compressed.Len())
 		if compressed.Len() > test.most {
 			t.Errorf("%v: %d bytes after compression, more than %d", test.presets, compressed.Len(), test.most)
 		}
@@ -153,6 +155,36 @@ func TestTable(t *testing.T) {
 		if !bytes.Contains(g.Script(), []byte(test.want)) {
 			t.Errorf("%+v: %.700s, want %s", test.options, g.Script(), test.want)
 		}
+	}
+}
+
+// Stored items stand in the table of the script that keeps them, and of no other.
+func TestStoredItems(t *testing.T) {
+	const rows = `cookies:
+  - {name: [own, VERSION], storage: ["CHARTER", "VERSION", "x/"], purpose: p, category: statistics, consent: key, duration: 1 day}
+  - {storage: [n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*], purpose: p, category: necessary}
+  - {storage: watched, purpose: p, category: statistics, monitor: true}
+  - {storage: é, consent: key}`
+	g, store := guardOf(t, judge.Options{EnforcesDuration: true}, nil, rows, inJSON)
+	const want = `{"rows":[[0,15778476,1,"choice"],[1,86400,0,"own VERSION"],[1,-1,4,"CHARTER VERSION x/ é"],[0,-1,4,"n1* n2* n3* n4* n5* n6* n7* n8* n9* watched"]]}`
+	if !bytes.Contains(g.Script(), []byte(want)) || !bytes.Contains(g.Script(), []byte("localStorage")) || !bytes.Contains(g.Script(), []byte(strconv.Quote(g.version))) || g.Monitors() {
+		t.Errorf("%s, want %s", g.Script(), want)
+	}
+	if got := string(g.appendState(nil, &answers.Visitor{Store: store, Lines: setcookie.Lines{`choice={"key":true}`}})); got != "11" {
+		t.Errorf("state %s", got)
+	}
+	watching, err := New(g.charter, judge.NewPolicy(g.charter, judge.Options{}), g.store, "/", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	without, _ := guardOf(t, judge.Options{}, nil, portal, inJSON)
+	for _, other := range []*Guard{watching, without} {
+		if bytes.Contains(other.Script(), []byte("localStorage")) || bytes.Contains(other.Script(), []byte("é")) {
+			t.Errorf("%.200s", other.Script())
+		}
+	}
+	if !watching.Monitors() || without.Monitors() {
+		t.Error("who monitors keeps scripts to nothing")
 	}
 }
 

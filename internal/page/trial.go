@@ -23,6 +23,7 @@ type scope struct {
 	rows       charter.Names // that are observed one by one, as people read them
 	rowsAnswer bool          // some of these can be answered
 	hosts      charter.Names // of rows without cookies, that a refusal does not stop
+	items      charter.Names // stored ones of such rows
 
 	hasAnswers   bool // some cookie can be answered
 	needsConsent bool // some cookie is refused without an answer
@@ -50,7 +51,13 @@ func newScope(options Options) scope {
 			s.rowsAnswer = s.rowsAnswer || canAnswer
 		}
 		if isObserved && !s.everything && canAnswer && len(row.Name) == 0 {
-			s.hosts = append(s.hosts, row.Host...)
+			isMonitored := s.policy.IsMonitored(row)
+			if isMonitored || !s.keepsHosts {
+				s.hosts = append(s.hosts, row.Host...)
+			}
+			if isMonitored || !s.keepsScripts {
+				s.items = append(s.items, row.Storage...)
+			}
 		}
 		if canAnswer && !row.Exempt {
 			s.needsConsent = true
@@ -64,9 +71,10 @@ func newScope(options Options) scope {
 }
 
 // passes tells whether a row passes for now, whatever the answer: it is monitored, or of
-// hosts alone, and nothing keeps pages from these.
+// nothing but hosts or stored items, and nothing keeps pages from some of these.
 func (s *scope) passes(row *charter.Row) bool {
-	return s.policy.IsMonitored(row) || len(row.Name)+len(row.Script) == 0 && !s.keepsHosts
+	return s.policy.IsMonitored(row) || len(row.Name)+len(row.Script) == 0 &&
+		(len(row.Host) > 0 && !s.keepsHosts || len(row.Storage) > 0 && !s.keepsScripts)
 }
 
 // isTrial tells whether some cookies are only observed.
@@ -76,7 +84,7 @@ func (s *scope) isTrial() bool {
 
 // ignoresAnswers tells whether some answer is not enforced yet.
 func (s *scope) ignoresAnswers() bool {
-	return s.everything && s.hasAnswers || s.rowsAnswer || len(s.hosts) > 0
+	return s.everything && s.hasAnswers || s.rowsAnswer || len(s.hosts)+len(s.items) > 0
 }
 
 // promises returns the keys of texts.Promises that are kept.
@@ -175,6 +183,9 @@ func (p *Page) trial(text *texts) []Observed {
 		say("hosts", nil)
 	case len(p.scope.hosts) > 0:
 		say("host_rows", slices.Clip(p.scope.hosts))
+	}
+	if len(p.scope.items) > 0 {
+		say("storage_rows", slices.Clip(p.scope.items))
 	}
 	return trial
 }

@@ -1,0 +1,148 @@
+// Items of local and session storage in Chromium and Firefox, behind real Caddy with the option
+// `guard`: what is there of those that rows declare, and of others, by what the visitor answers.
+import assert from "node:assert/strict";
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import os from "node:os";
+import path from "node:path";
+import { after, before, describe, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { chromium } from "playwright-core";
+import { startFirefox } from "./firefox.js";
+import { accepts, browserArguments, end, freePort, root } from "./parts.js";
+
+// One of `ph_necessary` is a literal within a prefix; no row declares `mine`.
+const stored = ["mine", "ph_a", "ph_necessary", "state"];
+const allowed = ["mine", "ph_necessary"];
+
+const charter = (option) => `{
+	cookie_charter {
+		preference opendatasoft
+		storage ph_* state {
+			purpose  "Counts visits"
+			category statistics
+			consent  stats
+		}
+		storage ph_necessary {
+			purpose  "Remembers"
+			category necessary
+		}
+		${option}
+	}
+	header /page Content-Type text/html
+	respond /page "<!DOCTYPE html><title>page</title><script>first = [localStorage, sessionStorage].map((area) => Object.keys(area).sort().join())</script>"
+}`;
+
+const config = (port) => `{
+	admin off
+	auto_https off
+}
+http://guarded.example:${port} {
+	handle /before {
+		header Content-Type text/html
+		respond "<!DOCTYPE html><title>a page that the guard is not in</title>"
+	}
+	handle ${charter("guard")}
+}
+http://monitored.example:${port} {
+	route ${charter("guard monitor")}
+}
+`;
+
+const browsers = {
+  Chromium: async () => {
+    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: browserArguments });
+    const context = await browser.newContext();
+    return { newPage: () => context.newPage(), close: () => browser.close() };
+  },
+  Firefox: startFirefox,
+};
+
+describe("stored items", () => {
+  let folder, caddy, port;
+  const opened = {};
+  before(async () => {
+    folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
+    const binary = path.join(folder, "caddy"), file = path.join(folder, "Caddyfile");
+    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+    port = await freePort();
+    writeFileSync(file, config(port));
+    caddy = spawn(binary, ["run", "--config", file], { stdio: "ignore" });
+    await accepts(port, caddy);
+    await Promise.all(Object.entries(browsers).map(async ([name, launch]) => { opened[name] = await launch(); }));
+  });
+  after(async () => {
+    for (const browser of Object.values(opened)) await browser.close();
+    if (caddy) await end(caddy);
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const store = (keys) => { for (const area of [localStorage, sessionStorage]) for (const key of keys) area.setItem(key, "1"); };
+  const keys = () => [localStorage, sessionStorage].map((area) => Object.keys(area).sort().join());
+  const both = (list) => [list.join(), list.join()];
+  // becomes waits until both areas have some keys and no others, for two looks of the guard.
+  const becomes = async (page, list) => {
+    const end = Date.now() + 2500;
+    let got;
+    while (Date.now() < end) {
+      got = await page.evaluate(keys);
+      if (got.join(" ") === both(list).join(" ")) break;
+    }
+    assert.deepEqual(got, both(list));
+  };
+  const answer = (page, stats) => page.evaluate((stats) => {
+    document.cookie = `cookies_preferences={"stats":${stats}}; Path=/; Max-Age=1000`;
+    localStorage.setItem("ph_held", "1");
+    const now = localStorage.getItem("ph_held");
+    return new Promise((resolve) => document.addEventListener("cookie-charter", ({ detail }) => resolve([now, detail.allowed.stats, localStorage.getItem("ph_held")]), { once: true }));
+  }, stats);
+
+  for (const name of Object.keys(browsers)) {
+    test(`${name}: items are there that are allowed, or that no row declares`, async () => {
+      const page = await opened[name].newPage();
+      const site = `http://guarded.example:${port}`;
+      await page.goto(`${site}/before`);
+      await page.evaluate(store, stored);
+      assert.deepEqual(await page.evaluate(keys), both(stored));
+
+      // What was there before is gone when the page's first script runs.
+      await page.goto(`${site}/page`);
+      assert.deepEqual(await page.evaluate("first"), both(allowed));
+
+      // Nothing is written, here and in a frame, or read; what is written as a property goes.
+      assert.deepEqual(await page.evaluate(() => {
+        localStorage.setItem("ph_b", "1");
+        localStorage.setItem({ toString: () => "ph_c" }, "1");
+        const frame = document.body.appendChild(document.createElement("iframe"));
+        frame.contentWindow.sessionStorage.setItem("ph_d", "1");
+        const written = [localStorage, sessionStorage].map((area) => Object.keys(area).sort().join());
+        localStorage.ph_e = sessionStorage.state = "1";
+        return [written, localStorage.getItem("ph_e"), sessionStorage.getItem("state"), localStorage.getItem("mine")];
+      }), [both(allowed), null, null, "1"]);
+      await becomes(page, allowed);
+
+      // What is written while the guard asks is held.
+      assert.deepEqual(await answer(page, true), [null, true, "1"]);
+      assert.deepEqual(await page.evaluate(() => {
+        localStorage.removeItem("ph_held");
+        sessionStorage.setItem("ph_f", "1");
+        localStorage.setItem("ph_f", "1");
+        return localStorage.getItem("ph_f");
+      }), "1");
+      await page.goto(`${site}/page`);
+      assert.deepEqual(await page.evaluate("first"), both([allowed[0], "ph_f", allowed[1]]));
+
+      assert.deepEqual(await answer(page, false), [null, false, null]);
+      await becomes(page, allowed);
+    });
+
+    test(`${name}: nothing is touched that is only monitored`, async () => {
+      const page = await opened[name].newPage();
+      await page.goto(`http://monitored.example:${port}/page`);
+      await page.evaluate(store, stored);
+      await page.goto(`http://monitored.example:${port}/page`);
+      await sleep(1500);
+      assert.deepEqual(await page.evaluate(keys), both(stored));
+    });
+  }
+});
