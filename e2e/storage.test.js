@@ -90,11 +90,15 @@ describe("stored items", () => {
     }
     assert.deepEqual(got, both(list));
   };
+  // answer returns what is read of an item that is written while the guard asks, then and when it
+  // knows, and what is there then.
   const answer = (page, stats) => page.evaluate((stats) => {
     document.cookie = `cookies_preferences={"stats":${stats}}; Path=/; Max-Age=1000`;
     localStorage.setItem("ph_held", "1");
     const now = localStorage.getItem("ph_held");
-    return new Promise((resolve) => document.addEventListener("cookie-charter", ({ detail }) => resolve([now, detail.allowed.stats, localStorage.getItem("ph_held")]), { once: true }));
+    return new Promise((resolve) => document.addEventListener("cookie-charter", ({ detail }) => {
+      resolve([now, detail.allowed.stats, localStorage.getItem("ph_held"), Object.keys(localStorage).sort().join(), Object.keys(sessionStorage).sort().join()]);
+    }, { once: true }));
   }, stats);
 
   for (const name of Object.keys(browsers)) {
@@ -122,7 +126,7 @@ describe("stored items", () => {
       await becomes(page, allowed);
 
       // What is written while the guard asks is held.
-      assert.deepEqual(await answer(page, true), [null, true, "1"]);
+      assert.deepEqual(await answer(page, true), [null, true, "1", "mine,ph_held,ph_necessary", allowed.join()]);
       assert.deepEqual(await page.evaluate(() => {
         localStorage.removeItem("ph_held");
         sessionStorage.setItem("ph_f", "1");
@@ -132,8 +136,8 @@ describe("stored items", () => {
       await page.goto(`${site}/page`);
       assert.deepEqual(await page.evaluate("first"), both([allowed[0], "ph_f", allowed[1]]));
 
-      assert.deepEqual(await answer(page, false), [null, false, null]);
-      await becomes(page, allowed);
+      // What is refused is gone when the page is told.
+      assert.deepEqual(await answer(page, false), [null, false, null, ...both(allowed)]);
     });
 
     test(`${name}: nothing is touched that is only monitored`, async () => {
