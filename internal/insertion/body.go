@@ -1,0 +1,97 @@
+package insertion
+
+import "io"
+
+// A Body is the body of an answer on its way.
+type Body interface {
+	io.Writer
+
+	// Flush writes what can be written by now.
+	Flush() error
+
+	// Close writes the end.
+	Close() error
+}
+
+// A BodyWriter writes a document with a piece of markup where its body opens. All that is
+// held back meanwhile is a tag that is not finished.
+type BodyWriter struct {
+	below   io.Writer
+	markup  []byte
+	opening opening
+	held    []byte
+	isDone  bool // the markup is in its place, or has none
+}
+
+// AtBody returns a writer of a document that is not compressed, with a piece of markup at
+// the begin of its body. Fragments and framesets it leaves alone.
+func AtBody(below io.Writer, markup []byte) *BodyWriter {
+	return &BodyWriter{below: below, markup: markup}
+}
+
+// Write writes a part of the document.
+func (w *BodyWriter) Write(part []byte) (int, error) {
+	if w.isDone {
+		return w.below.Write(part)
+	}
+	known := len(w.held)
+	text := part
+	if known > 0 {
+		text = append(w.held, part...)
+		w.held = nil
+	}
+	at, outcome := w.opening.find(text, known)
+	switch outcome {
+	case opens:
+		// At once: who compresses below decides by what is written first.
+		joined := make([]byte, 0, len(text)+len(w.markup))
+		text = append(append(append(joined, text[:at]...), w.markup...), text[at:]...)
+		w.isDone = true
+	case never:
+		w.isDone = true
+	case notYet:
+		w.held = append(w.held, text[at:]...)
+		text = text[:at]
+	}
+	if len(text) == 0 {
+		return len(part), nil
+	}
+	_, err := w.below.Write(text)
+	return len(part), err
+}
+
+// Flush has whoever is below write what can be written.
+func (w *BodyWriter) Flush() error { return flush(w.below) }
+
+// Close writes the end of the document, with the markup if it ends before its body opens.
+func (w *BodyWriter) Close() error {
+	if !w.isDone {
+		w.isDone = true
+		end := w.held
+		if w.opening.isAtEnd() {
+			end = append(end, w.markup...)
+		}
+		if len(end) > 0 {
+			if _, err := w.below.Write(end); err != nil {
+				return err
+			}
+		}
+	}
+	return closeBody(w.below)
+}
+
+// flush has a writer write what can be written, if it holds anything back.
+func flush(writer io.Writer) error {
+	if body, ok := writer.(Body); ok {
+		return body.Flush()
+	}
+	return nil
+}
+
+// closeBody has a writer write the end, if it is one of a body.
+func closeBody(writer io.Writer) error {
+	if body, ok := writer.(Body); ok {
+		return body.Close()
+	}
+	return nil
+}
