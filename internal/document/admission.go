@@ -75,14 +75,9 @@ func (a *Admission) amend(policy string, guest Guest) string {
 	directives := parsePolicy(policy)
 	isAmended := false
 	open := func(names []string, source string) {
-		directive := find(directives, names)
-		if directive.name == "default-src" {
-			// It counts for other things, too, which stay as they are.
-			directives = append(directives, policyDirective{names[len(names)-2], directive.sources})
-			directive = &directives[len(directives)-1]
-		}
-		directive.add(source)
-		a.Amended = append(a.Amended, directive.name)
+		var amended string
+		directives, amended = openFor(directives, names, source)
+		a.Amended = append(a.Amended, amended)
 		isAmended = true
 	}
 	if directive := find(directives, scriptDirectives); directive != nil && !directive.admits(guest.Script, guest.Origin) {
@@ -101,6 +96,24 @@ func (a *Admission) amend(policy string, guest Guest) string {
 	if !isAmended {
 		return policy
 	}
+	return textOf(directives)
+}
+
+// openFor has what decides of some matter let one more source through, and returns the name
+// of the directive that does now.
+func openFor(directives []policyDirective, names []string, source string) (opened []policyDirective, name string) {
+	directive := find(directives, names)
+	if directive.name == "default-src" {
+		// It counts for other things, too, which stay as they are.
+		directives = append(directives, policyDirective{names[len(names)-2], directive.sources})
+		directive = &directives[len(directives)-1]
+	}
+	directive.add(source)
+	return directives, directive.name
+}
+
+// textOf returns a policy as it is written.
+func textOf(directives []policyDirective) string {
 	texts := make([]string, 0, len(directives))
 	for _, directive := range directives {
 		texts = append(texts, strings.Join(append([]string{directive.name}, directive.sources...), " "))
@@ -108,11 +121,14 @@ func (a *Admission) amend(policy string, guest Guest) string {
 	return strings.Join(texts, "; ")
 }
 
-// What decides of a script's element and of what it asks for, the strongest first (Content
-// Security Policy Level 3, section 6.8.3).
+// What decides of a script's element and of what it asks for, of a style sheet and of where
+// forms post to, the strongest first (Content Security Policy Level 3, sections 6.4.1 and
+// 6.8.3).
 var (
 	scriptDirectives  = []string{"script-src-elem", "script-src", "default-src"}
 	connectDirectives = []string{"connect-src", "default-src"}
+	styleDirectives   = []string{"style-src-elem", "style-src", "default-src"}
+	formDirectives    = []string{"form-action"}
 )
 
 // A policyDirective is one of a policy's.
