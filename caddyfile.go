@@ -88,6 +88,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    monitor         [everything|undeclared]
 //	    hosts           [enforce|monitor]
 //	    guard           [enforce|monitor]
+//	    notice          insert
 //	    third_party_cookies omit
 //	    debug_header
 //	    record_choices

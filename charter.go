@@ -114,6 +114,9 @@ func (h *Handler) warnings() []string {
 			warnings = append(warnings, fmt.Sprintf("host %q: %s, which needs no answer, lets it through for all visitors, so a refusal of %q does not keep pages from it; keep one of the two", host.Host, host.By, host.Key))
 		}
 	}
+	if h.Notice != "" && !h.page.Asks() {
+		warnings = append(warnings, "notice insert: the page takes no answers, so that there is no notice; it is for charters with rows that need consent, whose answers no banner stores")
+	}
 	return warnings
 }
 

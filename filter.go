@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
@@ -57,7 +59,9 @@ type filter struct {
 	isHeld      bool                  // the final header waits for the body, as nobody has said its type
 	begun       []byte                // of the body, as long as that is too little to tell its type
 	isSent      bool                  // the final header is on its way
-	guarded     *insertion.Writer     // of the body, if the guard is put into it
+	hasNotice   bool                  // the notice asks or tells the visitor something, in the page that is asked for
+	guarded     insertion.Body        // of the answer, if markup is put into it; else nil
+	repacker    *insertion.Repacker   // of its body, if there is one
 	final       finalFields
 	response    judge.Response // once a line was judged
 }
@@ -162,6 +166,7 @@ func (f *filter) judgePair(pair string) bool {
 func (f *filter) finish() {
 	f.withhold()
 	f.insertGuard()
+	f.insertNotice()
 	policy, varies := f.restrict()
 	f.expire()
 	header := f.Header()
@@ -306,7 +311,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 	if kind == document.None {
 		return "", false
 	}
-	if varies = rules.Change(); varies {
+	if varies = rules.Vary(); varies {
 		document.AddVary(header)
 	}
 	asksReports := kind == document.Document && f.mayBeReported() && rules.AsksReports(f.visitor.Now().Time())
@@ -365,6 +370,60 @@ func (f *filter) insertGuard() {
 	})
 }
 
+// insertNotice puts the notice into a page's body, if it has anything to ask or to tell, and
+// keeps caches from showing either page to who should see the other.
+func (f *filter) insertNotice() {
+	header := f.Header()
+	if f.handler.Notice == "" || f.isPage || f.status > http.StatusOK || !isRead(f.request) || !document.IsPageAskedFor(f.request) || document.KindOf(f.request, f.status, header) != document.Document {
+		return
+	}
+	if essence, _ := ascii.MediaType(header.Get("Content-Type")); essence != "text/html" {
+		return
+	}
+	f.isPrivate = true
+	caching.MakeAsked(header)
+	form := insertion.FormOf(http.StatusOK, header)
+	if !f.hasNotice || form == insertion.Closed {
+		return
+	}
+	origin := request.Scheme(f.request) + "://" + f.request.Host
+	policies, ok := document.AdmitForm(header[document.PolicyField], f.handler.page.Form(origin))
+	if !ok {
+		return
+	}
+	notice, err := f.handler.page.Notice(f.request, &f.visitor)
+	if err != nil {
+		f.handler.logger.Error("no notice was made", zap.Error(err))
+		return
+	}
+	if len(policies) > 0 {
+		header[document.PolicyField] = policies
+	}
+	insertion.PrepareHeader(header)
+	var below io.Writer = f.ResponseWriter
+	if f.guarded != nil {
+		below = f.guarded
+	}
+	if form == insertion.Gzip {
+		f.repacker = insertion.Repack(below, notice)
+		f.guarded = f.repacker
+	} else {
+		f.guarded = insertion.AtBody(below, notice)
+	}
+}
+
+// isRead tells whether a request reads something.
+func isRead(r *http.Request) bool {
+	return r.Method == http.MethodGet || r.Method == http.MethodHead
+}
+
+// abandon ends what is still done to a body of which nobody writes the end.
+func (f *filter) abandon() {
+	if f.repacker != nil {
+		f.repacker.Abandon()
+	}
+}
+
 // askAnew has the portal answer in full, where what a browser has kept must not do: with
 // a "304 Not Modified", what is added to a document would take the place of the portal's
 // own policies, which such an answer need not repeat (RFC 9111, section 3.2).
@@ -373,7 +432,7 @@ func (f *filter) askAnew() {
 		delete(f.request.Header, "If-None-Match")
 		delete(f.request.Header, "If-Modified-Since")
 	}
-	if f.handler.guard != nil && document.IsAskedFor(f.request) {
+	if f.hasNotice || f.handler.guard != nil && document.IsAskedFor(f.request) {
 		insertion.PrepareRequest(f.request.Header) // no markup can be put into a part
 	}
 }
@@ -464,7 +523,7 @@ func (f *filter) mayBeReported() bool {
 // nobody has said its type.
 func (f *filter) awaitsType() bool {
 	header := f.Header()
-	return !f.isSent && f.handler.guard != nil && !f.isPage && len(header["Content-Type"]) == 0 && len(header["Content-Encoding"]) == 0 &&
+	return !f.isSent && (f.handler.guard != nil || f.handler.Notice != "") && !f.isPage && len(header["Content-Type"]) == 0 && len(header["Content-Encoding"]) == 0 &&
 		document.KindOf(f.request, f.status, header) == document.Document
 }
 

@@ -138,6 +138,12 @@ type Handler struct {
 	// are left alone.
 	Guard string `json:"guard,omitempty"`
 
+	// Where the notice is that asks for answers: `insert` puts it at the begin of every
+	// HTML page for which a visitor who has not answered asks, and into nothing else.
+	// Pages are private then, and caches ask for them again. Default: none; it is put
+	// nowhere by itself.
+	Notice string `json:"notice,omitempty"`
+
 	// What happens to cookies of other hosts: `omit` has pages load from these without
 	// cookies, by a Cross-Origin-Embedder-Policy where the portal has none. Frames of
 	// other sites show only if these agree to it, so it is for portals without any.
@@ -242,6 +248,7 @@ func (h *Handler) prepare() error {
 		Hosts:        h.hostsEffect(),
 		OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == "",
 		AreGuarded:   h.Guard != "",
+		HaveNotice:   h.Notice != "",
 		Reports:      document.ReportsBeside(h.Page.Path),
 	}
 	if err := h.checkPolicy(); err != nil {
@@ -312,9 +319,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 			Opposed: slices.Contains(r.Header["Sec-Gpc"], "1"),
 		},
 	}
+	defer f.abandon()
 	f.share()
 	f.dropCookies()
 	f.script = h.policy.JudgeScript(r.URL.Path, &f.visitor)
+	f.hasNotice = h.Notice != "" && isRead(r) && document.IsPageAskedFor(r) && h.page.HasNotice(&f.visitor)
 	f.askAnew()
 	f.reportUnreadable()
 

@@ -68,6 +68,13 @@ func IsAskedFor(r *http.Request) bool {
 	return used != part
 }
 
+// IsPageAskedFor tells whether a request asks for a page, and for no frame, as far as
+// browsers say so.
+func IsPageAskedFor(r *http.Request) bool {
+	used := useOf(r)
+	return used == page || used == unsaid && IsAskedFor(r)
+}
+
 // KindOf returns what a browser may make of an answer with a status, 0 for the one that
 // nobody has said.
 func KindOf(r *http.Request, status int, header http.Header) Kind {

@@ -14,6 +14,7 @@ type Rules struct {
 	Hosts        Effect // of the hosts that a visitor does not allow
 	OmitsCookies bool   // what documents load from other hosts is asked for without cookies
 	AreGuarded   bool   // a script is put into documents
+	HaveNotice   bool   // markup is put into pages, and not into frames
 	Reports      string // the path of this site to which reports go, as ReportsBeside returns it
 
 	lastAsked atomic.Int64 // second in which a document asked for reports
@@ -29,18 +30,28 @@ const (
 	Enforced
 )
 
-// ReportsBeside returns the path to which reports go, beside a page. What would end a
-// source or a policy is escaped.
+// ReportsBeside returns the path to which reports go, beside a page.
 func ReportsBeside(page string) string {
-	escaped := (&url.URL{Path: strings.TrimSuffix(page, "/") + "/reports"}).EscapedPath()
+	return Beside(page, "reports")
+}
+
+// Beside returns the path of what has a name beside a page. What would end a source or a
+// policy is escaped.
+func Beside(page, name string) string {
+	escaped := (&url.URL{Path: strings.TrimSuffix(page, "/") + "/" + name}).EscapedPath()
 	return strings.NewReplacer(";", "%3B", ",", "%2C").Replace(escaped)
 }
 
 // AreOn tells whether anything is wanted.
-func (r *Rules) AreOn() bool { return r.Hosts != Ignored || r.OmitsCookies || r.AreGuarded }
+func (r *Rules) AreOn() bool {
+	return r.Hosts != Ignored || r.OmitsCookies || r.AreGuarded || r.HaveNotice
+}
 
 // Change tells whether pages do anything else by them: reports leave them as they are.
 func (r *Rules) Change() bool { return r.Hosts == Enforced || r.OmitsCookies || r.AreGuarded }
+
+// Vary tells whether what is sent depends on where the browser uses it.
+func (r *Rules) Vary() bool { return r.Change() || r.HaveNotice }
 
 // AsksReports tells whether a document that leaves now asks for reports: one in each
 // second does, as browsers send many for each, and pages differ little.

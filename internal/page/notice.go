@@ -7,11 +7,13 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/request"
 )
 
@@ -35,6 +37,7 @@ type noticeData struct {
 	Base                string // the page's path, as the client sees it
 	Style               string
 	Return              string
+	Skips               bool   // it can be skipped, as the portal may have no such link of its own in front of it
 	Asked               string // fingerprints of the questions
 }
 
@@ -57,20 +60,11 @@ func encodeReference(reference string) string {
 // just given, for portals to put into their pages; else it is empty.
 func (p *Page) showNotice(e Exchange) error {
 	var body bytes.Buffer
-	given, _ := e.Visitor.AnswerTime()
-	hasToAsk := p.hasToAsk(e.Visitor)
-	wasAnswered := !hasToAsk && p.Answers.Now().Sub(given).Abs() <= maxThanks // clocks of instances differ
-	if p.canAnswer && (hasToAsk || wasAnswered) {
+	if p.HasNotice(e.Visitor) {
 		r := e.Request
 		text := p.textsFor(r)
 		data := p.noticeData(r, text)
-		data.Questions, data.Style = p.questions(text, e.Visitor), noticeStyleFile
-		if wasAnswered {
-			data.Status = text.Status[statusSaved]
-		}
-		if back := r.URL.Query().Get(returnField); charter.IsLocal(back) {
-			data.Return = encodeReference(back)
-		}
+		p.address(&data, text, e.Visitor, r.URL.Query().Get(returnField))
 		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
@@ -78,6 +72,61 @@ func (p *Page) showNotice(e Exchange) error {
 	}
 	e.Header().Add("Vary", "Accept-Language, Cookie")
 	return p.write(e, "text/html; charset=utf-8", body.Bytes())
+}
+
+// HasNotice tells whether the notice asks or tells a visitor anything.
+func (p *Page) HasNotice(visitor *answers.Visitor) bool {
+	return p.canAnswer && (p.hasToAsk(visitor) || p.hasJustAnswered(visitor))
+}
+
+// hasJustAnswered tells whether a visitor has answered a moment ago.
+func (p *Page) hasJustAnswered(visitor *answers.Visitor) bool {
+	given, _ := visitor.AnswerTime()
+	return p.Answers.Now().Sub(given).Abs() <= maxThanks // clocks of instances differ
+}
+
+// Notice returns the notice for a document of the portal that a visitor asks for, in ASCII,
+// which is the same in all encodings that documents have.
+func (p *Page) Notice(r *http.Request, visitor *answers.Visitor) ([]byte, error) {
+	text := p.textsFor(r)
+	data := p.noticeData(r, text)
+	data.Base, data.Skips = p.Path+"/", true
+	p.address(&data, text, visitor, request.URL(r).RequestURI())
+	var body bytes.Buffer
+	if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
+		return nil, err
+	}
+	return toASCII(bytes.TrimSpace(body.Bytes())), nil
+}
+
+// Form returns the notice's form as it asks the policies of an origin's documents to be let
+// in.
+func (p *Page) Form(origin string) document.Form {
+	return document.Form{Origin: origin, Action: origin + document.Beside(p.Path, ""), Style: origin + document.Beside(p.Path, noticeStyleFile)}
+}
+
+// toASCII writes what else there is in HTML as references to characters.
+func toASCII(text []byte) []byte {
+	written := make([]byte, 0, len(text)+len(text)/4)
+	for _, char := range string(text) {
+		if char < utf8.RuneSelf {
+			written = append(written, byte(char))
+		} else {
+			written = fmt.Appendf(written, "&#%d;", char)
+		}
+	}
+	return written
+}
+
+// address addresses the notice to a visitor, with where an answer leads back to.
+func (p *Page) address(data *noticeData, text *texts, visitor *answers.Visitor, back string) {
+	data.Questions, data.Style = p.questions(text, visitor), noticeStyleFile
+	if !p.hasToAsk(visitor) {
+		data.Status = text.Status[statusSaved]
+	}
+	if charter.IsLocal(back) {
+		data.Return = encodeReference(back)
+	}
 }
 
 // noticeData returns what the notice tells all visitors.
@@ -90,12 +139,15 @@ func (p *Page) noticeData(r *http.Request, text *texts) noticeData {
 	}
 }
 
+// Asks tells whether there is anything that the page asks.
+func (p *Page) Asks() bool { return p.canAnswer && len(p.Charter.ConsentKeys()) > 0 }
+
 var errNothingToAsk = errors.New("there is nothing that the page asks, so there is no notice")
 
 // exportNotice returns a notice to be pasted into pages that are the same for all visitors:
 // it asks whoever reads it, and needs neither style nor script.
 func (p *Page) exportNotice(r *http.Request, text *texts) ([]byte, error) {
-	if !p.canAnswer || len(p.Charter.ConsentKeys()) == 0 {
+	if !p.Asks() {
 		return nil, errNothingToAsk
 	}
 	var body bytes.Buffer

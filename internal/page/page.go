@@ -268,7 +268,7 @@ func (p *Page) Serve(e Exchange) error {
 	caching.DropTargeted(header)
 	header.Set("Content-Security-Policy", pagePolicy) // on errors, too: they may have HTML of the operator's
 	name := strings.Trim(strings.TrimPrefix(e.Request.URL.Path, p.Path), "/")
-	canAnswer := name == "" && p.canAnswer && len(p.Charter.ConsentKeys()) > 0
+	canAnswer := name == "" && p.Asks()
 	isRead := method == http.MethodGet || method == http.MethodHead
 	switch asset, isAsset := p.assets[name]; {
 	case name == reportsFile:

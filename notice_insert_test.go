@@ -1,0 +1,253 @@
+package cookiecharter
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+)
+
+// insertedNotice is the notice as it is put into pages.
+var insertedNotice = regexp.MustCompile(`(?s)<link rel="stylesheet" href="/terms/cookies-policy/notice\.css">\n<section class="charter-notice.*</section>\n<span id="charter-notice-end" tabindex="-1"></span>`)
+
+// The notice stands at the begin of the body of each page, however it comes, and nothing
+// else is changed.
+func TestNoticeIsInserted(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	address := serve(t, true, "cookie_charter {\n preset opendatasoft matomo\n preference charter\n notice insert\n}\nreverse_proxy "+upstream)
+	for version, client := range clients(t) {
+		t.Run(version, func(t *testing.T) {
+			for path, isInserted := range map[string]bool{
+				"/plain": true, "/gzip": true, "/untyped": true, "/parts": true,
+				"/missing": false, "/attachment": false, "/brotli": false, "/utf-16": false, "/text": false, "/events": false,
+			} {
+				for _, encoding := range []string{"identity", "gzip, br", "br"} {
+					response, body := navigate(t, client, http.MethodGet, "https://"+address+path+"?a=%7B", http.Header{"Accept-Encoding": {encoding}, "Range": {"bytes=0-9"}, "If-None-Match": {`"a"`}})
+					want := page
+					if path == "/events" {
+						want = "data: " + page + "\n\n"
+					}
+					notice := insertedNotice.FindString(body)
+					if insertedNotice.ReplaceAllString(body, "") != want || notice != "" != isInserted {
+						t.Errorf("%s as %s: %.200q", path, encoding, body)
+					}
+					if !isInserted {
+						continue
+					}
+					if !strings.Contains(body, "<body>"+notice) || !strings.Contains(notice, `name="return" value="`+path+`?a=%7B"`) || strings.ContainsFunc(notice, func(char rune) bool { return char > '~' }) {
+						t.Errorf("%s as %s: %s", path, encoding, notice)
+					}
+					for _, field := range []string{"Etag", "Last-Modified", "Accept-Ranges"} {
+						if response.Header[field] != nil {
+							t.Errorf("%s: %s is %q", path, field, response.Header[field])
+						}
+					}
+					if got := response.Header.Get("Cache-Control"); got != "private, no-cache" {
+						t.Errorf("%s: Cache-Control is %q", path, got)
+					}
+					if got := response.Header.Get("Vary"); got != "Sec-Fetch-Dest" {
+						t.Errorf("%s: Vary is %q", path, got)
+					}
+					if path == "/gzip" && response.Header.Get("Content-Encoding") != "gzip" {
+						t.Error("what was compressed is no more")
+					}
+				}
+			}
+			if response, body := navigate(t, client, http.MethodHead, "https://"+address+"/plain", nil); body != "" || response.Header.Get("Cache-Control") != "private, no-cache" {
+				t.Errorf("HEAD: %q, %v", body, response.Header)
+			}
+		})
+	}
+}
+
+// What is no page, or shows to who is not asked, is left alone.
+func TestNoticeLeavesOthersAlone(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	address := serve(t, false, "cookie_charter {\n preset matomo\n notice insert\n}\nreverse_proxy "+upstream)
+	for name, header := range map[string]http.Header{
+		"a fetch": {"Sec-Fetch-Dest": {"empty"}}, "a frame": {"Sec-Fetch-Dest": {"iframe"}, "Accept": {"text/html"}}, "a script": {"Sec-Fetch-Dest": {"script"}},
+		"an old browser's request": {"Accept": {"*/*"}},
+	} {
+		header.Set("If-None-Match", `"a"`)
+		header.Set("Accept-Encoding", "br")
+		response, body := get(t, "http://"+address+"/plain", header)
+		if body != page || response.Header.Get("Etag") != `"a"` || response.Header.Get("Cache-Control") != "" || response.Header.Get("X-Asked") != `br  "a"` || response.Header.Get("Vary") != "Sec-Fetch-Dest" {
+			t.Errorf("%s: %v", name, response.Header)
+		}
+	}
+	if _, body := get(t, "http://"+address+"/plain", http.Header{"Accept": {"text/html, */*"}}); !insertedNotice.MatchString(body) {
+		t.Error("nothing asks in a browser that does not say what it asks for")
+	}
+	if _, body := do(t, http.MethodPost, "http://"+address+"/plain", http.Header{"Accept": {"text/html"}}, "a=b"); body != page {
+		t.Error("a notice leads back to what was posted")
+	}
+	if _, body := get(t, "http://"+address+pagePath, http.Header{"Accept": {"text/html"}}); insertedNotice.MatchString(body) {
+		t.Error("the charter page asks twice")
+	}
+}
+
+// Who has answered sees that for a moment, and then nothing; no cache mixes that up.
+func TestNoticeGoes(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n notice insert\n}\nreverse_proxy "+upstream)
+	response, _ := do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "all=refused&return=/plain")
+	if response.StatusCode != http.StatusSeeOther {
+		t.Fatal(response.Status)
+	}
+	stored, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	navigation := http.Header{"Sec-Fetch-Dest": {"document"}, "Cookie": {stored}}
+	if _, body := get(t, address+"/plain", navigation); insertedNotice.MatchString(body) || !strings.Contains(body, `<body><link rel="stylesheet" href="/terms/cookies-policy/notice.css">`+"\n"+`<p class="charter-notice fr-notice" role="status"`) {
+		t.Errorf("nothing says that the answer is stored: %.300q", body)
+	}
+	answered := fmt.Sprintf("charter_preference=%s", regexp.MustCompile(`\d{13}`).ReplaceAllString(strings.TrimPrefix(stored, "charter_preference="), fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())))
+	for encoding, asked := range map[string]string{"gzip": "gzip", "br": "br"} {
+		navigation = http.Header{"Sec-Fetch-Dest": {"document"}, "Cookie": {answered}, "Accept-Encoding": {encoding}, "If-None-Match": {`"a"`}}
+		response, body := get(t, address+"/plain", navigation)
+		if body != page || response.Header.Get("Etag") != `"a"` || response.Header.Get("X-Asked") != asked+`  "a"` {
+			t.Errorf("who has answered: %v, %.300q", response.Header, body)
+		}
+		for _, path := range []string{"/plain", "/brotli", "/untyped"} {
+			if response, _ = get(t, address+path, navigation); response.Header.Get("Cache-Control") != "private, no-cache" {
+				t.Errorf("%s can be kept for who has not answered: %v", path, response.Header)
+			}
+		}
+	}
+}
+
+// Slow pages are not held up, and of one that is cut off nothing is left behind.
+func TestNoticeDoesNotHoldUp(t *testing.T) {
+	upstream, _ := guardedPortal(t)
+	address := serve(t, true, "cookie_charter {\n preset matomo\n notice insert\n}\nreverse_proxy "+upstream+" {\n flush_interval -1\n}")
+	for version, client := range clients(t) {
+		ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+		request, _ := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+address+"/slow", nil)
+		request.Header.Set("Sec-Fetch-Dest", "document")
+		response, err := client.Do(request)
+		if err != nil {
+			t.Fatal(version, err)
+		}
+		if _, err := io.ReadFull(response.Body, make([]byte, 60)); err != nil {
+			t.Errorf("%s: nothing came before the end: %v", version, err)
+		}
+		response.Body.Close()
+		cancel()
+	}
+}
+
+// Of pages that are cut off, nothing is left behind.
+func TestNoticeOfBrokenPages(t *testing.T) {
+	var packed bytes.Buffer
+	writer := gzip.NewWriter(&packed)
+	io.WriteString(writer, fmt.Sprintf(portalPage, strings.Repeat("<p>a</p>", 2000)))
+	writer.Flush()
+	upstream := rawUpstream(t, func(string) string {
+		return fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n", packed.Len()+100) + packed.String()
+	})
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo\n notice insert\n}\nreverse_proxy "+upstream)
+	visit := func() {
+		request, _ := http.NewRequest(http.MethodGet, address, nil)
+		request.Header.Set("Sec-Fetch-Dest", "document")
+		request.Header.Set("Accept-Encoding", "gzip")
+		if response, err := clients(t)["HTTP/1.1"].Do(request); err == nil {
+			io.Copy(io.Discard, response.Body)
+			response.Body.Close()
+		}
+	}
+	visit()
+	before := runtime.NumGoroutine()
+	for range 40 {
+		visit()
+	}
+	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before+20; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("%d goroutines became %d", before, runtime.NumGoroutine())
+		}
+	}
+}
+
+// The notice stands beside what other directives do with bodies, and beside the guard.
+func TestNoticeBesideOtherDirectives(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	folder := t.TempDir()
+	for name, content := range map[string]string{"index.html": page, "template.html": "<!DOCTYPE html>{{.Req.Method}}", "part.html": "<p>a"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const charter = "cookie_charter {\n preset matomo\n notice insert\n}\n"
+	guarded := strings.Replace(charter, "notice", "guard\n notice", 1)
+	for name, one := range map[string]struct{ site, path, want string }{
+		"a file":                           {charter + "root " + folder + "\nfile_server", "/", page},
+		"compression inside":               {charter + "encode gzip zstd\nreverse_proxy " + upstream, "/plain", page},
+		"compression outside":              {"route {\n encode gzip\n" + charter + "reverse_proxy " + upstream + "\n}", "/plain", page},
+		"a template":                       {charter + "templates\nroot " + folder + "\nfile_server", "/template.html", "<!DOCTYPE html>GET"},
+		"the portal compresses":            {charter + "reverse_proxy " + upstream, "/gzip", page},
+		"the guard":                        {guarded + "reverse_proxy " + upstream, "/plain", page},
+		"the guard, untyped":               {guarded + "reverse_proxy " + upstream, "/untyped", page},
+		"the guard, the portal compresses": {guarded + "reverse_proxy " + upstream, "/gzip", page},
+		"the guard and compression":        {guarded + "encode gzip zstd\nreverse_proxy " + upstream, "/parts", page},
+	} {
+		address := serve(t, false, one.site)
+		response, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+address+one.path, http.Header{"Accept-Encoding": {"gzip"}})
+		if isGuarded := guardTag.MatchString(body); isGuarded != strings.Contains(name, "guard") {
+			t.Errorf("%s: guarded %v: %.200q", name, isGuarded, body)
+		}
+		body = guardTag.ReplaceAllString(body, "")
+		if !insertedNotice.MatchString(body) || insertedNotice.ReplaceAllString(body, "") != one.want {
+			t.Errorf("%s: %s %v %.200q", name, response.Status, response.Header, body)
+		}
+		if isPacked := response.Header.Get("Content-Encoding") == "gzip"; strings.Contains(name, "compress") != isPacked {
+			t.Errorf("%s: compressed %v", name, isPacked)
+		}
+	}
+	address := serve(t, false, charter+"root "+folder+"\nfile_server")
+	if _, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+address+"/part.html", nil); body != "<p>a" {
+		t.Errorf("a part of a page: %q", body)
+	}
+}
+
+// The form and its style are let in where the portal's policies would stop them, and in a
+// sandbox there is none.
+func TestNoticeIsLetIn(t *testing.T) {
+	for policy, want := range map[string]string{
+		"style-src 'self'; form-action 'self'":             "style-src 'self'; form-action 'self'",
+		"default-src 'none'":                               "default-src 'none'; style-src ADDRESSnotice.css",
+		"form-action 'none'; style-src 'nonce-a'":          "form-action ADDRESS; style-src 'nonce-a' ADDRESSnotice.css",
+		"script-src 'none', style-src-elem https://a.test": "script-src 'none', style-src-elem https://a.test ADDRESSnotice.css",
+		"sandbox allow-forms; form-action 'none'":          "sandbox allow-forms; form-action 'none'",
+	} {
+		address := serve(t, false, "cookie_charter {\n preset matomo\n notice insert\n}\nheader Content-Type text/html\nheader Content-Security-Policy `"+policy+"`\nrespond \"<!DOCTYPE html>\"")
+		response, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+address+"/", nil)
+		if got := strings.ReplaceAll(response.Header.Get("Content-Security-Policy"), "http://"+address+pagePath, "ADDRESS"); strings.ReplaceAll(got, ",style", ", style") != want {
+			t.Errorf("%s: became %q", policy, got)
+		}
+		if insertedNotice.MatchString(body) == strings.HasPrefix(policy, "sandbox") {
+			t.Errorf("%s: %q", policy, body)
+		}
+	}
+}
+
+// A charter that asks nothing has no notice, which its operator learns.
+func TestNoticeThatNobodyNeeds(t *testing.T) {
+	for block, want := range map[string]int{"preset matomo": 0, "preset opendatasoft": 1} {
+		handler := provision(t, "cookie_charter {\n"+block+"\n notice insert\n}")
+		count := 0
+		for _, warning := range handler.warnings() {
+			if strings.HasPrefix(warning, "notice insert") {
+				count++
+			}
+		}
+		if count != want {
+			t.Errorf("%s: %d warnings", block, count)
+		}
+	}
+}
