@@ -46,6 +46,13 @@ func TestNoticeIsInserted(t *testing.T) {
 					if !strings.Contains(body, "<body>"+notice) || !strings.Contains(notice, `name="return" value="`+path+`?a=%7B"`) || strings.ContainsFunc(notice, func(char rune) bool { return char > '~' }) {
 						t.Errorf("%s as %s: %s", path, encoding, notice)
 					}
+					asked := "identity"
+					if strings.Contains(encoding, "gzip") {
+						asked = "gzip"
+					}
+					if got := response.Header.Get("X-Asked"); got != asked {
+						t.Errorf("%s as %s: the portal was asked for %q", path, encoding, got)
+					}
 					for _, field := range []string{"Etag", "Last-Modified", "Accept-Ranges"} {
 						if response.Header[field] != nil {
 							t.Errorf("%s: %s is %q", path, field, response.Header[field])
@@ -87,7 +94,7 @@ func TestNoticeLeavesOthersAlone(t *testing.T) {
 	if _, body := get(t, "http://"+address+"/plain", http.Header{"Accept": {"text/html, */*"}}); !insertedNotice.MatchString(body) {
 		t.Error("nothing asks in a browser that does not say what it asks for")
 	}
-	if _, body := do(t, http.MethodPost, "http://"+address+"/plain", http.Header{"Accept": {"text/html"}}, "a=b"); body != page {
+	if response, body := do(t, http.MethodPost, "http://"+address+"/plain", http.Header{"Accept": {"text/html"}}, "a=b"); body != page || response.Header.Get("Cache-Control") != "" {
 		t.Error("a notice leads back to what was posted")
 	}
 	if _, body := get(t, "http://"+address+pagePath, http.Header{"Accept": {"text/html"}}); insertedNotice.MatchString(body) {
