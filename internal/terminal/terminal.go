@@ -83,14 +83,19 @@ const (
 type Printer struct {
 	Out        io.Writer // of what is printed
 	IsTerminal bool      // somebody looks, and wants colours and progress
+	Width      int       // of the terminal, in characters; 0 for none, where lines have any length
 	rest       []byte    // the beginning of a character
 }
 
 // NewPrinter returns the printer of a stream. NO_COLOR turns colours and progress
 // off (https://no-color.org).
 func NewPrinter(out io.Writer) *Printer {
-	file, ok := out.(*os.File)
-	return &Printer{Out: out, IsTerminal: ok && os.Getenv("NO_COLOR") == "" && term.IsTerminal(int(file.Fd()))}
+	printer := &Printer{Out: out}
+	if file, ok := out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+		printer.IsTerminal = os.Getenv("NO_COLOR") == ""
+		printer.Width, _, _ = term.GetSize(int(file.Fd())) // 0 where it has none
+	}
+	return printer
 }
 
 // Write writes a text, but for a character that is not complete yet.
