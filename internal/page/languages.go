@@ -252,6 +252,30 @@ func loadTexts(files fs.FS, name string) (*texts, error) {
 	return loaded, nil
 }
 
+// Words are those of one of the page's languages that others say, too.
+type Words struct{ text *texts }
+
+// WordsIn returns the words of a language.
+func WordsIn(name string) (Words, error) {
+	if err := CheckLanguage(name); err != nil {
+		return Words{}, err
+	}
+	all, err := allTexts()
+	if err != nil {
+		return Words{}, err
+	}
+	return Words{all[slices.Index(Languages, name)]}, nil
+}
+
+// Direction returns in which direction the language is written.
+func (w Words) Direction() string { return w.text.Direction }
+
+// Date returns a day in words.
+func (w Words) Date(day time.Time) string { return w.text.date(day) }
+
+// Duration returns a lifetime in words.
+func (w Words) Duration(lifetime charter.Duration) string { return w.text.duration(lifetime) }
+
 // pluralForms are CLDR's names of the plural categories.
 var pluralForms = map[plural.Form]string{plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}
 
