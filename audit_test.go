@@ -149,17 +149,17 @@ func TestAuditOfOtherSites(t *testing.T) {
 
 	var out bytes.Buffer
 	options := audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 20, Charter: charter + "charter.yaml"}
-	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, options)
+	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, "en", nil, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
 		portal.URL + `/fails, on the visit "first": it answers 500`, "Not followed: " + portal.URL + "/away, as it leads to another site, http://elsewhere.example.\n", "leads from one address to the next",
-		"set for 1158 days, published is 13 months", "undeclared", "\n3 violations\n", "5 pages, without scripts",
+		"set for 1158 days, published is 13 months", "undeclared", "\nCookies that violate the charter: 3 (pages or visits are missing)\n", "none: no scripts ran",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
 	}
-	if code != exitDifferences || err != nil || strings.Contains(out.String(), "\x1b") || strings.Count(out.String(), "Visit:") != 1 {
+	if code != exitDifferences || err != nil || strings.Contains(out.String(), "\x1b") || strings.Count(out.String(), "Visit: ") != 1 {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
@@ -179,16 +179,16 @@ func TestAuditOfOtherSites(t *testing.T) {
 	// What was not seen is not clean.
 	options.Charter = charter + "charter.yaml"
 	out.Reset()
-	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine"}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "no violations were seen, but pages or visits are missing") {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine"}, "en", nil, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "No violations were seen, but pages or visits are missing") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
 	options.Charter, options.Format = charter+"necessary.yaml", "html"
 	out.Reset()
-	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, options); code != caddy.ExitCodeFailedStartup || err != nil {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, "en", nil, options); code != caddy.ExitCodeFailedStartup || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
-	for _, want := range []string{"No violations of the charter", "The charter asks nothing", "No cookies", portal.URL + "/away, on the visit &#34;first&#34;: it leads to another site, http://elsewhere.example"} {
+	for _, want := range []string{"No violations were seen, but pages or visits are missing", "The charter asks nothing", "No cookies", portal.URL + "/away, on the visit &#34;first&#34;: it leads to another site, http://elsewhere.example"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}
@@ -203,6 +203,8 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
+		{nil, options, "name the site: caddy cookie-charter audit https://opendata.example.fr"},
+		{[]string{portal.URL}, audit.Options{Format: "text", Pages: 1, Pictures: "x"}, "--screenshots goes with --browser"},
 		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text"}, "--pages is at least 1"},
 		{[]string{portal.URL + "/away"}, options, "it leads to another site, http://elsewhere.example"},
 		{[]string{portal.URL + "/missing"}, options, "there is no such page"},
@@ -217,7 +219,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/does/not/exist"}, "no such file"},
 		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/bin/true"}, "the browser has ended"},
 	} {
-		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, "en", nil, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)
 		}
 	}
@@ -262,5 +264,48 @@ func TestRedirectionsToOtherHosts(t *testing.T) {
 	}
 	if asked {
 		t.Error("another host was asked")
+	}
+}
+
+// One audit has a report in several formats, in a language of the page, and the next one
+// is compared with it.
+func TestAuditForTheFiles(t *testing.T) {
+	site := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Add("Set-Cookie", "planted=1; Max-Age=1209600")
+		fmt.Fprint(w, "<p>")
+	})
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter})
+	options := audit.Options{Format: "text", Pages: 1, Charter: folder + "charter.yaml", By: "DPO, Ys"}
+	var out bytes.Buffer
+	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "fr", []string{folder + "a.html", folder + "a.JSON", folder + "a.xml", folder + "a.txt"}, options)
+	if code != exitDifferences || err != nil || !strings.Contains(out.String(), "\nÉtabli par                       DPO, Ys\n") || !strings.Contains(out.String(), "cookie_charter "+moduleVersion()) || !strings.Contains(out.String(), "  2 semaines  ") {
+		t.Errorf("%d, %v\n%s", code, err, &out)
+	}
+	for name, want := range map[string]string{"a.html": `<html lang="fr" dir="ltr">`, "a.JSON": `"by": "DPO, Ys"`, "a.xml": "<failure message=\"non déclaré\">", "a.txt": out.String()} {
+		if content, err := os.ReadFile(folder + name); err != nil || !strings.Contains(string(content), want) {
+			t.Errorf("%s: %v\n%s", name, err, content)
+		}
+	}
+	options.Since = folder + "a.JSON"
+	out.Reset()
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "en", nil, options); code != exitDifferences || err != nil || !strings.Contains(out.String(), "Nothing is new, and nothing is gone.") {
+		t.Errorf("%d, %v\n%s", code, err, &out)
+	}
+	for _, test := range []struct{ language, output, mistake string }{
+		{"xx", "", "does not speak"}, {"en", folder + "a.pdf", "unknown format of"}, {"en", folder + "none/a.html", "no such file"},
+	} {
+		var outputs []string
+		if test.output != "" {
+			outputs = []string{test.output}
+		}
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), []string{site}, test.language, outputs, options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+			t.Errorf("%+v: %d, %v", test, code, err)
+		}
+	}
+	for _, language := range page.Languages {
+		words, err := page.WordsIn(language)
+		if err != nil || words.Direction() == "" || words.Date(time.Now()) == "" || words.Duration(charter.Duration{Count: 2, Unit: "week"}) == "" {
+			t.Errorf("%s: %v", language, err)
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -159,13 +160,20 @@ The charter is the one that the site publishes, unless another is named. Without
 banner gives the answer: what to click on the first page, CSS selectors, each
 repeated for one click after the other.
 
-It is not signed in, and sees no other domain than browsers do on these pages.`,
+It is not signed in, and sees no other domain than browsers do on these pages.
+
+The report is for the files: it tells when, with what and against which version of the
+charter it was made, which pages were visited, which answers were given and how, what
+it cannot see, and has a hash. --output writes it into files as well, in the formats
+that their names say (.txt, .json, .html, .xml for junit). --since compares it with an
+earlier one that was written as JSON.`,
 		Example: `  caddy cookie-charter audit https://opendata.example.fr --browser
   caddy cookie-charter audit https://opendata.example.fr --charter charter.yaml --format html > audit.html
+  caddy cookie-charter audit https://opendata.example.fr --browser --language fr --by "DPO, Ville d'Ys" --output audit.html --output audit.json --since audit-2026-10.json
   caddy cookie-charter audit https://opendata.example.fr --browser --accept '#accept' --refuse '#refuse' --withdraw '#manage' --withdraw '#refuse'`,
-		Args: cobra.MinimumNArgs(1),
 	}
 	var options audit.Options
+	var outputs []string
 	flags := audits.Flags()
 	flags.StringVar(&options.Charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
 	flags.StringVar(&options.Page, "page", "", "the path of the charter page; default: as in the Caddy config, else "+page.DefaultPath)
@@ -178,10 +186,15 @@ It is not signed in, and sees no other domain than browsers do on these pages.`,
 	flags.StringArrayVar(&options.Refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
 	flags.DurationVar(&options.Wait, "wait", time.Second, "how long scripts go on after a page was loaded")
-	flags.StringVar(&options.Format, "format", "text", "text, json or html")
-	audits.SilenceErrors = true // as above
+	flags.StringVar(&options.Format, "format", "text", strings.Join(audit.Formats, ", "))
+	flags.StringArrayVar(&outputs, "output", nil, "a file to write the report into as well, in the format that its name says; can be repeated")
+	reportIn := flags.String("language", "en", "of the report, but for JSON")
+	flags.StringVar(&options.By, "by", "", "who makes the audit, for the report")
+	flags.StringVar(&options.Since, "since", "", "an earlier report, as JSON, to be compared with")
+	flags.StringVar(&options.Pictures, "screenshots", "", "a folder for a screenshot of the first page on each visit")
 	run(audits, func(out, report *terminal.Printer) (int, error) {
-		return runAudit(out, report, flags.Args(), options)
+		audits.SilenceErrors = true // as above, once flags are understood
+		return runAudit(out, report, flags.Args(), *reportIn, outputs, options)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits)
 }
@@ -633,11 +646,30 @@ func writeHosts(out io.Writer, bySite map[string][]InventoryEntry) error {
 }
 
 // runAudit makes an audit and writes its report.
-func runAudit(out, progress *terminal.Printer, pages []string, options audit.Options) (int, error) {
-	options.DefaultPage, options.Load = page.DefaultPath, loadForAudit
+func runAudit(out, progress *terminal.Printer, pages []string, language string, outputs []string, options audit.Options) (int, error) {
+	options.DefaultPage, options.Load, options.Tool = page.DefaultPath, loadForAudit, fmt.Sprintf("cookie_charter %s, %s/%s", moduleVersion(), runtime.GOOS, runtime.GOARCH)
+	words, err := page.WordsIn(language)
+	if err != nil {
+		return caddy.ExitCodeFailedStartup, err
+	}
+	options.Words = audit.Words{Language: language, Direction: words.Direction(), Date: words.Date, Duration: words.Duration}
+	for _, output := range outputs { // before an audit that takes minutes
+		_, err := auditFormat(output)
+		if err == nil {
+			_, err = os.Stat(filepath.Dir(output))
+		}
+		if err != nil {
+			return caddy.ExitCodeFailedStartup, err
+		}
+	}
 	report, err := audit.Run(progress, pages, options)
 	if err == nil {
-		err = report.Write(out, options.Format)
+		err = report.Write(out, options.Format, options.Words)
+	}
+	for _, output := range outputs {
+		if err == nil {
+			err = writeReport(output, report, options.Words)
+		}
 	}
 	switch {
 	case err != nil:
@@ -648,6 +680,35 @@ func runAudit(out, progress *terminal.Printer, pages []string, options audit.Opt
 		return caddy.ExitCodeFailedStartup, nil
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// auditFormat returns the format of a report in a file.
+func auditFormat(path string) (string, error) {
+	switch ascii.ToLower(filepath.Ext(path)) {
+	case ".txt":
+		return "text", nil
+	case ".json":
+		return "json", nil
+	case ".html":
+		return "html", nil
+	case ".xml":
+		return "junit", nil
+	}
+	return "", fmt.Errorf("unknown format of %q; end the name of the file in .txt, .json, .html or .xml", path)
+}
+
+// writeReport writes the report of an audit into a file.
+func writeReport(path string, report *audit.Report, words audit.Words) error {
+	format, err := auditFormat(path)
+	if err != nil {
+		return err
+	}
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	out := terminal.NewPrinter(file)
+	return errors.Join(report.Write(out, format, words), out.Close(), file.Close())
 }
 
 // loadForAudit loads the charter against which an audit holds a host.

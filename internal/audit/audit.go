@@ -29,13 +29,16 @@ type browser interface {
 	// begin forgets all cookies.
 	begin(ctx context.Context) error
 
-	// open visits a page with all that it loads, and returns at which address it
-	// ended, and where its links lead.
-	open(ctx context.Context, address string) (at string, links []string, err error)
+	// open visits a page with all that it loads.
+	open(ctx context.Context, address string) (landing, error)
 
-	// giveAnswer gives an answer, the same to all questions. It returns
+	// picture returns what the page looks like that was opened last, as PNG, nil if it
+	// looks like nothing.
+	picture(ctx context.Context) ([]byte, error)
+
+	// giveAnswer gives an answer, the same to all questions, and returns how. It returns
 	// errNoQuestions where it finds none.
-	giveAnswer(ctx context.Context, given answers.Answer, withdraws bool) error
+	giveAnswer(ctx context.Context, answer answers.Answer, withdraws bool) (given, error)
 
 	// takeObservations returns what happened to cookies since it was last asked, and
 	// what became of the calls of pages to other hosts.
@@ -49,6 +52,24 @@ type browser interface {
 	cookies(ctx context.Context) ([]browserCookie, error)
 
 	close() error
+}
+
+// A landing is where a visit of a page has ended.
+type landing struct {
+	at     string   // its address
+	status int      // of its answer, 0 if there was none
+	links  []string // where they lead
+}
+
+// A given is how an answer was given.
+type given struct {
+	at      string   // the address of a page
+	clicked []string // CSS selectors, in their order
+}
+
+// formButton returns what to click in the form of the charter page.
+func formButton(answer answers.Answer) string {
+	return fmt.Sprintf("button[name=all][value=%s]", answer)
 }
 
 var (
@@ -93,6 +114,7 @@ type audit struct {
 	namedPages int      // how many of them somebody has named
 	maxPages   int      // pages to visit
 	addresses  address.Redactor
+	pictures   string // the folder for screenshots, "" for none
 	progress   func(text string)
 	report     Report
 
@@ -127,8 +149,9 @@ func (a *audit) omit(what string) {
 func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, limit, errTooLong)
 	defer cancel()
-	a.report.Site, a.report.Time = a.addresses.Show(a.pages[0]), time.Now().UTC().Truncate(time.Second)
-	a.report.Browser, a.report.Charter, a.report.Version = a.browser.name(), a.charter.source, a.charter.Version
+	a.report.Site, a.report.Time = a.addresses.Show(a.pages[0]), time.Now().Truncate(time.Second)
+	a.report.Browser, a.report.Charter, a.report.Version, a.report.CharterHash = a.browser.name(), a.charter.source, a.charter.Version, a.charter.hash
+	a.report.Limits = limitsOf(a.report.Browser != "")
 	a.hostsOfCookies = map[browserCookie]charter.Origin{}
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
@@ -164,14 +187,47 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 			a.report.Violations += len(host.Violations)
 		}
 	}
+	a.report.Findings = a.report.findings()
+	a.report.Ended = time.Now().Truncate(time.Second)
 	return nil
+}
+
+// limitsOf returns what an audit cannot see, in words, with and without a browser.
+func limitsOf(hasBrowser bool) []string {
+	limits := []string{
+		"Nobody was signed in, nothing was typed, and no other pages were visited than those that are listed.",
+		"What scripts store elsewhere than in cookies, such as in local storage, was not looked at.",
+	}
+	if hasBrowser {
+		return append(limits,
+			"Connections without a request and pages in windows of their own are not seen, and of the address of a call, its host alone.",
+			"Other browsers, devices, places and times can be shown other pages.")
+	}
+	return append(limits,
+		"No scripts ran, and no other host was asked for anything.",
+		"Cookies were read by the same code by which the module itself reads them: neither would see a mistake in it. A browser reads them by its own.")
+}
+
+// tellProgress tells which page of which visit comes next, and about how long the rest
+// takes, if it takes as long as what is done.
+func (a *audit) tellProgress(number, page int) {
+	made := len(visits)
+	if len(a.charter.ConsentKeys()) == 0 {
+		made = 1
+	}
+	text := fmt.Sprintf("visit %d of %d (%s), page %d of %d", number+1, made, visits[number].name, page+1, len(a.pages))
+	if done := number*len(a.pages) + page; done > 0 {
+		left := time.Since(a.report.Time) / time.Duration(done) * time.Duration(made*len(a.pages)-done)
+		text += fmt.Sprintf(", about %v left", max(left.Round(5*time.Second), 5*time.Second))
+	}
+	a.progress(text)
 }
 
 // answerAndVisit gives the answer of a visit, makes it, and tells whether there can
 // be others.
 func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, err error) {
 	visit := visits[number]
-	a.progress(fmt.Sprintf("visit %q: answering", visit.name))
+	a.progress(fmt.Sprintf("visit %d (%s): answering", number+1, visit.name))
 	if visit.isFresh {
 		if err := a.browser.begin(ctx); err != nil {
 			return false, err
@@ -181,12 +237,13 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 	if err != nil {
 		return false, err
 	}
+	var how given
 	if visit.answer != answers.None {
 		if len(a.charter.ConsentKeys()) == 0 {
 			a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
 			return false, nil
 		}
-		err := a.browser.giveAnswer(ctx, visit.answer, !visit.isFresh)
+		how, err = a.browser.giveAnswer(ctx, visit.answer, !visit.isFresh)
 		if errors.Is(err, errNoQuestions) {
 			a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
 			a.report.Incomplete = true
@@ -200,6 +257,10 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 	if err != nil {
 		return false, err
 	}
+	seen.Answer, seen.Clicked = visit.answer.String(), how.clicked
+	if how.at != "" {
+		seen.AnsweredAt = a.addresses.Show(how.at)
+	}
 	a.report.Visits = append(a.report.Visits, seen)
 	return true, nil
 }
@@ -207,6 +268,7 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 // visit makes one visit of all pages, and returns what was seen. Earlier are the cookies
 // that were there before the answer.
 func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) (Visit, error) {
+	made := Visit{Visit: visits[number].name}
 	seen := map[browserCookie]*Cookie{}
 	hosts := map[charter.Origin]*Host{}
 	a.judgedHosts = map[charter.Origin]judge.HostJudgement{}
@@ -242,10 +304,10 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 	}
 	for i := 0; i < len(a.pages); i++ {
 		page := a.pages[i]
-		a.progress(fmt.Sprintf("visit %q: page %d of %d", visits[number].name, i+1, len(a.pages)))
-		at, links, err := a.browser.open(ctx, page)
-		if err == nil && !sameSite(at, page) {
-			err = elsewhereError{originOf(at)}
+		a.tellProgress(number, i)
+		landed, err := a.browser.open(ctx, page)
+		if err == nil && !sameSite(landed.at, page) {
+			err = elsewhereError{originOf(landed.at)}
 		}
 		if ctx.Err() != nil && i+number > 0 {
 			break // with what was seen
@@ -257,7 +319,17 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			a.fail(page, number, err, i < a.namedPages)
 		}
 		if number == 0 {
-			a.follow(links)
+			a.follow(landed.links)
+		}
+		visited := Page{Address: a.addresses.Show(page), Status: landed.status}
+		if err != nil {
+			visited.Failure = err.Error()
+		}
+		made.Pages = append(made.Pages, visited)
+		if i == 0 && a.pictures != "" {
+			if made.Screenshot, err = a.takePicture(ctx, number); err != nil {
+				return Visit{}, err
+			}
 		}
 		happenings, called := a.browser.takeObservations()
 		for origin, became := range called {
@@ -313,7 +385,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 	slices.SortFunc(cookies, func(a, b Cookie) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Path, b.Path))
 	})
-	made := Visit{Visit: visits[number].name, Cookies: cookies}
+	made.Cookies = cookies
 	if a.report.Browser != "" {
 		made.Hosts = a.checkCalls(hosts, number)
 	}
@@ -418,23 +490,40 @@ func (a *audit) rowOf(name string) *charter.Row {
 	return a.charter.Find(name)
 }
 
-// checkLifetime records how long a cookie was set to live, and if that is too long.
+// checkLifetime records how long a cookie was set to live at most, and if that is too long.
 func (a *audit) checkLifetime(cookie *Cookie, life setcookie.Lifetime) {
-	cookie.Lifetime = charter.Session
-	switch {
-	case life.Seconds > 10*int64(charter.SecondsPer("year")):
-		cookie.Lifetime = "more than 10 years"
-	case life.Persistent:
-		cookie.Lifetime = charter.DurationOf(int(life.Seconds)).String()
+	var published charter.Duration
+	isPublished := false
+	if row := a.charter.Find(cookie.Name); row != nil {
+		published, isPublished = a.charter.Published(row)
 	}
-	row := a.charter.Find(cookie.Name)
-	if row == nil || len(cookie.Violations) > 0 {
-		return // one is enough
+	if cookie.Lifetime == "" || life.Persistent && life.Seconds > cookie.Seconds+tolerance { // else less of the same is left
+		cookie.Lifetime, cookie.Seconds = charter.Session, 0
+		if life.Persistent {
+			cookie.Lifetime, cookie.Seconds = lifetimeInWords(life.Seconds, published), life.Seconds
+		}
 	}
-	published, ok := a.charter.Published(row)
-	if ok && life.Persistent && life.Seconds > int64(published.Seconds())+tolerance {
+	if isPublished && len(cookie.Violations) == 0 && life.Persistent && life.Seconds > int64(published.Seconds())+tolerance { // one is enough
 		cookie.Violations = append(cookie.Violations, fmt.Sprintf("set for %s, published is %s", cookie.Lifetime, published))
 	}
+}
+
+// lifetimeInWords returns how long a cookie was set to live: in the words in which that is
+// published, if it is as long, or else in the greatest unit that leaves no rest.
+func lifetimeInWords(seconds int64, published charter.Duration) string {
+	if seconds > 10*int64(charter.SecondsPer("year")) {
+		return "more than 10 years"
+	}
+	if difference := seconds - int64(published.Seconds()); published.Seconds() > 0 && max(difference, -difference) <= tolerance {
+		return published.String()
+	}
+	shortest := charter.DurationOf(int(seconds))
+	for rounded := seconds + 1; rounded <= seconds+tolerance; rounded++ { // as some of it has passed
+		if words := charter.DurationOf(int(rounded)); words.Count < shortest.Count {
+			shortest = words
+		}
+	}
+	return shortest.String()
 }
 
 // checkPresence adds the violations that a cookie makes by being there. One of another host

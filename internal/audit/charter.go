@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"os"
 	"path/filepath"
 	"slices"
 
@@ -21,6 +22,7 @@ import (
 type Charter struct {
 	*charter.Charter
 	source  string   // the file or the address from which it comes
+	hash    string   // SHA-256 of what was read there
 	Version string   // as published
 	Path    string   // of the page
 	Hosts   []string // of a Caddy config, none for all
@@ -39,7 +41,11 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 	}
 	if !fetch.IsURL(source) {
 		loaded, err := options.Load(source, site.Host)
-		loaded.source, loaded.Path, loaded.HoldsHosts = source, cmp.Or(options.Page, loaded.Path), loaded.HoldsHosts || options.Hosts
+		if err != nil {
+			return Charter{}, err
+		}
+		content, err := os.ReadFile(source)
+		loaded.source, loaded.hash, loaded.Path, loaded.HoldsHosts = source, hashOf(content), cmp.Or(options.Page, loaded.Path), loaded.HoldsHosts || options.Hosts
 		return loaded, err
 	}
 	shown := new(address.Redactor).Show(source)
@@ -64,7 +70,7 @@ func loadCharter(site *url.URL, options Options) (Charter, error) {
 	var document struct{ Version, Hosts string }
 	_ = yaml.Unmarshal(content, &document) // as parsePublished has done
 	return Charter{
-		Charter: published, source: shown, Version: cmp.Or(document.Version, published.Version), Path: path, HoldsHosts: document.Hosts == "enforce" || options.Hosts,
+		Charter: published, source: shown, hash: hashOf(content), Version: cmp.Or(document.Version, published.Version), Path: path, HoldsHosts: document.Hosts == "enforce" || options.Hosts,
 		Published: func(row *charter.Row) (charter.Duration, bool) {
 			declared, err := charter.ParseDuration(row.Duration)
 			return declared, err == nil

@@ -231,7 +231,7 @@ func (c *chromium) newPage(ctx context.Context) error {
 }
 
 // open visits a page with all that it loads.
-func (c *chromium) open(ctx context.Context, address string) (string, []string, error) {
+func (c *chromium) open(ctx context.Context, address string) (landing, error) {
 	if c.first == "" {
 		c.first = address
 	}
@@ -251,7 +251,7 @@ func (c *chromium) open(ctx context.Context, address string) (string, []string, 
 		})`, maxReferences, fetch.MaxAddress), &page)
 	}
 	if errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil { // a script that does not end
-		return "", nil, errors.Join(err, c.newPage(ctx))
+		return landing{}, errors.Join(err, c.newPage(ctx))
 	}
 	if err == nil {
 		err = statusError(page.Status)
@@ -259,7 +259,14 @@ func (c *chromium) open(ctx context.Context, address string) (string, []string, 
 	if page.IsCut {
 		c.omit(fmt.Sprintf("its links after the first %d", maxReferences))
 	}
-	return page.Address, page.Links, err
+	return landing{at: page.Address, status: page.Status, links: page.Links}, err
+}
+
+// picture returns a screenshot of the page that is shown, as PNG.
+func (c *chromium) picture(ctx context.Context) ([]byte, error) {
+	var shot struct{ Data []byte }
+	err := c.call(ctx, c.session, "Page.captureScreenshot", map[string]any{"format": "png"}, &shot)
+	return shot.Data, err
 }
 
 // omit notes what is not looked at.
@@ -319,7 +326,7 @@ func (c *chromium) evaluate(ctx context.Context, expression string, result any) 
 
 // giveAnswer clicks the button of the charter page, or what it was told to click on
 // the first page.
-func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdraws bool) error {
+func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdraws bool) (given, error) {
 	visit := "accept"
 	switch {
 	case withdraws:
@@ -328,36 +335,38 @@ func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdr
 		visit = "refuse"
 	}
 	if len(c.clicks) == 0 {
+		how := given{at: c.page, clicked: []string{formButton(answer)}}
 		if err := c.load(ctx, c.page); err != nil {
-			return err
+			return how, err
 		}
-		clicked, err := c.click(ctx, fmt.Sprintf("button[name=all][value=%s]", answer))
+		clicked, err := c.click(ctx, formButton(answer))
 		if err == nil && !clicked {
 			err = fmt.Errorf("%w at %s", errNoQuestions, c.page)
 		}
 		if err != nil {
-			return err
+			return how, err
 		}
-		return c.waitFor(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
+		return how, c.waitFor(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
 	}
+	how := given{at: c.first, clicked: c.clicks[visit]}
 	if err := c.load(ctx, c.first); err != nil {
-		return err
+		return how, err
 	}
 	before, err := c.snapshot(ctx)
 	if err != nil {
-		return err
+		return how, err
 	}
 	for _, selector := range c.clicks[visit] {
 		for until := time.Now().Add(appearance); ; {
 			clicked, err := c.click(ctx, selector)
 			if err != nil {
-				return err
+				return how, err
 			}
 			if clicked {
 				break
 			}
 			if time.Now().After(until) {
-				return fmt.Errorf("%s has nothing for --%s %s to click", c.first, visit, selector)
+				return how, fmt.Errorf("%s has nothing for --%s %s to click", c.first, visit, selector)
 			}
 		}
 	}
@@ -365,14 +374,14 @@ func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdr
 		after, err := c.snapshot(ctx)
 		switch {
 		case err != nil:
-			return err
+			return how, err
 		case after != before:
-			return nil
+			return how, nil
 		case time.Now().After(until):
-			return fmt.Errorf("clicking for --%s has stored nothing", visit)
+			return how, fmt.Errorf("clicking for --%s has stored nothing", visit)
 		}
 		if err := c.settle(ctx); err != nil {
-			return err
+			return how, err
 		}
 	}
 }

@@ -120,7 +120,7 @@ func (b *httpBrowser) cookies(context.Context) ([]browserCookie, error) {
 func (c *jarCookie) isOver() bool { return !c.expires.IsZero() && time.Now().After(c.expires) }
 
 // open visits a page and loads its parts of the same host.
-func (b *httpBrowser) open(ctx context.Context, address string) (string, []string, error) {
+func (b *httpBrowser) open(ctx context.Context, address string) (landing, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.time)
 	defer cancel()
 	var at, base *url.URL
@@ -153,7 +153,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 			parts = append(parts, part)
 		}
 	}
-	at, err := b.load(ctx, http.MethodGet, address, nil, func(element html.Token, page *url.URL) {
+	at, status, err := b.load(ctx, http.MethodGet, address, nil, func(element html.Token, page *url.URL) {
 		if base == nil {
 			at, base = page, page
 		}
@@ -181,17 +181,20 @@ func (b *httpBrowser) open(ctx context.Context, address string) (string, []strin
 		}
 	})
 	if err != nil {
-		return "", nil, err
+		return landing{status: status}, err
 	}
 	for i, part := range parts {
-		_, err := b.load(ctx, http.MethodGet, part, nil, nil)
+		_, _, err := b.load(ctx, http.MethodGet, part, nil, nil)
 		if err != nil && ctx.Err() != nil { // else it is the page's own matter
 			b.omit(fmt.Sprintf("%d of its parts, which took too long", len(parts)-i))
 			break
 		}
 	}
-	return at.String(), links, nil
+	return landing{at: at.String(), status: status, links: links}, nil
 }
+
+// picture returns none: nothing is shown.
+func (*httpBrowser) picture(context.Context) ([]byte, error) { return nil, nil }
 
 // resolve returns where a reference in a page leads, "" if that cannot be read.
 func resolve(base *url.URL, reference string) string {
@@ -220,39 +223,40 @@ func attributeOf(element html.Token, key string) string {
 const savedStatus = "saved"
 
 // giveAnswer sends the form of the charter page.
-func (b *httpBrowser) giveAnswer(ctx context.Context, answer answers.Answer, _ bool) error {
+func (b *httpBrowser) giveAnswer(ctx context.Context, answer answers.Answer, _ bool) (given, error) {
 	ctx, cancel := context.WithTimeout(ctx, b.time)
 	defer cancel()
 	b.parts = map[string]bool{}
 	hasForm := false
-	at, err := b.load(ctx, http.MethodGet, b.page, nil, func(element html.Token, _ *url.URL) {
+	how := given{at: b.page, clicked: []string{formButton(answer)}}
+	at, _, err := b.load(ctx, http.MethodGet, b.page, nil, func(element html.Token, _ *url.URL) {
 		hasForm = hasForm || element.DataAtom == atom.Button && attributeOf(element, "name") == "all" && attributeOf(element, "value") == answer.String()
 	})
 	if err != nil {
-		return err
+		return how, err
 	}
 	if !hasForm {
-		return fmt.Errorf("%w at %s", errNoQuestions, b.page)
+		return how, fmt.Errorf("%w at %s", errNoQuestions, b.page)
 	}
-	at, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {answer.String()}}, nil)
+	at, _, err = b.load(ctx, http.MethodPost, at.String(), url.Values{"all": {answer.String()}}, nil)
 	if err == nil && at.Query().Get("status") != savedStatus {
 		err = fmt.Errorf("the form at %s has not stored the answer", b.page)
 	}
-	return err
+	return how, err
 }
 
 // load loads an address and follows redirections on the same host. It returns
-// where that ended, which can be the address of another host. Look is called for
+// where that ended, which can be the address of another host, and with which status. Look is called for
 // each element of a page in HTML; without it, that is not read.
-func (b *httpBrowser) load(ctx context.Context, method, address string, form url.Values, look func(element html.Token, page *url.URL)) (*url.URL, error) {
+func (b *httpBrowser) load(ctx context.Context, method, address string, form url.Values, look func(element html.Token, page *url.URL)) (*url.URL, int, error) {
 	at, err := url.Parse(address)
 	if err != nil {
-		return nil, fetch.WithoutAddress(err)
+		return nil, 0, fetch.WithoutAddress(err)
 	}
 	for range fetch.MaxHops {
 		request, err := http.NewRequestWithContext(ctx, method, at.String(), strings.NewReader(form.Encode()))
 		if err != nil {
-			return nil, fetch.WithoutAddress(err)
+			return nil, 0, fetch.WithoutAddress(err)
 		}
 		request.Header.Set("User-Agent", userAgent)
 		request.Header.Set("Accept", "text/html,*/*;q=0.8")
@@ -265,7 +269,7 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		}
 		response, err := b.client.Do(request)
 		if err != nil {
-			return nil, fetch.WithoutAddress(err)
+			return nil, 0, fetch.WithoutAddress(err)
 		}
 		clock := setcookie.Clock{Now: time.Now(), Date: setcookie.DateOf(response.Header)}
 		for _, line := range response.Header["Set-Cookie"] {
@@ -281,18 +285,18 @@ func (b *httpBrowser) load(ctx context.Context, method, address string, form url
 		response.Body.Close()
 		switch {
 		case err != nil:
-			return nil, err
+			return nil, response.StatusCode, err
 		case next == nil:
-			return at, nil
+			return at, response.StatusCode, nil
 		case !fetch.SameHost(next, at):
-			return next, nil
+			return next, response.StatusCode, nil
 		}
 		if response.StatusCode != http.StatusTemporaryRedirect && response.StatusCode != http.StatusPermanentRedirect {
 			method, form = http.MethodGet, nil
 		}
 		at = next
 	}
-	return nil, fetch.ErrTooManyHops
+	return nil, 0, fetch.ErrTooManyHops
 }
 
 // read reads the elements of an answer that is a page to be looked at.

@@ -1,14 +1,15 @@
 package audit
 
 import (
-	"cmp"
-	_ "embed"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
-	"html/template"
-	"slices"
-	"strings"
-	"text/tabwriter"
+	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -17,29 +18,60 @@ import (
 )
 
 // A Report is what `caddy cookie-charter audit` has seen, as its format
-// json writes it. Values of cookies are never part of it.
+// json writes it. Values of cookies are never part of it. Its sentences are in English
+// there, and are said in other languages where people read them.
 type Report struct {
-	Site    string    `json:"site"`    // the address where it began
-	Time    time.Time `json:"time"`    // when it began
-	Browser string    `json:"browser"` // "" for one that runs no scripts
-	Charter string    `json:"charter"` // the file or the address from which the charter came
-	Version string    `json:"version"` // of the charter, as published
+	Schema string `json:"$schema"`
+	Hash   string `json:"hash,omitempty"` // SHA-256 of the report as JSON, without the line of this
+
+	Site    string    `json:"site"`         // the address where it began
+	Time    time.Time `json:"time"`         // when it began
+	Ended   time.Time `json:"ended"`        // when it was over
+	Tool    string    `json:"tool"`         // that has made it, with its version
+	By      string    `json:"by,omitempty"` // who has, if that was said
+	Browser string    `json:"browser"`      // with its version, "" for one that runs no scripts
+
+	Charter     string `json:"charter"`      // the file or the address from which the charter came
+	Version     string `json:"version"`      // of the charter, as published
+	CharterHash string `json:"charter_hash"` // SHA-256 of what was read there
 
 	Pages    []string `json:"pages"`              // that were visited in each visit, in their order
 	Failures []string `json:"failures,omitempty"` // pages that could not be visited, and why
 	Notes    []string `json:"notes,omitempty"`    // what was not tested, and why
+	Limits   []string `json:"limits"`             // what cannot be seen
 	Visits   []Visit  `json:"visits"`             // in their order
 
-	HoldsHosts bool `json:"holds_hosts"` // other hosts are held against the charter, and not only told
-	Violations int  `json:"violations"`  // how many there are in all visits
-	Incomplete bool `json:"incomplete"`  // pages or visits are missing: that there are no violations says nothing
+	HoldsHosts bool      `json:"holds_hosts"`     // other hosts are held against the charter, and not only told
+	Violations int       `json:"violations"`      // how many there are in all visits
+	Findings   []Finding `json:"findings"`        // the same by cookie and host
+	Since      *Since    `json:"since,omitempty"` // how it differs from an earlier one
+	Incomplete bool      `json:"incomplete"`      // pages or visits are missing: that there are no violations says nothing
 }
 
 // A Visit is one visit of all pages.
 type Visit struct {
-	Visit   string   `json:"visit"`          // first, refused, accepted or withdrawn
-	Cookies []Cookie `json:"cookies"`        // by name, domain and path
-	Hosts   []Host   `json:"hosts,omitzero"` // other than the site's that pages called, by name; none without a browser
+	Visit      string      `json:"visit"`                 // first, refused, accepted or withdrawn
+	Answer     string      `json:"answer"`                // given before it: none, granted or refused
+	AnsweredAt string      `json:"answered_at,omitempty"` // on which page
+	Clicked    []string    `json:"clicked,omitempty"`     // what there, as CSS selectors
+	Pages      []Page      `json:"pages"`                 // in the order in which they were visited
+	Screenshot *Screenshot `json:"screenshot,omitempty"`  // of the first page
+	Cookies    []Cookie    `json:"cookies"`               // by name, domain and path
+	Hosts      []Host      `json:"hosts,omitzero"`        // other than the site's that pages called, by name; none without a browser
+}
+
+// A Page is a page of a visit.
+type Page struct {
+	Address string `json:"address"`
+	Status  int    `json:"status"`            // of the answer, 0 if there was none
+	Failure string `json:"failure,omitempty"` // why it was not looked at
+}
+
+// A Screenshot is a picture of a page.
+type Screenshot struct {
+	File    string `json:"file"`   // its name
+	SHA256  string `json:"sha256"` // of what is in the file
+	content []byte
 }
 
 // A Host is another host that pages of the site, or what these load, called on a visit.
@@ -72,143 +104,91 @@ type Cookie struct {
 	Sent     bool   `json:"sent"`                // whether the browser sent it to a page
 	Page     string `json:"page"`                // the first page with it
 	Lifetime string `json:"lifetime,omitempty"`  // as it was set: session, or such as "13 months"
+	Seconds  int64  `json:"seconds,omitempty"`   // the same as a number, 0 for a session
 	Declared string `json:"published,omitempty"` // the lifetime that the charter publishes
 
 	Violations []string `json:"violations"` // what the charter does not allow, in words
 }
 
-//go:embed audit.html
-var reportPage string
+// schemaFile is where the JSON Schema of reports is, in the documentation.
+const schemaFile = "audit.schema.json"
 
-var reportTemplate = template.Must(template.New("audit").Parse(reportPage))
+// Formats are those of a report.
+var Formats = []string{"text", "json", "html", "junit"}
 
-// Write writes the report as text, json or html.
-func (r *Report) Write(out *terminal.Printer, format string) error {
-	switch format {
-	case "json":
-		encoder := json.NewEncoder(out)
-		encoder.SetEscapeHTML(false)
-		encoder.SetIndent("", "  ")
-		return encoder.Encode(r)
-	case "html":
-		return reportTemplate.Execute(out, r)
-	}
-	writeLine := func(text string) { fmt.Fprintln(out, terminal.Printable(text, terminal.MaxSentence)) }
-	writeLine(fmt.Sprintf("%s on %s UTC, held against version %s of the charter, from %s", r.Site, r.Time.Format(time.DateTime), terminal.Printable(r.Version, terminal.MaxCell), r.Charter))
-	writeLine(fmt.Sprintf("%s, %s", count(len(r.Pages), "page"), cmp.Or(r.Browser, "without scripts")))
-	for _, note := range slices.Concat(r.Notes, r.Failures) {
-		writeLine(note)
-	}
-	for _, visit := range r.Visits {
-		fmt.Fprintln(out)
-		writeLine("Visit: " + visit.Visit)
-		cookies := table{head: []string{"NAME", "DOMAIN", "PATH", "DECLARED AS", "VERDICT", "SET BY", "KEPT", "SENT", "LIFETIME", "FIRST ON"}}
-		for _, cookie := range visit.Cookies {
-			cookies.add(cookie.Violations, cmp.Or(cookie.Name, "(no name)"), cookie.Domain, cookie.Path, cmp.Or(cookie.Cookie, "-"), cookie.Verdict.String(), cmp.Or(cookie.SetBy, "-"),
-				yes(cookie.Kept), yes(cookie.Sent), cmp.Or(cookie.Lifetime, "-"), strings.TrimPrefix(cookie.Page, r.Site))
-		}
-		if err := cookies.write(out); err != nil {
-			return err
-		}
-		if len(visit.Hosts) == 0 {
-			continue
-		}
-		writeLine(visit.CallsInWords())
-		hosts := table{head: []string{"HOST", "DECLARED AS", "VERDICT", "REACHED", "BLOCKED", "FAILED", "COOKIES", "FIRST ON"}}
-		for _, host := range visit.Hosts {
-			hosts.add(host.Violations, host.Host, cmp.Or(host.Cookie, "-"), host.Verdict.String(), yes(host.Reached), yes(host.Blocked), yes(host.Failed),
-				cmp.Or(strings.Join(visit.CookiesOf(host), ", "), "-"), strings.TrimPrefix(host.Page, r.Site))
-		}
-		if err := hosts.write(out); err != nil {
-			return err
-		}
-	}
-	verdict, colour := "no violations", terminal.Green
-	if r.Incomplete {
-		verdict, colour = "no violations were seen, but pages or visits are missing", terminal.Red
-	}
-	if r.Violations > 0 {
-		verdict, colour = count(r.Violations, "violation"), terminal.Red
-	}
-	fmt.Fprintln(out)
-	err := out.WriteColoured(colour, verdict)
-	fmt.Fprintln(out)
-	return err
-}
-
-// CallsInWords tells how many other hosts pages called, and of how many they were kept.
-func (v Visit) CallsInWords() string {
-	reached, blocked := 0, 0
-	for _, host := range v.Hosts {
-		if host.Reached {
-			reached++
-		}
-		if host.Blocked {
-			blocked++
-		}
-	}
-	return fmt.Sprintf("Other hosts: %d reached, %d blocked", reached, blocked)
-}
-
-// CookiesOf returns the names of the cookies of a host.
-func (v Visit) CookiesOf(host Host) []string {
-	var names []string
-	for _, cookie := range v.Cookies {
-		if cookie.Host == host.Host {
-			names = append(names, cmp.Or(cookie.Name, "(no name)"))
-		}
-	}
-	return names
-}
-
-// A table is one of the text, with violations at the ends of its rows.
-type table struct {
-	head       []string
-	rows       [][]string
-	violations []string // of each row
-}
-
-func (t *table) add(violations []string, cells ...string) {
-	t.rows, t.violations = append(t.rows, cells), append(t.violations, strings.Join(violations, ", "))
-}
-
-func (t *table) write(out *terminal.Printer) error {
-	var lines strings.Builder
-	aligned := tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(aligned, strings.Join(t.head, "\t")+"\tVIOLATIONS")
-	for _, row := range t.rows {
-		for _, cell := range row {
-			fmt.Fprint(aligned, terminal.Printable(cell, terminal.MaxCell), "\t")
-		}
-		fmt.Fprintln(aligned)
-	}
-	if err := aligned.Flush(); err != nil {
+// Write writes the report in a format, and in a language.
+func (r *Report) Write(out *terminal.Printer, format string, words Words) error {
+	language, err := readLanguage(words)
+	if err != nil {
 		return err
 	}
-	head, rest, _ := strings.Cut(lines.String(), "\n")
-	fmt.Fprintln(out, head)
-	for _, violation := range t.violations {
-		var row string
-		row, rest, _ = strings.Cut(rest, "\n")
-		fmt.Fprint(out, row)
-		if err := out.WriteColoured(terminal.Red, terminal.Printable(violation, terminal.MaxSentence)); err != nil {
-			return err
-		}
-		fmt.Fprintln(out)
+	shown := &view{Report: r, language: language}
+	switch format {
+	case "json":
+		return r.writeJSON(out)
+	case "html":
+		return reportTemplate.Execute(out, shown)
+	case "junit":
+		return shown.writeJUnit(out)
 	}
+	return shown.writeText(out)
+}
+
+func (r *Report) writeJSON(out *terminal.Printer) error {
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(r)
+}
+
+// seal computes the hash.
+func (r *Report) seal() error {
+	r.Schema, r.Hash = schemaFile, ""
+	var content bytes.Buffer
+	out := &terminal.Printer{Out: &content}
+	if err := errors.Join(r.writeJSON(out), out.Close()); err != nil {
+		return err
+	}
+	r.Hash = hashOf(content.Bytes())
 	return nil
 }
 
-func count(count int, word string) string {
-	if count != 1 {
-		word += "s"
+// hashLine begins the line with the hash, as Write writes it.
+const hashLine = `  "hash": "`
+
+// ReadReport reads a report that was written as JSON. It has to be as it was written.
+func ReadReport(content []byte) (*Report, error) {
+	var report Report
+	if err := json.Unmarshal(content, &report); err != nil {
+		return nil, fmt.Errorf("it is no report of an audit as JSON: %w", err)
 	}
-	return fmt.Sprintf("%d %s", count, word)
+	if report.Schema != schemaFile || report.Hash == "" {
+		return nil, errors.New("it is no report of an audit as JSON, or of an earlier version of this command")
+	}
+	var hashed []byte
+	for line := range bytes.Lines(content) {
+		if !bytes.HasPrefix(line, []byte(hashLine)) {
+			hashed = append(hashed, line...)
+		}
+	}
+	if hashOf(hashed) != report.Hash {
+		return nil, errors.New("it was changed since it was written, as its hash tells")
+	}
+	return &report, nil
 }
 
-func yes(is bool) string {
-	if is {
-		return "yes"
+// hashOf returns a SHA-256 hash, in hexadecimal.
+func hashOf(content []byte) string {
+	sum := sha256.Sum256(content)
+	return hex.EncodeToString(sum[:])
+}
+
+// takePicture writes a screenshot of the page that is shown on a visit.
+func (a *audit) takePicture(ctx context.Context, number int) (*Screenshot, error) {
+	content, err := a.browser.picture(ctx)
+	if err != nil || content == nil {
+		return nil, err
 	}
-	return "-"
+	taken := &Screenshot{File: fmt.Sprintf("%d-%s.png", number+1, visits[number].name), SHA256: hashOf(content), content: content}
+	return taken, os.WriteFile(filepath.Join(a.pictures, taken.File), content, 0o600)
 }

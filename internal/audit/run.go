@@ -24,7 +24,12 @@ type Options struct {
 	Charter   string        // a file, a Caddy config or a URL; "" for what the site publishes
 	Page      string        // the path of the charter page; "" for that of the charter
 	Browser   string        // the path of a Chromium, or FindBrowser; "" for one without scripts
-	Format    string        // of the report: text, json or html
+	Format    string        // of the report: one of Formats
+	Words     Words         // of the report's language
+	By        string        // who makes the audit, "" if that is not said
+	Tool      string        // what makes it, with its version
+	Since     string        // a file with an earlier report, as JSON, "" for none
+	Pictures  string        // a folder for screenshots, "" for none
 	Pages     int           // how many to visit at most, where links are followed
 	Wait      time.Duration // how long scripts go on after a page was loaded
 	NoSandbox bool          // the browser starts without its sandbox
@@ -44,8 +49,14 @@ type Options struct {
 // Run audits a site: the pages to which the links of one page lead, or several pages. It
 // writes what it does to progress.
 func Run(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
-	if !slices.Contains([]string{"text", "json", "html"}, options.Format) {
-		return nil, fmt.Errorf("unknown format %q; use text, json or html", options.Format)
+	if len(pages) == 0 {
+		return nil, errors.New("name the site: caddy cookie-charter audit https://opendata.example.fr --browser")
+	}
+	if !slices.Contains(Formats, options.Format) {
+		return nil, fmt.Errorf("unknown format %q; use one of %s", options.Format, strings.Join(Formats, ", "))
+	}
+	if _, err := readLanguage(options.Words); err != nil {
+		return nil, err
 	}
 	clicks := map[string][]string{"accept": options.Accept, "refuse": options.Refuse, "withdraw": options.Withdraw}
 	given := 0
@@ -67,6 +78,9 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 	if options.Hosts && options.Browser == "" {
 		return nil, errors.New("--hosts goes with --browser, without which no other hosts are seen")
 	}
+	if options.Pictures != "" && options.Browser == "" {
+		return nil, errors.New("--screenshots goes with --browser, without which nothing is shown")
+	}
 	site, err := fetch.ParseSite(pages[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
 		return nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", pages[0])
@@ -85,6 +99,15 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 		}
 		pages[i] = address.String()
 	}
+	earlier, err := loadEarlier(options.Since, site)
+	if err != nil {
+		return nil, err
+	}
+	if options.Pictures != "" {
+		if err := os.MkdirAll(options.Pictures, 0o700); err != nil {
+			return nil, err
+		}
+	}
 	most := options.Pages
 	if len(pages) > 1 {
 		most = len(pages)
@@ -97,7 +120,8 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	a := &audit{charter: charter, pages: pages, namedPages: len(pages), maxPages: most, progress: func(string) {}}
+	a := &audit{charter: charter, pages: pages, namedPages: len(pages), maxPages: most, pictures: options.Pictures, progress: func(string) {}}
+	a.report.Tool, a.report.By = options.Tool, options.By
 	if progress.IsTerminal {
 		a.progress = func(text string) { _ = progress.ReplaceLine(text) }
 		defer a.progress("")
@@ -118,5 +142,11 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 		}
 	}
 	err = a.run(ctx, timeLimit(most, options.Wait))
-	return &a.report, errors.Join(err, a.browser.close())
+	if err = errors.Join(err, a.browser.close()); err != nil {
+		return nil, err
+	}
+	if earlier != nil {
+		a.report.Since = a.report.compare(earlier)
+	}
+	return &a.report, a.report.seal()
 }

@@ -1,0 +1,71 @@
+package audit
+
+import (
+	"fmt"
+	"net/url"
+	"os"
+	"slices"
+	"time"
+)
+
+// Since is how a report differs from an earlier one of the same site.
+type Since struct {
+	Time    time.Time `json:"time"`    // of the earlier one
+	Browser string    `json:"browser"` // it was made with, "" for one that runs no scripts
+	Version string    `json:"version"` // of its charter
+	Hash    string    `json:"hash"`    // of itself
+	New     []Finding `json:"new"`     // what was not there, with the violations that were not; without any, it was only seen
+	Gone    []Finding `json:"gone"`    // the same of what is not there any more
+}
+
+// loadEarlier loads an earlier report of a site from a file, if one is named.
+func loadEarlier(path string, site *url.URL) (*Report, error) {
+	if path == "" {
+		return nil, nil
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	earlier, err := ReadReport(content)
+	if err == nil && !sameSite(earlier.Site, site.String()) {
+		err = fmt.Errorf("it is of another site, %s", originOf(earlier.Site))
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the earlier report in %s: %w", path, err)
+	}
+	return earlier, nil
+}
+
+// compare returns how a report differs from an earlier one.
+func (r *Report) compare(earlier *Report) *Since {
+	now, then := r.seen(), earlier.seen()
+	return &Since{Time: earlier.Time, Browser: earlier.Browser, Version: earlier.Version, Hash: earlier.Hash, New: without(now, then), Gone: without(then, now)}
+}
+
+// seen returns all cookies and hosts, whether they violate anything or not.
+func (r *Report) seen() []Finding {
+	var all []Finding
+	for _, seen := range slices.Concat(r.cookieRows(), r.hostRows()) {
+		all = append(all, seen.Finding)
+	}
+	return all
+}
+
+// without returns what is seen and was not in another report, or is violated and was not
+// there.
+func without(all, others []Finding) []Finding {
+	known := map[[4]string]Finding{}
+	for _, other := range others {
+		known[other.key()] = other
+	}
+	rest := []Finding{}
+	for _, found := range all {
+		other, isKnown := known[found.key()]
+		found.Violations = slices.DeleteFunc(slices.Clone(found.Violations), func(violation Violation) bool { return slices.Contains(other.Violations, violation) })
+		if !isKnown || len(found.Violations) > 0 {
+			rest = append(rest, found)
+		}
+	}
+	return rest
+}

@@ -1,0 +1,213 @@
+package audit
+
+import (
+	"cmp"
+	"fmt"
+	"html/template"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// A view is a report as people read it, in a language.
+type view struct {
+	*Report
+	*language
+}
+
+// A fact is something of the report with what it is called.
+type fact struct{ Name, Text string }
+
+// Say says a sentence of the report in the language.
+func (v *view) Say(text string) string { return v.say(text) }
+
+// Facts returns what makes a report evidence: when it was made, by whom, with what and
+// against what.
+func (v *view) Facts() []fact {
+	facts := []fact{{"Date", v.period()}, {"Made by", v.By}, {"Made with", v.Tool}, {"Browser", cmp.Or(v.Browser, v.say("none: no scripts ran"))}}
+	for _, visit := range v.Visits {
+		facts = append(facts, fact{"Visit: " + visit.Visit, v.answerOf(visit)}) // a label each
+	}
+	facts = append(facts,
+		fact{"Charter", v.sayf("version %s, from %s", v.Version, v.Charter)},
+		fact{"Hash of the charter", sha256Of(v.CharterHash)},
+		fact{"Hash of this report as JSON", sha256Of(v.Hash)})
+	var said []fact
+	for _, each := range facts {
+		if each.Text != "" {
+			said = append(said, fact{v.say(each.Name), each.Text})
+		}
+	}
+	return said
+}
+
+func sha256Of(hash string) string {
+	if hash == "" {
+		return ""
+	}
+	return "SHA-256 " + hash
+}
+
+// period returns when the audit was made.
+func (v *view) period() string {
+	ended := v.Ended.In(v.Time.Location())
+	return v.sayf("%s, from %s to %s (%s)", v.Date(v.Time), v.Time.Format(time.TimeOnly), ended.Format(time.TimeOnly), v.Time.Format("UTC-07:00"))
+}
+
+// answerOf returns which answer was given before a visit, and how.
+func (v *view) answerOf(visit Visit) string {
+	if visit.AnsweredAt == "" {
+		return v.say("no answer")
+	}
+	return v.sayf("%s, by clicking %s on %s", v.say("answer "+visit.Answer), strings.Join(visit.Clicked, ", "), visit.AnsweredAt)
+}
+
+// Title returns what the report is called.
+func (v *view) Title() string { return v.sayf("Audit of %s", v.Site) }
+
+// Footer returns what stands on each printed page: site, time and the beginning of the hash.
+func (v *view) Footer() template.CSS {
+	text := fmt.Sprintf("%s, %s, %s", originOf(v.Site), v.Time.Format("2006-01-02 15:04"), v.Hash[:min(len(v.Hash), 16)])
+	plain := strings.Map(func(char rune) rune { // so that it ends no string
+		if char == '\'' || char == '"' || char == '\\' || char == '<' || unicode.IsControl(char) {
+			return -1
+		}
+		return char
+	}, text)
+	return template.CSS(`"` + plain + `"`) //nolint:gosec // as above
+}
+
+// legend tells what the cells of cookies say.
+const legend = "header, script, answer: what has set the cookie on this visit (answer: it came with that); kept: it was there after the last page; sent: to a page; ✗: against the charter"
+
+// Legend returns what the cells of cookies say, in English.
+func (*view) Legend() string { return legend }
+
+// Remarks returns what was not tested, and why.
+func (v *view) Remarks() []string { return v.sayAll(slices.Concat(v.Notes, v.Failures)) }
+
+// HasPictures tells whether there are screenshots.
+func (v *view) HasPictures() bool {
+	return slices.ContainsFunc(v.Visits, func(visit Visit) bool { return visit.Screenshot != nil })
+}
+
+// found are findings with who says them.
+type found struct {
+	View     *view
+	Findings []Finding
+}
+
+// Found returns findings for a template.
+func (v *view) Found(findings []Finding) found { return found{v, findings} }
+
+// IsGood tells whether all was looked at, and nothing violates the charter.
+func (v *view) IsGood() bool { return len(v.Findings) == 0 && !v.Incomplete }
+
+// Verdict returns what was found.
+func (v *view) Verdict() string {
+	text, cookies, hosts := "", 0, 0
+	for _, found := range v.Findings {
+		if found.Kind == kindCookie {
+			cookies++
+		} else {
+			hosts++
+		}
+	}
+	switch {
+	case hosts > 0:
+		text = v.sayf("Cookies that violate the charter: %s; hosts: %s", strconv.Itoa(cookies), strconv.Itoa(hosts))
+	case cookies > 0:
+		text = v.sayf("Cookies that violate the charter: %s", strconv.Itoa(cookies))
+	case v.Incomplete:
+		return v.say("No violations were seen, but pages or visits are missing")
+	default:
+		return v.say("No violations of the charter")
+	}
+	if v.Incomplete {
+		text += " (" + v.say("pages or visits are missing") + ")"
+	}
+	return text
+}
+
+// against marks cells with violations.
+const against = "✗ "
+
+// Cell returns what happened on a visit.
+func (v *view) Cell(seen cell) string {
+	text := cmp.Or(strings.Join(v.sayAll(seen.Words), ", "), "–")
+	if seen.IsAgainst {
+		return against + text
+	}
+	return text
+}
+
+// DeclaredAs returns the row that declares a cookie or a host.
+func (v *view) DeclaredAs(seen *row) string {
+	if seen.DeclaredAs == "" {
+		return v.say("undeclared")
+	}
+	return seen.DeclaredAs + ", " + v.say(seen.Category)
+}
+
+// NameOf returns what a cookie or a host is called.
+func (v *view) NameOf(found Finding) string { return cmp.Or(found.Name, v.say("(no name)")) }
+
+// LifetimeOf returns how long a cookie lives, and how long the charter says that.
+func (v *view) LifetimeOf(seen *row) string {
+	set, published := cmp.Or(v.say(seen.Lifetime), "–"), v.say(seen.Published)
+	switch {
+	case published == "" || published == set:
+		return set
+	default:
+		return v.sayf("%s (published: %s)", set, published)
+	}
+}
+
+// CookiesOf returns the names of the cookies of a host.
+func (v *view) CookiesOf(host *row) string {
+	var names []string
+	for _, cookie := range v.cookieRows() {
+		if cookie.Host == host.Name {
+			names = append(names, v.NameOf(cookie.Finding))
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "–")
+}
+
+// What returns what a finding violates, in words.
+func (v *view) What(found Finding) string {
+	return cmp.Or(strings.Join(v.sayAll(found.What()), v.say("; ")), v.say("seen"))
+}
+
+// Status returns what a page has answered on a visit.
+func (v *view) Status(page Page) string {
+	switch {
+	case page.Failure != "" && page.Status == 0:
+		return v.say("failed")
+	case page.Status == 0:
+		return "–"
+	}
+	return strconv.Itoa(page.Status)
+}
+
+// Shown returns an address without the site, where it is of that.
+func (v *view) Shown(address string) string {
+	return cmp.Or(strings.TrimPrefix(address, strings.TrimSuffix(originOf(v.Site), "/")), "/")
+}
+
+// CookieRows returns a row for each cookie.
+func (v *view) CookieRows() []*row { return v.cookieRows() }
+
+// HostRows returns a row for each other host.
+func (v *view) HostRows() []*row { return v.hostRows() }
+
+// PageRows returns a row for each page.
+func (v *view) PageRows() []*pageRow { return v.pageRows() }
+
+// SinceTitle returns which earlier report this one is compared with.
+func (v *view) SinceTitle() string {
+	earlier := v.Report.Since
+	return v.sayf("Since the report of %s (browser: %s; charter: %s)", v.Date(earlier.Time)+", "+earlier.Time.Format(time.TimeOnly), cmp.Or(earlier.Browser, v.say("none: no scripts ran")), earlier.Version)
+}
