@@ -1,12 +1,22 @@
 // An audit through Chromium finds what is planted, be it set by headers or by
 // scripts, and nothing besides; and it can answer through a banner.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import Ajv from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
 import { root, start } from "./parts.js";
+
+const axe = readFileSync(path.join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8");
+
+const ajv = new Ajv({ allErrors: true });
+addFormats(ajv);
+const validate = ajv.compile(JSON.parse(readFileSync(path.join(root, "docs/audit.schema.json"), "utf8")));
 
 const tracker = "_pk_id.1.1fff";
 
@@ -116,7 +126,9 @@ describe("audit", () => {
   const auditWith = async (browser, ...words) => {
     const { status, stdout, stderr } = await parts.command("audit", ...words, ...browser, "--format", "json");
     assert.equal(stderr, "");
-    return { status, report: JSON.parse(stdout) };
+    const report = JSON.parse(stdout);
+    assert.ok(validate(report), ajv.errorsText(validate.errors));
+    return { status, report };
   };
 
   // What scripts write no proxy can stop.
@@ -133,6 +145,117 @@ describe("audit", () => {
     assert.equal(report.violations, findings(report).length);
     assert.equal(report.visits[0].cookies.find(({ name }) => name === "written").set_by, "script");
   });
+
+  test("a report for the files", async () => {
+    const files = Object.fromEntries(["html", "json"].map((format) => [format, path.join(folder, `report.${format}`)]));
+    const shots = path.join(folder, "shots");
+    const { status, stdout, stderr } = await parts.command(
+      ...["audit", `http://stripped.localhost:${parts.ports.PLANTED_PORT}/calling`, `--browser=${path.join(folder, "chromium")}`, ...sandbox],
+      ...["--language", "fr", "--by", "DPO, Ys", "--screenshots", shots, "--output", files.html, "--output", files.json],
+    );
+    assert.deepEqual([status, stderr], [2, ""]);
+    assert.match(stdout, /\nÉtabli par +DPO, Ys\n/);
+    const report = JSON.parse(readFileSync(files.json, "utf8"));
+    assert.ok(validate(report), ajv.errorsText(validate.errors));
+    assert.equal(execFileSync("sh", ["-c", `grep -v '^  "hash": ' "$0" | sha256sum`, files.json], { encoding: "utf8" }).split(" ")[0], report.hash);
+    for (const { screenshot } of report.visits) {
+      const content = readFileSync(path.join(shots, screenshot.file));
+      assert.equal(content.subarray(1, 4).toString(), "PNG");
+      assert.equal(createHash("sha256").update(content).digest("hex"), screenshot.sha256);
+    }
+    assert.deepEqual(report.visits.map(({ answer, clicked }) => [answer, clicked]), [
+      ["none", undefined], ...["refused", "granted", "refused"].map((answer) => [answer, [`button[name=all][value=${answer}]`]]),
+    ]);
+    assert.ok(report.visits.every(({ pages }) => pages.length === report.pages.length && pages.every(({ status }) => status === 200)));
+
+    const page = await parts.browser.newPage();
+    const errors = [];
+    page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
+    await page.goto(`file://${files.html}`);
+    await page.evaluate(axe);
+    assert.deepEqual((await page.evaluate(() => axe.run())).violations.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]), []);
+    const names = report.visits.flatMap(({ cookies }) => cookies.map(({ name }) => name));
+    assert.deepEqual((await page.locator("h2#cookies + div tbody th code").allTextContents()).sort(), [...new Set(names)].sort(), "one row per cookie");
+    assert.equal(await page.locator("figure img").count(), 4);
+    // On A4 with its margins, no column is cut off, and none on a narrow screen.
+    for (const [media, width] of [["print", 703], ["screen", 320]]) {
+      await page.emulateMedia({ media });
+      await page.setViewportSize({ width, height: 900 });
+      assert.ok((await page.evaluate(() => document.documentElement.scrollWidth)) <= width, media);
+      if (media === "print") {
+        const cut = await page.evaluate(() => Array.from(document.querySelectorAll("th, td, dd")).filter((cell) => cell.getBoundingClientRect().right > innerWidth || cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.textContent));
+        assert.deepEqual(cut, []);
+      }
+    }
+    const printed = await page.pdf({ preferCSSPageSize: true });
+    assert.match(printed.toString("latin1"), /MediaBox ?\[0 0 59[45](\.\d+)? 84[12](\.\d+)?\]/);
+    assert.deepEqual(errors, []);
+    await page.close();
+
+    const again = await auditWith([`--browser=${path.join(folder, "chromium")}`, ...sandbox], `http://stripped.localhost:${parts.ports.PLANTED_PORT}/calling`, "--since", files.json);
+    assert.deepEqual([again.report.since.hash, again.report.since.new, again.report.since.gone], [report.hash, [], []]);
+    writeFileSync(files.json, readFileSync(files.json, "utf8").replace(/"violations": \d+/, '"violations": 0'));
+    const changed = await parts.command("audit", `http://stripped.localhost:${parts.ports.PLANTED_PORT}/calling`, "--since", files.json);
+    assert.equal(changed.status, 1);
+    assert.match(changed.stderr, /it was changed since it was written/);
+  });
+
+  // readVisit visits pages and tells which cookies were set by headers, sent and kept, by
+  // the browser's raw events. It shares no code with the audit.
+  const readVisit = async (context, site, pages, answer) => {
+    const page = await context.newPage();
+    const events = await context.newCDPSession(page);
+    await events.send("Network.enable");
+    if (answer) {
+      await page.goto(`${site}/terms/cookies-policy/`);
+      await page.click(`button[name=all][value=${answer}]`);
+      await page.waitForURL(/status=saved/);
+      await page.waitForTimeout(1000); // what comes with the answer is none of the visit
+    }
+    const set = new Set(), sent = new Set();
+    events.on("Network.responseReceivedExtraInfo", ({ headers, blockedCookies }) => {
+      const refused = blockedCookies.map(({ cookieLine }) => cookieLine);
+      for (const [name, value] of Object.entries(headers)) {
+        if (name.toLowerCase() !== "set-cookie") continue;
+        for (const line of value.split("\n")) {
+          if (!refused.includes(line) && !/; *max-age=0/i.test(line)) set.add(line.split("=")[0]);
+        }
+      }
+    });
+    events.on("Network.requestWillBeSentExtraInfo", ({ associatedCookies }) => {
+      for (const { cookie, blockedReasons } of associatedCookies) if (blockedReasons.length === 0) sent.add(cookie.name);
+    });
+    for (const address of pages) {
+      await page.goto(address, { waitUntil: "load" });
+      await page.waitForTimeout(300);
+    }
+    const { cookies } = await events.send("Network.getAllCookies");
+    await page.close();
+    return { set: [...set].sort(), sent: [...sent].sort(), kept: cookies.map(({ name }) => name).sort() };
+  };
+
+  for (const name of ["PLANTED_PORT", "ENFORCED_PORT"]) {
+    test(`another reader sees the same: ${name}`, async () => {
+      const site = `http://localhost:${parts.ports[name]}`;
+      const { report } = await audit(site);
+      const seen = [];
+      let context;
+      for (const [visit, answer] of [["first"], ["refused", "refused"], ["accepted", "granted"], ["withdrawn", "refused"]]) {
+        if (visit !== "withdrawn") {
+          await context?.close();
+          context = await parts.browser.newContext();
+        }
+        seen.push(await readVisit(context, site, report.pages, answer));
+      }
+      await context.close();
+      const names = (cookies, what) => cookies.filter(what).map(({ name }) => name).sort();
+      assert.deepEqual(
+        report.visits.map(({ cookies }) => ({ set: names(cookies, ({ set_by }) => set_by === "header"), sent: names(cookies, ({ sent }) => sent), kept: names(cookies, ({ kept }) => kept) })),
+        seen,
+      );
+      assert.ok(seen[0].set.length > 0 && seen[3].kept.length > 0);
+    });
+  }
 
   test("the same site, enforced", async () => {
     const { status, report } = await audit(`http://localhost:${parts.ports.ENFORCED_PORT}`);
