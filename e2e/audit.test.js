@@ -218,7 +218,9 @@ describe("audit", () => {
       for (const [name, value] of Object.entries(headers)) {
         if (name.toLowerCase() !== "set-cookie") continue;
         for (const line of value.split("\n")) {
-          if (!refused.includes(line) && !/; *max-age=0/i.test(line)) set.add(line.split("=")[0]);
+          const expires = Date.parse(/; *expires=([^;]*)/i.exec(line)?.[1] ?? "");
+          const removes = /; *max-age=0/i.test(line) || expires < Date.now();
+          if (!refused.includes(line) && !removes) set.add(line.split("=")[0]);
         }
       }
     });

@@ -20,6 +20,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
@@ -103,16 +104,28 @@ func TestReportAsText(t *testing.T) {
 	}
 }
 
+// A row has the longest lifetime of all visits, and each violation once.
+func TestRowsOfReport(t *testing.T) {
+	visit := func(name, lifetime string, seconds int64) Visit {
+		return Visit{Visit: name, Cookies: []Cookie{{Name: "a", Lifetime: lifetime, Seconds: seconds, SetBy: "header", Violations: []string{"undeclared"}}}}
+	}
+	report := &Report{Visits: []Visit{visit("first", "1 hour", 3600), visit("refused", "2 hours", 7200), visit("accepted", "1 hour", 3599), visit("withdrawn", "", 0)}}
+	rows := report.cookieRows()
+	if len(rows) != 1 || rows[0].Lifetime != "2 hours" || len(rows[0].Cells) != 4 || len(rows[0].Violations) != 4 || !slices.Equal(rows[0].What(), []string{"undeclared"}) {
+		t.Errorf("%+v", rows)
+	}
+}
+
 // As HTML, it is the same, and prints all.
 func TestReportAsHTML(t *testing.T) {
 	report := madeReport(t)
-	report.Site = `https://data.example.fr/"</style>`
+	report.Site, report.Hash = `https://data.example.fr/"</style>`, `0123456789"</style>`
 	html := written(t, report, "html", Words{Language: "fr", Direction: "ltr", Date: func(time.Time) string { return "28 novembre 2026" }, Duration: charter.Duration.String}, 0)
 	for _, want := range []string{
 		`<html lang="fr" dir="ltr">`, "28 novembre 2026, de 09:30:00 à 09:31:30", "<dt>Établi par</dt><dd>DPO, Ys</dd>", "Cookies contraires à la charte : 1 ; domaines : 1",
 		"déposé pour 1158 days, publié : 13 months ; gardé après le refus", `<th scope="col">première</th><th scope="col">refus</th>`,
 		`<th scope="row"><code>&lt;b&gt;</code> <span class="place">data.example.fr /</span></th><td>non déclaré</td><td>–</td><td>en-tête, envoyé</td>`,
-		`content: "https://data.example.fr, 2026-11-28 09:30, ` + report.Hash[:16] + `"`,
+		`content: "https://data.example.fr, 2026-11-28 09:30, 0123456789/sty"`,
 	} {
 		if !strings.Contains(html, want) {
 			t.Errorf("no %q in\n%s", want, html)
@@ -271,12 +284,35 @@ func TestLifetimeInWords(t *testing.T) {
 		published charter.Duration
 		want      string
 	}{
-		{31556952, month, "12 months"}, {31556950, month, "12 months"}, {31556957, month, "12 months"}, {31556958, month, "366 days"}, {31556952, charter.Duration{}, "1 year"},
+		{31556952, month, "12 months"},
+		{31556950, month, "12 months"}, {31556957, month, "12 months"}, {31556958, month, "366 days"}, {31556952, charter.Duration{}, "1 year"},
 		{86400, hours, "24 hours"}, {86399, hours, "24 hours"}, {86398, charter.Duration{}, "1 day"}, {1209597, charter.Duration{}, "2 weeks"}, {1209594, charter.Duration{}, "14 days"},
 		{999999, hours, "12 days"}, {999997, hours, "12 days"}, {60, charter.Duration{}, "1 minute"}, {2, charter.Duration{}, "2 seconds"}, {1 << 40, month, "more than 10 years"},
 	} {
 		if got := lifetimeInWords(test.seconds, test.published); got != test.want {
 			t.Errorf("%d, published %v: %s, not %s", test.seconds, test.published, got, test.want)
+		}
+	}
+}
+
+// A lifetime is the longest that was seen: later, less of the same is left.
+func TestLongestLifetime(t *testing.T) {
+	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": "cookies:\n  - {name: a, purpose: p, category: necessary, duration: 1 day}\n"})+"charter.yaml", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, cookie := &audit{charter: declared}, &Cookie{Name: "a"}
+	for _, step := range []struct {
+		life       setcookie.Lifetime
+		lifetime   string
+		violations int
+	}{
+		{setcookie.Lifetime{}, "session", 0}, {setcookie.Lifetime{Seconds: 3600, Persistent: true}, "1 hour", 0}, {setcookie.Lifetime{Seconds: 3540, Persistent: true}, "1 hour", 0},
+		{setcookie.Lifetime{}, "1 hour", 0}, {setcookie.Lifetime{Seconds: 604799, Persistent: true}, "1 week", 1}, {setcookie.Lifetime{Seconds: 604803, Persistent: true}, "1 week", 1},
+	} {
+		a.checkLifetime(cookie, step.life)
+		if cookie.Lifetime != step.lifetime || len(cookie.Violations) != step.violations {
+			t.Errorf("%+v: %+v", step, cookie)
 		}
 	}
 }

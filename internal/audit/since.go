@@ -45,8 +45,9 @@ func (r *Report) compare(earlier *Report) *Since {
 
 // seen returns all cookies and hosts, whether they violate anything or not.
 func (r *Report) seen() []Finding {
-	var all []Finding
-	for _, seen := range slices.Concat(r.cookieRows(), r.hostRows()) {
+	rows := slices.Concat(r.cookieRows(), r.hostRows())
+	all := make([]Finding, 0, len(rows))
+	for _, seen := range rows {
 		all = append(all, seen.Finding)
 	}
 	return all

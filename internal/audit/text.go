@@ -122,15 +122,15 @@ func (v *view) head(before []string, after ...string) []string {
 	for _, visit := range v.Visits {
 		names = append(names, visit.Visit)
 	}
-	var head []string
-	for _, name := range append(names, after...) {
-		head = append(head, strings.ToUpper(v.say(name)))
+	head := v.sayAll(slices.Concat(names, after))
+	for i := range head {
+		head[i] = strings.ToUpper(head[i])
 	}
 	return head
 }
 
 func (v *view) cells(seen *row) []terminal.Cell {
-	var cells []terminal.Cell
+	cells := make([]terminal.Cell, 0, len(seen.Cells))
 	for _, visit := range seen.Cells {
 		cell := entry(v.Cell(visit))
 		if visit.IsAgainst {

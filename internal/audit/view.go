@@ -26,7 +26,8 @@ func (v *view) Say(text string) string { return v.say(text) }
 // Facts returns what makes a report evidence: when it was made, by whom, with what and
 // against what.
 func (v *view) Facts() []fact {
-	facts := []fact{{"Date", v.period()}, {"Made by", v.By}, {"Made with", v.Tool}, {"Browser", cmp.Or(v.Browser, v.say("none: no scripts ran"))}}
+	facts := make([]fact, 0, 7+len(v.Visits))
+	facts = append(facts, fact{"Date", v.period()}, fact{"Made by", v.By}, fact{"Made with", v.Tool}, fact{"Browser", cmp.Or(v.Browser, v.say("none: no scripts ran"))})
 	for _, visit := range v.Visits {
 		facts = append(facts, fact{"Visit: " + visit.Visit, v.answerOf(visit)}) // a label each
 	}
@@ -34,13 +35,11 @@ func (v *view) Facts() []fact {
 		fact{"Charter", v.sayf("version %s, from %s", v.Version, v.Charter)},
 		fact{"Hash of the charter", sha256Of(v.CharterHash)},
 		fact{"Hash of this report as JSON", sha256Of(v.Hash)})
-	var said []fact
-	for _, each := range facts {
-		if each.Text != "" {
-			said = append(said, fact{v.say(each.Name), each.Text})
-		}
+	facts = slices.DeleteFunc(facts, func(each fact) bool { return each.Text == "" })
+	for i := range facts {
+		facts[i].Name = v.say(facts[i].Name)
 	}
-	return said
+	return facts
 }
 
 func sha256Of(hash string) string {
@@ -107,7 +106,8 @@ func (v *view) IsGood() bool { return len(v.Findings) == 0 && !v.Incomplete }
 
 // Verdict returns what was found.
 func (v *view) Verdict() string {
-	text, cookies, hosts := "", 0, 0
+	var text string
+	cookies, hosts := 0, 0
 	for _, found := range v.Findings {
 		if found.Kind == kindCookie {
 			cookies++
@@ -157,12 +157,10 @@ func (v *view) NameOf(found Finding) string { return cmp.Or(found.Name, v.say("(
 // LifetimeOf returns how long a cookie lives, and how long the charter says that.
 func (v *view) LifetimeOf(seen *row) string {
 	set, published := cmp.Or(v.say(seen.Lifetime), "–"), v.say(seen.Published)
-	switch {
-	case published == "" || published == set:
+	if published == "" || published == set {
 		return set
-	default:
-		return v.sayf("%s (published: %s)", set, published)
 	}
+	return v.sayf("%s (published: %s)", set, published)
 }
 
 // CookiesOf returns the names of the cookies of a host.

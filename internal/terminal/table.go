@@ -83,7 +83,7 @@ func (t *Table) Pick(columns ...int) *Table {
 		picked.Head = append(picked.Head, t.Head[column])
 	}
 	for _, row := range t.rows {
-		var cells []Cell
+		cells := make([]Cell, 0, len(columns))
 		for _, column := range columns {
 			cells = append(cells, row[column])
 		}

@@ -57,7 +57,7 @@ func TestTable(t *testing.T) {
 
 func TestWrap(t *testing.T) {
 	for text, want := range map[string][]string{
-		"": {""}, "abc": {"abc"}, "abcd e": {"abcd", "e"}, "a b c": {"a b", "c"}, "abcdefghij k": {"abcd", "efgh", "ij k"}, "é é é é": {"é é", "é é"},
+		"": {""}, "abc": {"abc"}, "abcd e": {"abcd", "e"}, "a b c": {"a b", "c"}, "abcdefghij k": {"abcd", "efgh", "ij k"}, "é è ê ë": {"é è", "ê ë"},
 	} {
 		if got := Wrap(text, 4); !slices.Equal(got, want) {
 			t.Errorf("%q: %q", text, got)
