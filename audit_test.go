@@ -153,7 +153,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
 		portal.URL + `/fails, on the visit "first": it answers 500`, "Not followed: " + portal.URL + "/away, as it leads to another site, http://elsewhere.example.\n", "leads from one address to the next",
-		"set for 1158 days, published is 13 months", "undeclared", "\nCookies that violate the charter: 3 (pages or visits are missing)\n", "none: no scripts ran",
+		"set for 1158 days, published is 13 months", "undeclared", "\nCookies that violate the charter: 3 (pages or visits are missing)\n", "none: no scripts ran", portal.URL + "/fails  500\n",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)

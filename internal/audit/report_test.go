@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -78,7 +79,7 @@ func TestReportAsText(t *testing.T) {
 			t.Errorf("no %q in\n%s", want, text)
 		}
 	}
-	report.Visits[0].Cookies[0].Name = strings.Repeat("long ", 60) + "end"
+	report.Visits[0].Cookies[0].Name = strings.Repeat("long ", 40) + "end"
 	text = written(t, report, "text", Words{}, 0)
 	if !strings.Contains(text, "long end") || strings.Contains(text, "…") {
 		t.Errorf("is cut:\n%s", text)
@@ -285,9 +286,20 @@ func TestLifetimeInWords(t *testing.T) {
 		want      string
 	}{
 		{31556952, month, "12 months"},
-		{31556950, month, "12 months"}, {31556957, month, "12 months"}, {31556958, month, "366 days"}, {31556952, charter.Duration{}, "1 year"},
-		{86400, hours, "24 hours"}, {86399, hours, "24 hours"}, {86398, charter.Duration{}, "1 day"}, {1209597, charter.Duration{}, "2 weeks"}, {1209594, charter.Duration{}, "14 days"},
-		{999999, hours, "12 days"}, {999997, hours, "12 days"}, {60, charter.Duration{}, "1 minute"}, {2, charter.Duration{}, "2 seconds"}, {1 << 40, month, "more than 10 years"},
+		{31556950, month, "12 months"},
+		{31556957, month, "12 months"},
+		{31556958, month, "366 days"},
+		{31556952, charter.Duration{}, "1 year"},
+		{86400, hours, "24 hours"},
+		{86399, hours, "24 hours"},
+		{86398, charter.Duration{}, "1 day"},
+		{1209597, charter.Duration{}, "2 weeks"},
+		{1209594, charter.Duration{}, "14 days"},
+		{999999, hours, "12 days"},
+		{999997, hours, "12 days"},
+		{60, charter.Duration{}, "1 minute"},
+		{2, charter.Duration{}, "2 seconds"},
+		{1 << 40, month, "more than 10 years"},
 	} {
 		if got := lifetimeInWords(test.seconds, test.published); got != test.want {
 			t.Errorf("%d, published %v: %s, not %s", test.seconds, test.published, got, test.want)
@@ -307,12 +319,32 @@ func TestLongestLifetime(t *testing.T) {
 		lifetime   string
 		violations int
 	}{
-		{setcookie.Lifetime{}, "session", 0}, {setcookie.Lifetime{Seconds: 3600, Persistent: true}, "1 hour", 0}, {setcookie.Lifetime{Seconds: 3540, Persistent: true}, "1 hour", 0},
-		{setcookie.Lifetime{}, "1 hour", 0}, {setcookie.Lifetime{Seconds: 604799, Persistent: true}, "1 week", 1}, {setcookie.Lifetime{Seconds: 604803, Persistent: true}, "1 week", 1},
+		{setcookie.Lifetime{}, "session", 0},
+		{setcookie.Lifetime{Seconds: 3600, Persistent: true}, "1 hour", 0},
+		{setcookie.Lifetime{Seconds: 3540, Persistent: true}, "1 hour", 0},
+		{setcookie.Lifetime{}, "1 hour", 0},
+		{setcookie.Lifetime{Seconds: 604799, Persistent: true}, "1 week", 1},
+		{setcookie.Lifetime{Seconds: 604803, Persistent: true}, "1 week", 1},
 	} {
 		a.checkLifetime(cookie, step.life)
 		if cookie.Lifetime != step.lifetime || len(cookie.Violations) != step.violations {
 			t.Errorf("%+v: %+v", step, cookie)
+		}
+	}
+}
+
+// The hash of the charter is that of what was read, be it a file or what a site publishes.
+func TestHashOfCharter(t *testing.T) {
+	file := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
+	address := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, checks.NecessaryCharter) })
+	site, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{file, address + "/charter.yaml", ""} {
+		loaded, err := loadCharter(site, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Charter: source})
+		if want := hashOf([]byte(checks.NecessaryCharter)); err != nil || loaded.hash != want || len(want) != 64 {
+			t.Errorf("%q: %v, %s", source, err, loaded.hash)
 		}
 	}
 }

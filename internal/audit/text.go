@@ -20,7 +20,7 @@ func (v *view) writeText(out *terminal.Printer) error {
 	fmt.Fprintln(out)
 	var facts terminal.Table
 	for _, each := range v.Facts() {
-		facts.Add(entry(each.Name), entry(each.Text))
+		facts.Add(entry(each.Name), statement(each.Text))
 	}
 	tables := []func(*terminal.Printer) error{facts.Write, v.writeFindings}
 	if v.Report.Since != nil {
@@ -62,8 +62,17 @@ func (v *view) writeList(out *terminal.Printer, title string, sentences []string
 	}
 }
 
+// maxEntry is how much of a text a table shows, in characters: longer names are made up,
+// and JSON has all of them.
+const maxEntry = 256
+
 // entry returns a text in a table.
 func entry(text string) terminal.Cell {
+	return terminal.Cell{Text: terminal.Printable(text, maxEntry)}
+}
+
+// statement returns a sentence in a table.
+func statement(text string) terminal.Cell {
 	return terminal.Cell{Text: terminal.Printable(text, terminal.MaxSentence)}
 }
 
@@ -79,7 +88,7 @@ func (v *view) writeFindings(out *terminal.Printer) error {
 func (v *view) writeFound(out *terminal.Printer, findings []Finding, colour string) error {
 	var table terminal.Table
 	for _, found := range findings {
-		what := entry(v.What(found))
+		what := statement(v.What(found))
 		what.Colour = colour
 		table.Add(entry(v.say(found.Kind)), v.nameAndPlace(found), what)
 	}
