@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -106,10 +107,52 @@ func New(sources ...Source) (*Charter, error) {
 	return c, nil
 }
 
-// Check returns the first mistake in rows that others may stand beside.
+// Check returns the mistakes in rows that others may stand beside: for each the first.
 func (s Source) Check() error {
-	_, _, err := join([]Source{s})
-	return err
+	return errors.Join(s.eachMistake()...)
+}
+
+// eachMistake returns the first mistake of each row by itself, and beside the others.
+func (s Source) eachMistake() (mistakes []error) {
+	declared := map[claimed]*Row{}
+	for i := range s.Rows {
+		row := &s.Rows[i]
+		err := row.mistake()
+		for _, each := range row.claims() {
+			if earlier := declared[each]; earlier != nil && err == nil && earlier != row {
+				err = declaredTwice(each, earlier, row)
+			}
+			declared[each] = row
+		}
+		if err != nil && !row.isMistaken {
+			mistakes = append(mistakes, err)
+		}
+	}
+	return mistakes
+}
+
+// mistakes returns those of the rows and of what is said of the portal. Of a source that
+// stands alone, additions belong to its own rows.
+func (s Source) mistakes(isAlone bool) []error {
+	mistakes := s.eachMistake()
+	if field, err := s.About.Validate(); err != nil {
+		mistakes = append(mistakes, fmt.Errorf("%w%s", err, s.at(field)))
+	}
+	if !isAlone {
+		return mistakes
+	}
+	var keys []string
+	for _, row := range s.Rows {
+		if key := row.consentKey(); key != "" && !row.isAddition() && !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	for i := range s.Rows {
+		if row := &s.Rows[i]; !row.isMistaken && row.isAddition() && row.mistake() == nil && !slices.Contains(keys, row.Consent) {
+			mistakes = append(mistakes, row.belongsNowhere(keys))
+		}
+	}
+	return mistakes
 }
 
 // An addition is a row that adds hosts, scripts or stored items to the first row of its key.

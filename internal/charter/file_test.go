@@ -233,28 +233,37 @@ func TestCharterErrors(t *testing.T) {
 // Of a charter with several mistakes, all are told, where Parse stops at the first.
 func TestMistakes(t *testing.T) {
 	const good = "cookies:\n- {name: [a, a*], match: [a, a*], purpose: p, category: necessary}\n"
-	if got := Mistakes([]byte(good), "draft"); got != nil {
+	if got := Mistakes([]byte(good), "draft", true); got != nil {
 		t.Errorf("%v", got)
 	}
-	got := Mistakes([]byte(good+"- {name: b, purpose: \"\", category: necessary}\n- {name: c d, purpose: p, category: necessary}\n- {name: a, purpose: p, category: necessary}\n- {name: e, category: necessary}\n"), "draft")
+	got := Mistakes([]byte(good+"- {name: b, purpose: \"\", category: necessary}\n- {name: c d, purpose: p, category: necessary}\n- {name: a, purpose: p, category: necessary}\n- {name: e, category: necessary}\n"), "draft", true)
 	for i, want := range []string{"purpose is empty; say what the cookie is for, at draft:3", `"c d" is not a cookie name`, `cookie "a" is declared twice; remove one of the two, at draft:2 and draft:5`, "missing purpose"} {
 		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
 			t.Errorf("no %s in %v", want, got)
 		}
 	}
-	got = Mistakes([]byte(good+"- {host: A.fr, consent: k}\n- {script: x, consent: k}\n- {host: a.fr}\n- {host: a.fr, consent: k}\n"), "draft")
+	got = Mistakes([]byte(good+"- {host: A.fr, consent: k}\n- {script: x, consent: k}\n- {host: a.fr}\n- {host: a.fr, consent: k}\n"), "draft", true)
 	for i, want := range []string{`host "A.fr": `, `script "x": `, `host "a.fr": missing purpose`, `host "a.fr": no row has the consent key "k"`} {
 		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
 			t.Errorf("no %s in %v", want, got)
 		}
 	}
-	got = Mistakes([]byte(good+"- {storage: x, purpose: p, category: statistics}\n- {storage: [y, x], consent: statistics}\n- {storage: z, consent: k}\n"), "draft")
+	got = Mistakes([]byte(good+"- {storage: x, purpose: p, category: statistics}\n- {storage: [y, x], consent: statistics}\n- {storage: z, consent: k}\n"), "draft", true)
 	for i, want := range []string{`storage "x" is declared twice; remove one of the two, at draft:3 and draft:4`, `storage "z": no row has the consent key "k"`} {
 		if len(got) != 2 || !strings.Contains(got[i].Error(), want) {
 			t.Errorf("no %s in %v", want, got)
 		}
 	}
-	if got := Mistakes([]byte("cookies: ["), "draft"); len(got) != 1 {
+	got = Mistakes([]byte("updated: soon\npolicy: nowhere\nwhat: x\n"+good+"- {name: b, category: x, duration: \"\", what: x, exempt: often}\n- x\nupdated: later\n"), "draft", true)
+	for i, want := range []string{`unreadable date "soon"; write it as 2026-11-21, at draft:1`, `unknown field "what"; a charter has`, "duration is empty", `unknown field "what"; a row has`, "exempt is true or false", "a row has the fields", "updated already specified, at draft:8", "unusable policy"} {
+		if len(got) <= i || !strings.Contains(got[i].Error(), want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+	if got := Mistakes([]byte(good+"- {host: a.fr, consent: k}\n"), "draft", false); got != nil {
+		t.Errorf("beside others: %v", got)
+	}
+	if got := Mistakes([]byte("cookies: ["), "draft", true); len(got) != 1 {
 		t.Errorf("%v", got)
 	}
 }

@@ -23,46 +23,29 @@ import (
 // Parse reads a charter, in JSON if the name of its file ends so, else in YAML. Errors
 // have that name.
 func Parse(data []byte, name string) (Source, error) {
-	return parseRows(data, name, func(_ Row, err error) error { return err })
+	source, err := parseSource(data, name, func(err error) error { return err })
+	return source, err
 }
 
-// Mistakes returns what of a charter cannot be used, in the order of its rows: for each
-// row the first mistake; then what belongs to no row. Parse, or New, returns no more than the first of all.
-func Mistakes(data []byte, name string) []error {
+// Mistakes returns what of a charter cannot be used, in the order in which it stands there:
+// all that cannot be read, then for each row that can the first mistake. Parse, or New,
+// returns no more than the first of all. Where the charter stands alone, no other has the
+// consent keys to which it adds.
+func Mistakes(data []byte, name string, isAlone bool) []error {
 	var mistakes []error
-	declared := map[claimed]*Row{}
-	var keys []string
-	source, err := parseRows(data, name, func(row Row, err error) error {
-		if err == nil {
-			err = row.mistake()
-		}
-		for _, each := range row.claims() {
-			if earlier := declared[each]; earlier != nil && err == nil && earlier != &row {
-				err = declaredTwice(each, earlier, &row)
-			}
-			declared[each] = &row
-		}
-		if err != nil {
-			mistakes = append(mistakes, err)
-		}
-		if key := row.consentKey(); key != "" && !row.isAddition() && !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
+	source, err := parseSource(data, name, func(err error) error {
+		mistakes = append(mistakes, err)
 		return nil
 	})
 	if err != nil {
-		mistakes = append(mistakes, err)
+		return append(mistakes, err)
 	}
-	for _, row := range source.Rows {
-		if row.isAddition() && row.mistake() == nil && !slices.Contains(keys, row.Consent) {
-			mistakes = append(mistakes, row.belongsNowhere(keys))
-		}
-	}
-	return mistakes
+	return append(mistakes, source.mistakes(isAlone)...)
 }
 
-// parseRows is Parse, and asks of each row, read or not, whether to go on.
-func parseRows(data []byte, name string, check func(Row, error) error) (Source, error) {
+// parseSource is Parse, and asks of each mistake whether to go on, which it does with what
+// comes after. A row with a mistake is marked.
+func parseSource(data []byte, name string, goOn func(error) error) (Source, error) {
 	source := Source{places: map[string]string{}}
 	place := func(node *yaml.Node) string { return name + ":" + strconv.Itoa(node.Line) }
 	parse := parseYAML
@@ -80,33 +63,13 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 	for i := 0; i < len(root.Content); i += 2 {
 		key, value := root.Content[i], root.Content[i+1]
 		if fields[key.Value] {
-			return source, fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+			err = fmt.Errorf("%s already specified, at %s", key.Value, place(key))
+		} else {
+			fields[key.Value] = true
+			err = source.setField(key, value, place, goOn)
 		}
-		fields[key.Value] = true
-		switch key.Value {
-		case "$schema", "version", "module", "guard", "pages": // an exported charter, or one in an archive, has these
-		case "hosts": // an exported charter tells by it what is done about others
-			if value.Kind != yaml.ScalarNode {
-				return source, fmt.Errorf(`hosts are declared by rows under "cookies", as "- host: stats.example.fr", at %s`, place(key))
-			}
-		case "updated":
-			source.places["updated"] = place(value)
-			if source.Updated, err = ParseDate(value.Value); err != nil {
-				return source, fmt.Errorf("%w, at %s", err, place(value))
-			}
-		case "cookies":
-			if value.Kind != yaml.SequenceNode {
-				return source, fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
-			}
-			for _, node := range value.Content {
-				row, err := parseRow(node, place)
-				if err := check(row, err); err != nil {
-					return source, err
-				}
-				source.Rows = append(source.Rows, row)
-			}
-		default:
-			if err := source.setAbout(key, value, place); err != nil {
+		if err != nil {
+			if err := goOn(err); err != nil {
 				return source, err
 			}
 		}
@@ -115,6 +78,36 @@ func parseRows(data []byte, name string, check func(Row, error) error) (Source, 
 		return source, fmt.Errorf(`the charter declares no cookie; add rows under "cookies", at %s`, place(root))
 	}
 	return source, nil
+}
+
+// setField stores a field of a charter file.
+func (s *Source) setField(key, value *yaml.Node, place func(*yaml.Node) string, goOn func(error) error) (err error) {
+	switch key.Value {
+	case "$schema", "version", "module", "guard", "previous", "pages": // an exported charter, or one in an archive, has these
+	case "hosts": // an exported charter tells by it what is done about others
+		if value.Kind != yaml.ScalarNode {
+			return fmt.Errorf(`hosts are declared by rows under "cookies", as "- host: stats.example.fr", at %s`, place(key))
+		}
+	case "updated":
+		s.places["updated"] = place(value)
+		if s.Updated, err = ParseDate(value.Value); err != nil {
+			return fmt.Errorf("%w, at %s", err, place(value))
+		}
+	case "cookies":
+		if value.Kind != yaml.SequenceNode {
+			return fmt.Errorf(`"cookies" is a list of rows, at %s`, place(value))
+		}
+		for _, node := range value.Content {
+			row, err := parseRow(node, place, goOn)
+			if err != nil {
+				return err
+			}
+			s.Rows = append(s.Rows, row)
+		}
+	default:
+		return s.setAbout(key, value, place)
+	}
+	return nil
 }
 
 // yamlLine is how the library begins an error.
@@ -260,10 +253,12 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 // nullTag is the tag of a value that is not there.
 const nullTag = "!!null"
 
-func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
+// parseRow reads a row.
+func parseRow(node *yaml.Node, place func(*yaml.Node) string, goOn func(error) error) (Row, error) {
 	row := NewRow(place(node))
 	if node.Kind != yaml.MappingNode {
-		return row, fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node))
+		row.isMistaken = true
+		return row, goOn(fmt.Errorf("a row has the fields %s, and is no alias, at %s", strings.Join(Fields.Names(), ", "), place(node)))
 	}
 	for i := 0; i < len(node.Content); i += 2 {
 		key := node.Content[i]
@@ -274,7 +269,10 @@ func parseRow(node *yaml.Node, place func(*yaml.Node) string) (Row, error) {
 			return nil
 		})
 		if err != nil {
-			return row, err
+			row.isMistaken = true
+			if err := goOn(err); err != nil {
+				return row, err
+			}
 		}
 	}
 	return row, nil

@@ -22,6 +22,8 @@ type Row struct {
 	Limit  Duration // the longest lifetime that is let through
 
 	sources []hostSource // the hosts, as they are read
+
+	isMistaken bool // not all of it could be read
 }
 
 // NewRow returns an empty row that begins at a place, such as "charter.yaml:3".

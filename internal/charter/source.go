@@ -85,18 +85,47 @@ func PreferenceRow(names ...string) (Source, error) {
 
 // LoadFile returns what a charter file declares. Its date has to be past.
 func LoadFile(path string) (Source, error) {
-	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	data, err := readFile(path)
 	if err != nil {
-		absolute, _ := filepath.Abs(path)
-		return Source{}, fmt.Errorf("reading the charter file %s: %w", absolute, err)
+		return Source{}, err
 	}
 	source, err := Parse(data, path)
 	if err == nil {
-		if err = CheckPast(source.Updated, time.Now()); err != nil {
-			err = fmt.Errorf("%w, at %s", err, source.places["updated"])
-		}
+		err = source.checkPast()
 	}
 	return source, err
+}
+
+// FileMistakes returns all that LoadFile, or New, could find in a file, as Mistakes does.
+func FileMistakes(path string, isAlone bool) []error {
+	data, err := readFile(path)
+	if err != nil {
+		return []error{err}
+	}
+	mistakes := Mistakes(data, path, isAlone)
+	if source, err := Parse(data, path); err == nil {
+		if err := source.checkPast(); err != nil {
+			mistakes = append(mistakes, err)
+		}
+	}
+	return mistakes
+}
+
+func readFile(path string) ([]byte, error) {
+	data, err := os.ReadFile(path) //nolint:gosec // the operator names it
+	if err != nil {
+		absolute, _ := filepath.Abs(path)
+		return nil, fmt.Errorf("reading the charter file %s: %w", absolute, err)
+	}
+	return data, nil
+}
+
+// checkPast returns an error if the source is of a day that is still to come.
+func (s *Source) checkPast() error {
+	if err := CheckPast(s.Updated, time.Now()); err != nil {
+		return fmt.Errorf("%w, at %s", err, s.places["updated"])
+	}
+	return nil
 }
 
 // ResolvePath returns a path that a file names, relative to the folder of that file. It is

@@ -201,7 +201,7 @@ func writeDraft(out, report io.Writer, document *yaml.Node, doubts int) error {
 			rows = len(document.Content[i+1].Content)
 		}
 	}
-	mistakes := charter.Mistakes(encoded, "draft")
+	mistakes := charter.Mistakes(encoded, "draft", true)
 	for _, mistake := range mistakes[:min(len(mistakes), maxMistakes)] {
 		fmt.Fprintf(report, "check refuses: %s\n", terminal.Printable(mistake.Error(), maxMistake))
 	}
