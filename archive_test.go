@@ -21,9 +21,9 @@ import (
 // charterOf returns what an entry of an archive has beside the pages.
 func charterOf(t *testing.T, content []byte) string {
 	t.Helper()
-	declared, pages, ok := strings.Cut(string(content), ",\n  \"pages\": [")
-	if !ok || !json.Valid(content) || len(pages) < 1000 {
-		t.Errorf("no pages are kept: %.2000s", content)
+	declared, kept, ok := strings.Cut(string(content), ",\n  \"previous\": [")
+	if !ok || !json.Valid(content) || len(kept) < 1000 {
+		t.Errorf("nothing is kept beside the charter: %.2000s", content)
 	}
 	return declared + "\n}\n"
 }

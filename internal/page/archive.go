@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap"
 	"golang.org/x/text/language"
 
+	"github.com/cookie-charter/cookie_charter/internal/chain"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
@@ -35,6 +36,10 @@ const (
 
 	// archiveTimeout is how long the storage has.
 	archiveTimeout = 10 * time.Second
+
+	// maxBefore is how many versions of before are read for a new one, which names those
+	// that are the last.
+	maxBefore = 32
 )
 
 // Storage is what an archive needs of Caddy's storage, a certmagic.Storage.
@@ -69,6 +74,24 @@ type archive struct {
 	isListed bool      // it has answered
 	entries  []archiveEntry
 }
+
+// ReadArchive returns all versions of an archive, the first day first, and a function that
+// returns what is kept of one.
+func ReadArchive(ctx context.Context, name string, storage Storage) ([]chain.Entry, func(version string) ([]byte, error), error) {
+	a, err := openArchive(name, "", storage, time.Now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := a.list(ctx); err != nil {
+		return nil, nil, err
+	}
+	entries, err := a.read(ctx, a.all())
+	return entries, func(version string) ([]byte, error) { return a.load(ctx, version) }, err
+}
+
+// An exporter returns the version in force as it is kept, from the day when it is first
+// served, after others.
+type exporter func(served time.Time, previous []chain.Link) ([]byte, error)
 
 // An archiveEntry is a version in the archive, named `<first day>-<version>.json`.
 type archiveEntry struct {
@@ -136,7 +159,7 @@ func openArchive(name, version string, storage Storage, now func() time.Time) (*
 // the version in force when it is first served: at most once a minute, for one request
 // while others go on. If that fails, the page is served all the same; that is
 // logged, and tried again later.
-func (a *archive) update(export func(served time.Time) ([]byte, error), logger *zap.Logger) {
+func (a *archive) update(export exporter, logger *zap.Logger) {
 	now := a.now()
 	a.mutex.Lock()
 	if a.isAsking || now.Before(a.next) {
@@ -167,7 +190,7 @@ func (a *archive) update(export func(served time.Time) ([]byte, error), logger *
 
 // refresh reads what is in the archive, and keeps the version in force. No request is
 // there to end with a storage that panics, so that is an error.
-func (a *archive) refresh(ctx context.Context, now time.Time, export func(served time.Time) ([]byte, error)) (err error) {
+func (a *archive) refresh(ctx context.Context, now time.Time, export exporter) (err error) {
 	defer func() {
 		if cause := recover(); cause != nil {
 			err = fmt.Errorf("panic: %v", cause)
@@ -234,7 +257,7 @@ func (a *archive) add(entries ...archiveEntry) {
 
 // keep writes an entry, unless another instance did since: only a list tells, as the
 // name begins with the day.
-func (a *archive) keep(ctx context.Context, entry archiveEntry, export func(served time.Time) ([]byte, error)) (err error) {
+func (a *archive) keep(ctx context.Context, entry archiveEntry, export exporter) (err error) {
 	if err := a.storage.Lock(ctx, a.prefix); err != nil {
 		return err
 	}
@@ -249,7 +272,11 @@ func (a *archive) keep(ctx context.Context, entry archiveEntry, export func(serv
 	if _, isKept := a.find(entry.version); isKept {
 		return nil
 	}
-	content, err := export(entry.served)
+	previous, err := a.last(ctx)
+	if err != nil {
+		return err
+	}
+	content, err := export(entry.served, previous)
 	if err != nil {
 		return err
 	}
@@ -258,6 +285,37 @@ func (a *archive) keep(ctx context.Context, entry archiveEntry, export func(serv
 	}
 	a.add(entry)
 	return nil
+}
+
+// last returns links to the last versions that were kept: those that no other names. Two
+// instances that have written at once, where nothing locks, have made two of these.
+func (a *archive) last(ctx context.Context) ([]chain.Link, error) {
+	entries := a.all()
+	read, err := a.read(ctx, entries[max(0, len(entries)-maxBefore):])
+	return chain.Tips(read), err
+}
+
+// all returns all versions, the first day first.
+func (a *archive) all() []archiveEntry {
+	a.mutex.Lock()
+	defer a.mutex.Unlock()
+	return slices.Clone(a.entries)
+}
+
+// read reads versions, but those that have gone since they were listed.
+func (a *archive) read(ctx context.Context, entries []archiveEntry) ([]chain.Entry, error) {
+	read := make([]chain.Entry, 0, len(entries))
+	for _, entry := range entries {
+		content, err := a.storage.Load(ctx, path.Join(a.prefix, entry.file()))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s: %w", entry.file(), err)
+		}
+		read = append(read, chain.Read(entry.version, entry.served, content))
+	}
+	return read, nil
 }
 
 // find returns the entry of a version.
@@ -273,9 +331,7 @@ func (a *archive) find(version string) (archiveEntry, bool) {
 
 // others returns the versions but the one in force, the latest first.
 func (a *archive) others() []archiveEntry {
-	a.mutex.Lock()
-	defer a.mutex.Unlock()
-	others := slices.DeleteFunc(slices.Clone(a.entries), func(entry archiveEntry) bool { return entry.version == a.version })
+	others := slices.DeleteFunc(a.all(), func(entry archiveEntry) bool { return entry.version == a.version })
 	slices.Reverse(others)
 	return others
 }
@@ -296,6 +352,12 @@ func (a *archive) load(ctx context.Context, version string) ([]byte, error) {
 	return a.storage.Load(ctx, path.Join(a.prefix, entry.file()))
 }
 
+// kept is what an archive keeps beside the charter.
+type kept struct {
+	Previous []chain.Link   `json:"previous"` // the last versions of before
+	Pages    []archivedPage `json:"pages"`
+}
+
 // An archivedPage is the page in a language, as it was published.
 type archivedPage struct {
 	Language string `json:"language"` // a language tag
@@ -304,7 +366,7 @@ type archivedPage struct {
 
 // exportVersion returns the version in force as it is kept: the charter, and the page in
 // each of its languages. Nothing in it is of the request for which it is kept.
-func (p *Page) exportVersion(served time.Time) ([]byte, error) {
+func (p *Page) exportVersion(served time.Time, previous []chain.Link) ([]byte, error) {
 	pages := make([]archivedPage, 0, len(p.texts))
 	for _, text := range p.texts {
 		var html strings.Builder
@@ -313,7 +375,7 @@ func (p *Page) exportVersion(served time.Time) ([]byte, error) {
 		}
 		pages = append(pages, archivedPage{text.tag.String(), strings.TrimSpace(html.String())})
 	}
-	return p.exportJSON(pages...)
+	return p.exportJSON(&kept{previous, pages})
 }
 
 // archived returns what the page shows of the version in force once it is kept. A portal

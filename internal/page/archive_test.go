@@ -2,6 +2,7 @@ package page
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,6 +20,8 @@ import (
 	zapobserver "go.uber.org/zap/zaptest/observer"
 
 	"github.com/caddyserver/caddy/v2"
+
+	"github.com/cookie-charter/cookie_charter/internal/chain"
 )
 
 // What is in a folder is not replaced, not even by an instance that began before.
@@ -87,7 +90,7 @@ func instance(t *testing.T, storage Storage, version string, now func() time.Tim
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
 	return a, func() {
-		a.update(func(time.Time) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
+		a.update(func(time.Time, []chain.Link) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
 	}, log
 }
 
@@ -333,8 +336,137 @@ func TestArchiveWithoutPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
-	a.update(func(time.Time) ([]byte, error) { return nil, errors.New("a broken template") }, zap.New(core))
+	a.update(func(time.Time, []chain.Link) ([]byte, error) { return nil, errors.New("a broken template") }, zap.New(core))
 	if told := log.FilterMessage("keeping the charter in the archive").All(); len(told) != 1 || told[0].ContextMap()["error"] != "a broken template" || keysIn(t, folder) != nil {
 		t.Errorf("told %v, kept %q", told, keysIn(t, folder))
+	}
+}
+
+// keepVersion keeps a version as an instance of its own does that serves it first.
+func keepVersion(t *testing.T, name string, storage Storage, version string, day int) {
+	t.Helper()
+	a, err := openArchive(name, version, storage, func() time.Time { return time.Date(2026, 3, day, 12, 0, 0, 0, time.UTC) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, log := zapobserver.New(zap.DebugLevel)
+	a.update(func(_ time.Time, previous []chain.Link) ([]byte, error) {
+		return json.Marshal(map[string]any{"version": version, "previous": previous})
+	}, zap.New(core))
+	if log.Len() > 0 {
+		t.Error(log.All())
+	}
+}
+
+// judgeArchive returns what is to be said of an archive.
+func judgeArchive(t *testing.T, name string, storage Storage) string {
+	t.Helper()
+	entries, _, err := ReadArchive(t.Context(), name, storage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var words []string
+	for _, judged := range chain.Judge(entries) {
+		words = append(words, judged.Version[:1]+" "+string(judged.Verdict))
+	}
+	return strings.Join(words, ", ")
+}
+
+// Each version that is kept names the last before it, whoever keeps them.
+func TestArchiveNamesTheLast(t *testing.T) {
+	for _, test := range []struct {
+		name    string
+		storage Storage
+	}{{t.TempDir(), nil}, {"shared", fileStorage(t.TempDir())}} {
+		for i, version := range []string{otherVersion, oneVersion, "333333333333"} { // two on one day, not in their order
+			keepVersion(t, test.name, test.storage, version, 1+i/2)
+		}
+		if got, want := judgeArchive(t, test.name, test.storage), "1 unchanged, 2 unchanged, 3 latest"; got != want {
+			t.Errorf("%s; want %s", got, want)
+		}
+	}
+}
+
+// Of two instances that keep versions at the same time, one waits for the other's lock, and
+// names what that has kept.
+func TestArchiveNamesTheLastOfTwo(t *testing.T) {
+	storage := fileStorage(t.TempDir())
+	var both sync.WaitGroup
+	both.Add(2)
+	var instances sync.WaitGroup
+	for _, version := range []string{oneVersion, otherVersion} {
+		lists := 0
+		at := asked{storage, func(_ context.Context, method string) error {
+			if method != "List" {
+				return nil
+			}
+			if lists++; lists == 1 { // neither is kept
+				both.Done()
+				both.Wait()
+			}
+			return nil
+		}}
+		a, err := openArchive("shared", version, at, time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		instances.Go(func() {
+			if err := a.refresh(t.Context(), time.Now(), func(_ time.Time, previous []chain.Link) ([]byte, error) {
+				return json.Marshal(map[string]any{"version": version, "previous": previous})
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	instances.Wait()
+	if got := judgeArchive(t, "shared", storage); got != "1 unchanged, 2 latest" && got != "1 latest, 2 unchanged" {
+		t.Error(got)
+	}
+}
+
+// A folder has no locks: two that write at once name the same version, and the next names
+// both.
+func TestArchiveNamesTwo(t *testing.T) {
+	folder := t.TempDir()
+	keepVersion(t, folder, nil, oneVersion, 1)
+	a, err := openArchive(folder, otherVersion, nil, func() time.Time { return time.Date(2026, 3, 2, 0, 0, 0, 0, time.UTC) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.update(func(_ time.Time, previous []chain.Link) ([]byte, error) {
+		keepVersion(t, folder, nil, "333333333333", 2)
+		return json.Marshal(map[string]any{"version": otherVersion, "previous": previous})
+	}, zap.NewNop())
+	if got, want := judgeArchive(t, folder, nil), "1 unchanged, 2 latest, 3 latest"; got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+	keepVersion(t, folder, nil, "444444444444", 3)
+	if got, want := judgeArchive(t, folder, nil), "1 unchanged, 2 unchanged, 3 unchanged, 4 latest"; got != want {
+		t.Errorf("%s; want %s", got, want)
+	}
+}
+
+// A version is not kept without those before it: where they cannot be read, that is tried
+// again. One that has gone since it was listed keeps nothing up.
+func TestArchiveReadsTheLast(t *testing.T) {
+	folder := t.TempDir()
+	keepVersion(t, "shared", fileStorage(folder), oneVersion, 1)
+	var fault error
+	storage := asked{fileStorage(folder), func(_ context.Context, method string) error {
+		if method == "Load" {
+			return fault
+		}
+		return nil
+	}}
+	for _, test := range []struct {
+		fault error
+		want  int
+	}{{errors.New("slow"), 1}, {fs.ErrNotExist, 2}} {
+		fault = test.fault
+		_, visit, _ := instance(t, storage, otherVersion, time.Now)
+		visit()
+		if got := keysIn(t, folder); len(got) != test.want {
+			t.Errorf("%v: kept %q", fault, got)
+		}
 	}
 }

@@ -28,7 +28,7 @@ type exportFormat struct {
 }
 
 var exportFormats = []exportFormat{
-	{"json", "JSON", "application/json", func(p *Page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON() }},
+	{"json", "JSON", "application/json", func(p *Page, _ *http.Request, _ *texts) ([]byte, error) { return p.exportJSON(nil) }},
 	{"markdown", "Markdown", "text/markdown; charset=utf-8", (*Page).exportMarkdown},
 	{"notice", "", "text/html; charset=utf-8", (*Page).exportNotice},
 	{"edpb", "EDPB Website Auditing Tool", "application/json", (*Page).exportKnowledge},
@@ -83,8 +83,8 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 }
 
 // exportJSON returns the charter as a charter file in JSON: with it, another
-// site could declare the same. In an archive, the pages stand beside it.
-func (p *Page) exportJSON(pages ...archivedPage) ([]byte, error) {
+// site could declare the same. In an archive, what is kept stands beside it.
+func (p *Page) exportJSON(archived *kept) ([]byte, error) {
 	declared := struct {
 		Schema  string `json:"$schema"`
 		Version string `json:"version"`
@@ -94,8 +94,8 @@ func (p *Page) exportJSON(pages ...archivedPage) ([]byte, error) {
 		Hosts   string           `json:"hosts,omitempty"`
 		Guard   string           `json:"guard,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
-		Pages   []archivedPage   `json:"pages,omitempty"`
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Guard: p.guardWord(), Pages: pages}
+		*kept
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Guard: p.guardWord(), kept: archived}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}
@@ -238,7 +238,7 @@ func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
 
 // exportYAML returns the exported charter in YAML.
 func (p *Page) exportYAML() ([]byte, error) {
-	exported, err := p.exportJSON()
+	exported, err := p.exportJSON(nil)
 	if err != nil {
 		return nil, err
 	}
