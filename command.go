@@ -1,7 +1,9 @@
 package cookiecharter
 
 import (
+	"bytes"
 	"cmp"
+	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
@@ -32,16 +34,18 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
+	"github.com/cookie-charter/cookie_charter/internal/fetch"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
+	"github.com/cookie-charter/cookie_charter/internal/verify"
 )
 
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "cookie-charter",
-		Usage: "check|export|diff|import|inventory|audit",
+		Usage: "check|export|diff|import|inventory|audit|verify",
 		Short: "Works with cookie charters",
 		Long: `
 Works with the charters of the module cookie_charter: drafts, checks and
@@ -196,7 +200,32 @@ earlier one that was written as JSON.`,
 		audits.SilenceErrors = true // as above, once flags are understood
 		return runAudit(out, report, flags.Args(), *reportIn, outputs, options)
 	})
-	root.AddCommand(check, export, diff, imports, show, audits)
+
+	verifies := &cobra.Command{
+		Use:   "verify <Caddy config, folder of an archive, or URL>",
+		Short: "Tells whether archived versions are what they were, and what is published is kept",
+		Long: `
+Each version in an archive names the hash of the one before. This tells of each
+whether it is still what a later one names, which is missing, and which was not there
+when later ones were kept. The versions are those of the archives that a Caddy
+config names, in a folder or in Caddy's storage (ask as the user as whom Caddy
+runs), or those that a site shows, from the one in force on.
+
+The charter that the config makes, or that --site publishes, is held against what is
+kept of its version.
+
+Nothing names the latest yet, and whoever can write in the archive can make all of it
+anew. So keep its hash elsewhere, and compare.`,
+		Example: `  caddy cookie-charter verify Caddyfile --site https://opendata.example.fr
+  caddy cookie-charter verify https://opendata.example.fr`,
+		Args: cobra.ExactArgs(1),
+	}
+	verified := verifies.Flags().String("site", "", "hold what this site publishes against the archive: its address, or that of its charter page")
+	verifies.SilenceErrors = true // as above
+	run(verifies, func(out, _ *terminal.Printer) (int, error) {
+		return runVerify(out, verifies.Flags().Args()[0], *verified)
+	})
+	root.AddCommand(check, export, diff, imports, show, audits, verifies)
 }
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
@@ -226,6 +255,11 @@ func loadHandler(path, host string) (siteHandler, error) {
 	if err != nil {
 		return siteHandler{}, err
 	}
+	return chooseHandler(handlers, path, host)
+}
+
+// chooseHandler returns the only one of a file's handlers, or that of a host.
+func chooseHandler(handlers []siteHandler, path, host string) (siteHandler, error) {
 	if len(handlers) == 1 {
 		return handlers[0], nil
 	}
@@ -255,26 +289,31 @@ func loadHandler(path, host string) (siteHandler, error) {
 	return found[0], nil
 }
 
-// loadHandlers returns the handlers that a charter file or a Caddy config makes,
-// ready to be asked for their charters.
-func loadHandlers(path string) ([]siteHandler, error) {
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// readConfig reads a charter file, or a Caddy config, as JSON.
+func readConfig(path string) (content []byte, isConfig bool, err error) {
+	if content, err = os.ReadFile(path); err != nil {
+		return nil, false, err
 	}
 	extension := ascii.ToLower(filepath.Ext(path))
-	isCaddyfile := extension == ".caddyfile" || strings.HasPrefix(ascii.ToLower(filepath.Base(path)), "caddyfile")
+	if extension == ".caddyfile" || strings.HasPrefix(ascii.ToLower(filepath.Base(path)), "caddyfile") {
+		content, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(content, map[string]any{"filename": path})
+		return content, true, err
+	}
 	var config struct {
 		Apps json.RawMessage `json:"apps"`
 	}
-	isConfig := isCaddyfile || extension == ".json" && json.Unmarshal(content, &config) == nil && config.Apps != nil
+	return content, extension == ".json" && json.Unmarshal(content, &config) == nil && config.Apps != nil, nil
+}
+
+// loadHandlers returns the handlers that a charter file or a Caddy config makes,
+// ready to be asked for their charters.
+func loadHandlers(path string) ([]siteHandler, error) {
+	content, isConfig, err := readConfig(path)
+	if err != nil {
+		return nil, err
+	}
 	handlers := []siteHandler{{Handler: &Handler{Charters: []string{path}}}}
 	if isConfig {
-		if isCaddyfile {
-			if content, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(content, map[string]any{"filename": path}); err != nil {
-				return nil, err
-			}
-		}
 		if handlers, err = findHandlers(content); err != nil {
 			return nil, err
 		}
@@ -453,7 +492,7 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 	}
 	var findings []string
 	if len(handlers) == 2 {
-		findings = diffCharters(handlers[0].charter, handlers[1].charter)
+		findings = charter.Diff(handlers[0].charter, handlers[1].charter)
 	} else {
 		bySite, err := fetchInventory(address, host)
 		if err != nil {
@@ -472,51 +511,6 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 		return exitDifferences, nil
 	}
 	return caddy.ExitCodeSuccess, nil
-}
-
-// diffCharters returns which rows were added, removed or changed.
-func diffCharters(before, after *charter.Charter) []string {
-	rows := func(c *charter.Charter) map[string]map[string]any {
-		byName := map[string]map[string]any{}
-		for _, cookie := range c.Rows {
-			var fields map[string]any
-			encoded, err := json.Marshal(cookie)
-			if err != nil || json.Unmarshal(encoded, &fields) != nil {
-				continue // a row always marshals
-			}
-			name := cmp.Or(strings.Join(cookie.Name, " "), cookie.FirstName())
-			for other := 2; byName[name] != nil; other++ { // a host can stand in several rows
-				name = fmt.Sprintf("%s (%d)", cookie.FirstName(), other)
-			}
-			byName[name] = fields
-		}
-		return byName
-	}
-	old, new := rows(before), rows(after)
-	names := slices.Sorted(maps.Keys(old))
-	for name := range new {
-		if old[name] == nil {
-			names = append(names, name)
-		}
-	}
-	slices.Sort(names)
-	var findings []string
-	for _, name := range names {
-		switch {
-		case old[name] == nil:
-			findings = append(findings, "+ "+name)
-		case new[name] == nil:
-			findings = append(findings, "- "+name)
-		default:
-			for _, field := range charter.Fields.Names() {
-				from, to := fmt.Sprint(old[name][field]), fmt.Sprint(new[name][field])
-				if from != to {
-					findings = append(findings, fmt.Sprintf("~ %s: %s was %s, is %s", name, field, strings.Replace(from, "<nil>", "not there", 1), strings.Replace(to, "<nil>", "not there", 1)))
-				}
-			}
-		}
-	}
-	return findings
 }
 
 // diffInventory returns what was seen and is not declared, what is declared and was
@@ -721,4 +715,106 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 		Charter: handler.charter, Version: handler.charter.Version, Path: handler.Page.Path, Hosts: handler.hosts,
 		HoldsHosts: handler.hostsEffect() == document.Enforced, Published: handler.policy.PublishedDuration,
 	}, nil
+}
+
+// runVerify tells whether the versions of archives are what they were when they were kept,
+// and whether what is published is kept.
+func runVerify(out io.Writer, source, site string) (int, error) {
+	var findings int
+	var err error
+	info, notThere := os.Stat(source)
+	switch {
+	case fetch.IsURL(source):
+		if site != "" {
+			return caddy.ExitCodeFailedStartup, errors.New("--site is for archives and configs; a site is held against what it shows itself")
+		}
+		findings, err = verify.Site(out, source, page.DefaultPath)
+	case notThere == nil && info.IsDir():
+		findings, err = verify.Folder(out, source, site, page.DefaultPath)
+	default:
+		findings, err = verifyConfig(out, source, site)
+	}
+	switch {
+	case err != nil:
+		return caddy.ExitCodeFailedStartup, err
+	case findings > 0:
+		return exitDifferences, nil
+	}
+	return caddy.ExitCodeSuccess, nil
+}
+
+// verifyConfig verifies the archives of a Caddy config, and holds what it publishes, or what
+// a site does, against them.
+func verifyConfig(out io.Writer, source, site string) (findings int, err error) {
+	handlers, err := loadHandlers(source)
+	if err != nil {
+		return 0, err
+	}
+	if site != "" {
+		address, err := url.Parse(site)
+		if err != nil {
+			return 0, err
+		}
+		handler, err := chooseHandler(handlers, source, address.Host)
+		if err != nil {
+			return 0, err
+		}
+		handlers = []siteHandler{handler}
+	}
+	handlers = slices.DeleteFunc(handlers, func(handler siteHandler) bool { return handler.Page.Archive == "" })
+	if len(handlers) == 0 {
+		return 0, fmt.Errorf("%s names no archive; write \"archive\" in the block of \"page\", or name a folder with versions, or the URL of a charter page", source)
+	}
+	storage, end, err := storageOf(source)
+	if err != nil {
+		return 0, err
+	}
+	defer end()
+	for _, handler := range handlers {
+		archive, err := verify.Open(handler.Page.Archive, storage)
+		if err != nil {
+			return 0, err
+		}
+		var found int
+		if site != "" {
+			found, err = archive.HoldSite(out, site, handler.Page.Path)
+		} else {
+			var own bytes.Buffer
+			if _, err = writeExport(&own, handler.Handler, "json", "", "https://localhost"); err == nil {
+				found, err = archive.HoldConfig(out, own.Bytes(), cmp.Or(handler.name(), source))
+			}
+		}
+		if err != nil {
+			return 0, err
+		}
+		findings += found
+	}
+	return findings, nil
+}
+
+// storageOf returns the storage of a Caddy config, and what ends its use.
+func storageOf(path string) (page.Storage, func(), error) {
+	content, _, err := readConfig(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	var config struct {
+		StorageRaw json.RawMessage `json:"storage,omitempty" caddy:"namespace=caddy.storage inline_key=module"`
+	}
+	if err := json.Unmarshal(content, &config); err != nil {
+		return nil, nil, err
+	}
+	if config.StorageRaw == nil {
+		return caddy.DefaultStorage, func() {}, nil
+	}
+	ctx, cancel := caddy.NewContext(caddy.Context{Context: context.Background()})
+	loaded, err := ctx.LoadModule(&config, "StorageRaw")
+	if err == nil {
+		var storage page.Storage
+		if storage, err = loaded.(caddy.StorageConverter).CertMagicStorage(); err == nil {
+			return storage, cancel, nil
+		}
+	}
+	cancel()
+	return nil, nil, err
 }

@@ -135,12 +135,20 @@ func ReadSource(source string, most int64) (content []byte, isWhole bool, err er
 		case next != nil:
 			at = next
 		case response.StatusCode != http.StatusOK:
-			return nil, false, fmt.Errorf("it answers %d %s", response.StatusCode, http.StatusText(response.StatusCode))
+			return nil, false, StatusError(response.StatusCode)
 		default:
 			return readAll(response.Body, most)
 		}
 	}
 	return nil, false, ErrTooManyHops
+}
+
+// A StatusError is the status of an answer other than 200.
+type StatusError int
+
+// Error returns what the server answers.
+func (s StatusError) Error() string {
+	return fmt.Sprintf("it answers %d %s", int(s), http.StatusText(int(s)))
 }
 
 // ErrTooManyHops is the error of an address that redirects for ever.
