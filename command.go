@@ -98,13 +98,13 @@ func addCommands(root *cobra.Command) {
   caddy cookie-charter diff charter.yaml --host opendata.example.fr`,
 		Args: cobra.RangeArgs(1, 2),
 	}
-	diffAddress := diff.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
+	diffAddresses := addressFlag(diff)
 	diffHost := diff.Flags().String("host", "", "the site, of the inventory and of a Caddy config with several")
 	run(diff, func(out, _ *terminal.Printer) (int, error) {
 		if diff.Flags().NArg() == 2 && diff.Flags().Changed("address") {
 			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --address")
 		}
-		return runDiff(out, diff.Flags().Args(), *diffAddress, *diffHost)
+		return runDiff(out, diff.Flags().Args(), *diffAddresses, *diffHost)
 	})
 
 	show := &cobra.Command{
@@ -112,11 +112,11 @@ func addCommands(root *cobra.Command) {
 		Short: "Shows the cookies that a running Caddy has seen, and the hosts that were reported",
 		Args:  cobra.NoArgs,
 	}
-	showAddress := show.Flags().String("address", caddy.DefaultAdminListen, "of Caddy's admin endpoint, or a file with the inventory as JSON")
+	showAddresses := addressFlag(show)
 	showHost := show.Flags().String("host", "", "of one site; default: all")
 	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
 	run(show, func(out, _ *terminal.Printer) (int, error) {
-		return runInventory(out, *showAddress, *showHost, *showAs)
+		return runInventory(out, *showAddresses, *showHost, *showAs)
 	})
 	diff.SilenceErrors = true // the exit code says that there are differences
 	imports := &cobra.Command{
@@ -226,6 +226,11 @@ anew. So keep its hash elsewhere, and compare.`,
 		return runVerify(out, verifies.Flags().Args()[0], *verified)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits, verifies)
+}
+
+// addressFlag adds the flag that says of which instances the inventory is.
+func addressFlag(command *cobra.Command) *[]string {
+	return command.Flags().StringArray("address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, or a file with the inventory as JSON; repeat it for several instances")
 }
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
@@ -481,7 +486,7 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	return caddy.ExitCodeSuccess, nil
 }
 
-func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
+func runDiff(out io.Writer, paths, addresses []string, host string) (int, error) {
 	var handlers []siteHandler
 	for _, path := range paths {
 		handler, err := loadHandler(path, host)
@@ -494,7 +499,7 @@ func runDiff(out io.Writer, paths []string, address, host string) (int, error) {
 	if len(handlers) == 2 {
 		findings = charter.Diff(handlers[0].charter, handlers[1].charter)
 	} else {
-		bySite, err := fetchInventory(address, host)
+		bySite, err := fetchInventories(addresses, host)
 		if err != nil {
 			return caddy.ExitCodeFailedStartup, err
 		}
@@ -548,8 +553,31 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	return findings
 }
 
+// fetchInventories reads the inventories of several instances as one: of all sites, or of
+// one host.
+func fetchInventories(addresses []string, host string) (map[string][]InventoryEntry, error) {
+	bySite := map[string][]InventoryEntry{}
+	for _, address := range addresses {
+		read, err := fetchInventory(address)
+		if err != nil {
+			return nil, err
+		}
+		for site, entries := range read {
+			bySite[site] = mergeEntries(bySite[site], entries)
+		}
+	}
+	if host != "" {
+		found := selectHost(bySite, host)
+		if len(found) == 0 {
+			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(bySite)))
+		}
+		bySite = found
+	}
+	return bySite, nil
+}
+
 // fetchInventory reads the inventory from an admin endpoint or a file.
-func fetchInventory(address, host string) (map[string][]InventoryEntry, error) {
+func fetchInventory(address string) (map[string][]InventoryEntry, error) {
 	content, err := os.ReadFile(address)
 	if err != nil {
 		response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/cookie_charter/inventory", http.Header{}, nil)
@@ -565,18 +593,11 @@ func fetchInventory(address, host string) (map[string][]InventoryEntry, error) {
 	if err := json.Unmarshal(content, &bySite); err != nil {
 		return nil, fmt.Errorf("reading the inventory: %w", err)
 	}
-	if host != "" {
-		found := selectHost(bySite, host)
-		if len(found) == 0 {
-			return nil, fmt.Errorf("nothing was seen of the host %q; there are %v", host, slices.Sorted(maps.Keys(bySite)))
-		}
-		bySite = found
-	}
 	return bySite, nil
 }
 
-func runInventory(out io.Writer, address, host, format string) (int, error) {
-	bySite, err := fetchInventory(address, host)
+func runInventory(out io.Writer, addresses []string, host, format string) (int, error) {
+	bySite, err := fetchInventories(addresses, host)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}

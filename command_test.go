@@ -16,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -347,7 +348,7 @@ func TestDiffCommand(t *testing.T) {
 			paths[i] = folder + paths[i]
 		}
 		var out bytes.Buffer
-		code, err := runDiff(&out, paths, folder+"inventory.json", test.host)
+		code, err := runDiff(&out, paths, []string{folder + "inventory.json"}, test.host)
 		if got := len(strings.Split(out.String(), "\n")) - 1; err != nil || (code == exitDifferences) != (len(test.want) > 0) || got != len(test.want) {
 			t.Errorf("%v: %d, %v\n%s", test.files, code, err, &out)
 		}
@@ -357,13 +358,13 @@ func TestDiffCommand(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, folder+"inventory.json", "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example d.example]") {
+	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, []string{folder + "inventory.json"}, "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example d.example]") {
 		t.Errorf("%v", err)
 	}
 
 	for format, wants := range map[string][]string{"table": {"SITE", `"_fbp"`, "1 year"}, "json": {`"from_browser": 7`}, "charter": {"# Nothing undeclared was seen."}} {
 		var out bytes.Buffer
-		if code, err := runInventory(&out, folder+"inventory.json", "", format); code != 0 || err != nil {
+		if code, err := runInventory(&out, []string{folder + "inventory.json"}, "", format); code != 0 || err != nil {
 			t.Errorf("%s: %d, %v", format, code, err)
 		}
 		for _, want := range wants {
@@ -377,9 +378,63 @@ func TestDiffCommand(t *testing.T) {
 		if !strings.Contains(address, ":") {
 			address = folder + address
 		}
-		if code, err := runInventory(new(bytes.Buffer), address, "", test[1]); code == 0 || err == nil {
+		if code, err := runInventory(new(bytes.Buffer), []string{address}, "", test[1]); code == 0 || err == nil {
 			t.Errorf("%v: %d, %v", test, code, err)
 		}
+	}
+}
+
+// The inventories of several instances are one: counts are added, and what only one has seen
+// is there, too.
+func TestInventoryOfSeveral(t *testing.T) {
+	day := func(day int) time.Time { return time.Date(2026, 3, day, 0, 0, 0, 0, time.UTC) }
+	write := func(bySite map[string][]InventoryEntry) string {
+		encoded, err := json.Marshal(bySite)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(encoded)
+	}
+	folder := checks.WriteFiles(t, map[string]string{
+		"one.json": write(map[string][]InventoryEntry{"a.example": {
+			{Name: "b", Verdict: judge.Refused, FromPortal: 2, FromBrowser: 1, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/late", FirstSeen: day(2), LastSeen: day(3)},
+			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
+			{Host: "t.example", Reports: &hostReports{2, 1, 3, []string{"img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(1)},
+		}}),
+		"other.json": write(map[string][]InventoryEntry{
+			"a.example": {
+				{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
+				{Name: "b", Verdict: judge.Allowed, FromBrowser: 5, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
+				{Host: "t.example", Reports: &hostReports{5, 0, 2, []string{"font-src", "img-src"}}, FirstSeen: day(1), LastSeen: day(2)},
+			},
+			"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},
+		}),
+		"charter.yaml": "cookies:\n  - {name: b, purpose: p, category: statistics}\n",
+	})
+	want := map[string][]InventoryEntry{
+		"a.example": {
+			{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
+			{Name: "b", Verdict: judge.Allowed, FromPortal: 2, FromBrowser: 6, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
+			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
+			{Host: "t.example", Reports: &hostReports{7, 1, 3, []string{"font-src", "img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(2)},
+		},
+		"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},
+	}
+	for _, names := range [][]string{{"one.json", "other.json"}, {"other.json", "one.json"}} {
+		out, _, mistake := runCommand("inventory", "--format", "json", "--address", folder+names[0], "--address", folder+names[1])
+		var got map[string][]InventoryEntry
+		if err := json.Unmarshal([]byte(out), &got); err != nil || mistake != "" || !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, %s\n%s", err, mistake, out)
+		}
+		out, _, _ = runCommand("diff", folder+"charter.yaml", "--host", "a.example", "--address", folder+names[0], "--address", folder+names[1])
+		for _, want := range []string{`undeclared: "a"`, `undeclared: "c"`, `host "t.example", reported 7 times`} {
+			if !strings.Contains(out, want) {
+				t.Errorf("no %s in\n%s", want, out)
+			}
+		}
+	}
+	if _, _, mistake := runCommand("inventory", "--address", folder+"one.json", "--address", "127.0.0.1:1"); !strings.Contains(mistake, "connection refused") {
+		t.Errorf("one of two is not there: %s", mistake)
 	}
 }
 

@@ -392,9 +392,7 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 				FirstSeen: seen.First.Truncate(time.Second).UTC(), LastSeen: seen.Last.Truncate(time.Second).UTC(),
 			})
 		}
-		slices.SortFunc(entries, func(a, b InventoryEntry) int {
-			return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
-		})
+		slices.SortFunc(entries, compareEntries)
 		bySite[host] = entries
 	}
 	return bySite
@@ -469,6 +467,55 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 		}
 	}
 	return all
+}
+
+// compareEntries orders the entries of a site.
+func compareEntries(a, b InventoryEntry) int {
+	return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
+}
+
+// mergeEntries returns what two instances have seen of a site as one has, in the order of the
+// admin API. What only the latest tells is that of the one that has seen it last.
+func mergeEntries(one, other []InventoryEntry) []InventoryEntry {
+	type key struct{ host, name string }
+	known := make(map[key]int, len(one))
+	merged := slices.Clone(one)
+	for i, entry := range merged {
+		known[key{entry.Host, entry.Name}] = i
+	}
+	for _, entry := range other {
+		i, isKnown := known[key{entry.Host, entry.Name}]
+		if !isKnown {
+			merged = append(merged, entry)
+			continue
+		}
+		first, last := merged[i], entry
+		if entry.LastSeen.Before(first.LastSeen) {
+			first, last = entry, first
+		}
+		last.FromPortal += first.FromPortal
+		last.FromBrowser += first.FromBrowser
+		last.Attributes = cmp.Or(last.Attributes, first.Attributes)
+		last.Reports = mergeReports(last.Reports, first.Reports)
+		if first.FirstSeen.Before(last.FirstSeen) {
+			last.FirstSeen, last.Path = first.FirstSeen, first.Path
+		}
+		merged[i] = last
+	}
+	slices.SortFunc(merged, compareEntries)
+	return merged
+}
+
+// mergeReports returns what two instances were told of a host as one. Of how many networks
+// both know is not to be told, so there are at least as many as either knows.
+func mergeReports(one, other *hostReports) *hostReports {
+	if one == nil || other == nil {
+		return cmp.Or(one, other)
+	}
+	return &hostReports{
+		Count: one.Count + other.Count, Blocked: one.Blocked + other.Blocked, Networks: max(one.Networks, other.Networks),
+		Directives: slices.Compact(slices.Sorted(slices.Values(slices.Concat(one.Directives, other.Directives)))),
+	}
 }
 
 // Interface guard

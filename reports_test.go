@@ -209,7 +209,7 @@ func TestCommandsKnowHosts(t *testing.T) {
 		},
 	} {
 		var out bytes.Buffer
-		if code, err := runInventory(&out, folder+"inventory.json", "", format); code != 0 || err != nil {
+		if code, err := runInventory(&out, []string{folder + "inventory.json"}, "", format); code != 0 || err != nil {
 			t.Errorf("%s: %d, %v", format, code, err)
 		}
 		for _, want := range wants {
@@ -222,7 +222,7 @@ func TestCommandsKnowHosts(t *testing.T) {
 		}
 	}
 	var out bytes.Buffer
-	code, err := runDiff(&out, []string{folder + "Caddyfile"}, folder+"inventory.json", "city.example")
+	code, err := runDiff(&out, []string{folder + "Caddyfile"}, []string{folder + "inventory.json"}, "city.example")
 	if want := `city.example: undeclared: host "pixel.example", reported 3 times from about 5 networks, for img-src, script-src` + "\n"; code != exitDifferences || err != nil || !strings.Contains(out.String(), want) {
 		t.Errorf("%d, %v: %s", code, err, &out)
 	}
