@@ -82,11 +82,13 @@ func addCommands(root *cobra.Command) {
 	export := &cobra.Command{
 		Use:   "export <charter file or Caddy config>",
 		Short: "Writes a charter in another format",
-		Args:  cobra.ExactArgs(1),
+		Example: `  caddy cookie-charter export charter.yaml --format markdown
+  caddy cookie-charter export Caddyfile --format html --language fr > preview.html`,
+		Args: cobra.ExactArgs(1),
 	}
 	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool), html, or notice (to be pasted into a portal's pages)")
 	exportIn := export.Flags().String("language", "", "of the texts; the page's own, if none is said")
-	site := export.Flags().String("site", "https://localhost", "the address of the site")
+	site := export.Flags().String("site", "", "the address of the site; default: that of the Caddy config, if one has a name")
 	run(export, func(out, _ *terminal.Printer) (int, error) {
 		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
 	})
@@ -110,7 +112,9 @@ func addCommands(root *cobra.Command) {
 	show := &cobra.Command{
 		Use:   "inventory",
 		Short: "Shows the cookies that a running Caddy has seen, and the hosts that were reported",
-		Args:  cobra.NoArgs,
+		Example: `  caddy cookie-charter inventory --host opendata.example.fr
+  caddy cookie-charter inventory --address 10.0.0.1:2019 --address 10.0.0.2:2019 --format charter > draft.yaml`,
+		Args: cobra.NoArgs,
 	}
 	showAddresses := addressFlag(show)
 	showHost := show.Flags().String("host", "", "of one site; default: all")
@@ -226,11 +230,35 @@ anew. So keep its hash elsewhere, and compare.`,
 		return runVerify(out, verifies.Flags().Args()[0], *verified)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits, verifies)
+	for _, command := range root.Commands() {
+		completeFlags(command)
+	}
 }
 
 // addressFlag adds the flag that says of which instances the inventory is.
 func addressFlag(command *cobra.Command) *[]string {
 	return command.Flags().StringArray("address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, or a file with the inventory as JSON; repeat it for several instances")
+}
+
+// completeFlags has shells complete the values of flags of which all are known.
+func completeFlags(command *cobra.Command) {
+	known := map[string][]string{"language": page.Languages, "format": formatsOf[command.Name()]}
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if command.Flags().Lookup(name) == nil {
+			continue
+		}
+		if err := command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(known[name], cobra.ShellCompDirectiveNoFileComp)); err != nil {
+			panic(err) // it was registered twice
+		}
+	}
+}
+
+// formatsOf are the formats that commands write.
+var formatsOf = map[string][]string{
+	"check":     {"table", "json", "yaml", "markdown", "none"},
+	"export":    {"json", "yaml", "markdown", "edpb", "html", "notice"},
+	"inventory": {"table", "json", "charter"},
+	"audit":     {"text", "json", "html"},
 }
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
@@ -252,6 +280,26 @@ type siteHandler struct {
 
 // name is how the site is called.
 func (h siteHandler) name() string { return siteName(h.hosts, h.listen) }
+
+// address is where the site is, "" if no name of one leads there.
+func (h siteHandler) address() string {
+	i := slices.IndexFunc(h.hosts, func(host string) bool { return !strings.ContainsAny(host, "*{") })
+	if i < 0 {
+		return ""
+	}
+	return "https://" + h.hosts[i]
+}
+
+// mistakes returns all mistakes in options and charter files of a handler that cannot be
+// used, nil if they are elsewhere.
+func (h siteHandler) mistakes() error {
+	mistakes := h.validateOptions()
+	isAlone := len(h.Presets)+len(h.Cookies) == 0 && len(h.Charters) == 1
+	for _, path := range h.Charters {
+		mistakes = errors.Join(mistakes, errors.Join(charter.FileMistakes(path, isAlone)...))
+	}
+	return mistakes
+}
 
 // loadHandler returns the only handler of a charter file or a Caddy config, or
 // that of a host.
@@ -302,6 +350,13 @@ func readConfig(path string) (content []byte, isConfig bool, err error) {
 	extension := ascii.ToLower(filepath.Ext(path))
 	if extension == ".caddyfile" || strings.HasPrefix(ascii.ToLower(filepath.Base(path)), "caddyfile") {
 		content, _, err = caddyconfig.GetAdapter("caddyfile").Adapt(content, map[string]any{"filename": path})
+		if err != nil {
+			var mistakes []error
+			for line := range strings.SplitSeq(err.Error(), "\n") { // Caddy keeps no more of them than the text
+				mistakes = append(mistakes, errors.New(line))
+			}
+			err = errors.Join(mistakes...)
+		}
 		return content, true, err
 	}
 	var config struct {
@@ -326,12 +381,13 @@ func loadHandlers(path string) ([]siteHandler, error) {
 			return nil, fmt.Errorf("%s has no cookie_charter", path)
 		}
 	}
+	var mistakes []error
 	for _, handler := range handlers {
 		if err := handler.prepare(); err != nil {
-			return nil, err
+			mistakes = append(mistakes, cmp.Or(handler.mistakes(), err))
 		}
 	}
-	return handlers, nil
+	return handlers, errors.Join(mistakes...)
 }
 
 // findHandlers returns the handlers in a Caddy config, wherever they stand.
@@ -376,7 +432,7 @@ func findHandlers(config []byte) ([]siteHandler, error) {
 }
 
 func runCheck(out, report io.Writer, paths []string, format, language string) (int, error) {
-	if !slices.Contains([]string{"table", "json", "yaml", "markdown", "none"}, format) {
+	if !slices.Contains(formatsOf["check"], format) {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
 	if language != "" {
@@ -411,7 +467,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				continue
 			}
 			if format != "table" {
-				if code, err := writeExport(out, handler.Handler, format, language, "https://localhost"); err != nil {
+				if code, err := writeExport(out, handler, format, language, ""); err != nil {
 					return code, err
 				}
 				continue
@@ -463,12 +519,14 @@ func runExport(out io.Writer, path, format, language, site string) (int, error) 
 	if language, err = handler.page.SpokenLanguage(language); err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	return writeExport(out, handler.Handler, format, language, site)
+	return writeExport(out, handler, format, language, site)
 }
 
-// writeExport writes what the page gives to who asks for a format.
-func writeExport(out io.Writer, handler *Handler, format, language, site string) (int, error) {
-	request, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(site, "/")+handler.page.Path+"/", nil)
+// writeExport writes what the page gives to who asks for a format, on a site, "" for that
+// of the config.
+func writeExport(out io.Writer, handler siteHandler, format, language, site string) (int, error) {
+	site = strings.TrimSuffix(cmp.Or(site, handler.address()), "/")
+	request, err := http.NewRequest(http.MethodGet, cmp.Or(site, "https://localhost")+handler.page.Path+"/", nil)
 	if err != nil || request.Host == "" {
 		return caddy.ExitCodeFailedStartup, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", site)
 	}
@@ -476,7 +534,7 @@ func writeExport(out io.Writer, handler *Handler, format, language, site string)
 	if request.URL.Scheme == "https" {
 		request.TLS = &tls.ConnectionState{}
 	}
-	body, err := handler.page.Print(format, request)
+	body, err := handler.page.Print(format, site, request)
 	if err == nil {
 		_, err = out.Write(body)
 	}
@@ -801,7 +859,7 @@ func verifyConfig(out io.Writer, source, site string) (findings int, err error) 
 			found, err = archive.HoldSite(out, site, handler.Page.Path)
 		} else {
 			var own bytes.Buffer
-			if _, err = writeExport(&own, handler.Handler, "json", "", "https://localhost"); err == nil {
+			if _, err = writeExport(&own, handler, "json", "", ""); err == nil {
 				found, err = archive.HoldConfig(out, own.Bytes(), cmp.Or(handler.name(), source))
 			}
 		}

@@ -148,6 +148,39 @@ func TestCheckCommand(t *testing.T) {
 	}
 }
 
+// All mistakes of a file are told at once, those of all files and sites, and of all rows in a
+// Caddyfile.
+func TestCheckTellsAllMistakes(t *testing.T) {
+	folder := checks.WriteFiles(t, map[string]string{
+		"charter.yaml":     "updated: soon\ncookies:\n  - {name: a, category: x, exempt: often}\n  - {name: b, purpose: p}\n  - {name: b, purpose: p, category: necessary}\nwhat: x\n",
+		"other.yaml":       "cookies:\n  - {name: c}\n  - {host: a.example, consent: matomo}\n",
+		"Caddyfile":        "a.example {\n cookie_charter {\n  preset matomo\n  charter charter.yaml other.yaml\n }\n}\nb.example {\n cookie_charter {\n  charter other.yaml missing.yaml\n }\n}\n",
+		"inline.caddyfile": "a.example {\n cookie_charter {\n  cookie x {\n   category necessary\n  }\n  cookie y z {\n   purpose p\n  }\n  cookie x {\n   purpose p\n   category necessary\n  }\n }\n}\n",
+		"alone.yaml":       "cookies:\n  - {name: a, purpose: p, category: necessary}\n  - {host: a.example, consent: matomo}\n  - {host: b.example, consent: ga}\n",
+		"options.json":     `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"],"gpc":"soon"}]}]}}}}}`,
+	})
+	ofCharter := []string{`unreadable date "soon"; write it as 2026-11-21, at @charter.yaml:1`, "exempt is true or false", `cookie "b": missing category; use one of [necessary statistics first_party third_party], at @charter.yaml:4`, `unknown field "what"`}
+	ofOther := []string{`cookie "c": missing purpose; say in "purpose" what the cookie is for, at @other.yaml:2`}
+	for file, wants := range map[string][]string{
+		"charter.yaml":     append(ofCharter, `cookie "b" is declared twice; remove one of the two, at @charter.yaml:4 and @charter.yaml:5`),
+		"Caddyfile":        slices.Concat(ofCharter, ofOther, ofOther, []string{`cookie "b" is declared twice`, "missing.yaml"}),
+		"inline.caddyfile": {`cookie "x": missing purpose`, `cookie "y z": missing category`, `cookie "x" is declared twice; remove one of the two, at @inline.caddyfile:3 and @inline.caddyfile:9`},
+		"alone.yaml":       {`no row has the consent key "matomo"`, `no row has the consent key "ga"`},
+		"options.json":     {`unreadable date "soon"`},
+	} {
+		_, _, mistake := runCommand("check", folder+file)
+		for _, want := range wants {
+			want = strings.ReplaceAll(want, "@", folder)
+			if strings.Count(mistake, want) < max(1, strings.Count(strings.Join(wants, "\n"), strings.ReplaceAll(want, folder, "@"))) {
+				t.Errorf("%s: no %s in\n%s", file, want, mistake)
+			}
+		}
+		if got := strings.Count(mistake, "\n") + 1; got != len(wants) {
+			t.Errorf("%s: %d mistakes\n%s", file, got, mistake)
+		}
+	}
+}
+
 // What is not served as it was written, and what people would miss, is told with its
 // place, and kept out of what other programs read.
 func TestCheckWarns(t *testing.T) {
@@ -269,6 +302,40 @@ func TestExportCommand(t *testing.T) {
 	} {
 		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "", test[2]); code == 0 || err == nil {
 			t.Errorf("%v: %d, %v", test, code, err)
+		}
+	}
+}
+
+// A page in a file leads to the site, be it that of the config, or, where none is known, has
+// nothing of it.
+func TestExportedPageStandsAlone(t *testing.T) {
+	const block = "cookie_charter {\n  charter charter.yaml\n  page {\n   logo /logo.svg\n   stylesheet /own.css\n  }\n }\n}\n"
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter + "    policy: /privacy/\n", "Caddyfile": "*.example, a.example, b.example {\n " + block, "any.caddyfile": ":8080 {\n " + block})
+	for arguments, site := range map[string]string{
+		"@Caddyfile": "https://a.example", "@Caddyfile --site http://c.example:8080/": "http://c.example:8080", "@any.caddyfile": "", "@charter.yaml": "", "@charter.yaml --site https://b.example": "https://b.example",
+	} {
+		out, _, mistake := runCommand(append([]string{"export", "--format", "html", "--language", "en"}, strings.Fields(strings.ReplaceAll(arguments, "@", folder))...)...)
+		if mistake != "" {
+			t.Fatal(mistake)
+		}
+		for _, dead := range []string{"<form", "<button", "localhost", `src="/`, `href="/`, `href="?`, "<script"} {
+			if strings.Contains(out, dead) {
+				t.Errorf("%s: has %s", arguments, dead)
+			}
+		}
+		wants := []string{"<title>Cookie policy</title>", `<a class="fr-link">`}
+		if site != "" {
+			wants = []string{"<title>Cookie policy – " + site + "</title>", `<a class="fr-link" href="` + site + `/"`, `href="` + site + `/privacy/"`}
+		}
+		if site != "" && !strings.Contains(arguments, "charter.yaml") {
+			wants = append(wants, `<img class="charter-logo" src="`+site+`/logo.svg"`, `<link rel="stylesheet" href="`+site+`/own.css">`)
+		} else if strings.Contains(out, "<img") || strings.Contains(out, `"stylesheet"`) {
+			t.Errorf("%s: shows what is nowhere", arguments)
+		}
+		for _, want := range wants {
+			if !strings.Contains(out, want) {
+				t.Errorf("%s: lacks %s", arguments, want)
+			}
 		}
 	}
 }
@@ -438,6 +505,33 @@ func TestInventoryOfSeveral(t *testing.T) {
 	}
 }
 
+// Each command shows how it is used, and shells complete what its flags take.
+func TestCommandsHelp(t *testing.T) {
+	root := &cobra.Command{Use: "cookie-charter"}
+	addCommands(root)
+	for _, command := range root.Commands() {
+		if !strings.HasPrefix(command.Example, "  caddy cookie-charter "+command.Name()+" ") {
+			t.Errorf("%s has no example: %q", command.Name(), command.Example)
+		}
+		for _, name := range []string{"format", "language"} {
+			flag := command.Flags().Lookup(name)
+			if flag == nil {
+				continue
+			}
+			out, _, mistake := runCommand("__complete", command.Name(), "--"+name, "")
+			values := strings.Fields(strings.TrimSuffix(out, ":4\n"))
+			if len(values) < 3 || mistake != "" || flag.DefValue != "" && !slices.Contains(values, flag.DefValue) {
+				t.Errorf("%s --%s is completed by %q, %s", command.Name(), name, values, mistake)
+			}
+			for _, value := range values {
+				if name == "format" && !strings.Contains(flag.Usage, value) {
+					t.Errorf("%s --%s: %s is not told", command.Name(), name, value)
+				}
+			}
+		}
+	}
+}
+
 // nasty is what no terminal may be given: a title, a colour by a C1 byte and by its
 // character, another direction, a line of its own, and what is no UTF-8.
 const nasty = "\x1b]0;x\x07\u009b31m\x9b31m\u202e\u2066\r\n\x7f\ufdd0\xff"
@@ -581,11 +675,34 @@ func TestCommandsOfCaddy(t *testing.T) {
 		"export @old.yaml":                     {0, `"cookies": [`},
 		"inventory --address 127.0.0.1:1":      {1, "connection refused"},
 		"check --help":                         {0, "caddy cookie-charter check charter.yaml"},
+		"verify @old.yaml":                     {1, "names no archive"},
 	} {
 		command := exec.Command(binary, append([]string{"cookie-charter"}, strings.Fields(strings.ReplaceAll(arguments, "@", folder))...)...)
 		out, _ := command.CombinedOutput()
 		if code := command.ProcessState.ExitCode(); code != want.code || !strings.Contains(string(out), want.out) {
 			t.Errorf("%s: %d\n%s", arguments, code, out)
+		}
+	}
+
+	// What Caddy makes of all its commands has ours.
+	if out, err := exec.Command(binary, "manpage", "--directory", folder+"man").CombinedOutput(); err != nil {
+		t.Fatal(err, string(out))
+	}
+	root := &cobra.Command{Use: "cookie-charter"}
+	addCommands(root)
+	for _, command := range root.Commands() {
+		page, err := os.ReadFile(folder + "man/caddy-cookie-charter-" + command.Name() + ".8")
+		if err != nil || !strings.Contains(string(page), "caddy cookie-charter "+command.Name()+" ") || !strings.Contains(string(page), ".SH EXAMPLE") {
+			t.Errorf("%v: no page of %s: %s", err, command.Name(), page)
+		}
+	}
+	out, err := exec.Command(binary, "__complete", "cookie-charter", "").Output()
+	if got := strings.Count(string(out), "\n"); err != nil || got != len(root.Commands())+1 || !strings.Contains(string(out), "verify\t") {
+		t.Errorf("%v: completes %s", err, out)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if out, err := exec.Command(binary, "completion", shell).Output(); err != nil || !strings.Contains(string(out), "__complete") {
+			t.Errorf("%s: %v", shell, err)
 		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -215,16 +216,20 @@ func (p *Page) exportKnowledge(r *http.Request, text *texts) ([]byte, error) {
 	}{{p.title(text).Text + " – " + site, site, "cookie", known}}, "", "  ")
 }
 
-// Print returns the charter in a format, as a file that needs no server.
-func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
+// Print returns the charter in a format, as a file that needs no server; a page, as one of a
+// site with this address, "" for one that is not known.
+func (p *Page) Print(format, site string, r *http.Request) ([]byte, error) {
 	text := p.textsFor(r)
 	switch format {
 	case "html":
-		data := p.fixed(address(r), text)
+		data := p.fixed(site, text)
 		data.InlineStyle = template.CSS(p.assets[styleFile].body) //nolint:gosec // the page's own
+		if site == "" {
+			data.Logo, data.Stylesheet = "", "" // there is nowhere to get them
+		}
 		var html bytes.Buffer
 		err := p.template.Execute(&html, data)
-		return html.Bytes(), err
+		return standAlone(html.Bytes(), site), err
 	case "yaml":
 		return p.exportYAML()
 	}
@@ -234,6 +239,21 @@ func (p *Page) Print(format string, r *http.Request) ([]byte, error) {
 		}
 	}
 	return nil, fmt.Errorf("unknown format %q; use json, yaml, markdown, edpb, html or notice", format)
+}
+
+// ofSite is what in a page leads to a path on its site, or shows what is there.
+var ofSite = regexp.MustCompile(` (href|src)="(/[^"]*)"`)
+
+// standAlone returns a page in which what is of the site leads there, and not to where the
+// file lies; nowhere, if the site is not known.
+func standAlone(html []byte, site string) []byte {
+	return ofSite.ReplaceAllFunc(html, func(found []byte) []byte {
+		if site == "" {
+			return nil
+		}
+		parts := ofSite.FindSubmatch(found)
+		return fmt.Appendf(nil, ` %s="%s%s"`, parts[1], template.HTMLEscapeString(site), parts[2])
+	})
 }
 
 // exportYAML returns the exported charter in YAML.
