@@ -19,7 +19,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -483,8 +482,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 					fmt.Fprintln(out, missing)
 				}
 			}
-			table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-			fmt.Fprintln(table, "NAME\tCATEGORY\tCONSENT\tDURATION\tHOSTS\tSTORAGE\tPROVIDER\tPURPOSE")
+			table := terminal.Table{Head: []string{"NAME", "CATEGORY", "CONSENT", "DURATION", "HOSTS", "STORAGE", "PROVIDER", "PURPOSE"}}
 			for _, cookie := range handler.charter.Rows {
 				lifetime := "-"
 				if published, ok := handler.policy.PublishedDuration(cookie); ok {
@@ -494,9 +492,9 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				if cookie.Exempt {
 					consent += " (exempt)"
 				}
-				fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", cmp.Or(strings.Join(cookie.Name, " "), "-"), cookie.Category, consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
+				addRow(&table, cmp.Or(strings.Join(cookie.Name, " "), "-"), string(cookie.Category), consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
 			}
-			if err := table.Flush(); err != nil {
+			if err := writeTable(out, &table); err != nil {
 				return caddy.ExitCodeFailedStartup, err
 			}
 		}
@@ -670,8 +668,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 			_, err = out.Write(content)
 		}
 	case "table":
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "SITE\tNAME\tVERDICT\tDECLARED AS\tFROM PORTAL\tFROM BROWSERS\tLIFETIME\tLAST SEEN")
+		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "LIFETIME", "LAST SEEN"}}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
 				if entry.Reports != nil {
@@ -684,10 +681,10 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 						lifetime = charter.DurationOf(seconds).String()
 					}
 				}
-				fmt.Fprintf(table, "%s\t%q\t%s\t%s\t%d\t%d\t%s\t%s\n", site, entry.Name, entry.Verdict, entry.Cookie, entry.FromPortal, entry.FromBrowser, lifetime, entry.LastSeen.Format(time.DateTime))
+				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), lifetime, entry.LastSeen.Format(time.DateTime))
 			}
 		}
-		if err = table.Flush(); err == nil {
+		if err = writeTable(out, &table); err == nil {
 			err = writeHosts(out, bySite)
 		}
 	default:
@@ -701,21 +698,40 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 
 // writeHosts writes the table of hosts, if some were reported.
 func writeHosts(out io.Writer, bySite map[string][]InventoryEntry) error {
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	table := terminal.Table{Head: []string{"SITE", "HOST", "VERDICT", "DECLARED AS", "REPORTS", "BLOCKED", "NETWORKS", "DIRECTIVES", "LAST SEEN"}}
 	isEmpty := true
 	for _, site := range slices.Sorted(maps.Keys(bySite)) {
 		for _, entry := range bySite[site] {
 			if entry.Reports == nil {
 				continue
 			}
-			if isEmpty {
-				fmt.Fprintln(table, "\nSITE\tHOST\tVERDICT\tDECLARED AS\tREPORTS\tBLOCKED\tNETWORKS\tDIRECTIVES\tLAST SEEN")
-				isEmpty = false
-			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", site, entry.Host, entry.Verdict, entry.Cookie, entry.Reports.Count, entry.Reports.Blocked, entry.Reports.Networks, strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime))
+			isEmpty = false
+			addRow(&table, site, entry.Host, entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.Reports.Count), fmt.Sprint(entry.Reports.Blocked), fmt.Sprint(entry.Reports.Networks), strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime))
 		}
 	}
-	return table.Flush()
+	if isEmpty {
+		return nil
+	}
+	fmt.Fprintln(out)
+	return writeTable(out, &table)
+}
+
+// addRow adds a row of texts to a table.
+func addRow(table *terminal.Table, texts ...string) {
+	cells := make([]terminal.Cell, 0, len(texts))
+	for _, text := range texts {
+		cells = append(cells, terminal.Cell{Text: text})
+	}
+	table.Add(cells...)
+}
+
+// writeTable writes a table as wide as what it is written to.
+func writeTable(out io.Writer, table *terminal.Table) error {
+	printer, ok := out.(*terminal.Printer)
+	if !ok {
+		printer = terminal.NewPrinter(out)
+	}
+	return table.Write(printer)
 }
 
 // runAudit makes an audit and writes its report.
@@ -798,7 +814,7 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 
 // runVerify tells whether the versions of archives are what they were when they were kept,
 // and whether what is published is kept.
-func runVerify(out io.Writer, source, site string) (int, error) {
+func runVerify(out *terminal.Printer, source, site string) (int, error) {
 	var findings int
 	var err error
 	info, notThere := os.Stat(source)
@@ -824,7 +840,7 @@ func runVerify(out io.Writer, source, site string) (int, error) {
 
 // verifyConfig verifies the archives of a Caddy config, and holds what it publishes, or what
 // a site does, against them.
-func verifyConfig(out io.Writer, source, site string) (findings int, err error) {
+func verifyConfig(out *terminal.Printer, source, site string) (findings int, err error) {
 	handlers, err := loadHandlers(source)
 	if err != nil {
 		return 0, err

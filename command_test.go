@@ -18,6 +18,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -31,6 +32,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
 // commandCharter is a charter file to which commands are given.
@@ -502,6 +504,26 @@ func TestInventoryOfSeveral(t *testing.T) {
 	}
 	if _, _, mistake := runCommand("inventory", "--address", folder+"one.json", "--address", "127.0.0.1:1"); !strings.Contains(mistake, "connection refused") {
 		t.Errorf("one of two is not there: %s", mistake)
+	}
+}
+
+// Tables fit a terminal, and lose nothing by it; in a pipe, a row is a line.
+func TestTablesFit(t *testing.T) {
+	purpose := strings.TrimSpace(strings.Repeat("Remembers what was said, ", 9))
+	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": strings.Replace(commandCharter, "Counts visits", strconv.Quote(purpose), 1)})
+	for _, width := range []int{80, 0} {
+		var shown bytes.Buffer
+		if _, err := runCheck(&terminal.Printer{Out: &shown, Width: width}, io.Discard, []string{folder + "charter.yaml"}, "table", "en"); err != nil {
+			t.Fatal(err)
+		}
+		_, table, _ := strings.Cut(shown.String(), "NAME ")
+		longest := 0
+		for line := range strings.Lines(table) {
+			longest = max(longest, utf8.RuneCountInString(strings.TrimSuffix(line, "\n")))
+		}
+		if words := strings.Count(table, "Remembers"); words != 9 || (longest <= 80) != (width == 80) || width == 0 && !strings.Contains(table, purpose+"\n") {
+			t.Errorf("%d wide, with %d of 9 words:\n%s", longest, words, table)
+		}
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
 // verifyAll returns what is said of an archive, with the exit code.
@@ -17,7 +19,7 @@ func verifyAll(t *testing.T, words ...string) (out string, code int) {
 	t.Helper()
 	words = append(words, "")
 	var printed bytes.Buffer
-	code, err := runVerify(&printed, words[0], words[1])
+	code, err := runVerify(terminal.NewPrinter(&printed), words[0], words[1])
 	if err != nil {
 		return err.Error(), code
 	}

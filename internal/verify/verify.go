@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -16,7 +15,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/address"
@@ -47,7 +45,7 @@ type Archive struct {
 
 // Site follows the versions that a site shows, from the one in force on, each of
 // which names the last before it.
-func Site(out io.Writer, source, path string) (findings int, err error) {
+func Site(out *terminal.Printer, source, path string) (findings int, err error) {
 	at, shown, err := pageOfSite(source, path)
 	if err != nil {
 		return 0, err
@@ -102,7 +100,7 @@ func isNotFound(err error) bool {
 }
 
 // Folder verifies a folder, and holds what a site publishes against it, if one is named.
-func Folder(out io.Writer, source, site, path string) (int, error) {
+func Folder(out *terminal.Printer, source, site, path string) (int, error) {
 	folder, err := filepath.Abs(source)
 	if err != nil {
 		return 0, err
@@ -160,7 +158,7 @@ func fetchPublished(at *url.URL, version string) ([]byte, error) {
 }
 
 // HoldSite verifies an archive, and holds what a site publishes against it.
-func (a Archive) HoldSite(out io.Writer, site, path string) (int, error) {
+func (a Archive) HoldSite(out *terminal.Printer, site, path string) (int, error) {
 	at, shown, err := pageOfSite(site, path)
 	if err != nil {
 		return 0, err
@@ -174,22 +172,21 @@ func (a Archive) HoldSite(out io.Writer, site, path string) (int, error) {
 
 // HoldConfig verifies an archive, and holds the charter of a config against it, which may not
 // be in force yet.
-func (a Archive) HoldConfig(out io.Writer, own []byte, by string) (int, error) {
+func (a Archive) HoldConfig(out *terminal.Printer, own []byte, by string) (int, error) {
 	return a.verify(out, own, by, true)
 }
 
 // verify writes what is to be said of an archive and of what somebody publishes, nil for
 // nobody, and returns how much of it is not as it should be. A config may not be in force
 // yet.
-func (a Archive) verify(out io.Writer, published []byte, by string, isConfig bool) (findings int, err error) {
+func (a Archive) verify(out *terminal.Printer, published []byte, by string, isConfig bool) (findings int, err error) {
 	fmt.Fprintf(out, "%s: %s\n", a.name, countVersions(len(a.entries)))
 	judged := chain.Judge(a.entries)
 	for i, version := range judged {
 		judged[i].Version = terminal.Printable(version.Version, terminal.MaxCell) // whatever is said to be missing
 	}
 	if len(judged) > 0 {
-		table := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(table, "FIRST DAY\tVERSION\tVERDICT\tBY\tSHA-256")
+		table := terminal.Table{Head: []string{"FIRST DAY", "VERSION", "VERDICT", "BY", "SHA-256"}}
 		for _, version := range judged {
 			day := "-"
 			if !version.Served.IsZero() {
@@ -199,9 +196,9 @@ func (a Archive) verify(out io.Writer, published []byte, by string, isConfig boo
 			if version.SHA256 != "" && version.Verdict != chain.Missing {
 				hash = version.SHA256[:16]
 			}
-			fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\n", day, version.Version, version.Verdict, cmp.Or(version.By, "-"), hash)
+			table.Add(terminal.Cell{Text: day}, terminal.Cell{Text: version.Version}, terminal.Cell{Text: string(version.Verdict)}, terminal.Cell{Text: cmp.Or(version.By, "-")}, terminal.Cell{Text: hash})
 		}
-		if err := table.Flush(); err != nil {
+		if err := table.Write(out); err != nil {
 			return 0, err
 		}
 	}
