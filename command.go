@@ -257,7 +257,7 @@ var formatsOf = map[string][]string{
 	"check":     {"table", "json", "yaml", "markdown", "none"},
 	"export":    {"json", "yaml", "markdown", "edpb", "html", "notice"},
 	"inventory": {"table", "json", "charter"},
-	"audit":     {"text", "json", "html"},
+	"audit":     audit.Formats,
 }
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
