@@ -49,7 +49,7 @@ var foldsUnicode = map[string][]string{
 
 // peoplesWords are the functions that read what people wrote, in any alphabet.
 var peoplesWords = []string{
-	"internal/ascii/ascii.go MediaType",              // of ASCII alone
+	"internal/ascii/ascii.go MediaType", // of ASCII alone
 	"internal/audit/text.go head",
 	"internal/charter/duration.go ParseDuration",     // "Année"
 	"internal/charter/duration_text.go FindDuration", // "1 Année"
