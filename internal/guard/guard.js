@@ -101,7 +101,7 @@
   };
 
   // What is only monitored is told by its name, once.
-  let told = "\n", tells = 0;
+  let told = "\n", tells = 0, sent = 1;
   const tell = (name) => {
     if (tells < 32 && name.length <= 64 && isToken(name) && find(told, "\n" + name + "\n") < 0) {
       tells++;
@@ -359,9 +359,9 @@
     listen(document, "prerenderingchange", ask);
     listen(document, "visibilitychange", () => {
       check();
-      if (tells && document.visibilityState === "hidden") {
-        navigator.sendBeacon(question, cut(told, 1));
-        told = "\n";
+      if (told.length > sent && document.visibilityState === "hidden") {
+        navigator.sendBeacon(question, cut(told, sent));
+        sent = told.length;
       }
     });
   } catch {} // a document without cookies
