@@ -672,7 +672,8 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		trial     = "Trial period"
 		observes  = "The server only observes which other domains pages call"
 		stillFree = "Nothing keeps pages from calling these domains of the table yet"
-		keeps     = "A page of the portal loads from, and sends to, the portal itself and those domains of the table that are not refused"
+		keeps     = "A page of the portal loads only from the portal itself and those domains of the table that are not refused, and by itself sends data to them only."
+		accepting = "Accepting also lets pages call the domains named here."
 		open      = "a page that is already open keeps what it was allowed when it was loaded"
 		anyOther  = "Another domain that the page calls, for a video or a map for example, can set cookies of its own."
 		allowed   = "A domain of the table that is allowed can set cookies of its own, and so can a site to which a link or a form leads."
@@ -681,7 +682,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		listed    = "Loads from or sends to: "
 		isTrial   = "these cookies still pass, even if refused."
 	)
-	all := []string{trial, observes, stillFree, keeps, open, anyOther, allowed, idle, readable, listed, isTrial}
+	all := []string{trial, observes, stillFree, keeps, accepting, open, anyOther, allowed, idle, readable, listed, isTrial}
 	const (
 		cookie = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
 		hosts  = "host video.example {\n purpose p\n category third_party\n consent video\n}\n"
@@ -698,8 +699,8 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		"no option, hosts alone": {cookie + hosts, []string{anyOther, readable, listed, trial, stillFree, idle}, false},
 		"no option, necessary":   {cookie + tiles, []string{anyOther, readable, listed}, false},
 		"no option, a script":    {cookie + script, []string{anyOther, readable}, false},
-		"hosts":                  {"hosts\n" + cookie + more, []string{keeps, open, allowed, readable, listed}, true},
-		"hosts alone":            {"hosts\n" + cookie + hosts, []string{keeps, open, allowed, readable, listed}, true},
+		"hosts":                  {"hosts\n" + cookie + more, []string{keeps, accepting, open, allowed, readable, listed}, true},
+		"hosts alone":            {"hosts\n" + cookie + hosts, []string{keeps, accepting, open, allowed, readable, listed}, true},
 		"hosts, necessary":       {"hosts\n" + cookie + tiles, []string{keeps, allowed, readable, listed}, true},
 		"hosts monitor":          {"hosts monitor\n" + cookie + more, []string{trial, observes, anyOther, readable, listed}, false},
 		"hosts monitor, alone":   {"hosts monitor\n" + hosts, []string{trial, observes, anyOther, readable, listed, idle, isTrial}, false},
@@ -719,6 +720,9 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 			response, _ := get(t, address+"/", nil)
 			if hasPolicy := response.Header.Get(document.PolicyField) != ""; hasPolicy != test.keeps {
 				t.Errorf("the policy is %q", response.Header.Get(document.PolicyField))
+			}
+			if slices.Contains(test.want, accepting) && (!strings.Contains(shown, accepting) || !strings.Contains(notice, accepting)) {
+				t.Error("the page or the notice does not tell all that is accepted")
 			}
 			// Global Privacy Control is heeded where every answer is.
 			if _, file := get(t, address+page.GPCPath, nil); strings.Contains(file, `"gpc":true`) == slices.Contains(test.want, idle) {
@@ -833,6 +837,13 @@ func TestPageListsHosts(t *testing.T) {
 		// What is asked of cookies alone is told of these, and of nothing else.
 		if strings.Count(shown, "<dt>") != 4+5+3 || strings.Count(shown, `<dd id="purposes.film">q</dd>`) != 1 {
 			t.Errorf("%s: %d terms", language, strings.Count(shown, "<dt>"))
+		}
+	}
+	for _, path := range []string{"notice?flg=en", "?flg=en&format=notice"} {
+		_, notice := get(t, address+pagePath+path, nil)
+		if strings.Count(notice, `<br>p q<br>Loads from or sends to: <code dir="ltr">ad.example</code>, <code dir="ltr">*.ad.example</code>, <code dir="ltr">more.example</code>, <code dir="ltr">video.example</code><`) != 1 ||
+			strings.Count(notice, `<br>q<br>Loads from or sends to: <code dir="ltr">film.example</code><`) != 1 {
+			t.Errorf("%s: hosts are not named after the purposes of their question: %s", path, notice)
 		}
 	}
 	_, shown := get(t, address+pagePath+"?flg=en", nil)

@@ -93,31 +93,32 @@ type texts struct {
 	AtMost     string                        `yaml:"at_most"`   // of a duration
 	Untold     string                        `yaml:"untold"`    // instead of one
 
-	ChoiceTitle     string            `yaml:"choice_title"`
-	Choice          string            `yaml:"choice"`
-	ChoiceExempt    string            `yaml:"choice_exempt"` // where no other can be chosen
-	ChoiceOpen      string            `yaml:"choice_open"`   // after the others, where hosts are enforced
-	Consequences    string            `yaml:"consequences"`
-	Question        questionTexts     `yaml:"question"`
-	ChoiceKept      string            `yaml:"choice_kept"`  // of a duration
-	ChoiceGiven     string            `yaml:"choice_given"` // of two dates
-	ChoiceElsewhere string            `yaml:"choice_elsewhere"`
-	ChoiceBanner    string            `yaml:"choice_banner"`
-	Manage          string            `yaml:"manage"`
-	NothingToChoose string            `yaml:"nothing_to_choose"`
-	AcceptAll       string            `yaml:"accept_all"`
-	RefuseAll       string            `yaml:"refuse_all"`
-	Save            string            `yaml:"save"`
-	Accept          string            `yaml:"accept"`
-	Refuse          string            `yaml:"refuse"`
-	Stored          map[string]string `yaml:"stored"`        // by answer
-	StoredExempt    map[string]string `yaml:"stored_exempt"` // beside no answer, by whether all are exempt
-	Opposed         string            `yaml:"opposed"`       // by Global Privacy Control
-	Status          map[string]string `yaml:"status"`
-	StillRefused    string            `yaml:"still_refused"` // after a choice was lost
-	Remaining       map[string]string `yaml:"remaining"`     // refused cookies, by when they go
-	Reference       string            `yaml:"reference"`     // of a record
-	Framed          string            `yaml:"framed"`        // of the page's address
+	ChoiceTitle       string            `yaml:"choice_title"`
+	Choice            string            `yaml:"choice"`
+	ChoiceExempt      string            `yaml:"choice_exempt"` // where no other can be chosen
+	ChoiceOpen        string            `yaml:"choice_open"`   // after the others, where hosts are enforced
+	Consequences      string            `yaml:"consequences"`
+	ConsequencesHosts string            `yaml:"consequences_hosts"` // after them, where hosts are enforced
+	Question          questionTexts     `yaml:"question"`
+	ChoiceKept        string            `yaml:"choice_kept"`  // of a duration
+	ChoiceGiven       string            `yaml:"choice_given"` // of two dates
+	ChoiceElsewhere   string            `yaml:"choice_elsewhere"`
+	ChoiceBanner      string            `yaml:"choice_banner"`
+	Manage            string            `yaml:"manage"`
+	NothingToChoose   string            `yaml:"nothing_to_choose"`
+	AcceptAll         string            `yaml:"accept_all"`
+	RefuseAll         string            `yaml:"refuse_all"`
+	Save              string            `yaml:"save"`
+	Accept            string            `yaml:"accept"`
+	Refuse            string            `yaml:"refuse"`
+	Stored            map[string]string `yaml:"stored"`        // by answer
+	StoredExempt      map[string]string `yaml:"stored_exempt"` // beside no answer, by whether all are exempt
+	Opposed           string            `yaml:"opposed"`       // by Global Privacy Control
+	Status            map[string]string `yaml:"status"`
+	StillRefused      string            `yaml:"still_refused"` // after a choice was lost
+	Remaining         map[string]string `yaml:"remaining"`     // refused cookies, by when they go
+	Reference         string            `yaml:"reference"`     // of a record
+	Framed            string            `yaml:"framed"`        // of the page's address
 
 	AboutTitle    string `yaml:"about_title"`
 	Controller    string `yaml:"controller"`

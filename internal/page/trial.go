@@ -143,6 +143,7 @@ func (s *scope) wording(text *texts) *texts {
 	}
 	if s.asksHosts {
 		own.Choice += " " + text.ChoiceOpen
+		own.Consequences += " " + text.ConsequencesHosts
 	}
 	own.Limits = slices.Clone(text.Limits)
 	if s.keepsScripts {
