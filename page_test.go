@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -671,7 +672,9 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 	const (
 		trial     = "Trial period"
 		observes  = "The server only observes which other domains pages call"
+		pending   = "Not enforced yet"
 		stillFree = "Nothing keeps pages from calling these domains of the table yet"
+		others    = "For what is not a cookie, a refusal is not fully applied yet."
 		keeps     = "A page of the portal loads only from the portal itself and those domains of the table that are not refused, and by itself sends data to them only."
 		accepting = "Accepting also lets pages call the domains named here."
 		open      = "a page that is already open keeps what it was allowed when it was loaded"
@@ -682,7 +685,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		listed    = "Loads from or sends to: "
 		isTrial   = "these cookies still pass, even if refused."
 	)
-	all := []string{trial, observes, stillFree, keeps, accepting, open, anyOther, allowed, idle, readable, listed, isTrial}
+	all := []string{trial, pending, observes, stillFree, keeps, accepting, others, open, anyOther, allowed, idle, readable, listed, isTrial}
 	const (
 		cookie = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
 		hosts  = "host video.example {\n purpose p\n category third_party\n consent video\n}\n"
@@ -696,16 +699,16 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		keeps bool // documents have a policy
 	}{
 		"no option":              {cookie + more, []string{anyOther, readable, listed}, false},
-		"no option, hosts alone": {cookie + hosts, []string{anyOther, readable, listed, trial, stillFree, idle}, false},
+		"no option, hosts alone": {cookie + hosts, []string{anyOther, readable, listed, pending, stillFree, others, idle}, false},
 		"no option, necessary":   {cookie + tiles, []string{anyOther, readable, listed}, false},
 		"no option, a script":    {cookie + script, []string{anyOther, readable}, false},
 		"hosts":                  {"hosts\n" + cookie + more, []string{keeps, accepting, open, allowed, readable, listed}, true},
 		"hosts alone":            {"hosts\n" + cookie + hosts, []string{keeps, accepting, open, allowed, readable, listed}, true},
 		"hosts, necessary":       {"hosts\n" + cookie + tiles, []string{keeps, allowed, readable, listed}, true},
 		"hosts monitor":          {"hosts monitor\n" + cookie + more, []string{trial, observes, anyOther, readable, listed}, false},
-		"hosts monitor, alone":   {"hosts monitor\n" + hosts, []string{trial, observes, anyOther, readable, listed, idle, isTrial}, false},
+		"hosts monitor, alone":   {"hosts monitor\n" + hosts, []string{trial, observes, others, anyOther, readable, listed, idle}, false},
 		"hosts, monitor":         {"hosts\nmonitor\n" + cookie + more, []string{trial, observes, anyOther, readable, listed, idle, isTrial}, false},
-		"hosts, a row":           {"hosts\n" + strings.Replace(hosts, "purpose", "monitor\n purpose", 1) + cookie + more, []string{trial, stillFree, keeps, open, allowed, readable, listed, idle}, true},
+		"hosts, a row":           {"hosts\n" + strings.Replace(hosts, "purpose", "monitor\n purpose", 1) + cookie + more, []string{trial, stillFree, keeps, accepting, others, open, allowed, readable, listed, idle}, true},
 		"third_party_cookies":    {"third_party_cookies omit\n" + cookie + more, []string{anyOther, readable, listed}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -729,6 +732,98 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 				t.Errorf("%s: %s", page.GPCPath, file)
 			}
 		})
+	}
+}
+
+// Where nothing keeps pages from hosts, or scripts from stored items, all of these are told
+// that an answer is about, in every language: it is no trial unless something is observed.
+func TestPageListsWhatPasses(t *testing.T) {
+	const (
+		cookie    = "cookie ad {\n purpose p\n category third_party\n consent ad\n host ad.example\n storage ad_*\n}\n"
+		necessary = "host tiles.example {\n purpose p\n category necessary\n storage tiles\n}\n"
+		hosts     = "host video.example ad.example {\n purpose q\n category third_party\n consent video\n}\n"
+		items     = "storage film {\n purpose q\n category third_party\n consent film\n}\n"
+	)
+	for block, test := range map[string]struct {
+		title string
+		lists [][]string
+	}{
+		cookie + necessary:                         {"", nil},
+		cookie + necessary + hosts:                 {"Not enforced yet", [][]string{{"ad.example", "video.example"}}},
+		cookie + necessary + items:                 {"Not enforced yet", [][]string{{"ad_*", "film"}}},
+		"hosts\n" + cookie + necessary + items:     {"Not enforced yet", [][]string{{"ad_*", "film"}}},
+		cookie + necessary + hosts + items:         {"Not enforced yet", [][]string{{"ad.example", "video.example"}, {"ad_*", "film"}}},
+		"guard monitor\n" + cookie + hosts + items: {"Trial period", [][]string{nil, {"ad.example", "video.example"}, {"ad_*", "film"}}},
+		"hosts\n" + cookie + strings.Replace(hosts, "purpose", "script /v.js\n monitor\n purpose", 1): {"Trial period", [][]string{{"video.example", "ad.example"}}},
+		"hosts\n" + cookie + strings.Replace(hosts, "purpose", "monitor\n purpose", 1):                {"Trial period", [][]string{{"video.example", "ad.example"}}},
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\nlanguages "+strings.Join(page.Languages, " ")+"\n"+block+"}\nrespond portal")
+		titles := map[string]bool{}
+		for _, language := range page.Languages {
+			_, shown := get(t, address+pagePath+"?flg="+language, nil)
+			_, box, isThere := strings.Cut(shown, "fr-notice__title\">")
+			box, _, _ = strings.Cut(box, "</p>")
+			title, box, _ := strings.Cut(box, "</strong><br>")
+			if titles[title] = true; language == "en" && title != test.title {
+				t.Errorf("%q: the title is %q", block, title)
+			}
+			var lists [][]string
+			if isThere {
+				for said := range strings.SplitSeq(box, "<br>") {
+					var names []string
+					for _, match := range regexp.MustCompile(`<code[^>]*>([^<]*)<`).FindAllStringSubmatch(said, -1) {
+						names = append(names, match[1])
+					}
+					lists = append(lists, names)
+				}
+			}
+			if !reflect.DeepEqual(lists, test.lists) {
+				t.Errorf("%q: %s: %q", block, language, lists)
+			}
+		}
+		if want := len(page.Languages); test.title != "" && len(titles) != want {
+			t.Errorf("%q: %d titles", block, len(titles))
+		}
+	}
+}
+
+// What is said of cookies holds by what is done about cookies, whatever passes beside them.
+func TestPageSaysWhatHoldsOfCookiesBesideHosts(t *testing.T) {
+	const (
+		cookie  = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
+		hosts   = "host video.example {\n purpose q\n category third_party\n consent video\n}\n"
+		same    = "host video.example {\n purpose q\n category third_party\n consent ad\n}\n"
+		others  = "For what is not a cookie, a refusal is not fully applied yet."
+		comesTo = "if you refuse, the server withholds them, and you lose only what they serve."
+		chooses = "without an answer from you, a cookie that needs your consent is refused."
+		stays   = "A cookie that needs your consent stays refused as long as you have not accepted it."
+		asks    = "They are refused until you accept them."
+		alone   = "No answer stored. For now only observed: it still passes, whatever the answer."
+		part    = "No answer stored. " + others
+	)
+	passing := []string{"some of these cookies", "some of them still pass", "these cookies still pass", "those that are only observed pass"}
+	for block, wants := range map[string][]string{
+		"hosts monitor\n" + cookie + hosts: {comesTo, chooses, stays, asks, others, alone},
+		"hosts monitor\n" + cookie + same:  {comesTo, chooses, stays, asks, others, part},
+		cookie + hosts:                     {comesTo, chooses, stays, asks, others, alone},
+		cookie + strings.Replace(same, "host video.example", "storage film", 1):        {comesTo, chooses, stays, asks, others, part},
+		"hosts\n" + cookie + strings.Replace(hosts, "purpose", "monitor\n purpose", 1): {comesTo, chooses, stays, asks, others, alone},
+		"hosts monitor\n" + hosts: {chooses, stays, asks, others, alone}, // no answer comes to anything
+		"hosts monitor\n" + strings.Replace(cookie, "purpose", "monitor\n purpose", 1) + hosts:        {others, alone, passing[2], passing[3]},
+		"hosts monitor\n" + strings.Replace(cookie, "purpose", "monitor\n purpose", 1) + same:         {others, alone, passing[2], passing[3]},
+		"hosts monitor\n" + cookie + strings.Replace(cookie, "ad {\n", "ad2 {\n monitor\n", 1) + same: {asks, others, passing[0], passing[1], passing[3]},
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
+		_, shown := get(t, address+pagePath+"?status=lost&at="+fmt.Sprint(time.Now().UnixMilli()), http.Header{"Accept-Language": {"en"}})
+		_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
+		for _, words := range append([]string{comesTo, chooses, stays, asks, others, alone, part}, passing...) {
+			if strings.Contains(shown+notice, words) != slices.Contains(wants, words) {
+				t.Errorf("%q: %q is said, or is not", block, words)
+			}
+		}
+		if _, pasted := get(t, address+pagePath+"?format=notice&flg=en", nil); !strings.Contains(pasted, others) {
+			t.Errorf("%q: what is pasted does not say that a refusal is not fully applied", block)
+		}
 	}
 }
 

@@ -385,9 +385,10 @@ func (p *Page) textIn(text *texts, t charter.Text) Text {
 	return Text{Text: found, Language: language}
 }
 
-// consequences returns what either answer comes to, "" if not all are enforced yet.
+// consequences returns what either answer comes to, "" if some are not enforced yet of cookies,
+// or none is of anything.
 func (p *Page) consequences(text *texts) string {
-	if p.scope.ignoresAnswers() {
+	if p.scope.letsCookiesPass() || !p.scope.refuses {
 		return ""
 	}
 	return text.Consequences

@@ -55,18 +55,14 @@ func (p *Page) asked(text *texts) []Question {
 			}
 			question.Names = append(question.Names, row.Name...)
 			kinds = addOnce(kinds, text.Kinds[row.Category].Name)
-			for _, country := range row.Country {
-				countries = addOnce(countries, country)
-			}
+			countries = addOnce(countries, row.Country...)
 			if provider := p.providerIn(text, row); provider.Text != "" {
 				question.Providers = addProvider(question.Providers, provider)
 			}
 			if purpose := p.textIn(text, row.Purpose); purpose.Text != "" {
 				question.Purposes = addOnce(question.Purposes, purpose)
 			}
-			for _, host := range row.Host {
-				question.Hosts = addOnce(question.Hosts, host)
-			}
+			question.Hosts = addOnce(question.Hosts, row.Host...)
 			question.Storage = append(question.Storage, row.Storage...)
 			if len(row.Name)+len(row.Storage) == 0 {
 				continue // nothing of it is kept
@@ -118,6 +114,7 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 		question := &questions[i]
 		answer := answers.None
 		var all, unasked, observed int
+		var cookiesPass bool
 		for _, row := range p.Charter.Rows {
 			if row.Key != question.Key {
 				continue
@@ -127,6 +124,7 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 			switch verdict := judge.VerdictOf(row, visitor); {
 			case verdict == judge.Refused && p.scope.passes(row):
 				observed++
+				cookiesPass = cookiesPass || isOfCookies(row)
 			case row.Exempt && visitor.AnswerTo(row) == answers.None:
 				unasked++
 			}
@@ -140,8 +138,13 @@ func (p *Page) questions(text *texts, visitor *answers.Visitor) []Question {
 		if question.Exempt = unasked > 0; question.Exempt {
 			question.Stored += " " + question.Exemption
 		}
-		if question.Observed = observed > 0; question.Observed {
+		question.Observed = observed > 0
+		switch {
+		case !question.Observed:
+		case cookiesPass || observed == all:
 			question.Stored += " " + text.Trial["stored_"+extent(observed, all)]
+		default:
+			question.Stored += " " + text.Trial["others"]
 		}
 	}
 	return questions
@@ -159,12 +162,14 @@ func addProvider(providers []Text, provider Text) []Text {
 	return append(providers, provider)
 }
 
-// addOnce adds a value to a list, unless it is there.
-func addOnce[List ~[]Value, Value comparable](list List, value Value) List {
-	if slices.Contains(list, value) {
-		return list
+// addOnce adds values to a list, unless they are there.
+func addOnce[List ~[]Value, Value comparable](list List, values ...Value) List {
+	for _, value := range values {
+		if !slices.Contains(list, value) {
+			list = append(list, value)
+		}
 	}
-	return append(list, value)
+	return list
 }
 
 // countries returns a list of countries in words.

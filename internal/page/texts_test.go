@@ -98,7 +98,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
 		}
-		for _, key := range []string{"title", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows", "storage_rows", "scripts"} {
+		for _, key := range []string{"title", "title_pending", "others", "everything", "everything_answer", "undeclared", "rows", "rows_answer", "choice", "elsewhere", "stored_all", "stored_some", "notice", "notice_some", "hosts", "host_rows", "storage_rows", "scripts"} {
 			if text := loaded.Trial[key]; text == "" || strings.HasSuffix(text, ":") != strings.HasSuffix(key, "rows") {
 				t.Errorf("%s lacks what is on trial: %s", name, key)
 			}
@@ -108,7 +108,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks what is exempt: %s", name, key)
 			}
 		}
-		if len(loaded.Trial) != 16 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
+		if len(loaded.Trial) != 18 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
 		}
 		if len(loaded.Limits) != 2 || loaded.LimitsScripts == "" || loaded.LimitsHosts == "" || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") {

@@ -22,8 +22,9 @@ type scope struct {
 	undeclared bool          // cookies that no row declares pass
 	rows       charter.Names // that are observed one by one, as people read them
 	rowsAnswer bool          // some of these can be answered
-	hosts      charter.Names // of rows without cookies, that a refusal does not stop
-	items      charter.Names // stored ones of such rows
+	isAnyRow   bool          // some row is observed by itself, be it of cookies or not
+	hosts      charter.Names // that a refusal does not stop; none if all are of rows with cookies
+	items      charter.Names // stored ones, likewise
 
 	hasAnswers   bool // some cookie can be answered
 	needsConsent bool // some cookie is refused without an answer
@@ -31,7 +32,9 @@ type scope struct {
 	shortens     bool // a duration that is told is enforced
 	asksHosts    bool // an answer decides about some host
 
-	asked, askedObserved int // rows that are refused without an answer, and how many of them pass
+	// Rows that are refused without an answer, but for those without cookies that pass, and
+	// how many of them pass.
+	asked, askedObserved int
 }
 
 func newScope(options Options) scope {
@@ -40,40 +43,55 @@ func newScope(options Options) scope {
 		keepsScripts: options.guardWord() == Enforced, observesScripts: options.guardWord() == Monitored,
 		everything: options.Policy.Monitor == judge.MonitorEverything, undeclared: options.Policy.Monitor == judge.MonitorUndeclared,
 	}
+	var hosts, items charter.Names
+	var areHostsAlone, areItemsAlone bool // some of them are of a row without cookies
 	for _, row := range options.Charter.Rows {
-		canAnswer, isObserved := row.Key != "", s.passes(row)
+		canAnswer, isObserved, isMonitored := row.Key != "", s.passes(row), s.policy.IsMonitored(row)
 		s.hasAnswers = s.hasAnswers || canAnswer
 		s.refuses = s.refuses || canAnswer && !isObserved
 		s.shortens = s.shortens || row.Duration != "" && !isObserved && s.policy.EnforcesDuration
 		s.asksHosts = s.asksHosts || canAnswer && !isObserved && s.keepsHosts && len(row.Host) > 0
-		if isObserved && !s.everything && s.policy.IsMonitored(row) {
+		passesAlone := isObserved && len(row.Name) == 0
+		othersPass := isObserved && !s.everything && !isOfCookies(row)
+		if isMonitored && !s.everything {
+			s.isAnyRow = true
 			s.rows = append(s.rows, row.Name...)
-			s.rowsAnswer = s.rowsAnswer || canAnswer
+			s.rowsAnswer = s.rowsAnswer || canAnswer && !othersPass
 		}
-		if isObserved && !s.everything && canAnswer && len(row.Name) == 0 {
-			isMonitored := s.policy.IsMonitored(row)
-			if isMonitored || !s.keepsHosts {
-				s.hosts = append(s.hosts, row.Host...)
-			}
-			if isMonitored || !s.keepsScripts {
-				s.items = append(s.items, row.Storage...)
-			}
+		if canAnswer && !s.everything && (isMonitored || !s.keepsHosts) {
+			hosts = addOnce(hosts, row.Host...)
+			areHostsAlone = areHostsAlone || passesAlone && len(row.Host) > 0
+		}
+		if canAnswer && !s.everything && (isMonitored || !s.keepsScripts) {
+			items = addOnce(items, row.Storage...)
+			areItemsAlone = areItemsAlone || passesAlone && len(row.Storage) > 0
 		}
 		if canAnswer && !row.Exempt {
 			s.needsConsent = true
-			s.asked++
-			if isObserved {
-				s.askedObserved++
+			if !othersPass {
+				s.asked++
+				if isObserved {
+					s.askedObserved++
+				}
 			}
 		}
+	}
+	if areHostsAlone {
+		s.hosts = hosts
+	}
+	if areItemsAlone {
+		s.items = items
 	}
 	return s
 }
 
+// isOfCookies tells whether a row is about cookies, or about scripts, which set them.
+func isOfCookies(row *charter.Row) bool { return len(row.Name)+len(row.Script) > 0 }
+
 // passes tells whether a row passes for now, whatever the answer: it is monitored, or of
 // nothing but hosts or stored items, and nothing keeps pages from some of these.
 func (s *scope) passes(row *charter.Row) bool {
-	return s.policy.IsMonitored(row) || len(row.Name)+len(row.Script) == 0 &&
+	return s.policy.IsMonitored(row) || !isOfCookies(row) &&
 		(len(row.Host) > 0 && !s.keepsHosts || len(row.Storage) > 0 && !s.keepsScripts)
 }
 
@@ -82,10 +100,19 @@ func (s *scope) isTrial() bool {
 	return s.everything || s.undeclared || len(s.rows) > 0
 }
 
-// ignoresAnswers tells whether some answer is not enforced yet.
-func (s *scope) ignoresAnswers() bool {
-	return s.everything && s.hasAnswers || s.rowsAnswer || len(s.hosts)+len(s.items) > 0
+// observes tells whether anything is only observed, which is a trial.
+func (s *scope) observes() bool {
+	return s.everything || s.undeclared || s.isAnyRow || s.observesHosts || s.observesScripts
 }
+
+// ignoresAnswers tells whether some answer is not enforced yet.
+func (s *scope) ignoresAnswers() bool { return s.letsCookiesPass() || s.letsOthersPass() }
+
+// letsCookiesPass tells whether that is so of cookies.
+func (s *scope) letsCookiesPass() bool { return s.everything && s.hasAnswers || s.rowsAnswer }
+
+// letsOthersPass tells whether that is so of hosts or stored items.
+func (s *scope) letsOthersPass() bool { return len(s.hosts)+len(s.items) > 0 }
 
 // promises returns the keys of texts.Promises that are kept.
 func (s *scope) promises() []string {
@@ -125,10 +152,10 @@ func (s *scope) promises() []string {
 func (s *scope) wording(text *texts) *texts {
 	own := *text
 	own.Status = maps.Clone(text.Status)
-	if s.needsConsent && !s.ignoresAnswers() {
+	if s.needsConsent && !s.letsCookiesPass() {
 		own.Status[statusLost] += " " + text.StillRefused
 	}
-	if s.ignoresAnswers() {
+	if s.letsCookiesPass() {
 		own.Choice, own.ChoiceElsewhere = text.Trial["choice"], text.Trial["elsewhere"]
 	}
 	if s.hasAnswers && !s.needsConsent {
@@ -140,6 +167,13 @@ func (s *scope) wording(text *texts) *texts {
 		own.Notice = text.Trial["notice"]
 	default:
 		own.Notice += " " + text.Trial["notice_some"]
+	}
+	if s.letsOthersPass() {
+		own.Notice += " " + text.Trial["others"]
+	}
+	if !s.observes() {
+		own.Trial = maps.Clone(text.Trial)
+		own.Trial["title"] = text.Trial["title_pending"]
 	}
 	if s.asksHosts {
 		own.Choice += " " + text.ChoiceOpen
