@@ -63,22 +63,28 @@ func (w *Writer) Write(part []byte) (int, error) {
 	return len(part), nil
 }
 
-// Flush writes what is held back, however little of the document it is.
+// Flush writes what is held back, however little of the document it is, unless nothing of it
+// is shown yet and its doctype can follow.
 func (w *Writer) Flush() error {
 	if w.isOpen || len(w.held) == 0 {
 		return nil
 	}
-	head, _ := w.head(w.held)
-	if w.gzip != nil && len(head) == 0 {
-		return nil // nothing can be told of a part of what is compressed
+	head, isEnough := w.head(w.held)
+	if !isEnough && !isBegun(head) {
+		return nil
 	}
 	return w.open(w.held, head)
 }
 
 // Close writes the end of the document.
 func (w *Writer) Close() error {
-	if err := w.Flush(); err != nil {
-		return err
+	if !w.isOpen && len(w.held) > 0 {
+		head, _ := w.head(w.held)
+		if w.gzip == nil || len(head) > 0 { // nothing can be told of a part of what is compressed
+			if err := w.open(w.held, head); err != nil {
+				return err
+			}
+		}
 	}
 	if !w.isOpen {
 		w.isOpen, w.gzip = true, nil

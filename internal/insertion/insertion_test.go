@@ -6,6 +6,7 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"strings"
 	"testing"
 )
 
@@ -114,4 +115,71 @@ func FuzzWriter(f *testing.F) {
 			}
 		}
 	})
+}
+
+// However little of a document was flushed, browsers lay it out as they would without the
+// markup, which stands outside of its doctype.
+func TestFlushedBeginnings(t *testing.T) {
+	const markup = "<script src=/g></script>"
+	put := func(head []byte) []byte { return Before(head, false, false, []byte(markup)) }
+	for _, document := range []string{
+		"\n<!-- a --><!DOCTYPE html><p>b",
+		"\xEF\xBB\xBF<!DOCTYPE html><p>b",
+		"<?xml version='1.0'?><!DOCTYPE html PUBLIC '-//W3C//DTD XHTML 1.0 Strict//EN' 'a'><p>b",
+	} {
+		mark := ""
+		if strings.HasPrefix(document, "\xEF\xBB\xBF") {
+			mark = "\xEF\xBB\xBF"
+		}
+		doctype := document[strings.Index(document, "<!DOCTYPE"):]
+		doctype = doctype[:strings.Index(doctype, ">")+1]
+		for _, isCompressed := range []bool{false, true} {
+			if isCompressed && mark != "" {
+				continue
+			}
+			for at := range len(document) - len("<p>b") + 1 {
+				var packed, written bytes.Buffer
+				writer := New(&written, isCompressed, put)
+				packer := gzip.NewWriter(&packed)
+				for _, part := range []string{document[:at], document[at:]} {
+					if packed.Reset(); isCompressed {
+						io.WriteString(packer, part)
+						packer.Flush()
+					} else {
+						packed.WriteString(part)
+					}
+					writer.Write(packed.Bytes())
+					if err := writer.Flush(); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if written.Len() == 0 {
+					t.Errorf("%q is held back", document)
+				}
+				if packed.Reset(); isCompressed {
+					packer.Close()
+					writer.Write(packed.Bytes())
+				}
+				if err := writer.Close(); err != nil {
+					t.Fatal(err)
+				}
+				got := written.Bytes()
+				if isCompressed {
+					got = unpack(t, got)
+				}
+				if want := mark + doctype + markup + document[len(mark):]; string(got) != want {
+					t.Errorf("flushed after %d bytes: %q, not %q", at, got, want)
+				}
+			}
+		}
+	}
+	for _, document := range []string{"\n", "<!-- a -->", "<!DOCTYPE ht", "<", "\xEF\xBB\xBF", "a"} {
+		mark := strings.Repeat("\xEF\xBB\xBF", strings.Count(document, "\xEF\xBB\xBF"))
+		if got := insert(t, []byte(document), 1, false, put); !strings.HasPrefix(string(got), mark+markup) && !strings.HasPrefix(string(got), standardDoctype+markup) {
+			t.Errorf("%q became %q", document, got)
+		}
+	}
+	if got := string(put([]byte("<!--" + strings.Repeat("a", headLength-20) + "--><!DOCTYPE html>")[:headLength])); got != standardDoctype+markup {
+		t.Errorf("a doctype that goes on behind the head becomes %q", got)
+	}
 }

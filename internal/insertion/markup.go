@@ -66,7 +66,10 @@ func readBeginning(head []byte) beginning {
 			return begins
 		case html.DoctypeToken:
 			if isBeforeElements {
-				begins.doctype = bytes.Clone(tokens.Raw())
+				begins.doctype = []byte(standardDoctype)
+				if bytes.HasSuffix(tokens.Raw(), []byte(">")) { // else, it goes on behind the head
+					begins.doctype = bytes.Clone(tokens.Raw())
+				}
 				isBeforeElements = false
 			}
 		case html.TextToken:
@@ -79,6 +82,31 @@ func readBeginning(head []byte) beginning {
 				begins.charset, begins.charsetEnd = charset, end
 				return begins
 			}
+		case html.CommentToken:
+		}
+	}
+}
+
+// isBegun tells whether a document that begins so has come to its doctype, or to what none
+// follows.
+func isBegun(head []byte) bool {
+	if bytes.HasPrefix(byteOrderMark, head) {
+		return false
+	}
+	tokens := html.NewTokenizer(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))
+	for {
+		switch tokens.Next() {
+		case html.ErrorToken:
+			return false
+		case html.DoctypeToken:
+			return bytes.HasSuffix(tokens.Raw(), []byte(">"))
+		case html.TextToken:
+			text := bytes.TrimLeft(tokens.Raw(), " \t\n\r\f")
+			if len(text) > 0 && !bytes.HasPrefix([]byte("</"), text) {
+				return true
+			}
+		case html.StartTagToken, html.SelfClosingTagToken, html.EndTagToken:
+			return true
 		case html.CommentToken:
 		}
 	}
