@@ -349,7 +349,7 @@ func (f *filter) insertGuard() {
 		return
 	}
 	_, parameters := ascii.MediaType(header.Get("Content-Type"))
-	admission := document.Admit(header[document.PolicyField], guard.Guest(request.Scheme(f.request)+"://"+f.request.Host))
+	admission := document.Admit(header[document.PolicyField], guard.Guest(document.Origin(request.Scheme(f.request), f.request.Host)))
 	if len(admission.Amended) > 0 {
 		header[document.PolicyField] = admission.Policies
 		f.handler.tellAmended(admission.Amended)
@@ -386,7 +386,7 @@ func (f *filter) insertNotice() {
 	if !f.hasNotice || form == insertion.Closed {
 		return
 	}
-	origin := request.Scheme(f.request) + "://" + f.request.Host
+	origin := document.Origin(request.Scheme(f.request), f.request.Host)
 	policies, ok := document.AdmitForm(header[document.PolicyField], f.handler.page.Form(origin))
 	if !ok {
 		return

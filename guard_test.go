@@ -289,6 +289,25 @@ func TestGuardIsLetIn(t *testing.T) {
 	}
 }
 
+// What a visitor says is the host adds no directive to a policy, and lets no other host in.
+func TestGuardIsLetInForItsHostAlone(t *testing.T) {
+	address := serve(t, false, "cookie_charter {\n preset matomo\n guard\n notice insert\n}\nheader Content-Type text/html\nheader Content-Security-Policy `default-src 'none'`\nrespond \"<!DOCTYPE html>\"")
+	for host, want := range map[string]string{"a;sandbox;b": "a%3Bsandbox%3Bb", "a,sandbox,b": "a%2Csandbox%2Cb", "*": "%2A"} {
+		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+address+"/", nil)
+		request.Host = host
+		request.Header.Set("Accept", "text/html")
+		response, err := clients(t)["HTTP/1.1"].Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		beside := "http://" + want + "/terms/cookies-policy/"
+		if got, want := response.Header.Get("Content-Security-Policy"), "default-src 'none'; script-src "+beside+"guard.js; connect-src "+beside+"guard; style-src "+beside+"notice.css"; got != want {
+			t.Errorf("%s: became %q, not %q", host, got, want)
+		}
+	}
+}
+
 // A policy that asks for the integrity of scripts gets it.
 func TestGuardHasIntegrity(t *testing.T) {
 	for field, want := range map[string]bool{"Integrity-Policy": true, "X-Other": false} {

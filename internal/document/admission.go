@@ -1,6 +1,7 @@
 package document
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -14,6 +15,21 @@ type Guest struct {
 	Script    string // the script's address
 	Integrity string // the script's hash, as policies and tags have it
 	Asks      string // the address that the script asks
+}
+
+// Origin returns the origin of a host as policies have it. Hosts come from visitors: what
+// would end a source or a policy, or stand for other hosts, is escaped.
+func Origin(scheme, host string) string {
+	var origin strings.Builder
+	origin.WriteString(scheme + "://")
+	for _, char := range []byte(host) {
+		if char <= ' ' || strings.IndexByte(";,'*", char) >= 0 {
+			fmt.Fprintf(&origin, "%%%02X", char)
+		} else {
+			origin.WriteByte(char)
+		}
+	}
+	return origin.String()
 }
 
 // An Admission is what lets a guest in.

@@ -98,3 +98,21 @@ func TestAdmitBySeveralPolicies(t *testing.T) {
 		}
 	}
 }
+
+// What a visitor says is the host ends no source and no policy.
+func TestOrigin(t *testing.T) {
+	for host, want := range map[string]string{
+		"data.city.example":      "https://data.city.example",
+		"data.city.example:8443": "https://data.city.example:8443",
+		"[2001:db8::1]:8443":     "https://[2001:db8::1]:8443",
+		"a;sandbox;b":            "https://a%3Bsandbox%3Bb",
+		"a,default-src":          "https://a%2Cdefault-src",
+		"*":                      "https://%2A",
+		"*.example:*":            "https://%2A.example:%2A",
+		"a b\t'none'":            "https://a%20b%09%27none%27",
+	} {
+		if got := Origin("https", host); got != want {
+			t.Errorf("%q: %s, not %s", host, got, want)
+		}
+	}
+}
