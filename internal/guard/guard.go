@@ -158,7 +158,7 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 	g.script = []byte(strings.NewReplacer("CHARTER", inJSON, "VERSION", strconv.Quote(g.version)).Replace(source))
 	sum := sha256.Sum256(g.script)
 	g.integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
-	g.beside = strings.TrimSuffix(pagePath, "/") + "/"
+	g.beside = document.Beside(pagePath, "")
 	g.begin = `<script src="` + html.EscapeString(g.beside+g.Name()) + `" data-state="`
 	return g, nil
 }

@@ -249,6 +249,22 @@ func TestTag(t *testing.T) {
 	}
 }
 
+// A page can be at any path: what would end a source or a policy, or is no ASCII, is escaped.
+func TestPathOfPage(t *testing.T) {
+	g, store := guardOf(t, judge.Options{}, []string{"matomo"}, "", answers.Config{Format: "charter"})
+	odd, err := New(g.charter, judge.NewPolicy(g.charter, judge.Options{}), store, `/é;a,b"'<`, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const beside = "/%C3%A9%3Ba%2Cb%22%27%3C/"
+	if got := string(odd.Tag(&answers.Visitor{Store: store}, document.Admission{})); !strings.HasPrefix(got, `<script src="`+beside+odd.Name()+`" `) {
+		t.Error(got)
+	}
+	if guest := odd.Guest("https://a"); guest.Script != "https://a"+beside+FileName || guest.Asks != "https://a"+beside+QuestionName {
+		t.Error(guest)
+	}
+}
+
 // FuzzTag looks for cookies, or a nonce of the portal's, that break out of the tag.
 func FuzzTag(f *testing.F) {
 	f.Add(`choice={"key":true}`, "cmFuZG9t")
