@@ -126,13 +126,17 @@ func FuzzBodyOpens(f *testing.F) {
 		if strings.Contains(document, "x-notice") || strings.ContainsAny(document, "\x00&") || unalike.MatchString(document) {
 			return
 		}
-		root := parseMarked(t, marked)
+		root, err := html.Parse(strings.NewReader(marked))
+		alone, errAlone := html.Parse(strings.NewReader(document))
+		if err != nil || errAlone != nil {
+			return // it nests deeper than that parser follows
+		}
 		place := find(root, "x-notice")
 		if place == nil || place.Parent.Data != "body" || place.PrevSibling != nil {
 			t.Fatalf("%q: %q", marked, render(t, root))
 		}
 		place.Parent.RemoveChild(place)
-		if got, want := render(t, root), render(t, parseMarked(t, document)); got != want {
+		if got, want := render(t, root), render(t, alone); got != want {
 			t.Fatalf("%q: %q, not %q", marked, got, want)
 		}
 	})
@@ -141,15 +145,6 @@ func FuzzBodyOpens(f *testing.F) {
 // unalike is what is read otherwise by the parser that this is compared with, or made
 // otherwise by any element in front of it.
 var unalike = regexp.MustCompile(`(?i)^\x{FEFF}|frameset|<svg|<math|<template|<body[^>]*<|<html[^>]*<`)
-
-func parseMarked(t *testing.T, document string) *html.Node {
-	t.Helper()
-	root, err := html.Parse(strings.NewReader(document))
-	if err != nil {
-		t.Skip(err)
-	}
-	return root
-}
 
 func render(t *testing.T, root *html.Node) string {
 	t.Helper()
