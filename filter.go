@@ -60,7 +60,7 @@ type filter struct {
 	begun       []byte                // of the body, as long as that is too little to tell its type
 	isSent      bool                  // the final header is on its way
 	hasNotice   bool                  // the notice asks or tells the visitor something, in the page that is asked for
-	guarded     insertion.Body        // of the answer, if markup is put into it; else nil
+	inserted    insertion.Body        // what puts markup into the body; nil if nothing does
 	repacker    *insertion.Repacker   // of its body, if there is one
 	final       finalFields
 	response    judge.Response // once a line was judged
@@ -178,7 +178,7 @@ func (f *filter) finish() {
 		header.Set(debugField, string(f.sighting.verdicts))
 	}
 	f.final = finalFields{header["Set-Cookie"], header["Cache-Control"], policy, nil, varies, len(header)}
-	if f.guarded != nil {
+	if f.inserted != nil {
 		f.final.policies = header[document.PolicyField]
 	}
 	f.reportUnreadable()
@@ -226,14 +226,14 @@ func (f *filter) restoreFields() {
 		document.AddVary(header)
 	}
 	hasPolicy := f.final.policy == "" || slices.Contains(header[document.PolicyField], f.final.policy)
-	if f.guarded != nil {
+	if f.inserted != nil {
 		hasPolicy = slices.Equal(header[document.PolicyField], f.final.policies)
 	}
 	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
 		return
 	}
 	switch {
-	case f.guarded != nil:
+	case f.inserted != nil:
 		insertion.PrepareHeader(header)
 		delete(header, document.PolicyField)
 		if f.final.policies != nil {
@@ -336,7 +336,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 // insertGuard puts the guard into a document's body, and makes its header fit that.
 func (f *filter) insertGuard() {
 	guard, header := f.handler.guard, f.Header()
-	f.guarded = nil
+	f.inserted = nil
 	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
 		return
 	}
@@ -361,7 +361,7 @@ func (f *filter) insertGuard() {
 		admission.NeedsIntegrity = true // it stops scripts that come without
 	}
 	tag := guard.Tag(&f.visitor, admission)
-	f.guarded = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
+	f.inserted = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
 		markup := insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)
 		if markup == nil {
 			f.handler.tellUnguarded(insertion.ObstacleIn(head))
@@ -401,14 +401,14 @@ func (f *filter) insertNotice() {
 	}
 	insertion.PrepareHeader(header)
 	var below io.Writer = f.ResponseWriter
-	if f.guarded != nil {
-		below = f.guarded
+	if f.inserted != nil {
+		below = f.inserted
 	}
 	if form == insertion.Gzip {
 		f.repacker = insertion.Repack(below, notice)
-		f.guarded = f.repacker
+		f.inserted = f.repacker
 	} else {
-		f.guarded = insertion.AtBody(below, notice)
+		f.inserted = insertion.AtBody(below, notice)
 	}
 }
 
@@ -552,8 +552,8 @@ func (f *filter) begin() error {
 
 // body returns where the body goes.
 func (f *filter) body() io.Writer {
-	if f.guarded != nil {
-		return f.guarded
+	if f.inserted != nil {
+		return f.inserted
 	}
 	return f.ResponseWriter
 }
@@ -609,7 +609,7 @@ func (f *filter) ReadFrom(body io.Reader) (int64, error) {
 	if err := f.begin(); err != nil {
 		return 0, err
 	}
-	if f.guarded != nil {
+	if f.inserted != nil {
 		return io.Copy(onlyWriter{f}, body)
 	}
 	return f.ResponseWriterWrapper.ReadFrom(body)
@@ -623,8 +623,8 @@ func (f *filter) end() error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	if f.guarded != nil {
-		return f.guarded.Close()
+	if f.inserted != nil {
+		return f.inserted.Close()
 	}
 	return nil
 }
@@ -639,8 +639,8 @@ func (f *filter) FlushError() error {
 	if err := f.begin(); err != nil {
 		return err
 	}
-	if f.guarded != nil {
-		if err := f.guarded.Flush(); err != nil {
+	if f.inserted != nil {
+		if err := f.inserted.Flush(); err != nil {
 			return err
 		}
 	}

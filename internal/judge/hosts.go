@@ -1,7 +1,7 @@
 package judge
 
 import (
-	pathpkg "path"
+	"path"
 	"slices"
 	"strings"
 
@@ -101,14 +101,14 @@ type ScriptJudgement struct {
 }
 
 // JudgeScript judges a path for a visitor; what no row declares is the portal's own.
-func (p *Policy) JudgeScript(path string, visitor *answers.Visitor) ScriptJudgement {
+func (p *Policy) JudgeScript(requested string, visitor *answers.Visitor) ScriptJudgement {
 	judgement := ScriptJudgement{Verdict: Undeclared, Keeps: true}
 	if len(p.scripts) == 0 {
 		return judgement
 	}
-	clean := pathpkg.Clean(path) // many servers take "//" for "/", and all take "/./"
+	clean := path.Clean(requested) // many servers take "//" for "/", and all take "/./"
 	for _, row := range p.scripts {
-		if !slices.ContainsFunc(row.Script, func(script string) bool { return includesPath(script, path) || includesPath(script, clean) }) {
+		if !slices.ContainsFunc(row.Script, func(script string) bool { return includesPath(script, requested) || includesPath(script, clean) }) {
 			continue
 		}
 		verdict, isMonitored := VerdictOf(row, visitor), p.IsMonitored(row)
@@ -123,7 +123,7 @@ func (p *Policy) JudgeScript(path string, visitor *answers.Visitor) ScriptJudgem
 }
 
 // includesPath tells whether a declared script, or beginning of some, includes a path.
-func includesPath(script, path string) bool {
+func includesPath(script, requested string) bool {
 	prefix, isPrefix := strings.CutSuffix(script, "*")
-	return path == script || isPrefix && strings.HasPrefix(path, prefix)
+	return requested == script || isPrefix && strings.HasPrefix(requested, prefix)
 }
