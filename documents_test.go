@@ -124,7 +124,7 @@ func testPolicyOnWay(t *testing.T, client *http.Client, method, url, destination
 	case destination == "document":
 		want, wantVary, wantCaching = []string{unansweredPolicy}, true, "private, no-cache"
 	default:
-		wantVary = true // it has no type, so it can be a page
+		want, wantVary = []string{sharedPolicy}, true // it has no type, so it can be a page
 	}
 	if got, _ := policies(response.Header, document.PolicyField); !slices.Equal(got, want) {
 		t.Errorf("policies %q", response.Header[document.PolicyField])
@@ -135,8 +135,8 @@ func testPolicyOnWay(t *testing.T, client *http.Client, method, url, destination
 	if caching := strings.Join(response.Header["Cache-Control"], ","); wantCaching != "" && !strings.HasPrefix(caching, wantCaching) {
 		t.Errorf("Cache-Control %q", caching)
 	}
-	for _, lines := range early {
-		if len(lines) != len(want) {
+	for _, lines := range early { // what a page uses is not begun before it is there
+		if destination == "document" && len(lines) != len(want) || destination != "document" && lines != nil {
 			t.Errorf("early policies %q", early)
 		}
 	}
@@ -327,6 +327,23 @@ func TestScriptsThatMayBeWorkers(t *testing.T) {
 		response, _ = get(t, address+"/app.js", http.Header{"Cookie": {cookie}, "Sec-Fetch-Dest": {"script"}})
 		if got := response.Header; got[document.PolicyField] != nil || got.Get("Cache-Control") != "public, max-age=60" || got.Get("Vary") != "Sec-Fetch-Dest" {
 			t.Errorf("%q: %v", cookie, got)
+		}
+	}
+}
+
+// Markup that a page fetches is the same for all visitors, and has the policy that holds for
+// all: a cache that does not heed Vary can show it as a page.
+func TestFetchedMarkup(t *testing.T) {
+	for _, contentType := range []string{"text/html", "image/svg+xml", "application/rss+xml"} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+hostsCharter+"\n hosts\n}\nheader Content-Type "+contentType+"\nheader Cache-Control \"public, max-age=60\"\nrespond markup")
+		for _, cookie := range []string{"", `cookies_preferences={"matomo":true}`} {
+			for _, destination := range []string{"empty", "image"} {
+				response, _ := get(t, address+"/part", http.Header{"Cookie": {cookie}, "Sec-Fetch-Dest": {destination}})
+				got := response.Header
+				if lines, asks := policies(got, document.PolicyField); !slices.Equal(lines, []string{sharedPolicy}) || asks || got.Get("Cache-Control") != "public, max-age=60" || got.Get("Vary") != "Sec-Fetch-Dest" {
+					t.Errorf("%s for %s, %q: %v", contentType, destination, cookie, got)
+				}
+			}
 		}
 	}
 }

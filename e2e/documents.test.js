@@ -474,7 +474,7 @@ describe("documents and the hosts that they reach", () => {
         "prerender after a grant": speculated(false, "/kept/prerender-true"),
         "link after a refusal": [false, "asked for ahead", "/kept/link-false"],
         "link after a grant": [true, "asked for ahead", "/kept/link-true"],
-        "out of a service worker's cache, refused": [true],
+        "out of a service worker's cache, refused": [false],
       });
     });
 

@@ -62,7 +62,7 @@ func (r *Rules) AsksReports(now time.Time) bool {
 
 // NeedHosts tells whether it matters to an answer of a kind which hosts are allowed.
 func (r *Rules) NeedHosts(kind Kind, asksReports bool) bool {
-	if kind != Document && kind != Script {
+	if kind != Document && kind != Script && kind != Fetched {
 		return false
 	}
 	return r.Hosts == Enforced || r.Hosts == Reported && asksReports // else nobody would learn of it
