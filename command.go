@@ -192,7 +192,7 @@ earlier one that was written as JSON.`,
 	flags.StringArrayVar(&options.Accept, "accept", nil, "what to click to accept")
 	flags.StringArrayVar(&options.Refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
-	flags.DurationVar(&options.Wait, "wait", time.Second, "how long scripts go on after a page was loaded")
+	flags.DurationVar(&options.Wait, "wait", time.Second, "how long a page has to ask for nothing new before it is left")
 	flags.StringVar(&options.Format, "format", "text", strings.Join(audit.Formats, ", "))
 	flags.StringArrayVar(&outputs, "output", nil, "a file to write the report into as well, in the format that its name says; can be repeated")
 	reportIn := flags.String("language", "en", "of the report, but for JSON")

@@ -150,7 +150,7 @@ describe("services", () => {
     // A browser of everyone's, that reaches the services.
     const chromium = path.join(parts.folder, "chromium");
     writeFileSync(chromium, `#!/bin/sh\nexec /usr/bin/chromium --ignore-certificate-errors --proxy-server=127.0.0.1:${parts.proxyPort} ${asAnyone.map((word) => `'${word}'`).join(" ")} "$@"\n`, { mode: 0o700 });
-    const words = ["cookie-charter", "audit", siteOf("both"), `--browser=${chromium}`, ...(process.getuid() === 0 ? ["--no-sandbox"] : []), "--format", "json"];
+    const words = ["cookie-charter", "audit", siteOf("both"), `--browser=${chromium}`, ...(process.getuid() === 0 ? ["--no-sandbox"] : []), "--format", "json", "--wait", "3s"]; // Amplitude gathers for one
     const env = { ...process.env, HTTPS_PROXY: `http://127.0.0.1:${parts.proxyPort}`, SSL_CERT_FILE: path.join(parts.folder, "pki/authorities/local/root.crt") };
     parts.calls.length = 0;
     const { stdout, stderr } = await promisify(execFile)(parts.caddyBinary, words, { env, timeout: 180_000, maxBuffer: 16 << 20 }).catch((error) => error);

@@ -132,7 +132,7 @@ const (
 // timeLimit returns how long an audit may take in all, where scripts have some time to
 // go on.
 func timeLimit(pages int, wait time.Duration) time.Duration {
-	return maxAnswers + time.Duration(pages*len(visits))*(maxPerVisit+wait)
+	return maxAnswers + time.Duration(pages*len(visits))*(maxPerVisit+maxWaits*wait)
 }
 
 var errTooLong = errors.New("the audit takes too long")

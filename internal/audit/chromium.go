@@ -27,6 +27,9 @@ const maxEvents = 64 << 20
 // appearance is how long a banner takes to appear, or the browser to end.
 const appearance = 10 * time.Second
 
+// maxWaits is after how many times the wait a page that never rests is left.
+const maxWaits = 5
+
 // A chromium is a local Chromium without a window.
 type chromium struct {
 	devtools
@@ -35,12 +38,13 @@ type chromium struct {
 	page    string              // where the form for answers is
 	site    charter.Origin      // whose pages are looked at
 	clicks  map[string][]string // what to click instead, by visit
-	wait    time.Duration       // how long scripts go on after a page was loaded
+	wait    time.Duration       // how long a page has to ask for nothing new
 
 	process   *exec.Cmd
 	folder    string
 	events    []event
 	size      int  // of the events, in bytes
+	requests  int  // that were begun
 	loaded    bool // since the last page was asked for
 	isHere    bool // the page that is shown is of the site
 	omissions []string
@@ -119,6 +123,9 @@ func startChromium(ctx context.Context, path, page string, clicks map[string][]s
 // handleEvent keeps what an event tells of cookies and hosts, and lets nothing stop the
 // page.
 func (c *chromium) handleEvent(received event) error {
+	if received.Method == "Network.requestWillBeSent" {
+		c.requests++
+	}
 	switch received.Method {
 	case "Page.javascriptDialogOpening": // which would stop the page
 		return c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
@@ -158,12 +165,21 @@ var autoAttach = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": tr
 // autoAttachShared attaches to workers that several pages share, which are none's own.
 var autoAttachShared = map[string]any{"autoAttach": true, "waitForDebuggerOnStart": true, "flatten": true, "filter": []map[string]any{{"type": "shared_worker"}}}
 
-// settle lets the scripts of a page go on.
+// settle lets the scripts of a page go on until they have asked for nothing new for a
+// while: many send what they gather a second after they have loaded.
 func (c *chromium) settle(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, max(c.wait, 100*time.Millisecond))
+	wait := max(c.wait, 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(ctx, maxWaits*wait) // for pages that never rest
 	defer cancel()
 	for {
-		if _, err := c.receive(ctx); errors.Is(err, context.DeadlineExceeded) {
+		requests := c.requests
+		quiet, cancel := context.WithTimeout(ctx, wait)
+		var err error
+		for err == nil && c.requests == requests {
+			_, err = c.receive(quiet)
+		}
+		cancel()
+		if errors.Is(err, context.DeadlineExceeded) {
 			return nil
 		} else if err != nil {
 			return err

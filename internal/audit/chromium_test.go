@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
@@ -88,4 +90,34 @@ func TestChromiumHasBounds(t *testing.T) {
 			t.Error("tells of blocked cookies")
 		}
 	})
+}
+
+// A page is left when it has asked for nothing new for a while, be that soon or late, and
+// one that never rests is left, too.
+func TestPagesSettle(t *testing.T) {
+	const wait = time.Second
+	for _, page := range []struct {
+		requests time.Duration // between them
+		number   int
+		settles  time.Duration
+	}{
+		{number: 0, settles: wait},
+		{requests: 900 * time.Millisecond, number: 3, settles: 3*900*time.Millisecond + wait},
+		{requests: 1100 * time.Millisecond, number: 3, settles: wait},
+		{requests: 100 * time.Millisecond, number: 1000, settles: maxWaits * wait},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			c := &chromium{wait: wait}
+			c.devtools = devtools{replies: make(chan reply, 2*page.number), handle: c.handleEvent}
+			for number := range page.number {
+				time.AfterFunc(time.Duration(number+1)*page.requests, func() { c.replies <- reply{event: event{Method: "Network.requestWillBeSent"}} })
+				// What else a browser tells is no sign of unrest.
+				time.AfterFunc(time.Duration(number+1)*page.requests+wait/2, func() { c.replies <- reply{event: event{Method: "Network.dataReceived"}} })
+			}
+			began := time.Now()
+			if err := c.settle(t.Context()); err != nil || time.Since(began) != page.settles {
+				t.Errorf("%d requests, each after %s: %s, not %s (%v)", page.number, page.requests, time.Since(began), page.settles, err)
+			}
+		})
+	}
 }

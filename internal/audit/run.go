@@ -31,7 +31,7 @@ type Options struct {
 	Since     string        // a file with an earlier report, as JSON, "" for none
 	Pictures  string        // a folder for screenshots, "" for none
 	Pages     int           // how many to visit at most, where links are followed
-	Wait      time.Duration // how long scripts go on after a page was loaded
+	Wait      time.Duration // how long a page has to ask for nothing new before it is left
 	NoSandbox bool          // the browser starts without its sandbox
 	Hosts     bool          // hosts are held against the charter, whatever that says
 
