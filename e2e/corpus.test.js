@@ -19,7 +19,7 @@ const recorded = readLines("dates.jsonl");
 const soon = () => Date.now() / 1000 + 60;
 
 // How many seconds random dates are sent for, and what they are made from.
-const seconds = 60;
+const seconds = 30;
 const seed = 20261125;
 
 // The names that are allowed before an answer, with how long each may live.

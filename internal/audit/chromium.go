@@ -24,7 +24,8 @@ var chromiumNames = []string{"chromium", "chromium-browser", "google-chrome", "g
 // maxEvents is how long all events of one page may be, in bytes.
 const maxEvents = 64 << 20
 
-// appearance is how long a banner takes to appear, or the browser to end.
+// appearance is how long a banner takes to appear, a page to tell of itself, or the
+// browser to end.
 const appearance = 10 * time.Second
 
 // maxWaits is after how many times the wait a page that never rests is left.
@@ -259,7 +260,9 @@ func (c *chromium) open(ctx context.Context, address string) (landing, error) {
 	}
 	err := c.load(ctx, address)
 	if err == nil {
-		err = c.evaluate(ctx, fmt.Sprintf(`({
+		limited, cancel := context.WithTimeout(ctx, appearance)
+		defer cancel()
+		err = c.evaluate(limited, fmt.Sprintf(`({
 			address: location.href,
 			links: Array.from(document.links).slice(0, %d).map((link) => link.href).filter((link) => link.length <= %d),
 			isCut: document.links.length > %[1]d,
