@@ -105,9 +105,12 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		return d.Errf("cookie_charter takes nothing but a matcher before its block, not %q; write options in the block, such as \"preset opendatasoft\"", d.Val())
 	}
 	var inline charter.Source
+	var previous string
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		subdirective := d.Val()
 		switch subdirective {
+		case "{":
+			return d.Errf("%s takes no block; remove the braces, and what is between them", previous)
 		case "preset", "charter":
 			values := d.RemainingArgs()
 			if len(values) == 0 {
@@ -168,6 +171,7 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		if err := h.validateOptions(); err != nil {
 			return d.WrapErr(err)
 		}
+		previous = subdirective
 	}
 	// Only the adapter knows the lines of inline rows, so look for their
 	// mistakes here.
@@ -202,7 +206,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 			return true, d.Errf("%s takes one value at most; remove %q", name, d.Val())
 		}
 	} else if !d.AllArgs(value) {
-		return true, oneValueError(d, name)
+		return true, oneValueError(d, name, option.values...)
 	}
 	if option.resolve != nil {
 		resolved, err := option.resolve(d.File(), *value)
@@ -230,7 +234,10 @@ func unmarshalText(d *caddyfile.Dispenser, into *charter.Text) (err error) {
 	return nil
 }
 
-func oneValueError(d *caddyfile.Dispenser, option string) error {
+func oneValueError(d *caddyfile.Dispenser, option string, values ...string) error {
+	if len(values) > 0 {
+		return d.Errf("%s takes one value; use %s", option, strings.Join(values, " or "))
+	}
 	return d.Errf("%s takes one value; put texts of several words in quotes", option)
 }
 

@@ -91,7 +91,7 @@ func TestCharterErrors(t *testing.T) {
 	}{
 		{"", `the charter is empty; declare rows under "cookies", at f:1`},
 		{"a: [", `unreadable YAML: did not find expected node content; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:1`},
-		{"- a", "a charter has the fields updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1"},
+		{"- a", "a charter has the fields updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages; the name of a Caddyfile begins with Caddyfile or ends with .caddyfile; at f:1"},
 		{"cookies: {}", `"cookies" is a list of rows, at f:1`},
 		{"cookie: []", `unknown field "cookie"; a charter has updated, cookies, site_name, intro, controller, contact, complaint, policy, accessibility, languages, at f:1`},
 		{"\nupdated: yesterday", `unreadable date "yesterday"; write it as 2026-11-21, at f:2`},
@@ -104,6 +104,8 @@ func TestCharterErrors(t *testing.T) {
 		{row + "  - name: b\n    purpose: p\n  category: necessary\n" + strings.Repeat("  - name: [c,\n    d]\n    purpose: p\n    category: necessary\n", 1000), `unreadable YAML: did not find expected '-' indicator; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:7`},
 		{row + "    match:\n    - a\n    -b\n    consent: x\n", `unreadable YAML: could not find expected ':'; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:7`},
 		{"cookies:\n  - host: *.example.fr\n    purpose: p\n    category: necessary", `unreadable YAML: did not find expected alphabetic or numeric character; indent all fields of a row alike, with spaces, and put texts that hold ": " or begin with "*" in quotes, at f:2`},
+		{"hosts: enforce\n" + row, "hosts is an option of the directive, not of a charter; write it in the block of cookie_charter, at f:1"},
+		{"guard: monitor\n" + row, "guard is an option of the directive, not of a charter; write it in the block of cookie_charter, at f:1"},
 		{"hosts: [video.example]\n" + row, `hosts are declared by rows under "cookies", as "- host: stats.example.fr", at f:1`},
 		{"cookies:\n  - name: a\n    purpose: \"d\xe9tail\"", "the file is not in UTF-8; save it in that encoding, at f:3"},
 		{"cookies: []", `the charter declares no cookie; add rows under "cookies", at f:1`},

@@ -57,7 +57,7 @@ func parseSource(data []byte, name string, goOn func(error) error) (Source, erro
 		return source, fmt.Errorf("%w, at %s:%d", err, name, line)
 	}
 	if root.Kind != yaml.MappingNode {
-		return source, fmt.Errorf("a charter has the fields %s, at %s", strings.Join(fileFields(), ", "), place(root))
+		return source, fmt.Errorf("a charter has the fields %s; the name of a Caddyfile begins with Caddyfile or ends with .caddyfile; at %s", strings.Join(fileFields(), ", "), place(root))
 	}
 	fields := map[string]bool{}
 	for i := 0; i < len(root.Content); i += 2 {
@@ -72,6 +72,11 @@ func parseSource(data []byte, name string, goOn func(error) error) (Source, erro
 			if err := goOn(err); err != nil {
 				return source, err
 			}
+		}
+	}
+	for _, option := range []string{"hosts", "guard"} {
+		if fields[option] && !fields["version"] { // which an exported charter has
+			return source, fmt.Errorf("%s is an option of the directive, not of a charter; write it in the block of cookie_charter, at %s", option, place(root))
 		}
 	}
 	if len(source.Rows) == 0 {
