@@ -63,10 +63,12 @@ func init() {
 // only for requests that match.
 type Handler struct {
 	// Charters shipped with the module: `aws_alb`, `at_internet`, `ckan`,
-	// `django`, `eulerian`, `google_analytics`, `matomo`, `opendatasoft`,
-	// `piano`, `xiti`. Rows declared elsewhere replace a preset's rows of the
-	// same name or match, as do those of a later preset. Default:
-	// `opendatasoft` if no rows are declared in any way, else none.
+	// `cloudflare`, `django`, `dokuwiki`, `drupal`, `eulerian`,
+	// `google_analytics`, `haproxy`, `keycloak`, `matomo`, `mediawiki`, `nginx`,
+	// `opendatasoft`, `php`, `piano`, `wordpress`, `xiti`. Rows declared
+	// elsewhere replace a preset's rows of the same name or match, as do those
+	// of a later preset. Default: `opendatasoft` if no rows are declared in any
+	// way, else none.
 	Presets []string `json:"presets,omitempty"`
 
 	// Charter files, YAML or JSON. A relative path begins at the working

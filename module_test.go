@@ -48,7 +48,7 @@ func TestLoadErrors(t *testing.T) {
 		}
 	}
 	for config, want := range map[string]string{
-		`{"presets":["drupal"]}`:                                                                       `unknown preset "drupal"`,
+		`{"presets":["joomla"]}`:                                                                       `unknown preset "joomla"`,
 		`{"cookies":[{"name":"a b","purpose":"p"}]}`:                                                   `"a b" is not a cookie name`,
 		`{"cookies":[{"name":"a","purpose":"p","categry":"x"}]}`:                                       `unknown field "categry"`,
 		`{"cookies":[{"name":1}]}`:                                                                     "names are a string or an array of strings",

@@ -20,7 +20,7 @@ func TestDraftOfSeries(t *testing.T) {
 		"id1 id2 id3":    "id1 id2 id3",
 		"1 2 3":          "1 2 3",
 		"ab_1 ab_2 ab_3": "ab_1 ab_2 ab_3",
-		"wp-settings-1 wp-settings-2 wp-settings-time-1 wp-settings-3":                                                                     "wp-settings-1 wp-settings-2 wp-settings-3 wp-settings-time-1",
+		"my-settings-1 my-settings-2 my-settings-time-1 my-settings-3":                                                                     "my-settings-1 my-settings-2 my-settings-3 my-settings-time-1",
 		"shop_9f86d081884c7d65 shop_60303ae22b998861 shop_fd61a03af4f77d87":                                                                "shop_*",
 		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_cart shop_fd61a03af4f77d87_cart":                                                 "shop_*",
 		"shop_9f86d081884c7d65_cart shop_60303ae22b998861_list shop_fd61a03af4f77d87_seen":                                                 "shop_60303ae22b998861_list shop_9f86d081884c7d65_cart shop_fd61a03af4f77d87_seen",
