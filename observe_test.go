@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/client_golang/prometheus"
+	"go.yaml.in/yaml/v3"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
@@ -194,9 +195,9 @@ func TestDocumentedMetrics(t *testing.T) {
 	if err != nil || !json.Valid(dashboard) {
 		t.Fatal(err)
 	}
-	known := map[string]bool{}
+	known := map[string][]string{} // their labels
 	for _, family := range families {
-		known[family.GetName()] = true
+		known[family.GetName()] = []string{"instance"} // that Prometheus adds
 		if count := family.GetMetric()[0].GetCounter().GetValue(); strings.Contains(family.GetName(), "amended") && count != 2 {
 			t.Errorf("%s: %v", family.GetName(), count)
 		}
@@ -204,14 +205,62 @@ func TestDocumentedMetrics(t *testing.T) {
 		row, _, _ = strings.Cut(row, "\n")
 		for _, label := range family.GetMetric()[0].GetLabel() {
 			ok = ok && strings.Contains(row, "`"+label.GetName()+"`")
+			known[family.GetName()] = append(known[family.GetName()], label.GetName())
 		}
 		if !ok || !strings.Contains(string(dashboard), family.GetName()) {
 			t.Errorf("%s is not documented with its labels, or not in the dashboard", family.GetName())
 		}
 	}
 	for _, name := range regexp.MustCompile(`caddy_cookie_charter_\w+`).FindAllString(string(dashboard), -1) {
-		if !known[name] {
+		if known[name] == nil {
 			t.Errorf("the dashboard shows %s, which is not there", name)
+		}
+	}
+	checkAlerts(t, known, string(readme))
+}
+
+// checkAlerts holds the alert rules against the labels of all metrics, and the words that
+// the documentation has for them.
+func checkAlerts(t *testing.T, known map[string][]string, documented string) {
+	t.Helper()
+	content, err := os.ReadFile("docs/alerts.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var file struct {
+		Groups []struct {
+			Name  string
+			Rules []struct {
+				Alert, Expr, For    string
+				Labels, Annotations map[string]string
+			}
+		}
+	}
+	if err := yaml.Unmarshal(content, &file); err != nil || len(file.Groups) != 1 || len(file.Groups[0].Rules) < 7 {
+		t.Fatal(err)
+	}
+	for _, rule := range file.Groups[0].Rules {
+		used := regexp.MustCompile(`(caddy_cookie_charter_\w+)(?:\{([^}]*)\})?`).FindAllStringSubmatch(rule.Expr, -1)
+		if len(used) == 0 || rule.For == "" || rule.Labels["severity"] == "" || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
+			t.Errorf("%+v", rule)
+		}
+		for _, metric := range used {
+			labels := known[metric[1]]
+			if labels == nil {
+				t.Errorf("%s watches %s, which is not there", rule.Alert, metric[1])
+			}
+			for _, match := range regexp.MustCompile(`(\w+)!?="(\w*)"`).FindAllStringSubmatch(metric[2], -1) {
+				if !slices.Contains(labels, match[1]) || !strings.Contains(documented, "`"+match[2]+"`") {
+					t.Errorf("%s: %s has no %s", rule.Alert, metric[1], match[0])
+				}
+			}
+			for _, by := range regexp.MustCompile(`by \(([^)]*)\)`).FindAllStringSubmatch(rule.Expr, -1) {
+				for label := range strings.SplitSeq(by[1], ", ") {
+					if !slices.Contains(labels, label) {
+						t.Errorf("%s: %s has no %s", rule.Alert, metric[1], label)
+					}
+				}
+			}
 		}
 	}
 }
