@@ -64,6 +64,7 @@ const exitDifferences = 2
 func addCommands(root *cobra.Command) {
 	root.Args = cobra.NoArgs // a command that there is not is a mistake
 	root.RunE = func(command *cobra.Command, _ []string) error { return command.Help() }
+	root.Version = moduleVersion() // for --version; "caddy version" tells Caddy's
 
 	check := &cobra.Command{
 		Use:   "check <charter file or Caddy config...>",

@@ -145,6 +145,9 @@ func TestModuleVersion(t *testing.T) {
 	if moduleVersion() == "" {
 		t.Error("none")
 	}
+	if out, _, mistake := runCommand("--version"); !strings.Contains(out, moduleVersion()) || mistake != "" {
+		t.Errorf("--version tells %q, %s", out, mistake)
+	}
 	address := "http://" + serve(t, false, "cookie_charter")
 	var exported struct{ Module string }
 	if _, body := get(t, address+pagePath+"?format=json", nil); json.Unmarshal([]byte(body), &exported) != nil || exported.Module != moduleVersion() {
