@@ -28,15 +28,29 @@ func proofByCookie(name, wanted string) func(setcookie.Lines) proof {
 	}
 }
 
+// ifProven returns a reader that reads nothing without the proof of other cookies.
+func ifProven(read func(Cookie) (reading, error)) func(Cookie) (reading, error) {
+	return func(cookie Cookie) (reading, error) {
+		if !cookie.proof.isAnswered {
+			return reading{}, nil
+		}
+		return read(cookie)
+	}
+}
+
 // readTarteaucitron reads `!matomo=true!youtube=wait`.
 func readTarteaucitron(cookie Cookie) (reading, error) {
-	return readPairs(cookie.Value, "!", "=", map[string]Answer{"true": Granted, "false": Refused})
+	return readPairs(cookie.Value, "!", "=", vocabulary{"true": Granted, "false": Refused})
 }
 
 // readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
 // and services of theirs.
 func readCookieConsent(cookie Cookie) (reading, error) {
-	return readDocument(cookie.Value, func(stored object) (reading, error) {
+	members, err := parseEncoded(cookie.Value)
+	if err != nil {
+		return reading{}, err
+	}
+	return newObject(members).reading(func(stored object) (reading, error) {
 		var categories []string
 		var revision int
 		var id, at string
@@ -60,26 +74,6 @@ func readCookieConsent(cookie Cookie) (reading, error) {
 		}
 		return read, nil
 	})
-}
-
-// readCookieConsent2 reads vanilla-cookieconsent 2, and 1 with its levels.
-func readCookieConsent2(cookie Cookie) (reading, error) {
-	return readDocument(cookie.Value, func(stored object) (reading, error) {
-		var categories, level []string
-		var revision int
-		err := cmp.Or(stored.read("categories", &categories), stored.read("level", &level), stored.read("revision", &revision))
-		if err != nil || categories == nil && level == nil || revision != cookie.Preference.Revision {
-			return reading{}, err
-		}
-		return readGrants(slices.Concat(categories, level)), nil
-	})
-}
-
-func readGovUK(cookie Cookie) (reading, error) {
-	if !cookie.proof.isAnswered {
-		return reading{}, nil
-	}
-	return readMap(cookie)
 }
 
 // readDjangoCookieConsent reads `group=date|group=-1`.
@@ -133,15 +127,6 @@ func proveDrupal(lines setcookie.Lines) proof {
 	return proof{list: common}
 }
 
-func readComplianz(cookie Cookie) (reading, error) {
-	category := strings.TrimPrefix(cookie.Name, "cmplz_")
-	if !cookie.proof.isAnswered {
-		return reading{}, nil
-	}
-	words := map[string]Answer{"allow": Granted, "deny": Refused}
-	return reading{answers: map[string]Answer{category: words[cookie.Value]}}, nil
-}
-
 // readCookiebot reads `{stamp:'x',statistics:true,method:'explicit'}`, which is
 // no JSON.
 func readCookiebot(cookie Cookie) (reading, error) {
@@ -166,7 +151,7 @@ func readCookiebot(cookie Cookie) (reading, error) {
 		isStamped = isStamped || key == "stamp" && value != ""
 		isImplied = isImplied || key == "stamp" && (value == "" || value == "-1") || key == "method" && value != "" && value != "explicit"
 	}
-	read, err := readPairs(inner, ",", ":", map[string]Answer{"true": Granted, "false": Refused})
+	read, err := readPairs(inner, ",", ":", vocabulary{"true": Granted, "false": Refused})
 	if !isStamped || isImplied {
 		return reading{}, err
 	}
@@ -182,45 +167,12 @@ func readOneTrust(cookie Cookie) (reading, error) {
 	if !cookie.proof.isAnswered || slices.Contains(fields["AwaitingReconsent"], "true") {
 		return reading{}, nil
 	}
-	return readPairs(strings.Join(fields["groups"], ","), ",", ":", map[string]Answer{"1": Granted, "0": Refused})
+	return readPairs(strings.Join(fields["groups"], ","), ",", ":", vocabulary{"1": Granted, "0": Refused})
 }
-
-// readDidomi reads base64 of JSON with lists of purposes and vendors.
-func readDidomi(cookie Cookie) (reading, error) {
-	for text := range decodings(cookie.Value) {
-		text = strings.TrimRight(toStandardBase64.Replace(text), "=")
-		decoded, err := base64.RawStdEncoding.DecodeString(text)
-		if err != nil {
-			continue
-		}
-		members, err := parseObject(string(decoded))
-		if err != nil {
-			return reading{}, err
-		}
-		return newObject(members).reading(func(stored object) (reading, error) {
-			var enabled, disabled [2][]string
-			for i, key := range []string{"purposes", "vendors"} {
-				lists, err := stored.within(key)
-				if err = cmp.Or(err, lists.read("enabled", &enabled[i]), lists.read("disabled", &disabled[i])); err != nil {
-					return reading{}, err
-				}
-			}
-			read := readGrants(slices.Concat(enabled[:]...))
-			read.rest = None
-			for _, key := range slices.Concat(disabled[:]...) {
-				read.answers[key] = Refused
-			}
-			return read, nil
-		})
-	}
-	return reading{}, errUnreadable
-}
-
-var toStandardBase64 = strings.NewReplacer("-", "+", "_", "/")
 
 // readC15t reads `c.measurement:1,i.t:1719830000000`.
 func readC15t(cookie Cookie) (reading, error) {
-	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"1": Granted, "0": Refused})
+	read, err := readPairs(cookie.Value, ",", ":", vocabulary{"1": Granted, "0": Refused})
 	if err != nil {
 		return reading{}, err
 	}
@@ -243,13 +195,23 @@ func readC15t(cookie Cookie) (reading, error) {
 	return reading{answers: answers, rest: Refused}, nil
 }
 
-func readOsano(cookie Cookie) (reading, error) {
-	words := map[string]Answer{"allow": Granted, "deny": Refused, "dismiss": None}
-	answer, ok := words[cookie.Value]
-	if !ok {
-		return reading{}, errUnreadable
+// readWord reads a value that is one of some words, an answer to all keys.
+func readWord(words vocabulary) func(Cookie) (reading, error) {
+	return func(cookie Cookie) (reading, error) {
+		answer, ok := words[cookie.Value]
+		if !ok {
+			return reading{}, errUnreadable
+		}
+		return reading{rest: answer}, nil
 	}
-	return reading{rest: answer}, nil
+}
+
+// readCategory reads a cookie whose name is that of a category, after a prefix, and whose
+// value is one of some words. Others of such names are no answers.
+func readCategory(prefix string, words vocabulary) func(Cookie) (reading, error) {
+	return func(cookie Cookie) (reading, error) {
+		return reading{answers: map[string]Answer{strings.TrimPrefix(cookie.Name, prefix): words[cookie.Value]}}, nil
+	}
 }
 
 // readTCF reads the purposes of IAB Europe's TC string, version 2: 24 bits from
@@ -281,7 +243,7 @@ func readMatomo(cookie Cookie) (reading, error) {
 
 // readCookieYes reads `action:yes,analytics:no`.
 func readCookieYes(cookie Cookie) (reading, error) {
-	read, err := readPairs(cookie.Value, ",", ":", map[string]Answer{"yes": Granted, "no": Refused})
+	read, err := readPairs(cookie.Value, ",", ":", vocabulary{"yes": Granted, "no": Refused})
 	if err != nil || read.answers["action"] == None {
 		return reading{}, err
 	}
@@ -289,13 +251,4 @@ func readCookieYes(cookie Cookie) (reading, error) {
 		delete(read.answers, key)
 	}
 	return read, nil
-}
-
-func readSymfony(cookie Cookie) (reading, error) {
-	category := strings.TrimPrefix(cookie.Name, "Cookie_Category_")
-	if !cookie.proof.isAnswered {
-		return reading{}, nil
-	}
-	words := map[string]Answer{"true": Granted, "false": Refused}
-	return reading{answers: map[string]Answer{category: words[cookie.Value]}}, nil
 }

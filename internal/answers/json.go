@@ -15,58 +15,46 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
-// readMap reads a JSON object from keys to booleans, raw, or percent-encoded in
-// part or whole, once or twice, in quotes or not. What is no boolean is no
-// answer.
-func readMap(cookie Cookie) (reading, error) {
-	for text := range decodings(cookie.Value) {
-		if read, err := readObject(text); err == nil {
-			return read, nil
-		}
-	}
-	return reading{}, errUnreadable
-}
+// readMap reads a JSON object from keys to booleans. What is no boolean is no answer.
+var readMap = layout{words: []string{"*"}, vocabulary: booleans}.read
 
 // readWrittenMap is readMap where the page writes, too. What the page has asked
 // then, and when, stands beside the answers: grants hold for that. Where the
 // portal's banner has written since, at another time, only the banner knows what
 // it asked.
 func readWrittenMap(cookie Cookie) (reading, error) {
-	for text := range decodings(cookie.Value) {
-		members, err := parseObject(text)
-		if err != nil {
+	members, err := parseEncoded(cookie.Value)
+	if err != nil {
+		return reading{}, err
+	}
+	read := readMembers(members)
+	var times []Timestamp
+	for _, m := range members {
+		if m.key == charter.TimestampKey {
+			times = append(times, m.time())
+		}
+	}
+	for _, at := range times {
+		if read.at == NoTime || at < read.at {
+			read.at = at
+		}
+	}
+	found := 0
+	for _, m := range members {
+		record, isText := m.text()
+		if m.key != charter.CharterKey || !isText {
 			continue
 		}
-		read := readMembers(members)
-		var times []Timestamp
-		for _, m := range members {
-			if m.key == charter.TimestampKey {
-				times = append(times, m.time())
-			}
+		found++
+		written, err := readCharterFormat(Cookie{Value: record, charter: cookie.charter})
+		switch {
+		case err != nil || found > 1:
+			read.pageAnswers = map[string]Answer{} // one that could say anything, or one too many
+		case len(times) == 0 || slices.Contains(times, written.at):
+			read.pageAnswers, read.version, read.reference = written.answers, written.version, written.reference
 		}
-		for _, at := range times {
-			if read.at == NoTime || at < read.at {
-				read.at = at
-			}
-		}
-		found := 0
-		for _, m := range members {
-			record, isText := m.text()
-			if m.key != charter.CharterKey || !isText {
-				continue
-			}
-			found++
-			written, err := readCharterFormat(Cookie{Value: record, charter: cookie.charter})
-			switch {
-			case err != nil || found > 1:
-				read.pageAnswers = map[string]Answer{} // one that could say anything, or one too many
-			case len(times) == 0 || slices.Contains(times, written.at):
-				read.pageAnswers, read.version, read.reference = written.answers, written.version, written.reference
-			}
-		}
-		return read, nil
 	}
-	return reading{}, errUnreadable
+	return read, nil
 }
 
 // A member is a key of a JSON object with its raw value.
@@ -103,24 +91,16 @@ func readMembers(members []member) reading {
 	return reading{answers: said.answers()}
 }
 
-// readObject is readMembers of a text.
-func readObject(text string) (reading, error) {
-	members, err := parseObject(text)
-	if err != nil {
-		return reading{}, err
-	}
-	return readMembers(members), nil
-}
-
 // An object has the members of a JSON object by their keys, as they are written:
 // encoding/json would take "Key" and "Key" for "key". What it has twice is contradictory.
 type object struct {
+	ordered       []member // as they are written
 	members       map[string]string
 	contradictory map[string]bool
 }
 
 func newObject(members []member) object {
-	o := object{members: make(map[string]string, len(members))}
+	o := object{ordered: members, members: make(map[string]string, len(members))}
 	for _, m := range members {
 		if _, ok := o.members[m.key]; ok {
 			if o.contradictory == nil {
@@ -156,6 +136,17 @@ func (o object) within(key string) (object, error) {
 	}
 	members, err := parseObject(string(inner))
 	return newObject(members), err
+}
+
+// parseEncoded returns the members of a JSON object that is raw, or percent-encoded in part
+// or whole, once or twice, in quotes or not.
+func parseEncoded(value string) ([]member, error) {
+	for text := range decodings(value) {
+		if members, err := parseObject(text); err == nil {
+			return members, nil
+		}
+	}
+	return nil, errUnreadable
 }
 
 // parseObject returns the members of a JSON object as they stand there.
@@ -229,17 +220,14 @@ func (w writing) object(encode func(string) string) string {
 		return !ok || m.value == "false" || m.value == "true" && !members[i].isBoolean()
 	}
 	for _, value := range w.copies {
-		for text := range decodings(value) {
-			parsed, err := parseObject(text)
-			if err != nil {
-				continue
+		parsed, err := parseEncoded(value)
+		if err != nil {
+			continue
+		}
+		for _, m := range parsed {
+			if stricter(m) {
+				put(m)
 			}
-			for _, m := range parsed {
-				if stricter(m) {
-					put(m)
-				}
-			}
-			break
 		}
 	}
 	for _, key := range slices.Sorted(maps.Keys(w.answers)) {
@@ -279,46 +267,8 @@ func formatObject(members []member) string {
 	return text.String()
 }
 
-// readMapWithProof reads such a map that is an answer only if a member of it is true.
-func readMapWithProof(key string) func(Cookie) (reading, error) {
-	return func(cookie Cookie) (reading, error) {
-		for text := range decodings(cookie.Value) {
-			members, err := parseObject(text)
-			if err != nil {
-				continue
-			}
-			isProven, isDenied := false, false
-			for _, m := range members {
-				if m.key == key {
-					isProven = isProven || m.value == "true"
-					isDenied = isDenied || m.value != "true"
-				}
-			}
-			switch {
-			case !isProven:
-				return reading{}, nil
-			case isDenied:
-				return contradiction(), nil
-			}
-			read := readMembers(members)
-			delete(read.answers, key)
-			return read, nil
-		}
-		return reading{}, errUnreadable
-	}
-}
-
-// readDocument reads a JSON object that is raw or percent-encoded, by a function
-// that returns errContradictory for what says two things at once.
-func readDocument(value string, read func(object) (reading, error)) (reading, error) {
-	for text := range decodings(value) {
-		if members, err := parseObject(text); err == nil {
-			return newObject(members).reading(read)
-		}
-	}
-	return reading{}, errUnreadable
-}
-
+// reading returns what a function reads in an object. It returns errContradictory for
+// what says two things at once.
 func (o object) reading(read func(object) (reading, error)) (reading, error) {
 	found, err := read(o)
 	if errors.Is(err, errContradictory) {

@@ -79,7 +79,7 @@ func (s statements) answers() map[string]Answer {
 
 // readPairs reads keys and values between separators, each value one of some
 // words. As a part of them may be encoded, it decodes as far as that goes.
-func readPairs(value, between, within string, words map[string]Answer) (reading, error) {
+func readPairs(value, between, within string, words vocabulary) (reading, error) {
 	for text := range decodings(value) {
 		value = text
 	}

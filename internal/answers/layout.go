@@ -1,0 +1,185 @@
+package answers
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"slices"
+	"strings"
+)
+
+// A layout says where a banner keeps the answers in a JSON object. Its paths are names
+// with dots between, of which one can be "*", which stands for every name. Where a path to
+// a word has no "*", the word is for its last name, and else for the one that "*" stood for.
+type layout struct {
+	words      []string // paths to words, each of which answers a key
+	vocabulary vocabulary
+
+	granted []string // paths to lists of keys that are granted
+	refused []string // paths to lists of keys that are refused; nil: all that no list names are
+
+	proofs      []evidence // of an answer, each of which has to be there
+	hasRevision bool       // the member of this name is that of the banner's texts
+}
+
+// A vocabulary has what words say. Those of a layout are as wordOf returns them.
+type vocabulary map[string]Answer
+
+var (
+	booleans = vocabulary{"true": Granted, "false": Refused}
+	digits   = vocabulary{"1": Granted, `"1"`: Granted, "0": Refused, `"0"`: Refused}
+)
+
+// An evidence is a word that is not there before an answer is given.
+type evidence struct {
+	path  string
+	words []string // that it can be; nil: all but false, 0, null and ""
+}
+
+// isTrue returns the evidence that something is true.
+func isTrue(path string) evidence { return evidence{path, []string{"true"}} }
+
+// wordOf returns a JSON value that is no object and no list, as it is written; a text,
+// which can be written in many ways, in quotes without escapes.
+func wordOf(value string) (word string, ok bool) {
+	if text, ok := (member{value: value}).text(); ok {
+		return `"` + text + `"`, true
+	}
+	return value, !strings.HasPrefix(value, "{") && !strings.HasPrefix(value, "[")
+}
+
+// read reads the JSON object that a cookie holds, maybe in base64.
+func (l layout) read(cookie Cookie) (reading, error) {
+	members, err := parseEncoded(cookie.Value)
+	if err != nil {
+		members, err = parseBase64(cookie.Value)
+	}
+	if err != nil {
+		return reading{}, err
+	}
+	return newObject(members).reading(func(stored object) (reading, error) {
+		if ok, err := l.isAnswered(stored, cookie.Preference); !ok || err != nil {
+			return reading{}, err
+		}
+		said := statements{}
+		for _, path := range l.words {
+			err := stored.walk(path, func(m member, _ bool) error {
+				word, _ := wordOf(m.value)
+				said.add(m.key, l.vocabulary[word])
+				return nil
+			})
+			if err != nil {
+				return reading{}, err
+			}
+		}
+		hasGranted, err := said.addLists(stored, l.granted, Granted)
+		if err != nil {
+			return reading{}, err
+		}
+		if _, err := said.addLists(stored, l.refused, Refused); err != nil {
+			return reading{}, err
+		}
+		read := reading{answers: said.answers()}
+		if hasGranted && l.refused == nil {
+			read.rest = Refused
+		}
+		return read, nil
+	})
+}
+
+// addLists adds the same answer to all keys in the lists at some paths. It tells whether
+// there is any list.
+func (s statements) addLists(stored object, paths []string, answer Answer) (found bool, err error) {
+	for _, path := range paths {
+		err := stored.walk(path, func(m member, isTwice bool) error {
+			var keys []string
+			if isTwice {
+				return errContradictory
+			}
+			if json.Unmarshal([]byte(m.value), &keys) != nil {
+				return errUnreadable
+			}
+			for _, key := range keys {
+				s.add(key, answer)
+			}
+			found = found || keys != nil
+			return nil
+		})
+		if err != nil {
+			return false, err
+		}
+	}
+	return found, nil
+}
+
+// isAnswered tells whether there is proof of an answer, to the banner's texts of today.
+func (l layout) isAnswered(stored object, p *Preference) (bool, error) {
+	if l.hasRevision {
+		revision := 0
+		if err := stored.read("revision", &revision); err != nil || revision != p.Revision {
+			return false, err
+		}
+	}
+	for _, proof := range l.proofs {
+		isThere := false
+		err := stored.walk(proof.path, func(m member, isTwice bool) error {
+			if isTwice {
+				return errContradictory
+			}
+			word, ok := wordOf(m.value)
+			if proof.words != nil {
+				isThere = ok && slices.Contains(proof.words, word)
+			} else {
+				isThere = ok && !slices.Contains([]string{"false", "0", "null", `""`}, word)
+			}
+			return nil
+		})
+		if err != nil || !isThere {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// walk calls found for what is at the end of a path, with the key that it answers, and
+// whether there is another of the same name.
+func (o object) walk(path string, found func(m member, isTwice bool) error) error {
+	name, rest, goesOn := strings.Cut(path, ".")
+	for _, m := range o.ordered {
+		if name != "*" && m.key != name {
+			continue
+		}
+		if !goesOn {
+			if err := found(m, o.contradictory[m.key]); err != nil {
+				return err
+			}
+			continue
+		}
+		inner, err := o.within(m.key)
+		if err != nil {
+			return err
+		}
+		err = inner.walk(rest, func(last member, isTwice bool) error {
+			if name == "*" {
+				last.key = m.key
+			}
+			return found(last, isTwice)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// parseBase64 is parseObject of what is in base64, percent-encoded or not.
+func parseBase64(value string) ([]member, error) {
+	for text := range decodings(value) {
+		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(toStandardBase64.Replace(text), "="))
+		if err == nil {
+			return parseObject(string(decoded))
+		}
+	}
+	return nil, errUnreadable
+}
+
+var toStandardBase64 = strings.NewReplacer("-", "+", "_", "/")
