@@ -252,3 +252,36 @@ func readCookieYes(cookie Cookie) (reading, error) {
 	}
 	return read, nil
 }
+
+// readCommandersAct reads `0@002|12|3441@1,3@4@1592900933049,...`: whether some categories
+// are granted (0) or none is (1), the banner, the categories, those that are always on, the
+// time of the answer, and more. A portal can have another separator than '@'.
+func readCommandersAct(cookie Cookie) (reading, error) {
+	var text string
+	for text = range decodings(cookie.Value) { // what is between the separators may be encoded apart
+	}
+	if len(text) < 2 || strings.ContainsAny(text[1:2], "0123456789,|") {
+		return reading{}, errUnreadable
+	}
+	fields := strings.Split(text, text[1:2])
+	if len(fields) < 3 || text[0] != '0' && text[0] != '1' {
+		return reading{}, errUnreadable
+	}
+	const granted, alwaysOn, times = 2, 3, 4
+	read := reading{answers: map[string]Answer{}, rest: Refused}
+	if text[0] == '0' {
+		if len(fields) <= times {
+			return reading{}, nil // as early versions wrote, without a time
+		}
+		if at, _, _ := strings.Cut(fields[times], ","); ParseTime(at) == badTime {
+			return reading{}, nil
+		}
+		read = readGrants(strings.Split(fields[granted], ","))
+	}
+	if len(fields) > alwaysOn {
+		for category := range strings.SplitSeq(fields[alwaysOn], ",") {
+			read.answers[category] = unclear // nobody was asked
+		}
+	}
+	return read, nil
+}

@@ -15,18 +15,22 @@ import (
 // Config says where the visitor's preference is stored and how it is
 // written there.
 type Config struct {
-	// The stored format: `axeptio`, `c15t`, `charter` (this module's own),
-	// `complianz`, `cookiebot`, `cookieconsent` (orestbida's, version 3),
-	// `cookieconsent2`, `cookieyes`, `didomi`, `django_cookie_consent`, `drupal` (EU Cookie Compliance),
-	// `govuk`, `json` (an object from keys to booleans), `klaro`, `matomo`,
-	// `nhsuk`, `onetrust`, `opendatasoft`, `orejime`, `osano`, `symfony`,
-	// `tarteaucitron`, `tcf` (IAB Europe's, version 2; the keys are the purposes'
-	// numbers). The charter page's form writes `charter`, `opendatasoft` and
-	// `json`; what it does not know there is kept. Required.
+	// The stored format: `axeptio`, `borlabs`, `c15t`, `cck` (the European
+	// Commission's), `charter` (this module's own), `civic`, `commanders_act`,
+	// `complianz`, `cookie_information`, `cookie_notice`, `cookiebot`,
+	// `cookieconsent` (orestbida's, version 3), `cookieconsent2`, `cookiesjsr`
+	// (Drupal's COOKiES), `cookieyes`, `didomi`, `django_cookie_consent`, `drupal`
+	// (EU Cookie Compliance), `govuk`, `iubenda`, `json` (an object from keys to
+	// booleans), `klaro`, `matomo`, `moove`, `nhsuk`, `onetrust`, `opendatasoft`,
+	// `orejime`, `osano`, `piwik_pro`, `symfony`, `tarteaucitron`, `tcf` (IAB
+	// Europe's, version 2; the keys are the purposes' numbers), `wp_consent`. The
+	// charter page's form writes `charter`, `opendatasoft` and `json`; what it does
+	// not know there is kept. Required.
 	Format string `json:"format"`
 
 	// The name of the cookie that holds it, a token (RFC 6265, section 4.1.1).
-	// Default: the format's usual one; `json` has none. That of `charter` is
+	// Default: the format's usual one; `iubenda`, `json` and `piwik_pro` have none.
+	// That of `charter` is
 	// `__Host-charter_preference` on https, where no other host can write it,
 	// unless its row has a domain or a path, and else `charter_preference`.
 	Cookie string `json:"cookie,omitempty"`
@@ -58,6 +62,9 @@ func (p *Config) validate() error {
 	}
 	if p.Cookie != "" && !setcookie.IsToken(p.Cookie) {
 		return fmt.Errorf("%q is not a cookie name", p.Cookie)
+	}
+	if p.Cookie == "" && format.namedAs != "" {
+		return fmt.Errorf("the cookie of the preference format %s has a name of each portal's own; name it, as %s", p.Format, format.namedAs)
 	}
 	if p.Cookie == "" && len(format.Cookies) == 0 {
 		return fmt.Errorf("the preference format %s has no usual cookie; name it", p.Format)
@@ -115,8 +122,8 @@ func (p *Config) Notes() []string {
 		return nil
 	}
 	notes := []string{fmt.Sprintf("preference %s: only the banner knows what it has asked; where a provider, a purpose or a category changes here, let it ask again", p.Format)}
-	if Formats[p.Format].grantsUnasked {
-		notes = append(notes, fmt.Sprintf("preference %s: its cookie does not tell an answer from a default; it must not store true unasked (serviceDefaultState 'wait', highPrivacy and alwaysNeedConsent true, no bypass)", p.Format))
+	if settings := Formats[p.Format].settings; settings != "" {
+		notes = append(notes, fmt.Sprintf("preference %s: its cookie does not tell an answer from a default; the banner must store no consent unasked (%s)", p.Format, settings))
 	}
 	return notes
 }

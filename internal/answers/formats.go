@@ -13,6 +13,10 @@ type storageFormat struct {
 	// in "*"; nil if there is no usual name.
 	Cookies []string
 
+	// What the cookie is called, for who has not named it, where a part of its name is the
+	// portal's own.
+	namedAs string
+
 	// Other cookies that prove looks at, if Cookies does not name them.
 	proofs []string
 
@@ -33,6 +37,10 @@ type storageFormat struct {
 	// is needed: for an exempt row, that is no answer.
 	grantsUnasked bool
 
+	// What the banner has to be set to, as nothing in its cookies tells an answer from
+	// what it takes for one; "" if something does.
+	settings string
+
 	// read returns what one cookie says, or an error if that cannot be read. It
 	// never sees more than MaxPreference bytes.
 	read func(cookie Cookie) (reading, error)
@@ -50,7 +58,7 @@ var Formats = map[string]storageFormat{
 	"json":                  {read: readWrittenMap, write: writeMapAsStored},
 	"orejime":               {Cookies: []string{"eu-consent", "orejime"}, read: readMap},
 	"klaro":                 {Cookies: []string{"klaro"}, read: readMap},
-	"tarteaucitron":         {Cookies: []string{"tarteaucitron"}, grantsUnasked: true, read: readTarteaucitron},
+	"tarteaucitron":         {Cookies: []string{"tarteaucitron"}, grantsUnasked: true, settings: "serviceDefaultState 'wait', highPrivacy and alwaysNeedConsent true, no bypass", read: readTarteaucitron},
 	"cookieconsent":         {Cookies: []string{"cc_cookie"}, hasRevision: true, read: readCookieConsent},
 	"cookieconsent2":        {Cookies: []string{"cc_cookie"}, hasRevision: true, read: layout{granted: []string{"categories", "level"}, hasRevision: true}.read},
 	"govuk":                 {Cookies: []string{"cookies_policy"}, proofs: []string{"cookies_preferences_set"}, prove: proofByCookie("cookies_preferences_set", "true"), read: ifProven(readMap)},
@@ -68,6 +76,17 @@ var Formats = map[string]storageFormat{
 	"matomo":                {Cookies: []string{"mtm_consent", "mtm_cookie_consent", "mtm_consent_removed"}, hasNames: true, read: readMatomo},
 	"cookieyes":             {Cookies: []string{"cookieyes-consent"}, read: readCookieYes},
 	"symfony":               {Cookies: []string{"Cookie_Category_*"}, hasNames: true, proofs: []string{"Cookie_Consent"}, prove: proofByCookie("Cookie_Consent", ""), read: ifProven(readCategory("Cookie_Category_", vocabulary{"true": Granted, "false": Refused}))},
+	"borlabs":               {Cookies: []string{"borlabs-cookie"}, read: layout{granted: []string{"consents.*"}}.read},
+	"cck":                   {Cookies: []string{"cck1"}, read: layout{words: []string{"all1st"}, vocabulary: booleans, proofs: []evidence{isTrue("cm")}}.read},
+	"civic":                 {Cookies: []string{"CookieControl"}, read: layout{words: []string{"optionalCookies.*"}, vocabulary: vocabulary{`"accepted"`: Granted, `"revoked"`: Refused}, proofs: []evidence{isTrue("interactedWith")}}.read},
+	"commanders_act":        {Cookies: []string{"TC_PRIVACY"}, settings: "opt-out by default, going on browsing no consent", read: readCommandersAct},
+	"cookie_information":    {Cookies: []string{"CookieInformationConsent"}, read: layout{granted: []string{"consents_approved"}, refused: []string{"consents_denied"}}.read},
+	"cookie_notice":         {Cookies: []string{"cookie_notice_accepted"}, settings: "scrolling and clicking elsewhere no consent", read: readWord(vocabulary{"true": Granted, "false": Refused})},
+	"cookiesjsr":            {Cookies: []string{"cookiesjsr"}, read: readMap},
+	"iubenda":               {namedAs: "_iub_cs-<site>", settings: "consentOnContinuedBrowsing false", read: layout{words: []string{"purposes.*", "consent"}, vocabulary: booleans, proofs: []evidence{{path: "timestamp"}}}.read},
+	"moove":                 {Cookies: []string{"moove_gdpr_popup"}, settings: "no category on by default, scrolling no consent", read: layout{words: []string{"*"}, vocabulary: digits}.read},
+	"piwik_pro":             {namedAs: "ppms_privacy_<site>", read: layout{words: []string{"consents.*.status"}, vocabulary: digits}.read},
+	"wp_consent":            {Cookies: []string{"wp_consent_*"}, hasNames: true, settings: "consent type optin for all visitors", read: readCategory("wp_consent_", vocabulary{"allow": Granted, "deny": Refused})},
 }
 
 var (

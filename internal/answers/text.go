@@ -57,7 +57,8 @@ func unquote(value string) string {
 // all else, and what is no answer beats a grant.
 type statements map[string]Answer
 
-// unclear marks a key of which something is said that is no answer.
+// unclear marks a key of which something is said that is no answer. What holds for keys
+// of which nothing is said does not hold for it.
 const unclear Answer = -1
 
 func (s statements) add(key string, answer Answer) {

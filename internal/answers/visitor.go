@@ -147,8 +147,8 @@ func (r *reading) findStored(key string) Answer {
 		switch one, ok := r.answers[key]; {
 		case !ok && r.rest == Refused, one == Refused:
 			return Refused
-		case one == None && r.rest != Granted:
-			answer = None
+		case one == unclear, one == None && r.rest != Granted:
+			answer = min(answer, one)
 		}
 	}
 	return answer
