@@ -79,6 +79,11 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    language        <language>
 //	    preference      <format> [<cookie>] {
 //	        key      <consent key> <banner's keys...>
+//	        path     <path>
+//	        list     <path>
+//	        granted  <words...>
+//	        refused  <words...>
+//	        proof    <path> [<words...>]
 //	        revision <number>
 //	        manage   <URL>
 //	        local_storage [<key>]
@@ -284,6 +289,22 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 				return preference, d.Errf("key %s already specified", values[0])
 			}
 			preference.Keys[values[0]] = values[1:]
+		case option == "proof" && len(values) >= 1:
+			if preference.Proofs == nil {
+				preference.Proofs = map[string]charter.Names{}
+			}
+			if _, ok := preference.Proofs[values[0]]; ok {
+				return preference, d.Errf("proof %s already specified", values[0])
+			}
+			preference.Proofs[values[0]] = values[1:]
+		case option == "path" && len(values) == 1:
+			preference.Path = values[0]
+		case option == "list" && len(values) == 1:
+			preference.List = values[0]
+		case option == "granted" && len(values) >= 1:
+			preference.Granted = append(preference.Granted, values...)
+		case option == "refused" && len(values) >= 1:
+			preference.Refused = append(preference.Refused, values...)
 		case option == "revision" && len(values) == 1:
 			var err error
 			if preference.Revision, err = strconv.Atoi(values[0]); err != nil {
@@ -298,7 +319,11 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 			preference.Manage = values[0]
 		case option == "key":
 			return preference, d.Err("key takes a consent key and the banner's keys for it")
-		case slices.Contains([]string{"revision", "manage"}, option):
+		case slices.Contains([]string{"granted", "refused"}, option):
+			return preference, d.Errf("%s takes words of the banner's", option)
+		case option == "proof":
+			return preference, d.Err("proof takes a path, and the words that can be there")
+		case slices.Contains([]string{"revision", "manage", "path", "list"}, option):
 			return preference, oneValueError(d, option)
 		case option == "local_storage":
 			return preference, d.Err("local_storage takes one key at most")

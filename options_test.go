@@ -5,6 +5,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -211,6 +212,39 @@ func TestOptionsAreDocumented(t *testing.T) {
 		block, _, _ := strings.Cut(place, " ")
 		if !known[place] && !slices.Contains([]string{"cookie", "host", "script", "storage"}, block) && !strings.HasSuffix(place, "}") {
 			t.Errorf("%s: in the grammar alone", place)
+		}
+	}
+}
+
+// The comment of the format and the table of banners name every format, and the table
+// its cookies, too.
+func TestFormatsAreDocumented(t *testing.T) {
+	fields, _ := optionDocs(t)
+	list, _, _ := strings.Cut(fields["answers.Config format"], "The charter page's form writes")
+	var listed []string
+	for _, quoted := range backquoted.FindAllStringSubmatch(list, -1) {
+		listed = append(listed, quoted[1])
+	}
+	if want := slices.Sorted(maps.Keys(answers.Formats)); !slices.Equal(listed, want) {
+		t.Errorf("the comment lists %v, not %v", listed, want)
+	}
+	document, err := os.ReadFile("docs/preferences.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, format := range answers.Formats {
+		row := regexp.MustCompile("(?m)^\\|[^|\n]*`" + name + "`[^|\n]*\\|([^|\n]*)\\|.+\\|$").FindStringSubmatch(string(document))
+		if row == nil {
+			t.Errorf("%s: not in the table of docs/preferences.md", name)
+			continue
+		}
+		for _, cookie := range format.Cookies {
+			if !strings.Contains(row[1], "`"+cookie+"`") {
+				t.Errorf("%s: the table names %s, not %s", name, row[1], cookie)
+			}
+		}
+		if len(format.Cookies) == 0 && !strings.Contains(row[1], "to be named") {
+			t.Errorf("%s: the table does not say that the cookie has to be named", name)
 		}
 	}
 }

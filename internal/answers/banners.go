@@ -3,6 +3,7 @@ package answers
 import (
 	"cmp"
 	"encoding/base64"
+	"encoding/json"
 	"maps"
 	"net/url"
 	"slices"
@@ -46,31 +47,39 @@ func readTarteaucitron(cookie Cookie) (reading, error) {
 // readCookieConsent reads vanilla-cookieconsent 3: categories that are granted,
 // and services of theirs.
 func readCookieConsent(cookie Cookie) (reading, error) {
-	members, err := parseEncoded(cookie.Value)
+	stored, err := parseEncoded(cookie.Value)
 	if err != nil {
 		return reading{}, err
 	}
-	return newObject(members).reading(func(stored object) (reading, error) {
+	return stored.reading(func(stored object) (reading, error) {
 		var categories []string
 		var revision int
 		var id, at string
-		services, err := stored.within("services")
-		err = cmp.Or(err, stored.read("categories", &categories), stored.read("revision", &revision), stored.read("consentId", &id), stored.read("consentTimestamp", &at))
+		err := cmp.Or(stored.read("categories", &categories), stored.read("revision", &revision), stored.read("consentId", &id), stored.read("consentTimestamp", &at))
 		if err != nil {
 			return reading{}, err
 		}
 		if id == "" || at == "" || revision != cookie.Preference.Revision {
 			return reading{}, nil
 		}
-		read := readGrants(categories)
-		for _, category := range categories {
-			var keys []string
-			if err := services.read(category, &keys); err != nil {
-				return reading{}, err
+		read, ofCategory := readGrants(categories), readGrants(categories)
+		err = stored.walk("services.*", func(m member, isTwice bool) error {
+			var services []string
+			switch {
+			case ofCategory.answers[m.key] != Granted:
+				return nil
+			case isTwice:
+				return errContradictory
+			case json.Unmarshal([]byte(m.value), &services) != nil:
+				return errUnreadable
 			}
-			for _, service := range keys {
+			for _, service := range services {
 				read.answers[service] = Granted
 			}
+			return nil
+		})
+		if err != nil {
+			return reading{}, err
 		}
 		return read, nil
 	})

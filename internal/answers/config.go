@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -44,6 +45,29 @@ type Config struct {
 	// answer to another revision is none. Default: 0.
 	Revision int `json:"revision,omitempty"`
 
+	// Where the answers are in the JSON object of another banner (`json`): names with
+	// dots between, of which one can be `*`, which stands for every name. Each answer is
+	// to the banner's key of that name, or else of the last one. With this, or one of
+	// the four after it, the form does not write the cookie. Default: `*`.
+	Path string `json:"path,omitempty"`
+
+	// Where that object has a list of the keys that are granted, in place of Path; all
+	// others are refused. Default: none.
+	List string `json:"list,omitempty"`
+
+	// The words that grant, where the object has other ones at Path, be they texts or
+	// numbers. Default: the boolean `true`.
+	Granted charter.Names `json:"granted,omitempty"`
+
+	// The words that refuse; what is neither is no answer. Default: the boolean `false`.
+	Refused charter.Names `json:"refused,omitempty"`
+
+	// What is only there once an answer was given: paths in that object, without `*`,
+	// each with the words that it can be, or with none if any will do but false, 0 and
+	// an empty text. Of several, all have to be there. Default: none; the banner stores
+	// nothing before.
+	Proofs map[string]charter.Names `json:"proofs,omitempty"`
+
 	// Where visitors change the choice in the banner itself: a URL with scheme,
 	// or a path from the root. Default: none; the page refers to the banner.
 	Manage string `json:"manage,omitempty"`
@@ -75,9 +99,12 @@ func (p *Config) validate() error {
 	if p.Format == CharterFormat && len(p.Keys) > 0 {
 		return errors.New("the preference format charter has the charter's own keys; remove key")
 	}
+	if err := p.validateLayout(); err != nil {
+		return err
+	}
 	for key, banner := range p.Keys {
 		for _, name := range banner {
-			if format.write != nil && (name == charter.TimestampKey || name == charter.CharterKey) {
+			if p.IsWritten() && (name == charter.TimestampKey || name == charter.CharterKey) {
 				return fmt.Errorf("the preference format %s keeps something else under %q, the key for %s; use another", p.Format, name, key)
 			}
 		}
@@ -94,6 +121,83 @@ func (p *Config) validate() error {
 	return nil
 }
 
+// hasLayout tells whether it says where answers are in a JSON object.
+func (p *Config) hasLayout() bool {
+	return p.Path != "" || p.List != "" || len(p.Granted)+len(p.Refused)+len(p.Proofs) > 0
+}
+
+// validateLayout returns the first mistake in where answers are in a JSON object.
+func (p *Config) validateLayout() error {
+	if !p.hasLayout() {
+		return nil
+	}
+	if p.Format != "json" {
+		return fmt.Errorf("it is known where the preference format %s has its answers; remove path, list, granted, refused and proof, or use json", p.Format)
+	}
+	if p.List != "" && (p.Path != "" || len(p.Granted)+len(p.Refused) > 0) {
+		return errors.New("a list has what is granted, and no words for it; remove path, granted and refused, or list")
+	}
+	granted, refused := p.answerWords()
+	for _, word := range granted {
+		if slices.Contains(refused, word) {
+			return fmt.Errorf("%q cannot both grant and refuse; write other words for one of them", word)
+		}
+	}
+	for _, words := range append(slices.Collect(maps.Values(p.Proofs)), granted, refused) {
+		if slices.Contains(words, "") {
+			return errors.New("nothing is no answer, and no proof of one; remove the empty word")
+		}
+	}
+	for _, path := range slices.Concat([]string{cmp.Or(p.Path, p.List, anyName)}, slices.Sorted(maps.Keys(p.Proofs))) {
+		names := strings.Split(path, ".")
+		if slices.Contains(names, "") {
+			return fmt.Errorf("unusable path %q; write names with dots between", path)
+		}
+		names = slices.DeleteFunc(names, func(name string) bool { return name != anyName })
+		if _, isProof := p.Proofs[path]; len(names) > 1 || isProof && len(names) > 0 {
+			return fmt.Errorf("unusable path %q; * can stand once in a path to answers, and in none to a proof", path)
+		}
+	}
+	return nil
+}
+
+// answerWords returns the words that grant and refuse. Those of the configuration can be
+// texts or not.
+func (p *Config) answerWords() (granted, refused charter.Names) {
+	granted, refused = charter.Names{"true"}, charter.Names{"false"}
+	if len(p.Granted) > 0 {
+		granted = spellings(p.Granted)
+	}
+	if len(p.Refused) > 0 {
+		refused = spellings(p.Refused)
+	}
+	return granted, refused
+}
+
+// layout returns where answers are in a JSON object, nil if it is not said.
+func (p *Config) layout() *layout {
+	if !p.hasLayout() {
+		return nil
+	}
+	l := &layout{vocabulary: vocabulary{}}
+	if p.List != "" {
+		l.granted = []string{p.List}
+	} else {
+		l.words = []string{cmp.Or(p.Path, anyName)}
+	}
+	granted, refused := p.answerWords()
+	for _, word := range granted {
+		l.vocabulary[word] = Granted
+	}
+	for _, word := range refused {
+		l.vocabulary[word] = Refused
+	}
+	for _, path := range slices.Sorted(maps.Keys(p.Proofs)) {
+		l.proofs = append(l.proofs, evidence{path, spellings(p.Proofs[path])})
+	}
+	return l
+}
+
 // Cookies returns the names, or prefixes that end in "*", of the cookies that
 // hold answers.
 func (p *Config) Cookies() []string {
@@ -105,7 +209,7 @@ func (p *Config) Cookies() []string {
 
 // IsWritten tells whether the charter page writes it.
 func (p *Config) IsWritten() bool {
-	return Formats[p.Format].write != nil && p.LocalStorage == ""
+	return Formats[p.Format].write != nil && p.LocalStorage == "" && !p.hasLayout()
 }
 
 // keysOf returns the banner's keys for a consent key.

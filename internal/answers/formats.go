@@ -55,7 +55,7 @@ type storageFormat struct {
 var Formats = map[string]storageFormat{
 	CharterFormat:           {Cookies: []string{PlainCookie, HostCookie}, asksEachKey: true, read: readCharterFormat, write: writeCharterFormat},
 	"opendatasoft":          {Cookies: []string{"cookies_preferences"}, asksEachKey: true, read: readWrittenMap, write: writeMap},
-	"json":                  {read: readWrittenMap, write: writeMapAsStored},
+	"json":                  {read: readJSON, write: writeMapAsStored},
 	"orejime":               {Cookies: []string{"eu-consent", "orejime"}, read: readMap},
 	"klaro":                 {Cookies: []string{"klaro"}, read: readMap},
 	"tarteaucitron":         {Cookies: []string{"tarteaucitron"}, grantsUnasked: true, settings: "serviceDefaultState 'wait', highPrivacy and alwaysNeedConsent true, no bypass", read: readTarteaucitron},

@@ -2,7 +2,10 @@ package answers
 
 import (
 	"encoding/base64"
+	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"maps"
 	"math"
 	"net/url"
@@ -12,6 +15,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
@@ -20,7 +24,7 @@ import (
 
 // A vector is a Cookie header, a byte per character, and what it answers to
 // consent keys of statistics, in a format with some options. Of the options,
-// `exempt` is the rows', `cookie` names the cookie, `key` and `revision` are as in a
+// `exempt` is the rows', `cookie` names the cookie, and all others are as in a
 // Caddyfile.
 type vector struct {
 	Format  string            `json:"format"`
@@ -53,6 +57,20 @@ func TestFormats(t *testing.T) {
 					format.Keys = map[string]charter.Names{}
 				}
 				format.Keys[key] = strings.Fields(banner)
+			case "path":
+				format.Path = value
+			case "list":
+				format.List = value
+			case "granted":
+				format.Granted = strings.Fields(value)
+			case "refused":
+				format.Refused = strings.Fields(value)
+			case "proof":
+				path, words, _ := strings.Cut(value, " ")
+				if format.Proofs == nil {
+					format.Proofs = map[string]charter.Names{}
+				}
+				format.Proofs[path] = strings.Fields(words)
 			case "revision":
 				var err error
 				if format.Revision, err = strconv.Atoi(value); err != nil {
@@ -77,7 +95,7 @@ func TestFormats(t *testing.T) {
 	}
 	// Every format has vectors for all three states.
 	for format := range Formats {
-		if len(tested[format]) != 3 && format != "json" {
+		if len(tested[format]) != 3 {
 			t.Errorf("%s: only %v", format, slices.Collect(maps.Keys(tested[format])))
 		}
 	}
@@ -97,6 +115,7 @@ func TestReadersAllocateLittle(t *testing.T) {
 		fill("{", "[", ""), fill(`{"a":`, `{"a":`, ""), fill(`{"a":`, "[", ""), fill(`{"`, "a", `":true}`), fill(`{"a":true`, `,"b":true`, "}"), fill(`{"categories":["a"`, `,"b"`, "]}"),
 		fill("%7B", "%22", ""), fill("", "%2525", ""), fill(`"`, `\"`, `"`), fill("", `"`, ""), fill("", "a=", ""), keyed, strings.ReplaceAll(keyed, "!", "|"),
 		strings.NewReplacer("!", ",", "=", ":", "true", "1").Replace(keyed), "{stamp:'x'," + strings.NewReplacer("!", ",", "=", ":").Replace(keyed)[:4000] + "}",
+		fill(`{"consents":{"a":{"status":1}`, `,"b":{"status":1}`, "}}"), fill(`{"timestamp":1,"purposes":{"a":true`, `,"b":true`, "}}"), fill(`{"consents":{"a":["b"]`, `,"c":["d"]`, "}}"), fill("0@1@a", ",b", "@c@1"), fill("0@1@a@b", ",c", "@1"),
 		fill("groups=", "a%3A1%2C", ""), fill("", "&a=1", ""), fill("1.1.1", ".a-n", ""), fill("", ".", ""), fill("C", "A", ""), base64.StdEncoding.EncodeToString([]byte(fill(`{"purposes":{"enabled":["a"`, `,"b"`, "]}}")[:3000])),
 	}
 	worst := uint64(0)
@@ -271,6 +290,50 @@ func FuzzFormats(f *testing.F) {
 	})
 }
 
+// FuzzLayout looks for paths and values by which a JSON object is read differently each
+// time, or by which something is granted without a word that grants.
+func FuzzLayout(f *testing.F) {
+	f.Add(`{"a":{"b":{"c":1}}}`, "a.*.c", "", "1", "a.b.c")
+	f.Add(`{"a":["b"],"at":"x"}`, "", "a", "", "at")
+	f.Add(`eyJhIjp0cnVlfQ==`, "", "", "", "a")
+	for _, v := range checks.ReadLines[vector](f, vectorFile) {
+		if _, value, ok := strings.Cut(v.Cookie, "="); ok && v.Format == "json" {
+			f.Add(checks.FromLatin1(value), "consents.*.status", "", "1", "")
+		}
+	}
+	f.Fuzz(func(t *testing.T, value, path, list, granted, proof string) {
+		config := Config{Format: "json", Cookie: "x", Path: path, List: list}
+		if granted != "" {
+			config.Granted = charter.Names{granted}
+		}
+		if proof != "" {
+			config.Proofs = map[string]charter.Names{proof: nil}
+		}
+		layout := config.layout()
+		if config.validate() != nil || layout == nil {
+			return
+		}
+		read, err := layout.read(Cookie{Value: value})
+		again, _ := layout.read(Cookie{Value: value})
+		if !maps.Equal(read.answers, again.answers) || read.rest != again.rest {
+			t.Errorf("%q reads differently the second time", value)
+		}
+		if err != nil && (read.rest != None || len(read.answers) > 0) {
+			t.Errorf("%q is unreadable, and an answer: %v", value, read)
+		}
+		if read.rest == Granted {
+			t.Errorf("%q grants everything", value)
+		}
+		layout.vocabulary, layout.granted = vocabulary{"false": Refused}, nil
+		read, _ = layout.read(Cookie{Value: value})
+		for key, answer := range read.answers {
+			if answer == Granted {
+				t.Errorf("%q grants %q by no word", value, key)
+			}
+		}
+	})
+}
+
 // An object of answers is read however it is encoded; anything else is unreadable.
 func TestReadMap(t *testing.T) {
 	const object = `{"matomo":true,"ga":false,"timestamp":1719830000000}`
@@ -378,6 +441,57 @@ func TestWriteMap(t *testing.T) {
 	}
 }
 
+// decodeObject is parseObject by means of package json alone.
+func decodeObject(text string) (members object, err error) {
+	if !utf8.ValidString(text) {
+		return nil, errUnreadable
+	}
+	decoder := json.NewDecoder(strings.NewReader(text))
+	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
+		return nil, errUnreadable
+	}
+	for decoder.More() {
+		key, err := decoder.Token()
+		if err != nil {
+			return nil, errUnreadable
+		}
+		var value json.RawMessage
+		if decoder.Decode(&value) != nil {
+			return nil, errUnreadable
+		}
+		members = append(members, member{key.(string), string(value)})
+	}
+	if _, err := decoder.Token(); err != nil {
+		return nil, errUnreadable
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errUnreadable
+	}
+	return members, nil
+}
+
+// FuzzParseObject holds the members of objects against those that package json finds.
+func FuzzParseObject(f *testing.F) {
+	for _, text := range []string{
+		`{}`, ` { "a" : true , "b" : [ 1 , { "c" : "}]\"," } ] } `, `{"a":1,"a":2}`, `{"\u0061\"":"\\","b":-1.5e3}`, `{"a":{}},`, `{"a":1 2}`, `{"\ud800":null}`, `{"a":"x:y","":[]}`, `{"a"}`, `{,}`,
+	} {
+		f.Add(text)
+	}
+	for _, v := range checks.ReadLines[vector](f, vectorFile) {
+		_, value, _ := strings.Cut(v.Cookie, "=")
+		for text := range decodings(checks.FromLatin1(value)) {
+			f.Add(text)
+		}
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := parseObject(text)
+		want, wantErr := decodeObject(text)
+		if !slices.Equal(got, want) || (err == nil) != (wantErr == nil) {
+			t.Errorf("%q: %q, %v; package json has %q, %v", text, got, err, want, wantErr)
+		}
+	})
+}
+
 // FuzzReadMap looks for answers that a second reading of what was read changes.
 func FuzzReadMap(f *testing.F) {
 	f.Add(`{"matomo":true}`)
@@ -409,6 +523,10 @@ func TestPreferenceNotes(t *testing.T) {
 		{Config{Format: "klaro"}, 1},
 		{Config{Format: "klaro", LocalStorage: "klaro"}, 1},
 		{Config{Format: "tarteaucitron"}, 2},
+		{Config{Format: "wp_consent"}, 2},
+		{Config{Format: "json", Cookie: "p", Path: "a.*"}, 1},
+		{Config{Format: "json", Cookie: "p", List: "a"}, 1},
+		{Config{Format: "json", Cookie: "p", Proofs: map[string]charter.Names{"a": nil}}, 1},
 	} {
 		if notes := test.format.Notes(); len(notes) != test.want {
 			t.Errorf("%v: %q", test.format, notes)

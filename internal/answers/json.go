@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"io"
 	"maps"
 	"net/url"
 	"slices"
@@ -64,6 +63,9 @@ func (m member) isBoolean() bool { return m.value == "true" || m.value == "false
 
 // text returns the value, if it is a string.
 func (m member) text() (text string, ok bool) {
+	if inner, ok := strings.CutPrefix(m.value, `"`); ok && !strings.Contains(inner, `\`) {
+		return strings.CutSuffix(inner, `"`)
+	}
 	ok = strings.HasPrefix(m.value, `"`) && json.Unmarshal([]byte(m.value), &text) == nil
 	return text, ok
 }
@@ -91,56 +93,37 @@ func readMembers(members []member) reading {
 	return reading{answers: said.answers()}
 }
 
-// An object has the members of a JSON object by their keys, as they are written:
-// encoding/json would take "Key" and "Key" for "key". What it has twice is contradictory.
-type object struct {
-	ordered       []member // as they are written
-	members       map[string]string
-	contradictory map[string]bool
-}
+// An object has the members of a JSON object, as they are written: encoding/json would take
+// "Key" and "Key" for "key".
+type object []member
 
-func newObject(members []member) object {
-	o := object{ordered: members, members: make(map[string]string, len(members))}
-	for _, m := range members {
-		if _, ok := o.members[m.key]; ok {
-			if o.contradictory == nil {
-				o.contradictory = map[string]bool{}
-			}
-			o.contradictory[m.key] = true
+// named returns the members of a name. If there are several, they are contradictory.
+func (o object) named(name string) object {
+	var named object
+	for _, m := range o {
+		if m.key == name {
+			named = append(named, m)
 		}
-		o.members[m.key] = m.value
 	}
-	return o
+	return named
 }
 
 // read reads one member into a variable, which stays as it is if there is none.
 func (o object) read(key string, into any) error {
-	value, ok := o.members[key]
-	if !ok {
+	switch named := o.named(key); {
+	case len(named) == 0:
 		return nil
-	}
-	if o.contradictory[key] {
+	case len(named) > 1:
 		return errContradictory
-	}
-	if json.Unmarshal([]byte(value), into) != nil {
+	case json.Unmarshal([]byte(named[0].value), into) != nil:
 		return errUnreadable
 	}
 	return nil
 }
 
-// within returns the object that is one member, an empty one if there is none.
-func (o object) within(key string) (object, error) {
-	var inner json.RawMessage
-	if err := o.read(key, &inner); err != nil || inner == nil || string(inner) == "null" {
-		return object{}, err
-	}
-	members, err := parseObject(string(inner))
-	return newObject(members), err
-}
-
 // parseEncoded returns the members of a JSON object that is raw, or percent-encoded in part
 // or whole, once or twice, in quotes or not.
-func parseEncoded(value string) ([]member, error) {
+func parseEncoded(value string) (object, error) {
 	for text := range decodings(value) {
 		if members, err := parseObject(text); err == nil {
 			return members, nil
@@ -149,35 +132,49 @@ func parseEncoded(value string) ([]member, error) {
 	return nil, errUnreadable
 }
 
-// parseObject returns the members of a JSON object as they stand there.
-func parseObject(text string) ([]member, error) {
+// parseObject returns the members of a JSON object as they stand there. As they are told
+// apart in what is JSON for certain, that takes little more than finding where each ends.
+func parseObject(text string) (object, error) {
+	rest, isObject := strings.CutPrefix(strings.TrimLeft(text, jsonSpace), "{")
 	// What is still percent-encoded is the usual case, and seen at its beginning.
-	if !strings.HasPrefix(strings.TrimLeft(text, " \t\r\n"), "{") || !utf8.ValidString(text) {
+	if !isObject || !utf8.ValidString(text) || !json.Valid([]byte(text)) {
 		return nil, errUnreadable
 	}
-	decoder := json.NewDecoder(strings.NewReader(text))
-	if token, err := decoder.Token(); err != nil || token != json.Delim('{') {
-		return nil, errUnreadable
-	}
-	var members []member
-	for decoder.More() {
-		key, err := decoder.Token()
-		if err != nil {
-			return nil, errUnreadable
+	var members object
+	for {
+		rest = strings.TrimLeft(rest, jsonSpace+",")
+		if strings.HasPrefix(rest, "}") {
+			return members, nil
 		}
-		var value json.RawMessage
-		if decoder.Decode(&value) != nil {
-			return nil, errUnreadable
+		var m member
+		m.key, rest = cutValue(rest)
+		m.value, rest = cutValue(strings.TrimLeft(rest, jsonSpace+":"))
+		m.key, _ = member{value: m.key}.text()
+		members = append(members, m)
+	}
+}
+
+const jsonSpace = " \t\r\n"
+
+// cutValue cuts what is JSON after the value at its beginning.
+func cutValue(text string) (value, rest string) {
+	depth, inText := 0, false
+	for i := 0; i < len(text); i++ {
+		switch char := text[i]; {
+		case inText && char == '\\':
+			i++
+		case char == '"':
+			inText = !inText
+		case inText:
+		case char == '{' || char == '[':
+			depth++
+		case depth == 0 && strings.IndexByte(jsonSpace+":,}", char) >= 0:
+			return text[:i], text[i:]
+		case char == '}' || char == ']':
+			depth--
 		}
-		members = append(members, member{key.(string), string(value)})
 	}
-	if _, err := decoder.Token(); err != nil {
-		return nil, errUnreadable
-	}
-	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
-		return nil, errUnreadable
-	}
-	return members, nil
+	return text, ""
 }
 
 // writeMap writes answers into the object that is stored, where what it does

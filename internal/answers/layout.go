@@ -7,9 +7,12 @@ import (
 	"strings"
 )
 
+// anyName stands for every name in a path.
+const anyName = "*"
+
 // A layout says where a banner keeps the answers in a JSON object. Its paths are names
-// with dots between, of which one can be "*", which stands for every name. Where a path to
-// a word has no "*", the word is for its last name, and else for the one that "*" stood for.
+// with dots between, of which one can be anyName. A word at the end of a path answers the
+// key that anyName stood for, or else that of the last name.
 type layout struct {
 	words      []string // paths to words, each of which answers a key
 	vocabulary vocabulary
@@ -38,33 +41,53 @@ type evidence struct {
 // isTrue returns the evidence that something is true.
 func isTrue(path string) evidence { return evidence{path, []string{"true"}} }
 
-// wordOf returns a JSON value that is no object and no list, as it is written; a text,
-// which can be written in many ways, in quotes without escapes.
-func wordOf(value string) (word string, ok bool) {
-	if text, ok := (member{value: value}).text(); ok {
-		return `"` + text + `"`, true
+// wordOf returns a JSON value that is no object and no list, else "": as it is written, but
+// a text, which can be written in many ways, in quotes without escapes.
+func wordOf(value string) string {
+	text, isText := member{value: value}.text()
+	switch {
+	case isText:
+		return `"` + text + `"`
+	case strings.HasPrefix(value, "{"), strings.HasPrefix(value, "["):
+		return ""
 	}
-	return value, !strings.HasPrefix(value, "{") && !strings.HasPrefix(value, "[")
+	return value
+}
+
+// spellings returns words as wordOf returns them, be they texts or not; nil for none.
+func spellings(words []string) []string {
+	var all []string
+	for _, word := range words {
+		all = append(all, word, `"`+word+`"`)
+	}
+	return all
+}
+
+// readJSON reads an object as the configuration says, or as the page writes it.
+func readJSON(cookie Cookie) (reading, error) {
+	if l := cookie.Preference.layout; l != nil {
+		return l.read(cookie)
+	}
+	return readWrittenMap(cookie)
 }
 
 // read reads the JSON object that a cookie holds, maybe in base64.
 func (l layout) read(cookie Cookie) (reading, error) {
-	members, err := parseEncoded(cookie.Value)
+	stored, err := parseEncoded(cookie.Value)
 	if err != nil {
-		members, err = parseBase64(cookie.Value)
+		stored, err = parseBase64(cookie.Value)
 	}
 	if err != nil {
 		return reading{}, err
 	}
-	return newObject(members).reading(func(stored object) (reading, error) {
+	return stored.reading(func(stored object) (reading, error) {
 		if ok, err := l.isAnswered(stored, cookie.Preference); !ok || err != nil {
 			return reading{}, err
 		}
 		said := statements{}
 		for _, path := range l.words {
 			err := stored.walk(path, func(m member, _ bool) error {
-				word, _ := wordOf(m.value)
-				said.add(m.key, l.vocabulary[word])
+				said.add(m.key, l.vocabulary[wordOf(m.value)])
 				return nil
 			})
 			if err != nil {
@@ -125,11 +148,11 @@ func (l layout) isAnswered(stored object, p *Preference) (bool, error) {
 			if isTwice {
 				return errContradictory
 			}
-			word, ok := wordOf(m.value)
-			if proof.words != nil {
-				isThere = ok && slices.Contains(proof.words, word)
+			word := wordOf(m.value)
+			if proof.words == nil {
+				isThere = !slices.Contains([]string{"false", "0", "null", `""`, ""}, word)
 			} else {
-				isThere = ok && !slices.Contains([]string{"false", "0", "null", `""`}, word)
+				isThere = slices.Contains(proof.words, word)
 			}
 			return nil
 		})
@@ -144,22 +167,32 @@ func (l layout) isAnswered(stored object, p *Preference) (bool, error) {
 // whether there is another of the same name.
 func (o object) walk(path string, found func(m member, isTwice bool) error) error {
 	name, rest, goesOn := strings.Cut(path, ".")
-	for _, m := range o.ordered {
-		if name != "*" && m.key != name {
-			continue
-		}
-		if !goesOn {
-			if err := found(m, o.contradictory[m.key]); err != nil {
+	if name != anyName {
+		o = o.named(name)
+	}
+	count := map[string]int{}
+	for _, m := range o {
+		count[m.key]++
+	}
+	for _, m := range o {
+		isTwice := count[m.key] > 1
+		switch {
+		case !goesOn:
+			if err := found(m, isTwice); err != nil {
 				return err
 			}
 			continue
+		case isTwice:
+			return errContradictory
+		case m.value == "null", name == anyName && !strings.HasPrefix(m.value, "{"):
+			continue // what is beside objects with answers has none
 		}
-		inner, err := o.within(m.key)
+		inner, err := parseObject(m.value)
 		if err != nil {
 			return err
 		}
 		err = inner.walk(rest, func(last member, isTwice bool) error {
-			if name == "*" {
+			if name == anyName {
 				last.key = m.key
 			}
 			return found(last, isTwice)
@@ -172,7 +205,7 @@ func (o object) walk(path string, found func(m member, isTwice bool) error) erro
 }
 
 // parseBase64 is parseObject of what is in base64, percent-encoded or not.
-func parseBase64(value string) ([]member, error) {
+func parseBase64(value string) (object, error) {
 	for text := range decodings(value) {
 		decoded, err := base64.RawStdEncoding.DecodeString(strings.TrimRight(toStandardBase64.Replace(text), "="))
 		if err == nil {

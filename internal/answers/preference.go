@@ -32,6 +32,7 @@ type Preference struct {
 	Names          []string         // of the cookies, or prefixes that end in "*"
 	usesHostCookie bool             // over https, it is in HostCookie
 	Lifetime       charter.Duration // of what the charter page writes
+	layout         *layout          // of a JSON object; nil if it is not configured
 	recent         *recentValues    // nil if what a cookie says depends on others
 }
 
@@ -47,7 +48,7 @@ func (p *Preference) cookieName(secure bool) string {
 // declare the cookies, for charters whose sources do not.
 func NewPreferences(formats []Config, sources []charter.Source) (preferences []*Preference, rows []charter.Source, err error) {
 	for _, config := range formats {
-		p := &Preference{Config: config, Names: config.Cookies()}
+		p := &Preference{Config: config, Names: config.Cookies(), layout: config.layout()}
 		format := Formats[p.Format]
 		if format.prove == nil && !format.hasNames {
 			p.recent = new(recentValues)
