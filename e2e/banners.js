@@ -20,8 +20,9 @@ const cookieconsent = (useLocalStorage) => ({
   refuse: "button[data-role=necessary]",
 });
 
-// Of each banner: its script, what starts it, and its two buttons. Those that
-// are called -storage keep their answers in local storage.
+// Of each banner: its script, what starts it, what it loads as /config.json, and its two
+// buttons. Those that are called -storage keep their answers in local storage, and the one
+// that is called -described is read as the Caddyfile describes it.
 export const banners = {
   tarteaucitron: {
     script: "tarteaucitronjs/tarteaucitron.js",
@@ -33,6 +34,7 @@ export const banners = {
   },
   cookieconsent: cookieconsent(false),
   "cookieconsent-storage": cookieconsent(true),
+  "cookieconsent-described": cookieconsent(false),
   cookieconsent2: {
     style: "cookieconsent2/dist/cookieconsent.css",
     script: "cookieconsent2/dist/cookieconsent.js",
@@ -59,6 +61,17 @@ export const banners = {
     script: "orejime2/dist/orejime.js",
     accept: ".orejime-Notice-saveButton",
     refuse: ".orejime-Notice-declineButton",
+  },
+  cookiesjsr: {
+    before: `document.cookiesjsr = { apiUrl: "", configQuery: "/config.json" };`,
+    html: `<div id="cookiesjsr"></div><script src="/lib/cookiesjsr/dist/cookiesjsr.min.js"></script>`,
+    config: {
+      config: { cookie: { secure: false, sameSite: "Lax" }, interface: { defaultLang: "en", availableLangs: ["en"], showDenyAll: true } },
+      services: { analytic: { id: "analytic", services: [{ key: "measure", type: "analytic", name: "Measure", uri: "", needConsent: true }] } },
+      translation: {},
+    },
+    accept: ".cookiesjsr-btn.allowAll",
+    refuse: ".cookiesjsr-btn.denyAll",
   },
   osano: {
     script: "cookieconsent/build/cookieconsent.min.js",

@@ -26,6 +26,8 @@ describe("banners", () => {
       const banner = banners[name];
       if (pathname === "/measure") {
         response.writeHead(200, { "Set-Cookie": `${tracker}=1; Path=/` }).end();
+      } else if (pathname === "/config.json") {
+        response.writeHead(200, { "Content-Type": "application/json" }).end(JSON.stringify(banner.config));
       } else if (pathname.startsWith("/lib/") && !pathname.includes("..")) {
         const types = { ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css" };
         try {
