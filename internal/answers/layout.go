@@ -35,7 +35,7 @@ var (
 // An evidence is a word that is not there before an answer is given.
 type evidence struct {
 	path  string
-	words []string // that it can be; nil: all but false, 0, null and ""
+	words []string // that it can be; without any, all but false, 0, null and ""
 }
 
 // isTrue returns the evidence that something is true.
@@ -54,9 +54,9 @@ func wordOf(value string) string {
 	return value
 }
 
-// spellings returns words as wordOf returns them, be they texts or not; nil for none.
+// spellings returns words as wordOf returns them, be they texts or not.
 func spellings(words []string) []string {
-	var all []string
+	all := make([]string, 0, 2*len(words))
 	for _, word := range words {
 		all = append(all, word, `"`+word+`"`)
 	}
@@ -149,7 +149,7 @@ func (l layout) isAnswered(stored object, p *Preference) (bool, error) {
 				return errContradictory
 			}
 			word := wordOf(m.value)
-			if proof.words == nil {
+			if len(proof.words) == 0 {
 				isThere = !slices.Contains([]string{"false", "0", "null", `""`, ""}, word)
 			} else {
 				isThere = slices.Contains(proof.words, word)
