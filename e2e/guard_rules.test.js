@@ -57,21 +57,35 @@ function realm([script, tag], { jar = "", state, answer } = {}) {
   };
 }
 
+// parse returns the parts of a line: its pair, attributes but for empty ones and those of its
+// lifetime, and these.
+function parse(line) {
+  const [pair, ...rest] = line.split(";");
+  const attributes = rest.filter((part) => part !== ""), isLifetime = (part) => /^[ \t]*(expires|max-age)[ \t]*(=|$)/i.test(part);
+  return { pair, name: pair.split("=")[0].trim(), others: attributes.filter((part) => !isLifetime(part)), lifetimes: attributes.filter(isLifetime) };
+}
+
 // Where the script differs from the Go code on purpose: why, and what of a line that Go lets
 // leave reaches the browser then. Each says whether it holds for a line.
-const day = 86400;
-const isDated = (line) => /;[ \t]*expires[ \t]*=/i.test(line);
 const exceptions = {
-  "a deletion is written so that it deposits nothing, whatever browsers read in its date": (line, leaves, left) => {
-    const [, name, attributes] = /^([^=;]*)=[^;]*(.*)$/s.exec(line) ?? [];
-    return left === `${name?.trim()}=${attributes}; Max-Age=0` && (leaves === line || isDated(line));
+  "a lifetime is written anew, as one Max-Age": (line, leaves, left) => {
+    const { pair, others, lifetimes } = parse(left), meant = parse(leaves);
+    const [, written] = /^ Max-Age=([1-9]\d*)$/.exec(lifetimes.join(";")) ?? [], isLast = left.endsWith(lifetimes[0]);
+    const ages = meant.lifetimes.filter((part) => /max-age/i.test(part)), dates = meant.lifetimes.filter((part) => /expires/i.test(part));
+    const age = ages.length ? +ages.at(-1).split("=")[1] : (Date.parse(dates.at(-1)?.split("=")[1]) - Date.now()) / 1000;
+    const isSame = Math.abs(+written - age) < 60, isUncertain = parse(line).lifetimes.length > 0 && !(age >= 0) && +written <= 14 * 86400;
+    return isLast && pair === meant.pair && others.join() === meant.others.join() && (isSame || isUncertain);
   },
-  "a date never decides alone, as browsers read some otherwise than Date.parse: a Max-Age stands beside it": (line, leaves, left) => {
-    const [, kept, seconds] = /^(.*); Max-Age=(\d+)$/s.exec(left) ?? [];
-    return leaves !== "" && isDated(line) && kept === line && +seconds <= 14 * day;
+  "one that Date.parse does not read, or that is no number, ends with the session": (line, leaves, left) => {
+    const { pair, others, lifetimes } = parse(left), meant = parse(leaves);
+    const isRead = (part) => (/expires/i.test(part) ? Date.parse(part.split("=")[1]) > 0 : /=[ \t]*-?\d{1,99}[ \t]*$/.test(part));
+    return leaves !== "" && pair === meant.pair && others.join() === meant.others.join() && lifetimes.length === 0 && !parse(line).lifetimes.some(isRead);
   },
-  "a date that Date.parse does not read ends with the session": (line, leaves, left) =>
-    leaves !== "" && isDated(line) && left === line.split(";").filter((part, i) => !i || !/^[ \t]*(expires|max-age)[ \t]*(=|$)/i.test(part)).join(";"),
+  "a deletion is written so that it deposits nothing, whatever browsers read in it": (line, leaves, left) => {
+    const { name, others, lifetimes } = parse(line);
+    return left === [`${name}=`, ...others, " Max-Age=0"].join(";") && (leaves === line || lifetimes.length > 1 || lifetimes.some((part) => /expires/i.test(part)) || line.includes("\t"));
+  },
+  "what is too long for browsers is left to them": (line, leaves, left) => leaves === "" && Buffer.byteLength(parse(line).pair) > 4096 && left === line,
 };
 
 describe("the rules of the guard's script", () => {
@@ -121,25 +135,28 @@ describe("the rules of the guard's script", () => {
     }
     console.log(`${corpus.length} lines: ${same} leave as from the portal; ${JSON.stringify(used, null, 1)}`);
     assert.deepEqual(wrong, []);
-    assert.ok(same > 300);
+    assert.ok(same > 250);
     assert.deepEqual(Object.keys(used).sort(), Object.keys(exceptions).sort(), "each exception is needed");
   });
 
   test("lifetimes, prefixes and rows that are only monitored", () => {
     const { writes } = realm(made.kinds);
     const at = (seconds) => new Date(Date.now() + seconds * 1000).toUTCString();
-    const limit = "; Max-Age=3600";
     for (const [line, left] of Object.entries({
       "needed=1": "needed=1",
-      "needed=1; max-age=3600": "needed=1; max-age=3600",
-      "needed=1; max-age=3601; path=/": "needed=1; max-age=3601; path=/" + limit,
-      [`needed=1; expires=${at(9999)}`]: `needed=1; expires=${at(9999)}${limit}`,
-      [`needed=1; expires=${at(-9999)}`]: `needed=; expires=${at(-9999)}; Max-Age=0`,
-      [`needed=1; max-age=60; expires=${at(-9999)}`]: `needed=1; max-age=60; expires=${at(-9999)}`,
+      "needed=1; max-age=3600": "needed=1; Max-Age=3600",
+      "needed=1; max-age=3601; path=/": "needed=1; path=/; Max-Age=3600",
+      [`needed=1; expires=${at(9999)}`]: "needed=1; Max-Age=3600",
+      [`needed=1; expires=${at(-9999)}`]: "needed=; Max-Age=0",
+      [`needed=1; max-age=60; expires=${at(-9999)}`]: "needed=1; Max-Age=60",
+      [`needed=1; max-age=${"9".repeat(100)}; expires=${at(9999)}`]: "needed=1; Max-Age=3600",
+      "needed=1; max-age=+60; path=/": "needed=1; path=/",
+      "needed=1; max-age=60; max-age=; path=/": "needed=1; path=/; Max-Age=60",
+      "needed=1; max-agent=60;; secure": "needed=1; max-agent=60; secure",
       "needed=1; expires=never; path=/": "needed=1; path=/",
       "visit=1; max-age=60; path=/": "visit=1; path=/",
       [`visit=1; path=/; expires=${at(60)}`]: "visit=1; path=/",
-      "visit=1; max-age=0": "visit=; max-age=0; Max-Age=0",
+      "visit=1; max-age=0": "visit=; Max-Age=0",
       "long=1": "long=1",
       "lon=1": "",
       "longer=1": "", // of a longer prefix
@@ -147,23 +164,19 @@ describe("the rules of the guard's script", () => {
       "longer.literal=1": "longer.literal=1",
       "long*=1": "long*=1",
       "longer*=1": "",
-      "watched=1; max-age=9999": "watched=1; max-age=9999",
+      "watched=1; max-age=9999": "watched=1; Max-Age=9999",
       "digits1=1": "digits1=1",
       "digits98=1": "digits98=1",
-      "digits=1": "",
+      "digits=1": "digits=1",
+      "digit=1": "",
       "digits0=1": "",
       "digits/=1": "",
       "charter_preference=all": "", // the page's alone to write
       "__Host-charter_preference=all; secure; path=/": "",
-      "charter_preference=; max-age=0": "charter_preference=; max-age=0; Max-Age=0",
+      "charter_preference=; max-age=0": "charter_preference=; Max-Age=0",
     })) assert.equal(writes(line), left, line);
     assert.equal(writes({ toString: () => "needed=object" }), "needed=object");
-    assert.match(writes(`needed=1; expires=${at(60)}`), /GMT; Max-Age=(59|60)$/);
-    for (const [char, size] of Object.entries({ e: 1, "é": 2, "€": 3, "\u{1f36a}": 4 })) {
-      const line = `needed=${char.repeat((4096 - 6) / size)}`;
-      assert.equal(writes(line), line, char);
-      assert.equal(writes(line + char), "", char);
-    }
+    assert.match(writes(`needed=1; expires=${at(60)}`), /^needed=1; Max-Age=(59|60)$/);
     let times = 0;
     assert.equal(writes({ toString: () => (times++ ? "unknown=1" : "needed=once") }), "needed=once");
     assert.throws(() => writes(Symbol("needed=1")), { name: "TypeError" });
@@ -179,13 +192,13 @@ describe("the rules of the guard's script", () => {
   test("while it is not known what is allowed", async () => {
     let allowed;
     const [script, tag] = made.kinds;
-    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { state: "11", answer: () => ({ state: allowed, allowed: { statistics: allowed === "11" } }) });
+    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { state: "101", answer: () => ({ state: allowed, allowed: { statistics: allowed === "101" } }) });
     guarded.setJar("long=1; longer=2; unknown=3");
     for (const line of ["needed=1", "longer.x=1", "longer=9", "unknown=1"]) guarded.document.cookie = line;
     assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1"], "nothing optional is written");
     assert.equal(guarded.document.cookie, "long=1; longer=2", "what was allowed is read");
     assert.equal(guarded.written.some((line) => line.startsWith("longer")), false, "nor removed");
-    allowed = "11";
+    allowed = "101";
     await sleep(1);
     assert.deepEqual(guarded.asked, [`https://x.example/guard?v=${/v=(\w+)/.exec(tag)[1]}`]);
     assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1", "longer.x=1"], "what was held is written, but over nothing");
@@ -194,7 +207,7 @@ describe("the rules of the guard's script", () => {
 
   test("nothing is removed either", async () => {
     const [script, tag] = made.kinds;
-    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { jar: "longer=2; unknown=3", answer: () => ({ state: "10", allowed: {} }) });
+    const guarded = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { jar: "longer=2; unknown=3", answer: () => ({ state: "100", allowed: {} }) });
     const removed = () => [...new Set(guarded.written.map((line) => line.split("=")[0]))];
     assert.deepEqual(removed(), ["unknown"], "but what no answer allows");
     await sleep(1);
@@ -205,8 +218,8 @@ describe("the rules of the guard's script", () => {
     const [script, tag] = made.kinds;
     const guarded = realm([script, tag], { jar: "longer=2; unknown=3; needed=4" });
     const places = (name) => guarded.written.filter((line) => line.startsWith(`${name}=;`)).map((line) => line.replace(/^.*?Path=/, "").replace("; Secure", ""));
-    const paths = ["/", "/a", "/a/", "/a/b"];
-    const all = (domains) => ["", "; Partitioned"].flatMap((end) => paths.flatMap((path) => domains.map((domain) => path + domain + end)));
+    const paths = ["/", "/a/b", "/a/", "/a", "/"]; // where most are, first
+    const all = (domains) => paths.flatMap((path) => domains.flatMap((domain) => ["", "; Partitioned"].map((end) => path + domain + end)));
     assert.deepEqual(places("longer"), all(["", "; Domain=x.example"]));
     assert.deepEqual(places("unknown"), all([""]), "what is not declared can be a sibling's");
     assert.deepEqual(places("needed"), []);

@@ -1,19 +1,24 @@
-// `npm run guard` shortens the script of the guard, which the Go code embeds so: once
-// without what keeps local and session storage, and once with. A test holds the committed files
-// against this.
+// `npm run guard` shortens the script of the guard, which the Go code embeds so: what keeps
+// cookies alone, what keeps local and session storage, too, and what only monitors. A test holds
+// the committed files against this.
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { minify } from "terser";
 
 const room = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../internal/guard");
-export const committed = [path.join(room, "guard.min.js"), path.join(room, "guard.storage.min.js")];
+const variants = {
+  "guard.min.js": { STORAGE: false, MONITORS: false },
+  "guard.storage.min.js": { STORAGE: true, MONITORS: false },
+  "guard.monitor.min.js": { STORAGE: false, MONITORS: true },
+};
+export const committed = Object.keys(variants).map((name) => path.join(room, name));
 
-// shorten returns both scripts without comments, and with short names.
+// shorten returns all scripts without comments, and with short names.
 export async function shorten() {
   const source = readFileSync(path.join(room, "guard.js"), "utf8");
-  return Promise.all([false, true].map(async (STORAGE) => {
-    const { code } = await minify(source, { ecma: 2020, compress: { passes: 3, global_defs: { STORAGE } }, mangle: true });
+  return Promise.all(Object.values(variants).map(async (global_defs) => {
+    const { code } = await minify(source, { ecma: 2020, compress: { passes: 3, pure_funcs: ["method", "getter"], global_defs }, mangle: true });
     return code + "\n";
   }));
 }

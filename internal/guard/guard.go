@@ -10,6 +10,7 @@ import (
 	_ "embed"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"html"
 	"slices"
 	"strconv"
@@ -22,13 +23,16 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// Both are guard.js as `npm --prefix e2e run guard` shortens it, with the words CHARTER and
-// VERSION in the places of what New fills in: for charters without stored items, and with.
+// Each is guard.js as `npm --prefix e2e run guard` shortens it, with the words ROWS, PASSES and
+// VERSION in the places of what New fills in: for charters without stored items, with them,
+// and for who only monitors.
 var (
 	//go:embed guard.min.js
 	source string
 	//go:embed guard.storage.min.js
 	storageSource string
+	//go:embed guard.monitor.min.js
+	monitorSource string
 )
 
 // FileName is what the script is called beside the page, and QuestionName where it asks what
@@ -38,13 +42,16 @@ const (
 	QuestionName = "guard"
 )
 
+// maxScript is how long the script may be, in bytes: that of about 4,000 names.
+const maxScript = 64 << 10
+
 // A Guard is the guard of one charter. Nothing changes it once it is made.
 type Guard struct {
 	charter *charter.Charter
 	store   *answers.Store
 	script  []byte
 	version string
-	groups  []*charter.Row // the first row of each, nil for the group that is always allowed
+	groups  []*charter.Row // the first row of each, but for those two that no answer changes
 	begin   string         // of the tag
 
 	monitors bool
@@ -69,93 +76,116 @@ func groupOf(row *charter.Row) group {
 	return group{row.Key, row.Category, row.Exempt}
 }
 
+// The groups that no answer changes: what is always allowed, and what no row declares.
+const (
+	alwaysAllowed = iota
+	undeclared
+	fixedGroups // their number
+)
+
 // What the script has to know of a row beside its verdict.
 const (
 	holdsAnswers = 1 << iota
 	isReserved   // it is the page's alone to write
 	isStored     // its names are keys of local or session storage
+	nextGroup    // what the number of a group is multiplied with
 )
 
-// noLimit stands for the lifetime of cookies that live for as long as they ask for.
-const noLimit = -1
+// noLimit is how many seconds cookies live that live for as long as they ask for: no browser
+// keeps any for longer.
+var noLimit = charter.MaxLifetime.Seconds()
 
 // A kind is what rows have in common that the script treats alike.
-type kind struct{ group, seconds, flags int }
+type kind struct{ group, flags, seconds int }
 
-// table is what the script knows of the charter.
+// A table has the names of each kind.
 type table struct {
-	Rows       [][]any `json:"rows"`                 // group, seconds, flags, and names with spaces between
-	Monitors   bool    `json:"monitors,omitempty"`   // all is only reported
-	Passes     bool    `json:"passes,omitempty"`     // scripts read all cookies
-	Undeclared bool    `json:"undeclared,omitempty"` // what no row declares is only reported
+	kinds []kind
+	names []charter.Names
+}
+
+func (t *table) add(one kind, patterns ...string) {
+	at := slices.Index(t.kinds, one)
+	if at < 0 {
+		at = len(t.kinds)
+		t.kinds, t.names = append(t.kinds, one), append(t.names, nil)
+	}
+	t.names[at] = append(t.names[at], patterns...)
+}
+
+// String returns the table as the script reads it: of each kind group and flags as one number,
+// the seconds, and the names, with a space between, and two between kinds.
+func (t *table) String() string {
+	lines := make([]string, 0, len(t.kinds))
+	for i, one := range t.kinds {
+		names := t.names[i]
+		if one.flags != isStored {
+			names = shorten(names)
+		}
+		lines = append(lines, fmt.Sprintf("%d %d %s", one.group*nextGroup|one.flags, one.seconds, strings.Join(names, " ")))
+	}
+	return strings.Join(lines, "  ")
 }
 
 // New returns the guard of a charter whose page is at a path. One that monitors stops
 // nothing, and tells what it would have stopped.
 func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePath string, monitors bool) (*Guard, error) {
 	g := &Guard{charter: c, store: store, monitors: monitors || policy.Monitor == judge.MonitorEverything}
-	source := source
-	known := table{
-		Monitors: g.monitors,
-		Passes:   policy.PassesRequests, Undeclared: policy.Monitor == judge.MonitorUndeclared,
+	source, known := source, table{}
+	if g.monitors {
+		source = monitorSource
 	}
-	groups := []group{{}}
-	g.groups = []*charter.Row{nil}
-	var kinds []kind
-	var names []charter.Names
+	var groups []group
 	for _, row := range c.Rows {
-		own := groupOf(row)
-		number := slices.Index(groups, own)
-		if number < 0 {
-			number = len(groups)
-			groups, g.groups = append(groups, own), append(g.groups, row)
+		number := alwaysAllowed
+		if own := groupOf(row); own != (group{}) {
+			at := slices.Index(groups, own)
+			if at < 0 {
+				at = len(groups)
+				groups, g.groups = append(groups, own), append(g.groups, row)
+			}
+			number = fixedGroups + at
 		}
 		seconds := noLimit
 		if policy.EnforcesDuration && !row.Monitor {
 			seconds = row.Limit.Seconds()
 		}
-		add := func(one kind, pattern string) {
-			at := slices.Index(kinds, one)
-			if at < 0 {
-				at = len(kinds)
-				kinds, names = append(kinds, one), append(names, nil)
-			}
-			names[at] = append(names[at], pattern)
-		}
 		for _, pattern := range row.Patterns() {
-			one := kind{number, seconds, 0}
+			one := kind{group: number, seconds: seconds}
 			if store.Rows[row] {
 				one.flags |= holdsAnswers
 			}
 			if !row.Monitor && (&answers.Visitor{Store: store}).IsReserved(pattern) {
 				one.flags |= isReserved
 			}
-			add(one, pattern)
+			known.add(one, pattern)
 		}
-		if g.monitors {
-			continue
-		}
-		for _, pattern := range row.Storage {
-			add(kind{number, noLimit, isStored}, pattern)
+		if len(row.Storage) > 0 && !g.monitors {
+			known.add(kind{number, isStored, noLimit}, row.Storage...)
 			source = storageSource
 		}
 	}
-	for i, one := range kinds {
-		written := names[i]
-		if one.flags != isStored {
-			written = shorten(written)
-		}
-		known.Rows = append(known.Rows, []any{one.group, one.seconds, one.flags, strings.Join(written, " ")})
+	// An asterisk alone is what no other row declares.
+	other := kind{group: undeclared, seconds: noLimit}
+	if policy.Monitor == judge.MonitorUndeclared {
+		other.group = alwaysAllowed
+	}
+	known.add(other, "*")
+	if source == storageSource {
+		known.add(kind{alwaysAllowed, isStored, noLimit}, "*")
 	}
 	encoder := new(bytes.Buffer)
 	writer := json.NewEncoder(encoder)
 	writer.SetEscapeHTML(false) // it is a file of its own
-	if err := writer.Encode(known); err != nil {
+	if err := writer.Encode(known.String()); err != nil {
 		return nil, err
 	}
-	inJSON := strings.TrimSpace(encoder.String())
-	g.version = charter.Hash([]byte(source+inJSON), 4)
-	g.script = []byte(strings.NewReplacer("CHARTER", inJSON, "VERSION", strconv.Quote(g.version)).Replace(source))
+	rows, passes := strings.TrimSpace(encoder.String()), strconv.FormatBool(policy.PassesRequests)
+	g.version = charter.Hash([]byte(source+rows+passes), 4)
+	g.script = []byte(strings.NewReplacer("ROWS", rows, "PASSES", passes, "VERSION", strconv.Quote(g.version)).Replace(source))
+	if len(g.script) > maxScript {
+		return nil, fmt.Errorf("the guard's script would have %d bytes, more than %d, as each document needs all names of the charter before anything else; declare names that begin alike as a prefix, such as _pk_id.*", len(g.script), maxScript)
+	}
 	sum := sha256.Sum256(g.script)
 	g.integrity = "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
 	g.beside = document.Beside(pagePath, "")
@@ -163,28 +193,33 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 	return g, nil
 }
 
-// shorten writes nine prefixes that differ in a digit, from 1 to 9, as one with a slash, which
-// no name has: some trackers add a number to their names.
-func shorten(patterns charter.Names) []string {
-	var short []string
+// shorten writes a name and nine prefixes that add a digit to it, from 1 to 9, as one with a
+// slash, which no name has: some trackers add a number to their names.
+func shorten(patterns charter.Names) charter.Names {
+	isThere := make(map[string]bool, len(patterns))
 	for _, pattern := range patterns {
-		base, isFirst := strings.CutSuffix(pattern, "1*")
-		isOne := func(digit int) bool { return slices.Contains(patterns, base+strconv.Itoa(digit)+"*") }
-		if isFirst && !slices.ContainsFunc([]int{2, 3, 4, 5, 6, 7, 8, 9}, func(digit int) bool { return !isOne(digit) }) {
-			short = append(short, base+"/")
-		} else if !slices.Contains(short, numbered(pattern)) {
-			short = append(short, pattern)
+		isThere[pattern] = true
+	}
+	isNumbered := func(base string) bool {
+		for digit := 1; digit <= 9; digit++ {
+			if !isThere[base+strconv.Itoa(digit)+"*"] {
+				return false
+			}
 		}
+		return isThere[base]
+	}
+	var short charter.Names
+	for _, pattern := range patterns {
+		if isNumbered(pattern) {
+			pattern += "/"
+		} else if prefix, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix && prefix != "" {
+			if digit := prefix[len(prefix)-1]; digit >= '1' && digit <= '9' && isNumbered(prefix[:len(prefix)-1]) {
+				continue
+			}
+		}
+		short = append(short, pattern)
 	}
 	return short
-}
-
-// numbered returns what a prefix that ends in a digit is written as beside the other eight.
-func numbered(pattern string) string {
-	if base, isPrefix := strings.CutSuffix(pattern, "*"); isPrefix && base != "" {
-		return base[:len(base)-1] + "/"
-	}
-	return ""
 }
 
 // Monitors tells whether the script stops nothing, and tells what it would have stopped.
@@ -250,9 +285,10 @@ func (g *Guard) Answer(visitor *answers.Visitor, version string) (body []byte, o
 
 // appendState appends a digit for each group: whether it is allowed.
 func (g *Guard) appendState(to []byte, visitor *answers.Visitor) []byte {
+	to = append(to, "10"...)
 	for _, row := range g.groups {
 		digit := byte('0')
-		if row == nil || judge.VerdictOf(row, visitor) == judge.Allowed {
+		if judge.VerdictOf(row, visitor) == judge.Allowed {
 			digit = '1'
 		}
 		to = append(to, digit)
@@ -268,23 +304,16 @@ func (g *Guard) seen(lines setcookie.Lines) (sum uint32) {
 		if row := g.charter.Find(name); row == nil || !g.store.Rows[row] || !setcookie.IsToken(name) {
 			continue
 		}
-		one := hash(fnvOffset, name)
-		one = hash(one, "=")
-		sum += hash(one, value)
+		sum += hash(hash(hash(0, name), "="), value)
 	}
 	return sum
 }
 
-// The numbers of FNV-1a in 32 bits.
-const (
-	fnvOffset uint32 = 0x811c9dc5
-	fnvPrime  uint32 = 0x01000193
-)
-
+// hash goes on with a hash as sdbm has it.
 func hash(sum uint32, text string) uint32 {
 	for i := range len(text) {
 		if text[i] < 0x80 {
-			sum = (sum ^ uint32(text[i])) * fnvPrime
+			sum = sum*65599 + uint32(text[i])
 		}
 	}
 	return sum

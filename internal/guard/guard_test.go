@@ -2,13 +2,15 @@ package guard
 
 import (
 	"bytes"
-	"compress/gzip"
+	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/gzip"
 	"golang.org/x/net/html"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
@@ -59,27 +61,90 @@ func guardOf(t testing.TB, options judge.Options, names []string, rows string, f
 	return g, store
 }
 
-// The script takes little, with the presets of a portal, and with all at once.
+// The script takes little, as the page sends it, with the presets of a portal and with all at
+// once, with stored items, and where it only monitors.
 func TestScriptIsSmall(t *testing.T) {
 	const items = "cookies: [{storage: [ph_*, mp_*], purpose: p, category: statistics}]"
+	some := []string{"opendatasoft", "matomo"}
 	for _, test := range []struct {
 		presets []string
 		rows    string
+		monitor string
 		most    int
-	}{{[]string{"opendatasoft", "matomo"}, "", 3 << 10}, {charter.PresetNames(), "", 3500}, {[]string{"opendatasoft", "matomo"}, items, 3500}} {
-		g, _ := guardOf(t, judge.Options{EnforcesDuration: true}, test.presets, test.rows, answers.Config{Format: "charter"})
-		var compressed bytes.Buffer
-		writer := gzip.NewWriter(&compressed)
-		_, _ = writer.Write(g.Script())
-		_ = writer.Close()
-		t.Logf("%v %s: %d bytes, %d after compression", test.presets, test.rows, len(g.Script()), compressed.Len())
-		if compressed.Len() > test.most {
-			t.Errorf("%v: %d bytes after compression, more than %d", test.presets, compressed.Len(), test.most)
+	}{
+		{some, "", "", 2700},
+		{some, "", judge.MonitorEverything, 1800},
+		{charter.PresetNames(), "", "", 3 << 10},
+		{charter.PresetNames(), items, "", 3<<10 + 256},
+	} {
+		g, _ := guardOf(t, judge.Options{EnforcesDuration: true, Monitor: test.monitor}, test.presets, test.rows, answers.Config{Format: "charter"})
+		size := compressed(t, g)
+		t.Logf("%d presets, %q, monitor %q: %d bytes, %d after compression", len(test.presets), test.rows, test.monitor, len(g.Script()), size)
+		if size > test.most {
+			t.Errorf("%v: %d bytes after compression, more than %d", test.presets, size, test.most)
 		}
-		if begin := bytes.Count(g.Script(), []byte("CHARTER")) + bytes.Count(g.Script(), []byte("VERSION")); begin != 0 {
-			t.Error("not all is filled in")
+		for _, word := range []string{"ROWS", "PASSES", "VERSION"} {
+			if bytes.Contains(g.Script(), []byte(word)) {
+				t.Errorf("%s is not filled in", word)
+			}
 		}
 	}
+}
+
+// A name takes a few bytes, of a charter of any size, and there is an end to that.
+func TestScriptHasBounds(t *testing.T) {
+	some, _ := guardOf(t, judge.Options{}, nil, manyRows(100), inJSON)
+	many, _ := guardOf(t, judge.Options{}, nil, manyRows(1100), inJSON)
+	if each := float64(compressed(t, many)-compressed(t, some)) / 1000; each > 8 {
+		t.Errorf("a name of eight random characters takes %.1f bytes after compression", each)
+	}
+	c, err := charter.Parse([]byte(manyRows(8000)), "rows.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	joined, err := charter.New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := answers.NewStore(nil, joined, true, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(joined, judge.NewPolicy(joined, judge.Options{}), store, "/", false); err == nil || !strings.Contains(err.Error(), "more than 65536") {
+		t.Errorf("a script of 8,000 names: %v", err)
+	}
+}
+
+// manyRows returns a charter with some names of eight random characters, in rows of a hundred.
+func manyRows(count int) string {
+	random := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // the same each time
+	rows := "cookies:\n"
+	for i := range count {
+		if i%100 == 0 {
+			rows += "  - {purpose: p, category: necessary, name: ["
+		}
+		rows += fmt.Sprintf("%08x", random.Uint32())
+		if i%100 == 99 {
+			rows += "]}\n"
+		} else {
+			rows += ", "
+		}
+	}
+	return rows
+}
+
+// compressed returns how many bytes the script takes as the page sends it.
+func compressed(t *testing.T, g *Guard) int {
+	t.Helper()
+	var sent bytes.Buffer
+	writer := gzip.NewWriter(&sent)
+	if _, err := writer.Write(g.Script()); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return sent.Len()
 }
 
 // portal is a charter with rows of every kind.
@@ -92,21 +157,21 @@ const portal = `cookies:
   - {name: other, purpose: p, category: first_party, consent: key}
   - {name: watched, purpose: p, category: statistics, monitor: true, duration: 1 day}
   - {host: [tiles.example.org], purpose: p, category: third_party}
-  - {name: numbered, match: [n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*, m1*, m2*], purpose: p, category: necessary}`
+  - {name: numbered, match: [n, n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*, n1, m, m1*, m2*], purpose: p, category: necessary}`
 
 var inJSON = answers.Config{Format: "json", Cookie: "choice"}
 
 // The state has a digit for each group of rows that are always allowed together.
 func TestState(t *testing.T) {
 	g, store := guardOf(t, judge.Options{}, nil, portal, inJSON)
-	for lines, want := range map[string]string{ // necessary and monitored; statistics; key; key, exempt; key, first_party; hosts
-		"":                                         "100100",
-		`choice={"statistics":true}`:               "111100",
-		`choice={"key":true}`:                      "101110",
-		`choice={"key":false,"statistics":true}`:   "110000",
-		`choice={"first_party":true}`:              "100110",
-		`choice={"third_party":true}; needed=1`:    "100101",
-		`choice={"key":true}; choice={"key":false`: "100100",
+	for lines, want := range map[string]string{ // necessary and monitored; undeclared; statistics; key; key, exempt; key, first_party; hosts
+		"":                                         "1000100",
+		`choice={"statistics":true}`:               "1011100",
+		`choice={"key":true}`:                      "1001110",
+		`choice={"key":false,"statistics":true}`:   "1010000",
+		`choice={"first_party":true}`:              "1000110",
+		`choice={"third_party":true}; needed=1`:    "1000101",
+		`choice={"key":true}; choice={"key":false`: "1000100",
 	} {
 		visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{lines}}
 		if got := string(g.appendState(nil, visitor)); got != want {
@@ -114,8 +179,8 @@ func TestState(t *testing.T) {
 		}
 		// All cookies of a row have the digit of its group.
 		for _, row := range g.charter.Rows {
-			number := slices.IndexFunc(g.groups, func(first *charter.Row) bool { return first != nil && groupOf(first) == groupOf(row) })
-			if allowed := judge.VerdictOf(row, visitor) == judge.Allowed; number > 0 && (want[number] == '1') != allowed {
+			number := slices.IndexFunc(g.groups, func(first *charter.Row) bool { return groupOf(first) == groupOf(row) })
+			if allowed := judge.VerdictOf(row, visitor) == judge.Allowed; number >= 0 && (want[fixedGroups+number] == '1') != allowed {
 				t.Errorf("%s: %s is allowed %v, and the state is %s", lines, row.FirstName(), allowed, want)
 			}
 		}
@@ -134,16 +199,16 @@ func TestTable(t *testing.T) {
 			judge.Options{EnforcesDuration: true},
 			false,
 			[]answers.Config{inJSON, {Format: "charter"}},
-			`{"rows":[[0,15778476,1,"choice"],[0,15778476,3,"charter_preference __Host-charter_preference"],[0,3600,0,"needed"],[0,0,0,"visit"],[1,34560000,0,"asked"],[2,86400,0,"own own_*"],[3,34186698,0,"exempt"],[4,34560000,0,"other"],[0,-1,0,"watched"],[0,34560000,0,"n/ m1* m2*"]]}`,
+			`"1 15778476 choice  3 15778476 charter_preference __Host-charter_preference  0 3600 needed  0 0 visit  16 34560000 asked  24 86400 own own_*  32 34186698 exempt  40 34560000 other  0 34560000 watched n/ n1 m m1* m2*  8 34560000 *"`,
 		},
 		{
 			judge.Options{Monitor: judge.MonitorUndeclared, PassesRequests: true},
 			false,
 			[]answers.Config{inJSON},
-			`{"rows":[[0,-1,1,"choice"],[0,-1,0,"needed visit watched n/ m1* m2*"],[1,-1,0,"asked"],[2,-1,0,"own own_*"],[3,-1,0,"exempt"],[4,-1,0,"other"]],"passes":true,"undeclared":true}`,
+			`"1 34560000 choice  0 34560000 needed visit watched n/ n1 m m1* m2* *  16 34560000 asked  24 34560000 own own_*  32 34560000 exempt  40 34560000 other"`,
 		},
-		{judge.Options{Monitor: judge.MonitorEverything}, false, []answers.Config{inJSON}, `,"monitors":true}`},
-		{judge.Options{}, true, []answers.Config{inJSON}, `,"monitors":true}`},
+		{judge.Options{Monitor: judge.MonitorEverything}, false, []answers.Config{inJSON}, `sendBeacon`},
+		{judge.Options{}, true, []answers.Config{inJSON}, `sendBeacon`},
 	} {
 		g, _ := guardOf(t, test.options, nil, portal, test.formats...)
 		if test.monitors {
@@ -161,16 +226,16 @@ func TestTable(t *testing.T) {
 // Stored items stand in the table of the script that keeps them, and of no other.
 func TestStoredItems(t *testing.T) {
 	const rows = `cookies:
-  - {name: [own, VERSION], storage: ["CHARTER", "VERSION", "x/"], purpose: p, category: statistics, consent: key, duration: 1 day}
-  - {storage: [n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*], purpose: p, category: necessary}
+  - {name: [own, VERSION], storage: ["ROWS", "VERSION", "x/"], purpose: p, category: statistics, consent: key, duration: 1 day}
+  - {storage: [n, n1*, n2*, n3*, n4*, n5*, n6*, n7*, n8*, n9*], purpose: p, category: necessary}
   - {storage: watched, purpose: p, category: statistics, monitor: true}
   - {storage: é, consent: key}`
 	g, store := guardOf(t, judge.Options{EnforcesDuration: true}, nil, rows, inJSON)
-	const want = `{"rows":[[0,15778476,1,"choice"],[1,86400,0,"own VERSION"],[1,-1,4,"CHARTER VERSION x/ é"],[0,-1,4,"n1* n2* n3* n4* n5* n6* n7* n8* n9* watched"]]}`
+	const want = `"1 15778476 choice  16 86400 own VERSION  20 34560000 ROWS VERSION x/ é  4 34560000 n n1* n2* n3* n4* n5* n6* n7* n8* n9* watched *  8 34560000 *"`
 	if !bytes.Contains(g.Script(), []byte(want)) || !bytes.Contains(g.Script(), []byte("localStorage")) || !bytes.Contains(g.Script(), []byte(strconv.Quote(g.version))) || g.Monitors() {
 		t.Errorf("%s, want %s", g.Script(), want)
 	}
-	if got := string(g.appendState(nil, &answers.Visitor{Store: store, Lines: setcookie.Lines{`choice={"key":true}`}})); got != "11" {
+	if got := string(g.appendState(nil, &answers.Visitor{Store: store, Lines: setcookie.Lines{`choice={"key":true}`}})); got != "101" {
 		t.Errorf("state %s", got)
 	}
 	watching, err := New(g.charter, judge.NewPolicy(g.charter, judge.Options{}), g.store, "/", true)
@@ -202,8 +267,8 @@ func TestName(t *testing.T) {
 func TestSeen(t *testing.T) {
 	g, _ := guardOf(t, judge.Options{}, nil, portal, inJSON)
 	seen := func(lines ...string) uint32 { return g.seen(lines) }
-	if got := seen("choice=a"); got != 0x53c7b30 {
-		t.Errorf("%#x", got) // as FNV-1a of choice=a
+	if got := seen("choice=a"); got != 0xba95aa25 {
+		t.Errorf("%#x", got) // as sdbm hashes choice=a
 	}
 	for _, same := range [][2]string{{"choice=a; choice=b", "choice=b;choice=a"}, {"choice=a; needed=1", " choice = a"}, {"choice=\xff\xfea", "choice=a\u00e9"}, {"needed=1; choice", ""}} {
 		if seen(same[0]) != seen(same[1]) {
@@ -226,7 +291,7 @@ func TestAnswer(t *testing.T) {
 	visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{`choice={"statistics":true}`}}
 	version := strings.TrimPrefix(g.Name(), "guard.js?v=")
 	body, ok := g.Answer(visitor, version)
-	if want := `{"state":"111100","allowed":{"key":false,"statistics":true,"third_party":false}}`; !ok || string(body) != want {
+	if want := `{"state":"1011100","allowed":{"key":false,"statistics":true,"third_party":false}}`; !ok || string(body) != want {
 		t.Errorf("%s, want %s", body, want)
 	}
 	for _, other := range []string{"", "0", version + "0"} {
@@ -240,7 +305,7 @@ func TestAnswer(t *testing.T) {
 func TestTag(t *testing.T) {
 	g, store := guardOf(t, judge.Options{}, []string{"opendatasoft", "matomo"}, "", answers.Config{Format: "opendatasoft"})
 	visitor := &answers.Visitor{Store: store, Lines: setcookie.Lines{`cookies_preferences={"matomo":true}`}}
-	want := `<script src="/terms/cookies-policy/` + g.Name() + `" data-state="11" data-seen="` + strconv.FormatUint(uint64(g.seen(visitor.Lines)), 10) + `"></script>`
+	want := `<script src="/terms/cookies-policy/` + g.Name() + `" data-state="101" data-seen="` + strconv.FormatUint(uint64(g.seen(visitor.Lines)), 10) + `"></script>`
 	if got := string(g.Tag(visitor, document.Admission{})); got != want || len(got) > 130 {
 		t.Errorf("%d bytes: %s", len(got), got)
 	}
