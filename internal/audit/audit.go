@@ -44,6 +44,10 @@ type browser interface {
 	// what became of the calls of pages to other hosts.
 	takeObservations() ([]observation, map[charter.Origin]outcomes)
 
+	// takeStopped returns what scripts of the site wrote since it was last asked, and what does
+	// not reach the browser.
+	takeStopped() []write
+
 	// takeOmissions returns what was not looked at since it was last asked, in words that
 	// go on with "of" and a page.
 	takeOmissions() []string
@@ -253,6 +257,7 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 		}
 	}
 	a.browser.takeObservations() // what came before and with the answer
+	a.browser.takeStopped()
 	seen, err := a.visit(ctx, number, earlier)
 	if err != nil {
 		return false, err
@@ -352,6 +357,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 				known.Sent = true
 			}
 		}
+		a.lookAtStopped(&made, page, number)
 		for _, what := range a.browser.takeOmissions() {
 			a.omit(what + " of " + a.addresses.Show(page))
 		}

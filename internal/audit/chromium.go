@@ -49,7 +49,8 @@ type chromium struct {
 	loaded    bool // since the last page was asked for
 	isHere    bool // the page that is shown is of the site
 	omissions []string
-	profile   string // the browser context, which has cookies of its own
+	stopped   map[documentWrite]bool // what scripts wrote that does not reach the browser
+	profile   string                 // the browser context, which has cookies of its own
 	target    string
 	session   string
 	first     string // the first page that was opened
@@ -132,6 +133,8 @@ func (c *chromium) handleEvent(received event) error {
 		return c.send(received.SessionID, "Page.handleJavaScriptDialog", map[string]any{"accept": true})
 	case "Target.attachedToTarget": // a frame of another site, or a worker
 		return c.attach(received.Params)
+	case "Runtime.bindingCalled":
+		return c.readWrite(received.Params)
 	case "Page.loadEventFired":
 		c.loaded = true
 	case "Network.requestWillBeSent", "Network.requestWillBeSentExtraInfo", "Network.responseReceived", "Network.responseReceivedExtraInfo", "Network.loadingFailed",
@@ -244,6 +247,7 @@ func (c *chromium) newPage(ctx context.Context) error {
 		c.call(ctx, c.session, "Audits.enable", nil, nil),
 		c.call(ctx, c.session, "Page.enable", nil, nil),
 		c.call(ctx, c.session, "Target.setAutoAttach", autoAttach, nil),
+		c.watchWrites(ctx),
 	)
 }
 

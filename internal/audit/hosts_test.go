@@ -55,6 +55,8 @@ func (b *toldBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 	return happened, called
 }
 
+func (*toldBrowser) takeStopped() []write { return nil }
+
 func (*toldBrowser) takeOmissions() []string { return nil }
 
 func (b *toldBrowser) cookies(context.Context) ([]browserCookie, error) {

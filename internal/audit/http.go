@@ -94,6 +94,9 @@ func (b *httpBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 	return b.observations.take(), nil
 }
 
+// takeStopped tells nothing, as no scripts run.
+func (b *httpBrowser) takeStopped() []write { return nil }
+
 func (b *httpBrowser) takeOmissions() []string {
 	left := b.omissions
 	b.omissions = nil

@@ -43,6 +43,9 @@ func (v *view) writeJUnit(out *terminal.Printer) error {
 		}
 		suite.Cases = append(suite.Cases, made)
 	}
+	for _, seen := range v.stoppedRows() {
+		suite.Cases = append(suite.Cases, junitCase{Class: v.say("stopped"), Name: v.StoppedName(seen)})
+	}
 	whole := junitCase{Class: v.say("audit"), Name: v.say("no pages or visits are missing")}
 	if v.Incomplete {
 		whole.Error = &junitMistake{strings.Join(v.sayAll(slices.Concat(v.Failures, v.Notes)), "\n")}

@@ -58,6 +58,7 @@ type Visit struct {
 	Screenshot *Screenshot `json:"screenshot,omitempty"`  // of the first page
 	Cookies    []Cookie    `json:"cookies"`               // by name, domain and path
 	Hosts      []Host      `json:"hosts,omitzero"`        // other than the site's that pages called, by name; none without a browser
+	Stopped    []Stopped   `json:"stopped,omitzero"`      // what scripts wrote, and something in the page kept from the browser, by kind and name
 }
 
 // A Page is a page of a visit.

@@ -468,7 +468,7 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	}
 	labels = slices.Concat(
 		find(`\.[Ss]ayf?(?:\(| )"`, "*"), find(`fact{"`, "*"), find(`[{ ]{"`, "*"), find(`writeList\(out, "`, "*"), find(`head\(\[\]string{"`, "*"), find(`head\(\[\]string{"[a-z]+", "`, "*"), find(`head\(.*}, "`, "*"), find(`head\(.*}, "[a-z]+", "`, "*"),
-		[]string{legend, kindCookie, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
+		[]string{legend, stoppedTitle, "stopped", kindCookie, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
 	)
 	for _, category := range charter.Categories {
 		labels = append(labels, string(category))

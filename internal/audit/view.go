@@ -198,6 +198,24 @@ func (v *view) Shown(address string) string {
 // CookieRows returns a row for each cookie.
 func (v *view) CookieRows() []*row { return v.cookieRows() }
 
+// stoppedTitle is over what scripts wrote, and the site's guard, or whatever else is in its pages,
+// kept from the browser.
+const stoppedTitle = "Written by scripts, and stopped in the page"
+
+// StoppedTitle returns it in English.
+func (*view) StoppedTitle() string { return stoppedTitle }
+
+// StoppedName returns what that is called which was stopped.
+func (v *view) StoppedName(seen *row) string {
+	if seen.Kind == kindItem {
+		return v.sayf("%s (local or session storage)", seen.Name)
+	}
+	return v.NameOf(seen.Finding)
+}
+
+// StoppedRows returns a row for each cookie and stored item that was stopped.
+func (v *view) StoppedRows() []*row { return v.stoppedRows() }
+
 // HostRows returns a row for each other host.
 func (v *view) HostRows() []*row { return v.hostRows() }
 
