@@ -590,7 +590,7 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 		}
 		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
-			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times", entry.Name, entry.FromPortal, entry.FromBrowser))
+			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times, found in pages %d times", entry.Name, entry.FromPortal, entry.FromBrowser, entry.FromScripts))
 			continue
 		}
 		isSeen[row] = true
@@ -669,7 +669,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 			_, err = out.Write(content)
 		}
 	case "table":
-		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "LIFETIME", "LAST SEEN"}}
+		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "LIFETIME", "LAST SEEN"}}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
 				if entry.Reports != nil {
@@ -682,7 +682,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 						lifetime = charter.DurationOf(seconds).String()
 					}
 				}
-				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), lifetime, entry.LastSeen.Format(time.DateTime))
+				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), fmt.Sprint(entry.FromScripts), lifetime, entry.LastSeen.Format(time.DateTime))
 			}
 		}
 		if err = writeTable(out, &table); err == nil {

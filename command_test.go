@@ -378,7 +378,7 @@ func TestDiffCommand(t *testing.T) {
 			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
 			{Name: "charter_preference", Verdict: judge.Allowed, Attributes: &portalAttributes{Lifetime: "60"}},
 			{Name: "_gid", Verdict: judge.Refused, FromBrowser: 2},
-			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7},
+			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7, FromScripts: 3},
 			{Name: "", Verdict: judge.Undeclared, FromPortal: 1},
 		},
 		"b.example": {},
@@ -405,8 +405,8 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"old.yaml", "hosts.yaml"}, "", []string{"~ _ga _gid: host was not there, is [a.example b.example]", "+ c.example", "+ c.example (2)"}},
 		{[]string{"hosts.yaml"}, "d.example", nil}, // no cookie is seen of a host
 		{[]string{"old.yaml"}, "a.example", []string{
-			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times`,
-			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times`,
+			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times, found in pages 3 times`,
+			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times, found in pages 0 times`,
 		}},
 		{[]string{"old.yaml"}, "d.example", nil}, // nobody has answered yet
 		{[]string{"banner.caddyfile"}, "d.example", nil},
@@ -466,14 +466,14 @@ func TestInventoryOfSeveral(t *testing.T) {
 	}
 	folder := checks.WriteFiles(t, map[string]string{
 		"one.json": write(map[string][]InventoryEntry{"a.example": {
-			{Name: "b", Verdict: judge.Refused, FromPortal: 2, FromBrowser: 1, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/late", FirstSeen: day(2), LastSeen: day(3)},
+			{Name: "b", Verdict: judge.Refused, FromPortal: 2, FromBrowser: 1, FromScripts: 2, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/late", FirstSeen: day(2), LastSeen: day(3)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
 			{Host: "t.example", Reports: &hostReports{2, 1, 3, []string{"img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(1)},
 		}}),
 		"other.json": write(map[string][]InventoryEntry{
 			"a.example": {
 				{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
-				{Name: "b", Verdict: judge.Allowed, FromBrowser: 5, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
+				{Name: "b", Verdict: judge.Allowed, FromBrowser: 5, FromScripts: 1, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
 				{Host: "t.example", Reports: &hostReports{5, 0, 2, []string{"font-src", "img-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 			},
 			"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},
@@ -483,7 +483,7 @@ func TestInventoryOfSeveral(t *testing.T) {
 	want := map[string][]InventoryEntry{
 		"a.example": {
 			{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
-			{Name: "b", Verdict: judge.Allowed, FromPortal: 2, FromBrowser: 6, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
+			{Name: "b", Verdict: judge.Allowed, FromPortal: 2, FromBrowser: 6, FromScripts: 3, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
 			{Host: "t.example", Reports: &hostReports{7, 1, 3, []string{"font-src", "img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 		},

@@ -679,7 +679,7 @@ func TestGuardTellsWhatItCannotGuard(t *testing.T) {
 }
 
 // A guard that monitors tells the names of what it would have removed, which are counted and
-// shown as cookies that browsers have; nothing else is taken, and one that enforces tells none.
+// shown by themselves in the inventory; nothing else is taken, and one that enforces tells none.
 func TestGuardMonitors(t *testing.T) {
 	const question = "/terms/cookies-policy/guard?v=0"
 	plain := http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
@@ -731,7 +731,7 @@ func TestGuardMonitors(t *testing.T) {
 		var names []string
 		for name, seen := range site.all() {
 			names = append(names, name)
-			if seen.counts[judge.FromBrowser].Load() != 1 || seen.counts[judge.FromPortal].Load() != 0 || seen.path != "/terms/cookies-policy/guard" {
+			if seen.counts[fromScripts].Load() != 1 || seen.counts[judge.FromBrowser].Load() != 0 || seen.counts[judge.FromPortal].Load() != 0 || seen.path != "/terms/cookies-policy/guard" {
 				t.Errorf("%q: %s is seen as %+v", option, name, seen)
 			}
 		}

@@ -154,10 +154,13 @@ type inventory struct {
 	hosts report.Table
 }
 
+// fromScripts stands beside the directions of judgements for what documents' guards have told.
+const fromScripts = judge.Direction(len(judge.Directions))
+
 // A cookieRecord is what was seen of one name; never a value.
 type cookieRecord struct {
 	first, last atomic.Int64 // Unix seconds
-	counts      [len(judge.Directions)]atomic.Int64
+	counts      [fromScripts + 1]atomic.Int64
 	verdict     atomic.Int32                         // the latest
 	row         atomic.Pointer[charter.Row]          // that declares it, nil if none does
 	charter     atomic.Pointer[servedCharter]        // whose verdict it is
@@ -202,7 +205,7 @@ func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) 
 func (i *inventory) note(judgement *judge.Judgement, path *address.RequestPath, by *servedCharter) {
 	now := i.last.Load() / 1000 // when this request came
 	cookie := i.find(judgement.Name)
-	if cookie != nil && (judgement.From == judge.FromBrowser || cookie.counts[judge.FromPortal].Load() > 0) {
+	if cookie != nil && (judgement.From != judge.FromPortal || cookie.counts[judge.FromPortal].Load() > 0) {
 		cookie.counts[judgement.From].Add(1)
 	} else if cookie = i.add(judgement.Name, path, judgement.From, now); cookie == nil {
 		return
@@ -304,6 +307,7 @@ type InventoryEntry struct {
 
 	FromPortal  int64 `json:"from_portal"`  // Set-Cookie lines, but for deletions
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
+	FromScripts int64 `json:"from_scripts"` // pages in which a guard that monitors has found it
 
 	Reports    *hostReports      `json:"reports,omitempty"`    // of a host
 	Attributes *portalAttributes `json:"attributes,omitempty"` // as the portal set them
@@ -379,7 +383,7 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 			verdict, row := cookie.verdictNow(name, config, charters)
 			entries = append(entries, InventoryEntry{
 				Name: name, Cookie: firstNameOf(row), Verdict: verdict,
-				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(),
+				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(), FromScripts: cookie.counts[fromScripts].Load(),
 				Attributes: cookie.attributes(), Path: cookie.path,
 				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
 			})
@@ -456,7 +460,7 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 	all := map[string][]draft.Entry{}
 	for host, entries := range bySite {
 		for _, entry := range entries {
-			one := draft.Entry{Name: entry.Name, Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser}
+			one := draft.Entry{Name: entry.Name, Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser, FromScripts: entry.FromScripts}
 			if entry.Attributes != nil {
 				one.Lifetime = entry.Attributes.Lifetime
 			}
@@ -495,6 +499,7 @@ func mergeEntries(one, other []InventoryEntry) []InventoryEntry {
 		}
 		last.FromPortal += first.FromPortal
 		last.FromBrowser += first.FromBrowser
+		last.FromScripts += first.FromScripts
 		last.Attributes = cmp.Or(last.Attributes, first.Attributes)
 		last.Reports = mergeReports(last.Reports, first.Reports)
 		if first.FirstSeen.Before(last.FirstSeen) {

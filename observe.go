@@ -357,7 +357,7 @@ func (t pageObserver) Reported(e page.Exchange, reports []report.Report, network
 }
 
 // Found judges the cookies of scripts that a guard would have removed, counts and logs them,
-// and adds them to the inventory, as cookies that browsers have.
+// and adds them to the inventory.
 func (t pageObserver) Found(e page.Exchange, names []string) {
 	site := inventories.ofReports(siteOf(e.Request), e.Visitor.Now())
 	for _, name := range names {
@@ -365,6 +365,7 @@ func (t pageObserver) Found(e page.Exchange, names []string) {
 		t.metrics.found.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
 		t.logger.Debug("found a script's cookie", zap.String("cookie", name), zap.Stringer("verdict", judgement.Verdict))
 		if site != nil {
+			judgement.From = fromScripts
 			site.note(&judgement, &address.RequestPath{Address: e.Request.URL}, t.observers.inventory.charter)
 		}
 	}

@@ -25,9 +25,10 @@ type Entry struct {
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
 	IsUndeclared bool   // no row declares it
 
-	FromPortal, FromBrowser int64 // how often
-	Reports                 int64 // of a host
-	Networks                int   // that have reported it
+	FromPortal, FromBrowser, FromScripts int64 // how often
+
+	Reports  int64 // of a host
+	Networks int   // that have reported it
 }
 
 // Charter returns a charter file, in YAML, from what was seen by host, with a row for each undeclared cookie
@@ -76,7 +77,7 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 			if of != nil {
 				comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
 			}
-			if err := add(row, fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.Path, comment)); err != nil {
+			if err := add(row, fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, found in pages %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.FromScripts, entry.Path, comment)); err != nil {
 				return nil, err
 			}
 		}
@@ -187,6 +188,7 @@ func joinSeries(joined, entry Entry) Entry {
 	}
 	joined.FromPortal += entry.FromPortal
 	joined.FromBrowser += entry.FromBrowser
+	joined.FromScripts += entry.FromScripts
 	if joined.Lifetime == "" || secondsOf(entry.Lifetime) > secondsOf(joined.Lifetime) {
 		joined.Lifetime = entry.Lifetime
 	}
