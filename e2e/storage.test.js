@@ -1,4 +1,4 @@
-// Items of local and session storage in Chromium and Firefox, behind real Caddy with the option
+// Items of local and session storage, and databases, in Chromium and Firefox, behind real Caddy with the option
 // `guard`: what is there of those that rows declare, and of others, by what the visitor answers.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
@@ -138,6 +138,65 @@ describe("stored items", () => {
 
       // What is refused is gone when the page is told.
       assert.deepEqual(await answer(page, false), [null, false, null, ...both(allowed)]);
+    });
+
+    test(`${name}: databases are there that are allowed, or that no row declares`, async () => {
+      const page = await opened[name].newPage();
+      const site = `http://guarded.example:${port}`;
+      // Both run in the page: what becomes of opening a database, and which are there.
+      const open = (page, names, keeps) => page.evaluate(async ([names, keeps]) => {
+        const became = [];
+        for (const name of names) {
+          became.push(await new Promise((resolve) => {
+            try {
+              const request = indexedDB.open(name, 1);
+              request.onupgradeneeded = () => request.result.createObjectStore("x");
+              request.onerror = () => resolve(request.error.name);
+              request.onsuccess = () => {
+                if (!keeps) request.result.close();
+                resolve("opened");
+              };
+            } catch (error) {
+              resolve(error.name);
+            }
+          }));
+        }
+        return became;
+      }, [names, keeps]);
+      const there = (page) => page.evaluate(async () => (await indexedDB.databases()).map(({ name }) => name).sort().join());
+      const hold = async (page, list) => {
+        const end = Date.now() + 5000;
+        while (await there(page) !== list.join() && Date.now() < end);
+        assert.equal(await there(page), list.join());
+      };
+      await page.goto(`${site}/before`);
+      await page.evaluate(() => { document.cookie = "cookies_preferences=; Path=/; Max-Age=0"; });
+      assert.deepEqual(await open(page, stored), stored.map(() => "opened"));
+
+      // What was there before goes, and is not opened, here and in a frame.
+      await page.goto(`${site}/page`);
+      await hold(page, allowed);
+      assert.deepEqual(await open(page, stored), ["opened", "SecurityError", "opened", "SecurityError"]);
+      assert.equal(await page.evaluate(() => {
+        const frame = document.body.appendChild(document.createElement("iframe"));
+        try {
+          return String(frame.contentWindow.indexedDB.open("ph_a"));
+        } catch (error) {
+          return error.name;
+        }
+      }), "SecurityError");
+      await hold(page, allowed);
+
+      // What is granted is opened, and is gone after a refusal, although two tabs have it open.
+      await answer(page, true);
+      assert.deepEqual(await open(page, ["ph_a", "ph_necessary"], true), ["opened", "opened"]);
+      const other = await opened[name].newPage();
+      await other.goto(`${site}/page`);
+      assert.deepEqual(await open(other, ["ph_a", "state"], true), ["opened", "opened"]);
+      await hold(page, stored);
+      await answer(page, false);
+      await hold(page, allowed);
+      await other.close();
     });
 
     test(`${name}: nothing is touched that is only monitored`, async () => {

@@ -18,6 +18,8 @@
   const changedOf = window.cookieStore && method(getOwnPropertyDescriptor(CookieChangeEvent.prototype, "changed").get);
   const ownKeys = STORAGE && Reflect.ownKeys, items = STORAGE && Storage.prototype;
   const getItem = STORAGE && method(items.getItem), setItem = STORAGE && method(items.setItem), removeItem = STORAGE && method(items.removeItem);
+  const indexedDB = STORAGE && window.indexedDB, factory = STORAGE && IDBFactory.prototype, closeDatabase = STORAGE && method(IDBDatabase.prototype.close);
+  const openDatabase = STORAGE && method(factory.open), listDatabases = STORAGE && method(factory.databases), deleteDatabase = STORAGE && method(factory.deleteDatabase);
   const guarded = new WeakSet(), isGuarded = method(guarded.has), mark = method(guarded.add);
 
   const script = document.currentScript, { src, dataset } = script;
@@ -141,6 +143,19 @@
     }
   };
 
+  // Databases have the names of items. One that is open cannot be deleted: those that pages have
+  // opened close as soon as somebody wants to.
+  const sweepDatabases = async () => {
+    try {
+      const found = await owned(listDatabases(indexedDB));
+      for (let i = 0; isKnown && i < found.length; i++) if (!allows(rowOfItem(found[i].name))) deleteDatabase(indexedDB, found[i].name);
+    } catch {} // as above
+  };
+  const sweepStorage = () => {
+    sweepItems();
+    sweepDatabases();
+  };
+
   // A cookie that is seen here can be at no other places than these. What no row declares can
   // be a sibling's where it is not this host's alone.
   const remove = (name, isDeclared) => {
@@ -199,7 +214,7 @@
     holds = 0;
     release();
     eachCookie(sweep);
-    if (STORAGE) sweepItems();
+    if (STORAGE) sweepStorage();
     document.dispatchEvent(new CustomEvent("cookie-charter", { detail: { allowed: answer.allowed } }));
   };
   const check = () => {
@@ -227,6 +242,15 @@
       },
       setItem(key, value) {
         putItem(this, `${key}`, `${value}`);
+      },
+      open(name, version) {
+        const row = rowOfItem((name = `${name}`));
+        if (!allows(row)) throw new DOMException("not allowed by the visitor", "SecurityError"); // as where browsers allow none
+        const request = version === undefined ? openDatabase(this, name) : openDatabase(this, name, version);
+        if (isOptional(row)) listen(request, "success", ({ target: { result } }) => listen(result, "versionchange", ({ newVersion }) => {
+          if (newVersion === null) closeDatabase(result);
+        }));
+        return request;
       },
     }),
     get cookie() {
@@ -268,6 +292,7 @@
         const { prototype } = realm.Storage;
         replace(prototype, "getItem");
         replace(prototype, "setItem");
+        replace(realm.IDBFactory.prototype, "open");
       }
       const kinds = ["IFrame", "Frame", "Object"];
       for (let i = 0; i < 3; i++) {
@@ -306,7 +331,7 @@
     if (find(src, version) < 0) ask();
     check();
     eachCookie(sweep);
-    if (STORAGE) sweepItems();
+    if (STORAGE) sweepStorage();
     // Others change cookies, too: workers, other documents, answers. Not of all of it does every
     // browser tell.
     if (changedOf) listen(cookieStore, "change", (event) => {

@@ -75,7 +75,7 @@ func TestScriptIsSmall(t *testing.T) {
 		{some, "", "", 2700},
 		{some, "", judge.MonitorEverything, 1800},
 		{charter.PresetNames(), "", "", 3 << 10},
-		{charter.PresetNames(), items, "", 3<<10 + 256},
+		{charter.PresetNames(), items, "", 3<<10 + 640},
 	} {
 		g, _ := guardOf(t, judge.Options{EnforcesDuration: true, Monitor: test.monitor}, test.presets, test.rows, answers.Config{Format: "charter"})
 		size := compressed(t, g)
