@@ -59,9 +59,9 @@ type filter struct {
 	isHeld      bool                  // the final header waits for the body, as nobody has said its type
 	begun       []byte                // of the body, as long as that is too little to tell its type
 	isSent      bool                  // the final header is on its way
+	isEnded     bool                  // all of the body was written
 	hasNotice   bool                  // the notice asks or tells the visitor something, in the page that is asked for
 	inserted    insertion.Body        // what puts markup into the body; nil if nothing does
-	repacker    *insertion.Repacker   // of its body, if there is one
 	final       finalFields
 	response    judge.Response // once a line was judged
 }
@@ -165,8 +165,7 @@ func (f *filter) judgePair(pair string) bool {
 // finish brings the final header into the state in which it leaves.
 func (f *filter) finish() {
 	f.withhold()
-	f.insertGuard()
-	f.insertNotice()
+	f.insert()
 	policy, varies := f.restrict()
 	f.expire()
 	header := f.Header()
@@ -333,83 +332,106 @@ func (f *filter) restrict() (policy string, varies bool) {
 	return policy, varies
 }
 
-// insertGuard puts the guard into a document's body, and makes its header fit that.
-func (f *filter) insertGuard() {
-	guard, header := f.handler.guard, f.Header()
+// insert puts the guard and the notice into a document's body, and makes its header fit that.
+func (f *filter) insert() {
 	f.inserted = nil
-	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
+	withGuard, withNotice := f.guardBody(), f.noticeBody()
+	if withGuard == nil && withNotice == nil {
 		return
 	}
+	form := insertion.FormOf(cmp.Or(f.status, http.StatusOK), f.Header())
+	insertion.PrepareHeader(f.Header())
+	if withNotice == nil {
+		f.inserted = withGuard(f.ResponseWriter, form)
+		return
+	}
+	withBoth := func(below io.Writer) insertion.Body {
+		if withGuard != nil {
+			below = withGuard(below, insertion.Plain)
+		}
+		return withNotice(below)
+	}
+	if form == insertion.Gzip {
+		f.inserted = insertion.Repack(f.ResponseWriter, withBoth)
+	} else {
+		f.inserted = withBoth(f.ResponseWriter)
+	}
+}
+
+// guardBody returns what puts the guard into a document's body that comes in some form, nil if
+// nothing does, and has the document's policies let it in.
+func (f *filter) guardBody() func(below io.Writer, form insertion.Form) insertion.Body {
+	guard, header := f.handler.guard, f.Header()
+	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
+		return nil
+	}
 	status := cmp.Or(f.status, http.StatusOK)
-	form := insertion.FormOf(status, header)
-	if form == insertion.Closed {
+	if insertion.FormOf(status, header) == insertion.Closed {
 		if obstacle := insertion.ObstacleOf(status, header); obstacle != "" && f.request.Method != http.MethodHead {
 			f.handler.tellUnguarded(obstacle)
 		}
-		return
+		return nil
 	}
-	_, parameters := ascii.MediaType(header.Get("Content-Type"))
+	essence, parameters := ascii.MediaType(header.Get("Content-Type"))
 	admission := document.Admit(header[document.PolicyField], guard.Guest(document.Origin(request.Scheme(f.request), f.request.Host)))
 	if len(admission.Amended) > 0 {
 		header[document.PolicyField] = admission.Policies
 		f.handler.tellAmended(admission.Amended)
 	}
-	insertion.PrepareHeader(header)
 	f.isPrivate = true
 	caching.MakeAsked(header)
 	if len(header["Integrity-Policy"]) > 0 {
 		admission.NeedsIntegrity = true // it stops scripts that come without
 	}
 	tag := guard.Tag(&f.visitor, admission)
-	f.inserted = insertion.New(f.ResponseWriter, form == insertion.Gzip, func(head []byte) []byte {
-		markup := insertion.Before(head, form == insertion.Gzip, parameters["charset"] != "", tag)
-		if markup == nil {
-			f.handler.tellUnguarded(insertion.ObstacleIn(head))
+	return func(below io.Writer, form insertion.Form) insertion.Body {
+		if essence == insertion.XHTML {
+			inHead := func(below io.Writer) insertion.Body { return insertion.InHead(below, tag, f.handler.tellUnguarded) }
+			if form == insertion.Gzip {
+				return insertion.Repack(below, inHead)
+			}
+			return inHead(below)
 		}
-		return markup
-	})
+		return insertion.New(below, form == insertion.Gzip, func(head []byte) []byte {
+			markup := insertion.Before(head, parameters["charset"] != "", tag)
+			if markup == nil {
+				f.handler.tellUnguarded(insertion.Charset)
+			}
+			return markup
+		})
+	}
 }
 
-// insertNotice puts the notice into a page's body, if it has anything to ask or to tell, and
-// keeps caches from showing either page to who should see the other.
-func (f *filter) insertNotice() {
+// noticeBody returns what puts the notice into a page's body that is not compressed, nil if it
+// has nothing to ask or to tell, and keeps caches from showing either page to who should see
+// the other.
+func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 	header := f.Header()
 	if f.handler.Notice == "" || f.isPage || f.status > http.StatusOK || !isRead(f.request) || !document.IsPageAskedFor(f.request) || document.KindOf(f.request, f.status, header) != document.Document {
-		return
+		return nil
 	}
 	if essence, _ := ascii.MediaType(header.Get("Content-Type")); essence != "text/html" {
-		return
+		return nil
 	}
 	f.isPrivate = true
 	caching.MakeAsked(header)
-	form := insertion.FormOf(http.StatusOK, header)
-	if !f.hasNotice || form == insertion.Closed {
-		return
+	if !f.hasNotice || insertion.FormOf(http.StatusOK, header) == insertion.Closed {
+		return nil
 	}
 	origin := document.Origin(request.Scheme(f.request), f.request.Host)
 	policies, ok := document.AdmitForm(header[document.PolicyField], f.handler.page.Form(origin))
 	if !ok {
-		return
+		return nil
 	}
 	notice, err := f.handler.page.Notice(f.request, &f.visitor)
 	if err != nil {
 		f.handler.logger.Error("no notice was made", zap.Error(err))
-		return
+		return nil
 	}
 	if len(policies) > 0 {
 		header[document.PolicyField] = policies
 	}
-	insertion.PrepareHeader(header)
-	var below io.Writer = f.ResponseWriter
-	if f.inserted != nil {
-		below = f.inserted
-	}
-	if form == insertion.Gzip {
-		f.repacker = insertion.Repack(below, notice)
-		f.inserted = f.repacker
-	} else {
-		f.inserted = insertion.AtBody(below, notice)
-	}
+	return func(below io.Writer) insertion.Body { return insertion.AtBody(below, notice) }
 }
 
 // isRead tells whether a request reads something.
@@ -417,10 +439,16 @@ func isRead(r *http.Request) bool {
 	return r.Method == http.MethodGet || r.Method == http.MethodHead
 }
 
-// abandon ends what is still done to a body of which nobody writes the end.
+// abandon ends what is still done to a body of which nobody writes the end: what there is of
+// it leaves.
 func (f *filter) abandon() {
-	if f.repacker != nil {
-		f.repacker.Abandon()
+	body, ok := f.inserted.(insertion.Abandoner)
+	if !ok {
+		return
+	}
+	body.Abandon()
+	if !f.isEnded {
+		_ = http.NewResponseController(f.ResponseWriter).Flush() // nobody is left to be told
 	}
 }
 
@@ -624,6 +652,7 @@ func (f *filter) end() error {
 		return err
 	}
 	if f.inserted != nil {
+		f.isEnded = true
 		return f.inserted.Close()
 	}
 	return nil

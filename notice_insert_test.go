@@ -150,6 +150,35 @@ func TestNoticeDoesNotHoldUp(t *testing.T) {
 	}
 }
 
+// Of pages that are broken, visitors see what browsers show of them.
+func TestNoticeOfWhatIsBroken(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	for _, option := range []string{"", "\n guard"} {
+		address := serve(t, true, "cookie_charter {\n preset matomo\n notice insert"+option+"\n}\nreverse_proxy "+upstream)
+		for version, client := range clients(t) {
+			for _, path := range []string{"/members.gz", "/summed.gz", "/cut.gz"} {
+				request, _ := http.NewRequest(http.MethodGet, "https://"+address+path, nil)
+				request.Header.Set("Sec-Fetch-Dest", "document")
+				request.Header.Set("Accept-Encoding", "gzip")
+				response, err := client.Do(request)
+				if err != nil {
+					t.Fatal(version, err)
+				}
+				var body []byte
+				reader, err := gzip.NewReader(response.Body)
+				if err == nil {
+					reader.Multistream(false) // as browsers do
+					body, _ = io.ReadAll(reader)
+				}
+				response.Body.Close()
+				if got := insertedNotice.ReplaceAllString(guardTag.ReplaceAllString(string(body), ""), ""); got != page || !insertedNotice.Match(body) {
+					t.Errorf("%s%s %s: %d bytes, not %d", version, option, path, len(got), len(page))
+				}
+			}
+		}
+	}
+}
+
 // Of pages that are cut off, nothing is left behind.
 func TestNoticeOfBrokenPages(t *testing.T) {
 	var packed bytes.Buffer

@@ -70,7 +70,7 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
 		{&m.reports, "host_reports_total", "Reports of browsers that a page was kept from a host, or would have been, by declared row (its first name, or none), verdict (allowed, undeclared, refused or unanswered) and directive.", []string{"row", "verdict", "directive"}},
 		{&m.found, "script_cookies_total", "Cookies that scripts wrote and that the guard, which only monitors, would have removed, by declared cookie (its first name, or none) and verdict (allowed by now, undeclared, refused or unanswered).", []string{"cookie", "verdict"}},
-		{&m.unguarded, "unguarded_documents_total", "Documents that the guard could not be put into, by reason: xml (of XML, XHTML or SVG), encoding (compressed in another way than by gzip), charset (UTF-16), mark (compressed, with a byte order mark), type (none that can be read).", []string{"reason"}},
+		{&m.unguarded, "unguarded_documents_total", "Documents that the guard could not be put into, by reason: xml (of XML or SVG, or XHTML without a head), encoding (compressed in another way than by gzip), charset (UTF-16), type (none that can be read).", []string{"reason"}},
 		{&m.ignored, "ignored_reports_total", "Posts of reports, of hosts or of scripts' cookies, that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
 		{&lost, "lost_choices_total", "Choices made by form that the browser did not keep, so that they are not in force.", nil},
 	} {

@@ -13,6 +13,12 @@ type Body interface {
 	Close() error
 }
 
+// An Abandoner is a body on which work goes on until it is closed or abandoned.
+type Abandoner interface {
+	// Abandon writes what there is of a body of which nothing more comes.
+	Abandon()
+}
+
 // A BodyWriter writes a document with a piece of markup where its body opens. All that is
 // held back meanwhile is a tag that is not finished.
 type BodyWriter struct {
@@ -63,6 +69,9 @@ func (w *BodyWriter) Write(part []byte) (int, error) {
 // Flush has whoever is below write what can be written.
 func (w *BodyWriter) Flush() error { return flush(w.below) }
 
+// Abandon ends the work on a document of which nothing more comes.
+func (w *BodyWriter) Abandon() { abandon(w.below) }
+
 // Close writes the end of the document, with the markup if it ends before its body opens.
 func (w *BodyWriter) Close() error {
 	if !w.isDone {
@@ -94,4 +103,11 @@ func closeBody(writer io.Writer) error {
 		return body.Close()
 	}
 	return nil
+}
+
+// abandon ends the work that a writer does on a body of which nothing more comes.
+func abandon(writer io.Writer) {
+	if body, ok := writer.(Abandoner); ok {
+		body.Abandon()
+	}
 }

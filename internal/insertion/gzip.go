@@ -19,8 +19,12 @@ type splice struct {
 	header int // how long the stream's own is
 	sum    uint32
 	length uint32
-	last   []byte // the last bytes that came: the stream's own sums, if nothing follows
+	came   uint64 // how many bytes of the stream
+	last   []byte // the last of them: the stream's own sums, if nothing follows
 }
+
+// maxRatio is how many times its length a stream can hold at most (RFC 1951, section 3.2.5).
+const maxRatio = 1032
 
 // trailerLength is how long the sums are at the end of a stream.
 const trailerLength = 8
@@ -49,15 +53,20 @@ func (s *splice) keep(buffer, part []byte) []byte {
 	known := len(buffer) + max(0, len(s.last)+len(part)-trailerLength)
 	buffer = append(append(buffer, s.last...), part...)
 	s.last = append(s.last[:0], buffer[known:]...)
+	s.came += uint64(len(part))
 	return buffer[:known]
 }
 
-// end returns the end of the new stream; of one that has been cut off, what is left of it.
+// end returns the end of the new stream; of one that has been cut off, what is left of it:
+// hardly ever can that be taken for sums.
 func (s *splice) end() []byte {
 	if len(s.last) < trailerLength {
 		return s.last
 	}
 	sum, length := binary.LittleEndian.Uint32(s.last), binary.LittleEndian.Uint32(s.last[4:])
+	if uint64(length) > maxRatio*s.came {
+		return s.last
+	}
 	end := binary.LittleEndian.AppendUint32(nil, joinSums(s.sum, sum, length))
 	return binary.LittleEndian.AppendUint32(end, s.length+length)
 }

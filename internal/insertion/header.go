@@ -19,6 +19,9 @@ const (
 	Gzip
 )
 
+// XHTML is the type of documents that are looked at as XML.
+const XHTML = "application/xhtml+xml"
+
 // FormOf returns the form in which a document comes with a status and a header, for which
 // markup is to be put in.
 func FormOf(status int, header http.Header) Form {
@@ -32,14 +35,13 @@ type Obstacle string
 // The obstacles.
 const (
 	Type     Obstacle = "type"     // none can be read, so that it may be HTML
-	XML      Obstacle = "xml"      // it is not HTML
+	XML      Obstacle = "xml"      // it is neither HTML nor XHTML with a head
 	Encoding Obstacle = "encoding" // compressed in another way than by gzip
 	Charset  Obstacle = "charset"  // UTF-16
-	Mark     Obstacle = "mark"     // its byte order mark is compressed
 )
 
 // Obstacles are all that there are.
-var Obstacles = []Obstacle{Type, XML, Encoding, Charset, Mark}
+var Obstacles = []Obstacle{Type, XML, Encoding, Charset}
 
 // ObstacleOf returns why a document that comes so is closed to markup; "" if it is not, or
 // if nothing of it is shown.
@@ -66,9 +68,14 @@ func formOf(status int, header http.Header) (Form, Obstacle) {
 		return Closed, "" // nothing was written, or a worker's code
 	case lines != 1:
 		return Closed, Type
+	case essence == XHTML:
 	case strings.HasSuffix(essence, "xml"), strings.HasSuffix(essence, "/xsl"), strings.Contains(essence, "/xhtml"):
 		return Closed, XML
-	case essence != "text/html", strings.Contains(parameters, ","):
+	case essence != "text/html":
+		return Closed, Type
+	}
+	switch {
+	case strings.Contains(parameters, ","):
 		return Closed, Type
 	case slices.ContainsFunc(wideCharsets, func(charset string) bool { return strings.Contains(parameters, charset) }):
 		return Closed, Charset

@@ -2,7 +2,7 @@
 // before everything else, so that no code of the document runs before it. Parsers take a
 // document that follows its own doctype as if nothing stood between (HTML, sections 13.2.6.4.1
 // to 13.2.6.4.4): its own doctype is ignored then, and the attributes of its html element
-// are taken over. What is compressed is not unpacked.
+// are taken over. What is compressed is not unpacked, unless its place is further on.
 package insertion
 
 import (
@@ -66,15 +66,20 @@ func (w *Writer) Write(part []byte) (int, error) {
 // Flush writes what is held back, however little of the document it is, unless nothing of it
 // is shown yet and its doctype can follow.
 func (w *Writer) Flush() error {
-	if w.isOpen || len(w.held) == 0 {
-		return nil
+	if !w.isOpen && len(w.held) > 0 {
+		head, isEnough := w.head(w.held)
+		if !isEnough && !isBegun(head) {
+			return nil
+		}
+		if err := w.open(w.held, head); err != nil {
+			return err
+		}
 	}
-	head, isEnough := w.head(w.held)
-	if !isEnough && !isBegun(head) {
-		return nil
-	}
-	return w.open(w.held, head)
+	return flush(w.below)
 }
+
+// Abandon ends the work on a document of which nothing more comes.
+func (w *Writer) Abandon() { abandon(w.below) }
 
 // Close writes the end of the document.
 func (w *Writer) Close() error {
@@ -88,13 +93,16 @@ func (w *Writer) Close() error {
 	}
 	if !w.isOpen {
 		w.isOpen, w.gzip = true, nil
-		return w.pass(w.held)
+		if err := w.pass(w.held); err != nil {
+			return err
+		}
 	}
-	if w.gzip == nil {
-		return nil
+	if w.gzip != nil {
+		if _, err := w.below.Write(w.gzip.end()); err != nil {
+			return err
+		}
 	}
-	_, err := w.below.Write(w.gzip.end())
-	return err
+	return closeBody(w.below)
 }
 
 // head returns how the document begins of which something is there, and whether that is
@@ -116,6 +124,12 @@ func (w *Writer) head(held []byte) (head []byte, isEnough bool) {
 func (w *Writer) open(held, head []byte) error {
 	w.isOpen = true
 	w.held = nil
+	if w.gzip != nil && bytes.HasPrefix(head, byteOrderMark) {
+		// The mark has to stay first, and what stands behind it cannot stay compressed.
+		w.gzip = nil
+		w.below = Repack(w.below, func(below io.Writer) Body { return New(below, false, w.markup) })
+		return w.pass(held)
+	}
 	var markup []byte
 	if w.gzip == nil || w.gzip.begin(held) {
 		markup = w.markup(head)

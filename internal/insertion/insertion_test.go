@@ -95,15 +95,15 @@ func FuzzWriter(f *testing.F) {
 		if len(document) == 0 {
 			want = nil
 		}
+		if bytes.HasPrefix(document, byteOrderMark) {
+			want = append([]byte("\xEF\xBB\xBF"+markup), document[len(byteOrderMark):]...)
+		}
 		packed := insert(t, pack(t, document, level), length, true, put)
 		if got := unpack(t, packed); len(document) > 0 && !bytes.Equal(got, want) {
 			t.Fatalf("packed: %q, not %q", got, want)
 		}
 		if len(document) > 0 && !bytes.Equal(head, document[:min(len(document), headLength)]) {
 			t.Fatalf("the head is %q", head)
-		}
-		if bytes.HasPrefix(document, byteOrderMark) {
-			want = append([]byte("\xEF\xBB\xBF"+markup), document[len(byteOrderMark):]...)
 		}
 		if got := insert(t, document, length, false, put); !bytes.Equal(got, want) {
 			t.Fatalf("plain: %q, not %q", got, want)
@@ -121,7 +121,7 @@ func FuzzWriter(f *testing.F) {
 // markup, which stands outside of its doctype.
 func TestFlushedBeginnings(t *testing.T) {
 	const markup = "<script src=/g></script>"
-	put := func(head []byte) []byte { return Before(head, false, false, []byte(markup)) }
+	put := func(head []byte) []byte { return Before(head, false, []byte(markup)) }
 	for _, document := range []string{
 		"\n<!-- a --><!DOCTYPE html><p>b",
 		"\xEF\xBB\xBF<!DOCTYPE html><p>b",
@@ -134,9 +134,6 @@ func TestFlushedBeginnings(t *testing.T) {
 		doctype := document[strings.Index(document, "<!DOCTYPE"):]
 		doctype = doctype[:strings.Index(doctype, ">")+1]
 		for _, isCompressed := range []bool{false, true} {
-			if isCompressed && mark != "" {
-				continue
-			}
 			for at := range len(document) - len("<p>b") + 1 {
 				var packed, written bytes.Buffer
 				writer := New(&written, isCompressed, put)
@@ -181,5 +178,22 @@ func TestFlushedBeginnings(t *testing.T) {
 	}
 	if got := string(put([]byte("<!--" + strings.Repeat("a", headLength-20) + "--><!DOCTYPE html>")[:headLength])); got != standardDoctype+markup {
 		t.Errorf("a doctype that goes on behind the head becomes %q", got)
+	}
+}
+
+// Of a stream that is cut off, all is shown that browsers show of it, and nothing else.
+func TestCutOff(t *testing.T) {
+	const markup = "<script src=/g></script>"
+	put := func([]byte) []byte { return []byte(markup) }
+	random := rand.New(rand.NewPCG(1, 2))
+	document := []byte("<!DOCTYPE html>")
+	for range 3000 {
+		document = append(document, "<p>"+strings.Repeat("é", random.IntN(9))...)
+	}
+	packed := pack(t, document, 6)
+	for at := 1000; at < len(packed); at += 97 {
+		if got, want := shown(insert(t, packed[:at], 500, true, put)), markup+shown(packed[:at]); got != want {
+			t.Errorf("cut off after %d bytes: %.80q of %d bytes, not %d", at, got, len(got), len(want))
+		}
 	}
 }

@@ -13,11 +13,11 @@ import (
 // Before returns what to put before a document that begins so, for a piece of markup to be
 // the first in its head; nil if that cannot be done. It begins with the document's own
 // doctype, by which browsers choose how to lay it out.
-func Before(head []byte, isCompressed, hasCharset bool, markup []byte) []byte {
-	hasMark := bytes.HasPrefix(head, byteOrderMark)
-	if isCompressed && hasMark || isWide(head) {
-		return nil // the mark has to stay first; text in UTF-16 is not of such bytes
+func Before(head []byte, hasCharset bool, markup []byte) []byte {
+	if isWide(head) {
+		return nil // its text is not of such bytes
 	}
+	hasMark := bytes.HasPrefix(head, byteOrderMark)
 	begins := readBeginning(bytes.TrimPrefix(head, byteOrderMark))
 	before := slices.Concat(begins.doctype, markup)
 	if !hasCharset && !hasMark && begins.charset != "" && begins.charsetEnd+len(before) > headLength {
@@ -25,14 +25,6 @@ func Before(head []byte, isCompressed, hasCharset bool, markup []byte) []byte {
 		before = slices.Concat(begins.doctype, []byte(`<meta charset="`+html.EscapeString(begins.charset)+`">`), markup)
 	}
 	return before
-}
-
-// ObstacleIn returns why Before puts nothing before a document that begins so.
-func ObstacleIn(head []byte) Obstacle {
-	if isWide(head) {
-		return Charset
-	}
-	return Mark
 }
 
 // isWide tells whether a document begins with a byte order mark of UTF-16.

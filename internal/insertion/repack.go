@@ -1,6 +1,8 @@
 package insertion
 
 import (
+	"bufio"
+	"bytes"
 	"errors"
 	"io"
 	"iter"
@@ -9,35 +11,46 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// A Repacker unpacks a document that is compressed by gzip, puts a piece of markup where its
-// body opens, and compresses it again: what stands in the middle of a stream cannot be put
-// in without, as what follows refers to places in front of it.
+// A Repacker unpacks a document that is compressed by gzip, has something put into it, and
+// compresses it again: what stands in the middle of a stream cannot be put in without, as
+// what follows refers to places in front of it. What browsers show of a stream that is
+// broken, or wrong in its sums, they show of the new one; what follows a stream, which they
+// do not read, stays as it is.
 type Repacker struct {
 	below  io.Writer
-	markup []byte
-	packer *gzip.Writer // of what is unpacked; nil as long as nothing is
+	inside func(below io.Writer) Body
+	body   Body // what is unpacked goes there; nil as long as nothing does
 
 	next    func() (struct{}, bool) // unpacks what is there
 	stop    func()
 	input   []byte // what is there
-	header  []byte // what was read so far, as long as it may be none of gzip
+	left    []byte // what was read of what may be left as it is
 	isWhole bool   // nothing more comes
-	isLost  bool   // nobody waits for it any more
-	passes  bool   // what comes is no gzip, and left as it is
+	passes  bool   // what comes is left as it is: no gzip, or behind its end
 	err     error
 }
 
-// packers are used again, as each takes a lot of memory. They spend little time: of those
-// who have not answered, robots ask for most pages.
-var packers = sync.Pool{New: func() any {
-	packer, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
-	return packer
-}}
+// packers are used again, as each takes a lot of memory, and so are unpackers. They spend
+// little time: of those who have not answered, robots ask for most pages.
+var (
+	packers = sync.Pool{New: func() any {
+		packer, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // there is such a level
+		return packer
+	}}
+	streams = sync.Pool{New: func() any { return &stream{input: bufio.NewReader(nil)} }}
+)
 
-// Repack returns a writer of a document that is compressed by gzip, with a piece of markup
-// at the begin of its body. It has to be closed or abandoned.
-func Repack(below io.Writer, markup []byte) *Repacker {
-	r := &Repacker{below: below, markup: markup, header: []byte{}}
+// A stream unpacks what it reads, a piece at a time.
+type stream struct {
+	gzip.Reader
+
+	input *bufio.Reader
+}
+
+// Repack returns a writer of a document that is compressed by gzip, of which what is
+// unpacked goes through another writer. It has to be closed or abandoned.
+func Repack(below io.Writer, inside func(below io.Writer) Body) *Repacker {
+	r := &Repacker{below: below, inside: inside}
 	r.next, r.stop = iter.Pull(r.unpack)
 	return r
 }
@@ -50,16 +63,18 @@ func (r *Repacker) Write(part []byte) (int, error) {
 	r.input = part
 	r.next()
 	if r.passes {
-		_, err := r.below.Write(append(r.header, r.input...))
-		return len(part), err
+		if left := append(r.left, r.input...); len(left) > 0 {
+			_, err := r.below.Write(left)
+			return len(part), err
+		}
 	}
 	return len(part), r.err
 }
 
 // Flush writes what was unpacked so far.
 func (r *Repacker) Flush() error {
-	if r.packer != nil {
-		if err := r.packer.Flush(); err != nil {
+	if r.body != nil {
+		if err := r.body.Flush(); err != nil {
 			return err
 		}
 	}
@@ -69,11 +84,11 @@ func (r *Repacker) Flush() error {
 // Close writes the end of the document; of one that was cut off, what there is of it.
 func (r *Repacker) Close() error {
 	r.isWhole = true
-	if wasPassing := r.passes; !wasPassing {
+	if !r.passes {
 		r.input = nil
 		r.next()
-		if r.passes && len(r.header) > 0 {
-			if _, err := r.below.Write(r.header); err != nil {
+		if r.passes && len(r.left) > 0 {
+			if _, err := r.below.Write(r.left); err != nil {
 				return err
 			}
 		}
@@ -85,78 +100,61 @@ func (r *Repacker) Close() error {
 	return closeBody(r.below)
 }
 
-// Abandon ends the work on a document of which nothing more is to be written.
+// Abandon writes what there is of a document of which nothing more comes.
 func (r *Repacker) Abandon() {
-	r.isLost = true
 	r.stop()
+	abandon(r.below)
 }
 
 // unpack reads the stream, and yields whenever nothing more of it is there.
 func (r *Repacker) unpack(yield func(struct{}) bool) {
-	stream, err := gzip.NewReader(&source{r, yield})
-	if err != nil {
+	stream := streams.Get().(*stream) //nolint:forcetypeassert // nothing else is in it
+	defer func() {
+		stream.input.Reset(nil)
+		streams.Put(stream)
+	}()
+	source := &source{Repacker: r, yield: yield, isHeader: true}
+	stream.input.Reset(source)
+	if err := stream.Reset(stream.input); err != nil {
 		r.passes = true
 		return
 	}
-	r.header = nil
-	stream.Multistream(false) // browsers read no second one
-	r.packer = packers.Get().(*gzip.Writer)
-	defer packers.Put(r.packer) // as it is now
-	r.packer.Reset(r.below)
-	body := AtBody(r.packer, r.markup)
-	_, err = stream.WriteTo(body)
-	switch {
-	case r.isLost:
-	case err == nil:
-		r.err = body.Close()
-	case errors.Is(err, io.ErrUnexpectedEOF) && r.isWhole:
-		r.err = r.packer.Flush()
-	default:
-		r.err = err
+	source.isHeader, r.left = false, nil
+	stream.Multistream(false)
+	packer := packers.Get().(*gzip.Writer) //nolint:forcetypeassert // nothing else is in it
+	defer packers.Put(packer)
+	packer.Reset(r.below)
+	r.body = r.inside(packer)
+	if _, err := stream.WriteTo(r.body); err == nil || errors.Is(err, gzip.ErrChecksum) {
+		r.err = r.body.Close()
+		r.passes = true
+		behind, _ := stream.input.Peek(stream.input.Buffered())
+		r.left = bytes.Clone(behind)
+	} else {
+		r.err = r.body.Flush()
 	}
-	r.packer = nil
+	r.body = nil
 }
 
 // A source is what a stream is read from: what is there of it.
 type source struct {
 	*Repacker
-	yield func(struct{}) bool
+
+	yield    func(struct{}) bool
+	isHeader bool // or may be none of gzip
 }
 
-// await tells whether there is something to read, once there is.
-func (s *source) await() bool {
+// Read reads what is there, once something is.
+func (s *source) Read(into []byte) (int, error) {
 	for len(s.input) == 0 {
 		if s.isWhole || !s.yield(struct{}{}) {
-			return false
+			return 0, io.EOF
 		}
 	}
-	return true
-}
-
-// Read reads what is there.
-func (s *source) Read(into []byte) (int, error) {
-	if !s.await() {
-		return 0, io.EOF
-	}
 	n := copy(into, s.input)
-	s.read(n)
-	return n, nil
-}
-
-// ReadByte reads one byte, so that nobody reads ahead.
-func (s *source) ReadByte() (byte, error) {
-	if !s.await() {
-		return 0, io.EOF
-	}
-	char := s.input[0]
-	s.read(1)
-	return char, nil
-}
-
-// read takes account of what was read.
-func (s *source) read(n int) {
-	if s.header != nil {
-		s.header = append(s.header, s.input[:n]...)
+	if s.isHeader {
+		s.left = append(s.left, s.input[:n]...)
 	}
 	s.input = s.input[n:]
+	return n, nil
 }
