@@ -96,6 +96,27 @@ func BenchmarkGuard(b *testing.B) {
 	}
 }
 
+// BenchmarkNotice measures what the notice in every page adds to the whole handler, for who
+// has not answered and who has.
+func BenchmarkNotice(b *testing.B) {
+	for _, name := range []string{"plain", "gzip", "image"} {
+		for _, visitor := range []string{"asked", "answered"} {
+			for _, option := range []string{"", "notice insert"} {
+				b.Run(name+"/"+visitor+"/"+cmp.Or(option, "off"), func(b *testing.B) {
+					serve := guardLoad(b, name, "preference charter\n "+option)
+					if visitor == "answered" {
+						serve = guardLoad(b, name, option)
+					}
+					b.ReportAllocs()
+					for b.Loop() {
+						serve()
+					}
+				})
+			}
+		}
+	}
+}
+
 // rowCounts are the sizes of the charters in the benchmarks: as a portal has it,
 // and far beyond.
 var rowCounts = []int{5, 10_000}

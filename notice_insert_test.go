@@ -287,3 +287,42 @@ func TestNoticeThatNobodyNeeds(t *testing.T) {
 		}
 	}
 }
+
+// The notice is made once for all who get the same, and is each visitor's own: by language,
+// host, answers, and where it leads back to.
+func TestNoticeIsEachVisitorsOwn(t *testing.T) {
+	upstream, _ := guardedPortal(t)
+	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo xiti\n notice insert\n}\nreverse_proxy "+upstream)
+	ask := func(path, host string, more http.Header) string {
+		header := http.Header{"Sec-Fetch-Dest": {"document"}, "Accept-Language": {"fr"}, "Host": {host}}
+		for field, lines := range more {
+			header[field] = lines
+		}
+		_, body := get(t, address+path, header)
+		return insertedNotice.FindString(body)
+	}
+	usual := ask("/plain?a=b&c='\"<%22+{{1}}", "a.example", nil)
+	for _, want := range []string{`lang="fr"`, `name="return" value="/plain?a=b&amp;c=%27%22%3C%22`, `#charter-notice-end"`, "http://a.example"} {
+		if !strings.Contains(usual, want) {
+			t.Errorf("no %s in %s", want, usual)
+		}
+	}
+	if strings.Contains(usual, "-charter-return-") || strings.Contains(usual, "{{") {
+		t.Error(usual)
+	}
+	if ask("/plain?a=b&c='\"<%22+{{1}}", "a.example", nil) != usual {
+		t.Error("it is not the same a second time")
+	}
+	response, _ := do(t, http.MethodPost, address+pagePath, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "answer.matomo=refused")
+	stored, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	for name, other := range map[string]string{
+		"another page":     ask("/plain?other", "a.example", nil),
+		"another host":     ask("/plain?a=b&c='\"<%22+{{1}}", "b.example", nil),
+		"another language": ask("/plain?a=b&c='\"<%22+{{1}}", "a.example", http.Header{"Accept-Language": {"en"}}),
+		"another answer":   ask("/plain?a=b&c='\"<%22+{{1}}", "a.example", http.Header{"Cookie": {stored}}),
+	} {
+		if other == usual || other == "" {
+			t.Errorf("%s: %s", name, other)
+		}
+	}
+}

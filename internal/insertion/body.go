@@ -49,10 +49,8 @@ func (w *BodyWriter) Write(part []byte) (int, error) {
 	at, outcome := w.opening.find(text, known)
 	switch outcome {
 	case opens:
-		// At once: who compresses below decides by what is written first.
-		joined := make([]byte, 0, len(text)+len(w.markup))
-		text = append(append(append(joined, text[:at]...), w.markup...), text[at:]...)
 		w.isDone = true
+		return len(part), insert(w.below, text, at, w.markup)
 	case never:
 		w.isDone = true
 	case notYet:

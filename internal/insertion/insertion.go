@@ -139,7 +139,7 @@ func (w *Writer) open(held, head []byte) error {
 		return w.pass(held)
 	}
 	if w.gzip != nil {
-		return w.writeJoined(func(buffer []byte) []byte {
+		return writeJoined(w.below, func(buffer []byte) []byte {
 			return w.gzip.keep(w.gzip.start(buffer, markup), held[w.gzip.header:])
 		})
 	}
@@ -147,15 +147,13 @@ func (w *Writer) open(held, head []byte) error {
 	if bytes.HasPrefix(held, byteOrderMark) {
 		mark = len(byteOrderMark) // it tells the encoding only as the first bytes of all
 	}
-	return w.writeJoined(func(buffer []byte) []byte {
-		return append(append(append(buffer, held[:mark]...), markup...), held[mark:]...)
-	})
+	return insert(w.below, held, mark, markup)
 }
 
 // pass writes a part of the document behind what was put before it.
 func (w *Writer) pass(part []byte) error {
 	if w.gzip != nil {
-		return w.writeJoined(func(buffer []byte) []byte { return w.gzip.keep(buffer, part) })
+		return writeJoined(w.below, func(buffer []byte) []byte { return w.gzip.keep(buffer, part) })
 	}
 	if len(part) == 0 {
 		return nil
@@ -167,8 +165,16 @@ func (w *Writer) pass(part []byte) error {
 // buffers are used again, as documents come in parts of much the same length.
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
+// insert writes a text with markup at an index, at once: who compresses below decides by what
+// is written first.
+func insert(below io.Writer, text []byte, at int, markup []byte) error {
+	return writeJoined(below, func(buffer []byte) []byte {
+		return append(append(append(buffer, text[:at]...), markup...), text[at:]...)
+	})
+}
+
 // writeJoined writes what is added to an empty buffer, if that is anything.
-func (w *Writer) writeJoined(join func(buffer []byte) []byte) error {
+func writeJoined(below io.Writer, join func(buffer []byte) []byte) error {
 	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
 	defer buffers.Put(buffer)
 	joined := join((*buffer)[:0])
@@ -176,7 +182,7 @@ func (w *Writer) writeJoined(join func(buffer []byte) []byte) error {
 	if len(joined) == 0 {
 		return nil
 	}
-	_, err := w.below.Write(joined)
+	_, err := below.Write(joined)
 	return err
 }
 

@@ -42,8 +42,8 @@ func unpack(t testing.TB, packed []byte) []byte {
 	return document
 }
 
-// insert writes a document in parts of some length.
-func insert(t testing.TB, document []byte, length int, isCompressed bool, markup func([]byte) []byte) []byte {
+// written writes a document in parts of some length.
+func written(t testing.TB, document []byte, length int, isCompressed bool, markup func([]byte) []byte) []byte {
 	t.Helper()
 	var written bytes.Buffer
 	writer := New(&written, isCompressed, markup)
@@ -98,19 +98,19 @@ func FuzzWriter(f *testing.F) {
 		if bytes.HasPrefix(document, byteOrderMark) {
 			want = append([]byte("\xEF\xBB\xBF"+markup), document[len(byteOrderMark):]...)
 		}
-		packed := insert(t, pack(t, document, level), length, true, put)
+		packed := written(t, pack(t, document, level), length, true, put)
 		if got := unpack(t, packed); len(document) > 0 && !bytes.Equal(got, want) {
 			t.Fatalf("packed: %q, not %q", got, want)
 		}
 		if len(document) > 0 && !bytes.Equal(head, document[:min(len(document), headLength)]) {
 			t.Fatalf("the head is %q", head)
 		}
-		if got := insert(t, document, length, false, put); !bytes.Equal(got, want) {
+		if got := written(t, document, length, false, put); !bytes.Equal(got, want) {
 			t.Fatalf("plain: %q, not %q", got, want)
 		}
 		leave := func([]byte) []byte { return nil }
 		for _, isCompressed := range []bool{false, true} {
-			if got := insert(t, document, length, isCompressed, leave); !bytes.Equal(got, document) {
+			if got := written(t, document, length, isCompressed, leave); !bytes.Equal(got, document) {
 				t.Fatalf("left alone: %q, not %q", got, document)
 			}
 		}
@@ -172,7 +172,7 @@ func TestFlushedBeginnings(t *testing.T) {
 	}
 	for _, document := range []string{"\n", "<!-- a -->", "<!DOCTYPE ht", "<", "\xEF\xBB\xBF", "a"} {
 		mark := strings.Repeat("\xEF\xBB\xBF", strings.Count(document, "\xEF\xBB\xBF"))
-		if got := insert(t, []byte(document), 1, false, put); !strings.HasPrefix(string(got), mark+markup) && !strings.HasPrefix(string(got), standardDoctype+markup) {
+		if got := written(t, []byte(document), 1, false, put); !strings.HasPrefix(string(got), mark+markup) && !strings.HasPrefix(string(got), standardDoctype+markup) {
 			t.Errorf("%q became %q", document, got)
 		}
 	}
@@ -192,7 +192,7 @@ func TestCutOff(t *testing.T) {
 	}
 	packed := pack(t, document, 6)
 	for at := 1000; at < len(packed); at += 97 {
-		if got, want := shown(insert(t, packed[:at], 500, true, put)), markup+shown(packed[:at]); got != want {
+		if got, want := shown(written(t, packed[:at], 500, true, put)), markup+shown(packed[:at]); got != want {
 			t.Errorf("cut off after %d bytes: %.80q of %d bytes, not %d", at, got, len(got), len(want))
 		}
 	}

@@ -42,10 +42,8 @@ func (w *HeadWriter) Write(part []byte) (int, error) {
 		at, outcome = w.find(text)
 		switch outcome {
 		case opens:
-			// At once: who compresses below decides by what is written first.
-			joined := make([]byte, 0, len(text)+len(w.markup))
-			text = append(append(append(joined, text[:at]...), w.markup...), text[at:]...)
-			at, w.isDone = len(text), true
+			w.isDone = true
+			return len(part), insert(w.below, text, at, w.markup)
 		case never:
 			w.giveUp(text)
 			at = len(text)

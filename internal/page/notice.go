@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"html"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -89,14 +91,71 @@ func (p *Page) hasJustAnswered(visitor *answers.Visitor) bool {
 // which is the same in all encodings that documents have.
 func (p *Page) Notice(r *http.Request, visitor *answers.Visitor) ([]byte, error) {
 	text := p.textsFor(r)
-	data := p.noticeData(r, text)
-	data.Base, data.Skips = p.Path+"/", true
-	p.address(&data, text, visitor, request.URL(r).RequestURI())
-	var body bytes.Buffer
-	if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
-		return nil, err
+	questions := p.questions(text, visitor)
+	key := noticeKey{text: text, site: p.site(address(r), text), isAsked: p.hasToAsk(visitor)}
+	for i := range questions {
+		key.stored += questions[i].Stored + "\n"
 	}
-	return toASCII(bytes.TrimSpace(body.Bytes())), nil
+	back := request.URL(r).RequestURI()
+	if key.leadsBack = charter.IsLocal(back); !key.leadsBack {
+		back = ""
+	}
+	parts, isMade := p.notices.get(key)
+	if !isMade {
+		data := p.noticeData(r, text)
+		data.Base, data.Skips = p.Path+"/", true
+		p.address(&data, text, visitor, "")
+		if key.leadsBack {
+			data.Return = returnMark
+		}
+		var body bytes.Buffer
+		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
+			return nil, err
+		}
+		parts = bytes.Split(toASCII(bytes.TrimSpace(body.Bytes())), []byte(returnMark))
+		p.notices.add(key, parts)
+	}
+	return bytes.Join(parts, []byte(html.EscapeString(encodeReference(back)))), nil
+}
+
+// returnMark stands in a notice that is kept where it tells where an answer leads back to.
+const returnMark = "/-charter-return-"
+
+// A noticeKey is all that the notice in documents is made of, but for the charter and where
+// an answer leads back to.
+type noticeKey struct {
+	text      *texts
+	site      string
+	stored    string // what it says of stored answers
+	isAsked   bool   // else, it tells that they were stored
+	leadsBack bool
+}
+
+// maxNotices is how many notices are kept: those of all languages, for who has answered
+// nothing and who just has. Hosts and answers come from visitors.
+const maxNotices = 64
+
+// keptNotices are notices that were made, in the parts between which it stands where an answer
+// leads back to.
+type keptNotices struct {
+	mutex sync.RWMutex
+	parts map[noticeKey][][]byte
+}
+
+func (k *keptNotices) get(key noticeKey) (parts [][]byte, ok bool) {
+	k.mutex.RLock()
+	defer k.mutex.RUnlock()
+	parts, ok = k.parts[key]
+	return parts, ok
+}
+
+func (k *keptNotices) add(key noticeKey, parts [][]byte) {
+	k.mutex.Lock()
+	defer k.mutex.Unlock()
+	if k.parts == nil || len(k.parts) == maxNotices {
+		k.parts = make(map[noticeKey][][]byte)
+	}
+	k.parts[key] = parts
 }
 
 // Form returns the notice's form as it asks the policies of an origin's documents to be let

@@ -147,6 +147,7 @@ type Page struct {
 	about       map[*texts]About
 	tables      map[*texts]template.HTML
 	template    *template.Template
+	notices     keptNotices
 	header      template.HTML
 	footer      template.HTML
 	styleName   string // with its version
