@@ -93,7 +93,7 @@ func parseCaddyfile(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 //	    monitor         [everything|undeclared]
 //	    hosts           [enforce|monitor]
 //	    guard           [enforce|monitor]
-//	    notice          insert
+//	    notice          insert|manage
 //	    third_party_cookies omit
 //	    debug_header
 //	    record_choices

@@ -115,7 +115,7 @@ func (h *Handler) warnings() []string {
 		}
 	}
 	if h.Notice != "" && !h.page.Asks() {
-		warnings = append(warnings, "notice insert: the page takes no answers, so that there is no notice; it is for charters with rows that need consent, whose answers no banner stores")
+		warnings = append(warnings, "notice "+h.Notice+": the page takes no answers, so that there is no notice; it is for charters with rows that need consent, whose answers no banner stores")
 	}
 	return warnings
 }

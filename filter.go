@@ -61,6 +61,7 @@ type filter struct {
 	isSent      bool                  // the final header is on its way
 	isEnded     bool                  // all of the body was written
 	hasNotice   bool                  // the notice asks or tells the visitor something, in the page that is asked for
+	hasLink     bool                  // and a link to the charter page stands at the end of that
 	inserted    insertion.Body        // what puts markup into the body; nil if nothing does
 	final       finalFields
 	response    judge.Response // once a line was judged
@@ -402,8 +403,8 @@ func (f *filter) guardBody() func(below io.Writer, form insertion.Form) insertio
 	}
 }
 
-// noticeBody returns what puts the notice into a page's body that is not compressed, nil if it
-// has nothing to ask or to tell, and keeps caches from showing either page to who should see
+// noticeBody returns what puts the notice and the link to the charter page into a page's body
+// that is not compressed, nil if there is neither for this visitor, and keeps caches from showing either page to who should see
 // the other.
 func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 	header := f.Header()
@@ -415,15 +416,25 @@ func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 	}
 	f.isPrivate = true
 	caching.MakeAsked(header)
-	if !f.hasNotice || insertion.FormOf(http.StatusOK, header) == insertion.Closed {
+	if !f.hasNotice && !f.hasLink || insertion.FormOf(http.StatusOK, header) == insertion.Closed {
 		return nil
 	}
-	origin := document.Origin(request.Scheme(f.request), f.request.Host)
-	policies, ok := document.AdmitForm(header[document.PolicyField], f.handler.page.Form(origin))
+	form := f.handler.page.Form(document.Origin(request.Scheme(f.request), f.request.Host))
+	if !f.hasNotice {
+		form.Action = ""
+	}
+	policies, ok := document.AdmitForm(header[document.PolicyField], form)
 	if !ok {
 		return nil
 	}
-	notice, err := f.handler.page.Notice(f.request, &f.visitor)
+	var notice, link []byte
+	var err error
+	if f.hasNotice {
+		notice, err = f.handler.page.Notice(f.request, &f.visitor)
+	}
+	if f.hasLink && err == nil {
+		link, err = f.handler.page.ManageLink(f.request)
+	}
 	if err != nil {
 		f.handler.logger.Error("no notice was made", zap.Error(err))
 		return nil
@@ -431,7 +442,7 @@ func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 	if len(policies) > 0 {
 		header[document.PolicyField] = policies
 	}
-	return func(below io.Writer) insertion.Body { return insertion.AtBody(below, notice) }
+	return func(below io.Writer) insertion.Body { return insertion.AtBody(below, notice, link) }
 }
 
 // isRead tells whether a request reads something.
@@ -460,7 +471,7 @@ func (f *filter) askAnew() {
 		delete(f.request.Header, "If-None-Match")
 		delete(f.request.Header, "If-Modified-Since")
 	}
-	if f.hasNotice || f.handler.guard != nil && document.IsAskedFor(f.request) {
+	if f.hasNotice || f.hasLink || f.handler.guard != nil && document.IsAskedFor(f.request) {
 		insertion.PrepareRequest(f.request.Header) // no markup can be put into a part
 	}
 }

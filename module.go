@@ -142,8 +142,9 @@ type Handler struct {
 
 	// Where the notice is that asks for answers: `insert` puts it at the begin of every
 	// HTML page for which a visitor who has not answered asks, and into nothing else.
-	// Pages are private then, and caches ask for them again. Default: none; it is put
-	// nowhere by itself.
+	// Pages are private then, and caches ask for them again. `manage` does that, and puts a
+	// link to the page at the end of every such page, for all visitors. Default: none; it
+	// is put nowhere by itself.
 	Notice string `json:"notice,omitempty"`
 
 	// What happens to cookies of other hosts: `omit` has pages load from these without
@@ -325,7 +326,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	f.share()
 	f.dropCookies()
 	f.script = h.policy.JudgeScript(r.URL.Path, &f.visitor)
-	f.hasNotice = h.Notice != "" && isRead(r) && document.IsPageAskedFor(r) && h.page.HasNotice(&f.visitor)
+	if h.Notice != "" && isRead(r) && document.IsPageAskedFor(r) {
+		f.hasNotice, f.hasLink = h.page.HasNotice(&f.visitor), h.Notice == manageNotice && h.page.Asks()
+	}
 	f.askAnew()
 	f.reportUnreadable()
 

@@ -102,6 +102,11 @@ func TestNoticeLeavesOthersAlone(t *testing.T) {
 	}
 }
 
+// aMinuteAgo returns a stored answer as one that was given then.
+func aMinuteAgo(stored string) string {
+	return regexp.MustCompile(`\d{13}`).ReplaceAllString(stored, fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli()))
+}
+
 // Who has answered sees that for a moment, and then nothing; no cache mixes that up.
 func TestNoticeGoes(t *testing.T) {
 	upstream, page := guardedPortal(t)
@@ -115,7 +120,7 @@ func TestNoticeGoes(t *testing.T) {
 	if _, body := get(t, address+"/plain", navigation); insertedNotice.MatchString(body) || !strings.Contains(body, `<body><link rel="stylesheet" href="/terms/cookies-policy/notice.css">`+"\n"+`<p class="charter-notice fr-notice" role="status"`) {
 		t.Errorf("nothing says that the answer is stored: %.300q", body)
 	}
-	answered := fmt.Sprintf("charter_preference=%s", regexp.MustCompile(`\d{13}`).ReplaceAllString(strings.TrimPrefix(stored, "charter_preference="), fmt.Sprint(time.Now().Add(-time.Minute).UnixMilli())))
+	answered := aMinuteAgo(stored)
 	for encoding, asked := range map[string]string{"gzip": "gzip", "br": "br"} {
 		navigation = http.Header{"Sec-Fetch-Dest": {"document"}, "Cookie": {answered}, "Accept-Encoding": {encoding}, "If-None-Match": {`"a"`}}
 		response, body := get(t, address+"/plain", navigation)
@@ -324,5 +329,52 @@ func TestNoticeIsEachVisitorsOwn(t *testing.T) {
 		if other == usual || other == "" {
 			t.Errorf("%s: %s", name, other)
 		}
+	}
+}
+
+// With "notice manage", a link to the page stands at the end of every page, for all visitors
+// the same; who has answered can get it in parts no more.
+func TestManageLink(t *testing.T) {
+	upstream, page := guardedPortal(t)
+	link := regexp.MustCompile(`<link rel="stylesheet" href="/terms/cookies-policy/notice\.css">\n<nav class="charter-notice" aria-label="[^"]+" lang="(..)" dir="ltr"><p class="charter-notice-manage"><a class="fr-link" href="/terms/cookies-policy/\?flg=..">([^<]+)</a></p></nav>$`)
+	const charter = "cookie_charter {\n preset matomo\n notice manage\n}\n"
+	plain := serve(t, false, charter+"header /policy Content-Type text/html\nheader /policy Content-Security-Policy \"default-src 'none'; form-action 'none'\"\nrespond /policy \"<!DOCTYPE html>\"\nreverse_proxy "+upstream)
+	response, _ := do(t, http.MethodPost, "http://"+plain+pagePath, http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}, "all=refused")
+	stored, _, _ := strings.Cut(response.Header.Get("Set-Cookie"), ";")
+	answered := aMinuteAgo(stored)
+	for destination, isLinked := range map[string]bool{"document": true, "iframe": false, "empty": false} {
+		if _, body := get(t, "http://"+plain+"/plain", http.Header{"Sec-Fetch-Dest": {destination}}); link.MatchString(body) != isLinked {
+			t.Errorf("in what is asked for as %s: %v", destination, !isLinked)
+		}
+	}
+
+	// The policy is amended for its style alone.
+	response, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+plain+"/policy", http.Header{"Cookie": {answered}})
+	if want := "default-src 'none'; form-action 'none'; style-src http://" + plain + pagePath + "notice.css"; response.Header.Get("Content-Security-Policy") != want || !link.MatchString(body) {
+		t.Errorf("%q, %q", response.Header.Get("Content-Security-Policy"), body)
+	}
+
+	address := serve(t, true, charter+"reverse_proxy "+upstream)
+	for version, client := range clients(t) {
+		for path, isLinked := range map[string]bool{"/plain": true, "/gzip": true, "/parts": true, "/untyped": true, "/missing": false, "/text": false, "/attachment": false, "/utf-16": false} {
+			for cookie, isAsked := range map[string]bool{"": true, answered: false} {
+				response, body := navigate(t, client, http.MethodGet, "https://"+address+path, http.Header{"Accept-Encoding": {"gzip"}, "Accept-Language": {"fr"}, "Cookie": {cookie}, "If-None-Match": {`"a"`}})
+				found := link.FindStringSubmatch(body)
+				if (found != nil) != isLinked || found != nil && (found[1] != "fr" || found[2] != "G&#233;rer mes cookies") {
+					t.Errorf("%s %s: %q", version, path, found)
+				}
+				if insertedNotice.MatchString(body) != (isAsked && isLinked) || insertedNotice.ReplaceAllString(link.ReplaceAllString(body, ""), "") != page {
+					t.Errorf("%s %s %q: %.300q", version, path, cookie, body)
+				}
+				if isLinked && (response.Header.Get("Cache-Control") != "private, no-cache" || response.Header.Get("Etag") != "" || response.StatusCode != http.StatusOK) {
+					t.Errorf("%s %s: %s %v", version, path, response.Status, response.Header)
+				}
+			}
+		}
+	}
+
+	// Where nothing is asked, there is nothing to manage.
+	if _, body := navigate(t, clients(t)["HTTP/1.1"], http.MethodGet, "http://"+serve(t, false, strings.Replace(charter, "matomo", "opendatasoft", 1)+"reverse_proxy "+upstream)+"/plain", nil); body != page {
+		t.Errorf("%q", body)
 	}
 }

@@ -42,6 +42,7 @@ const (
 	monitorGuard     = "monitor"
 	omitCookies      = "omit"
 	insertNotice     = "insert"
+	manageNotice     = "manage"
 )
 
 // options are all options, in the order in which an error lists them. The Caddyfile's
@@ -65,7 +66,7 @@ var options = []option{
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
 	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}, check: checkHosts},
 	{name: "guard", text: func(h *Handler) *string { return &h.Guard }, bareValue: enforceGuard, values: []string{enforceGuard, monitorGuard}},
-	{name: "notice", text: func(h *Handler) *string { return &h.Notice }, values: []string{insertNotice}},
+	{name: "notice", text: func(h *Handler) *string { return &h.Notice }, values: []string{insertNotice, manageNotice}},
 	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},

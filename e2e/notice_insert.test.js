@@ -2,7 +2,6 @@
 // that nothing moves for it, by keyboard, without scripts, under a strict policy, and that it
 // goes once it is answered.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
@@ -11,7 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import puppeteer from "puppeteer-core";
 import { startFirefox } from "./firefox.js";
-import { accepts, browserArguments, end, freePort, hasCertificate, root, screenshots } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, root, runCaddy, screenshots } from "./parts.js";
 
 const browsers = {
   chromium: async () => {
@@ -49,8 +48,6 @@ describe("the notice in a portal's pages", () => {
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-notice-"));
     mkdirSync(screenshots, { recursive: true });
-    const binary = path.join(folder, "caddy");
-    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
     ports = { https: await freePort(), http: await freePort(), origin: await freePort() };
     origin = http.createServer((request, response) => {
       const { pathname } = new URL(request.url, "http://portal");
@@ -78,16 +75,12 @@ describe("the notice in a portal's pages", () => {
       cookie_charter {
         preset matomo xiti
         languages fr
-        notice insert
+        notice manage
       }
       encode
       reverse_proxy 127.0.0.1:${ports.origin}
     }`);
-    let log = "";
-    caddy = spawn(binary, ["run", "--config", path.join(folder, "Caddyfile")], { stdio: ["ignore", "ignore", "pipe"] });
-    caddy.stderr.on("data", (data) => (log += data));
-    await accepts(ports.https, caddy).catch((error) => { throw new Error(log, { cause: error }); });
-    await hasCertificate(ports.https, "portal.example");
+    caddy = await runCaddy(buildCaddy(folder), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.example"]);
     for (const [name, launch] of Object.entries(browsers)) running[name] = await launch();
   });
   after(async () => {
@@ -158,6 +151,21 @@ describe("the notice in a portal's pages", () => {
       assert.equal(await has(page, ".charter-notice form"), false);
       assert.match(await page.evaluate(() => document.querySelector(".charter-notice[role=status]").textContent), /^Vos choix sont enregistrés\./);
       await page.screenshot({ path: path.join(screenshots, `notice-inserted-${name}-answered.png`) });
+
+      // What stays is a link at the end, which leads to the page.
+      const link = await page.evaluate(() => {
+        const { parentElement, textContent, lastElementChild } = document.body.lastElementChild;
+        const { height } = lastElementChild.firstElementChild.getBoundingClientRect();
+        lastElementChild.scrollIntoView({ block: "end" });
+        return [parentElement.className, textContent, lastElementChild.textContent, height >= 16];
+      });
+      assert.deepEqual(link, ["portal", "Gérer mes cookies", "Gérer mes cookies", true]);
+      await page.screenshot({ path: path.join(screenshots, `notice-inserted-${name}-link.png`) });
+      await page.evaluate(axe);
+      const answered = await page.evaluate(() => axe.run(document, { rules: { "target-size": { enabled: true } } }));
+      assert.deepEqual(answered.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+      await follow(page, () => page.click("body > nav.charter-notice:last-child a"));
+      assert.equal(new URL(page.url()).pathname, "/terms/cookies-policy/");
       await page.close();
     });
 
@@ -180,6 +188,8 @@ describe("the notice in a portal's pages", () => {
         await follow(page, () => page.click(".charter-notice button[value=granted]"));
         assert.equal(page.url(), at(path), `${path}: the form is let in, and leads back`);
         assert.equal(await has(page, "section.charter-notice"), false, path);
+        const style = await page.evaluate(() => getComputedStyle(document.querySelector("body > nav.charter-notice:last-child p")).textAlign);
+        assert.equal(style, "center", `${path}: the link's style is let in`);
         await page.close();
       }
     });

@@ -9,7 +9,7 @@ import (
 // have to make room.
 type Form struct {
 	Origin string // of this site
-	Action string // the address to which it posts
+	Action string // the address to which it posts; "" if nothing is to be posted
 	Style  string // the address of its style sheet
 }
 
@@ -29,7 +29,7 @@ func AdmitForm(lines []string, form Form) (policies []string, ok bool) {
 				names  []string
 				source string
 			}{{styleDirectives, form.Style}, {formDirectives, form.Action}} {
-				if directive := find(directives, one.names); directive != nil && !directive.admits(one.source, form.Origin) {
+				if directive := find(directives, one.names); directive != nil && one.source != "" && !directive.admits(one.source, form.Origin) {
 					directives, _ = openFor(directives, one.names, one.source)
 					isAmended = true
 				}

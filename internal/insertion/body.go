@@ -1,6 +1,9 @@
 package insertion
 
-import "io"
+import (
+	"io"
+	"slices"
+)
 
 // A Body is the body of an answer on its way.
 type Body interface {
@@ -19,20 +22,22 @@ type Abandoner interface {
 	Abandon()
 }
 
-// A BodyWriter writes a document with a piece of markup where its body opens. All that is
-// held back meanwhile is a tag that is not finished.
+// A BodyWriter writes a document with a piece of markup where its body opens, and one at its
+// end, which parsers take into the body, too. All that is held back meanwhile is a tag that is
+// not finished.
 type BodyWriter struct {
 	below   io.Writer
 	markup  []byte
+	end     []byte // nothing if the body does not open
 	opening opening
 	held    []byte
 	isDone  bool // the markup is in its place, or has none
 }
 
 // AtBody returns a writer of a document that is not compressed, with a piece of markup at
-// the begin of its body. Fragments and framesets it leaves alone.
-func AtBody(below io.Writer, markup []byte) *BodyWriter {
-	return &BodyWriter{below: below, markup: markup}
+// the begin of its body and one at its end. Fragments and framesets it leaves alone.
+func AtBody(below io.Writer, markup, end []byte) *BodyWriter {
+	return &BodyWriter{below: below, markup: markup, end: end}
 }
 
 // Write writes a part of the document.
@@ -52,7 +57,7 @@ func (w *BodyWriter) Write(part []byte) (int, error) {
 		w.isDone = true
 		return len(part), insert(w.below, text, at, w.markup)
 	case never:
-		w.isDone = true
+		w.isDone, w.end = true, nil
 	case notYet:
 		w.held = append(w.held, text[at:]...)
 		text = text[:at]
@@ -72,16 +77,17 @@ func (w *BodyWriter) Abandon() { abandon(w.below) }
 
 // Close writes the end of the document, with the markup if it ends before its body opens.
 func (w *BodyWriter) Close() error {
-	if !w.isDone {
-		w.isDone = true
-		end := w.held
-		if w.opening.isAtEnd() {
-			end = append(end, w.markup...)
-		}
-		if len(end) > 0 {
-			if _, err := w.below.Write(end); err != nil {
-				return err
-			}
+	end := w.held
+	switch {
+	case w.isDone:
+		end = w.end
+	case w.opening.isAtEnd():
+		end = slices.Concat(w.held, w.markup, w.end)
+	}
+	w.isDone, w.held, w.end = true, nil, nil
+	if len(end) > 0 {
+		if _, err := w.below.Write(end); err != nil {
+			return err
 		}
 	}
 	return closeBody(w.below)

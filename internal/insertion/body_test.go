@@ -19,7 +19,7 @@ const mark = "<x-notice></x-notice>"
 func markAt(t testing.TB, document string, size int) string {
 	t.Helper()
 	var written bytes.Buffer
-	body := AtBody(&written, []byte(mark))
+	body := AtBody(&written, []byte(mark), nil)
 	for part := range slices.Chunk([]byte(document), size) {
 		if n, err := body.Write(part); n != len(part) || err != nil {
 			t.Fatal(n, err)
@@ -97,7 +97,7 @@ func TestBodyOpens(t *testing.T) {
 // What came is written at once, but for a tag that is not finished.
 func TestBodyIsNotHeldBack(t *testing.T) {
 	var written bytes.Buffer
-	body := AtBody(&written, []byte(mark))
+	body := AtBody(&written, []byte(mark), nil)
 	head := "<!DOCTYPE html><html><head><script>" + strings.Repeat("a", 1<<20)
 	for _, one := range []struct{ part, want string }{
 		{head, head}, {"</script><tit", "</script>"}, {"le>a", "<title>a"}, {"</title><body ", "</title><body "}, {"class=a", "class=a"}, {">b<", ">" + mark + "b<"}, {"body>", "body>"},
@@ -343,4 +343,50 @@ func TestRepackFlushes(t *testing.T) {
 }
 
 // marked puts the mark into what is unpacked.
-func marked(below io.Writer) Body { return AtBody(below, []byte(mark)) }
+func marked(below io.Writer) Body { return AtBody(below, []byte(mark), nil) }
+
+// What stands at the end of a document comes into its body as the last, and nowhere else.
+func TestEndOfBody(t *testing.T) {
+	const end = "<x-end></x-end>"
+	for _, document := range openings {
+		document = strings.Replace(document, "|", "", 1)
+		for _, size := range []int{1, 5, 1 << 20} {
+			for _, markup := range []string{"", mark} {
+				var written bytes.Buffer
+				body := AtBody(&written, []byte(markup), []byte(end))
+				for part := range slices.Chunk([]byte(document), size) {
+					body.Write(part)
+				}
+				if err := body.Close(); err != nil {
+					t.Fatal(err)
+				}
+				want := markAt(t, document, size)
+				if strings.Contains(want, mark) {
+					want = strings.Replace(want, mark, markup, 1) + end
+				}
+				if got := written.String(); got != want {
+					t.Errorf("%q in parts of %d: %q", document, size, got)
+				}
+			}
+		}
+	}
+	root, err := html.Parse(strings.NewReader("<!DOCTYPE html><body><p>a</p></body></html>\n<!-- a -->\n" + end))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if place := find(root, "x-end"); place == nil || place.Parent.Data != "body" || place.NextSibling != nil {
+		t.Error(render(t, root))
+	}
+	packed := pack(t, []byte("<!DOCTYPE html><body>"+strings.Repeat("a<b>c</b>", 3000)), 6)
+	for at, want := range map[int]bool{len(packed): true, len(packed) - 20: false} {
+		var written bytes.Buffer
+		repacker := Repack(&written, func(below io.Writer) Body { return AtBody(below, nil, []byte(end)) })
+		repacker.Write(packed[:at])
+		if err := repacker.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if isThere := strings.HasSuffix(shown(written.Bytes()), end); isThere != want {
+			t.Errorf("of %d of %d bytes: %v", at, len(packed), isThere)
+		}
+	}
+}

@@ -155,6 +155,7 @@ type texts struct {
 	NoticeTitle       string `yaml:"notice_title"`
 	Notice            string `yaml:"notice"`
 	NoticeMore        string `yaml:"notice_more"`
+	NoticeManage      string `yaml:"notice_manage"`      // at the end of each document
 	NoticeLater       string `yaml:"notice_later"`       // how to withdraw
 	NoticeResponsible string `yaml:"notice_responsible"` // of who is
 

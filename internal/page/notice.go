@@ -118,6 +118,23 @@ func (p *Page) Notice(r *http.Request, visitor *answers.Visitor) ([]byte, error)
 	return bytes.Join(parts, []byte(html.EscapeString(encodeReference(back)))), nil
 }
 
+// ManageLink returns a link to the page for the end of a document of the portal, in ASCII.
+func (p *Page) ManageLink(r *http.Request) ([]byte, error) {
+	text := p.textsFor(r)
+	key := noticeKey{text: text, isLink: true}
+	parts, isMade := p.notices.get(key)
+	if !isMade {
+		data := noticeData{Language: text.tag.String(), Direction: text.Direction, Text: text, Title: p.title(text), Base: p.Path + "/", Style: noticeStyleFile}
+		var body bytes.Buffer
+		if err := p.template.ExecuteTemplate(&body, "manage.html", data); err != nil {
+			return nil, err
+		}
+		parts = [][]byte{toASCII(bytes.TrimSpace(body.Bytes()))}
+		p.notices.add(key, parts)
+	}
+	return parts[0], nil
+}
+
 // returnMark stands in a notice that is kept where it tells where an answer leads back to.
 const returnMark = "/-charter-return-"
 
@@ -125,6 +142,7 @@ const returnMark = "/-charter-return-"
 // an answer leads back to.
 type noticeKey struct {
 	text      *texts
+	isLink    bool // for the end of documents, of which nothing else counts
 	site      string
 	stored    string // what it says of stored answers
 	isAsked   bool   // else, it tells that they were stored
