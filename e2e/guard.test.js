@@ -56,6 +56,8 @@ const answers = {
   "/banner": (name) => ["text/html; charset=utf-8", html(show(banners[name]))],
   "/empty": () => ["text/html", html("")],
   "/gzip": () => ["text/html", gzipSync(html(`<script>${trial}</script>${"<p>one of many</p>".repeat(3000)}`)), { "Content-Encoding": "gzip" }],
+  "/marked": () => ["text/html", gzipSync(`\uFEFF${html(`<script>${trial}</script>`)}`), { "Content-Encoding": "gzip" }],
+  "/page.xhtml": () => ["application/xhtml+xml", gzipSync(`<html xmlns="http://www.w3.org/1999/xhtml"><head><title>page</title><script><![CDATA[${trial}]]></script></head><body/></html>`), { "Content-Encoding": "gzip" }],
   "/policy": (name) => ["text/html", html(`<script nonce="portal">${trial}</script>${forbidden}`), { "Content-Security-Policy": policies[name] }],
   "/integrity": () => ["text/html", html(`<script>${trial}</script>`), { "Integrity-Policy": "blocked-destinations=(script)" }],
   "/picture.gif": () => ["image/gif", ""],
@@ -305,8 +307,8 @@ describe("the guard", () => {
       }
     });
 
-    test(`${name}: pages that are compressed, or have policies`, async () => {
-      for (const [page, runs] of Object.entries({ "/gzip": true, "/integrity": true, "/policy?nonce": true, "/policy?hash": true, "/policy?integrity": true, "/policy?nothing": false })) {
+    test(`${name}: pages that are compressed, are XHTML, or have policies`, async () => {
+      for (const [page, runs] of Object.entries({ "/gzip": true, "/marked": true, "/page.xhtml": true, "/integrity": true, "/policy?nonce": true, "/policy?hash": true, "/policy?integrity": true, "/policy?nothing": false })) {
         const guest = visitor(`${page.replace(/\W+/g, "")}.guarded`);
         try {
           const tab = await guest.open(page);
