@@ -34,6 +34,12 @@ func TestBefore(t *testing.T) {
 			t.Errorf("%.60q: %q, not %q", head, got, want)
 		}
 	}
+	for _, head := range []string{"<!DOCTYPE html>", "<!doctype HTML><p>", "\xEF\xBB\xBF<!DOCTYPE html><meta charset=latin1>", "<!DOCTYPE html", "<!DOCTYPE html >", "<!DOCTYPE html PUBLIC>", "<!DOCTYPE htmlſ>", "a<!DOCTYPE html>", ""} {
+		want := string(readBeginning([]byte(strings.TrimPrefix(head, "\xEF\xBB\xBF"))).doctype) + tag
+		if got := string(Before([]byte(head), true, []byte(tag))); got != want {
+			t.Errorf("%q, whose encoding is known: %q, not %q", head, got, want)
+		}
+	}
 	late := "<!DOCTYPE html>" + long[:950] + "<meta charset=\"latin1\">"
 	if got := string(Before([]byte(late), true, []byte(tag))); got != "<!DOCTYPE html>"+tag {
 		t.Errorf("with an encoding in the header: %q", got)
