@@ -149,7 +149,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 
 	var out bytes.Buffer
 	options := audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 20, Charter: charter + "charter.yaml"}
-	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, "en", nil, options)
+	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL}, "en", delivery{}, options)
 	for _, want := range []string{
 		"No scripts ran", "No answer was given", "no form for answers at " + portal.URL + "/terms/cookies-policy/",
 		portal.URL + `/fails, on the visit "first": it answers 500`, "Not followed: " + portal.URL + "/away, as it leads to another site, http://elsewhere.example.\n", "leads from one address to the next",
@@ -179,13 +179,13 @@ func TestAuditOfOtherSites(t *testing.T) {
 	// What was not seen is not clean.
 	options.Charter = charter + "charter.yaml"
 	out.Reset()
-	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine"}, "en", nil, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "No violations were seen, but pages or visits are missing") {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine"}, "en", delivery{}, options); code != caddy.ExitCodeFailedStartup || err != nil || !strings.Contains(out.String(), "No violations were seen, but pages or visits are missing") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 
 	options.Charter, options.Format = charter+"necessary.yaml", "html"
 	out.Reset()
-	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, "en", nil, options); code != caddy.ExitCodeFailedStartup || err != nil {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{portal.URL + "/fine", portal.URL + "/away"}, "en", delivery{}, options); code != caddy.ExitCodeFailedStartup || err != nil {
 		t.Errorf("%d, %v", code, err)
 	}
 	for _, want := range []string{"No violations were seen, but pages or visits are missing", "The charter asks nothing", "No cookies", portal.URL + "/away, on the visit &#34;first&#34;: it leads to another site, http://elsewhere.example"} {
@@ -219,7 +219,7 @@ func TestAuditOfOtherSites(t *testing.T) {
 		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/does/not/exist"}, "no such file"},
 		{[]string{portal.URL}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "text", Pages: 1, Charter: charter + "charter.yaml", Browser: "/bin/true"}, "the browser has ended"},
 	} {
-		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, "en", nil, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), test.pages, "en", delivery{}, test.options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%q: %d, %v", test.mistake, code, err)
 		}
 	}
@@ -277,7 +277,7 @@ func TestAuditForTheFiles(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter})
 	options := audit.Options{Format: "text", Pages: 1, Charter: folder + "charter.yaml", By: "DPO, Ys"}
 	var out bytes.Buffer
-	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "fr", []string{folder + "a.html", folder + "a.JSON", folder + "a.xml", folder + "a.txt"}, options)
+	code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "fr", delivery{outputs: []string{folder + "a.html", folder + "a.JSON", folder + "a.xml", folder + "a.txt"}}, options)
 	if code != exitDifferences || err != nil || !strings.Contains(out.String(), "\nÉtabli par                       DPO, Ys\n") || !strings.Contains(out.String(), "cookie_charter "+moduleVersion()) || !strings.Contains(out.String(), "  2 semaines  ") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
@@ -288,7 +288,7 @@ func TestAuditForTheFiles(t *testing.T) {
 	}
 	options.Since = folder + "a.JSON"
 	out.Reset()
-	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "en", nil, options); code != exitDifferences || err != nil || !strings.Contains(out.String(), "Nothing is new, and nothing is gone.") {
+	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(io.Discard), []string{site}, "en", delivery{}, options); code != exitDifferences || err != nil || !strings.Contains(out.String(), "Nothing is new, and nothing is gone.") {
 		t.Errorf("%d, %v\n%s", code, err, &out)
 	}
 	for _, test := range []struct{ language, output, mistake string }{
@@ -298,13 +298,13 @@ func TestAuditForTheFiles(t *testing.T) {
 		if test.output != "" {
 			outputs = []string{test.output}
 		}
-		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), []string{site}, test.language, outputs, options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), []string{site}, test.language, delivery{outputs: outputs}, options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), test.mistake) {
 			t.Errorf("%+v: %d, %v", test, code, err)
 		}
 	}
 	for _, language := range page.Languages {
 		words, err := page.WordsIn(language)
-		if err != nil || words.Direction() == "" || words.Date(time.Now()) == "" || words.Duration(charter.Duration{Count: 2, Unit: "week"}) == "" {
+		if err != nil || words.Direction == "" || words.Date(time.Now()) == "" || words.Duration(charter.Duration{Count: 2, Unit: "week"}) == "" {
 			t.Errorf("%s: %v", language, err)
 		}
 	}

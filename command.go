@@ -147,7 +147,7 @@ what they are called, in any language of the page, and by what stands in them.`,
 		return caddy.ExitCodeSuccess, nil
 	})
 	audits := &cobra.Command{
-		Use:   "audit <URL...>",
+		Use:   "audit <URL... or report>",
 		Short: "Tests whether a site keeps its charter, as an inspector would",
 		Long: `
 Visits pages of a site four times: without an answer, after refusing, after
@@ -174,14 +174,21 @@ The report is for the files: it tells when, with what and against which version 
 charter it was made, which pages were visited, which answers were given and how, what
 it cannot see, and has a hash. --output writes it into files as well, in the formats
 that their names say (.txt, .json, .html, .xml for junit). --since compares it with an
-earlier one that was written as JSON.`,
+earlier one that was written as JSON.
+
+--publish has a running Caddy keep the report beside the versions of the charter, and
+show on the page of the site when it was last tested, if nothing was found. In the place
+of a URL, a report that was written as JSON is written anew, or published: an audit that
+another machine has made.`,
 		Example: `  caddy cookie-charter audit https://opendata.example.fr --browser
   caddy cookie-charter audit https://opendata.example.fr --charter charter.yaml --format html > audit.html
   caddy cookie-charter audit https://opendata.example.fr --browser --language fr --by "DPO, Ville d'Ys" --output audit.html --output audit.json --since audit-2026-10.json
-  caddy cookie-charter audit https://opendata.example.fr --browser --accept '#accept' --refuse '#refuse' --withdraw '#manage' --withdraw '#refuse'`,
+  caddy cookie-charter audit https://opendata.example.fr --browser --accept '#accept' --refuse '#refuse' --withdraw '#manage' --withdraw '#refuse'
+  caddy cookie-charter audit https://opendata.example.fr --browser --publish
+  caddy cookie-charter audit audit.json --publish --address localhost:2019`,
 	}
 	var options audit.Options
-	var outputs []string
+	var to delivery
 	flags := audits.Flags()
 	flags.StringVar(&options.Charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
 	flags.StringVar(&options.Page, "page", "", "the path of the charter page; default: as in the Caddy config, else "+page.DefaultPath)
@@ -195,14 +202,27 @@ earlier one that was written as JSON.`,
 	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
 	flags.DurationVar(&options.Wait, "wait", time.Second, "how long a page has to ask for nothing new before it is left")
 	flags.StringVar(&options.Format, "format", "text", strings.Join(audit.Formats, ", "))
-	flags.StringArrayVar(&outputs, "output", nil, "a file to write the report into as well, in the format that its name says; can be repeated")
+	flags.StringArrayVar(&to.outputs, "output", nil, "a file to write the report into as well, in the format that its name says; can be repeated")
 	reportIn := flags.String("language", "en", "of the report, but for JSON")
 	flags.StringVar(&options.By, "by", "", "who makes the audit, for the report")
 	flags.StringVar(&options.Since, "since", "", "an earlier report, as JSON, to be compared with")
+	flags.StringVar(&to.publish, "publish", "", "has Caddy keep the report and the page show it: clean, if nothing was found, or findings, whatever was")
+	flags.Lookup("publish").NoOptDefVal = publishClean
+	flags.StringArrayVar(&to.addresses, "address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, for --publish; repeat it for several instances that share no storage")
 	flags.StringVar(&options.Pictures, "screenshots", "", "a folder for a screenshot of the first page on each visit")
 	run(audits, func(out, report *terminal.Printer) (int, error) {
 		audits.SilenceErrors = true // as above, once flags are understood
-		return runAudit(out, report, flags.Args(), *reportIn, outputs, options)
+		if to.publish == "" && flags.Changed("address") {
+			return caddy.ExitCodeFailedStartup, errors.New("--address goes with --publish")
+		}
+		if isReport(flags.Args()) {
+			for _, ofVisits := range []string{"charter", "page", "pages", "browser", "no-sandbox", "hosts", "accept", "refuse", "withdraw", "wait", "by", "since", "screenshots"} {
+				if flags.Changed(ofVisits) {
+					return caddy.ExitCodeFailedStartup, fmt.Errorf("--%s is for audits that are made, and %s is the report of one", ofVisits, flags.Arg(0))
+				}
+			}
+		}
+		return runAudit(out, report, flags.Args(), *reportIn, to, options)
 	})
 
 	verifies := &cobra.Command{
@@ -637,7 +657,7 @@ func fetchInventories(addresses []string, host string) (map[string][]InventoryEn
 func fetchInventory(address string) (map[string][]InventoryEntry, error) {
 	content, err := os.ReadFile(address)
 	if err != nil {
-		response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, "/cookie_charter/inventory", http.Header{}, nil)
+		response, err := caddycmd.AdminAPIRequest(address, http.MethodGet, inventoryPath, http.Header{}, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -735,15 +755,40 @@ func writeTable(out io.Writer, table *terminal.Table) error {
 	return table.Write(printer)
 }
 
-// runAudit makes an audit and writes its report.
-func runAudit(out, progress *terminal.Printer, pages []string, language string, outputs []string, options audit.Options) (int, error) {
+// The values of the flag that publishes a report.
+const (
+	publishClean    = "clean"
+	publishFindings = "findings"
+)
+
+// isReport tells whether what is to be audited is a report that was written before.
+func isReport(pages []string) bool {
+	if len(pages) != 1 || fetch.IsURL(pages[0]) {
+		return false
+	}
+	info, err := os.Stat(pages[0])
+	return err == nil && info.Mode().IsRegular()
+}
+
+// A delivery is where a report goes beside the standard output.
+type delivery struct {
+	outputs   []string // files
+	publish   string   // publishClean or publishFindings; "" to publish nothing
+	addresses []string // of the admin endpoints of who publishes it
+}
+
+// runAudit makes an audit, or reads the report of one, and delivers it.
+func runAudit(out, progress *terminal.Printer, pages []string, language string, to delivery, options audit.Options) (int, error) {
+	if to.publish != "" && to.publish != publishClean && to.publish != publishFindings {
+		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown value %q of --publish; use %s, or %s", to.publish, publishClean, publishFindings)
+	}
 	options.DefaultPage, options.Load, options.Tool = page.DefaultPath, loadForAudit, fmt.Sprintf("cookie_charter %s, %s/%s", moduleVersion(), runtime.GOOS, runtime.GOARCH)
 	words, err := page.WordsIn(language)
 	if err != nil {
 		return caddy.ExitCodeFailedStartup, err
 	}
-	options.Words = audit.Words{Language: language, Direction: words.Direction(), Date: words.Date, Duration: words.Duration}
-	for _, output := range outputs { // before an audit that takes minutes
+	options.Words = words
+	for _, output := range to.outputs { // before an audit that takes minutes
 		_, err := auditFormat(output)
 		if err == nil {
 			_, err = os.Stat(filepath.Dir(output))
@@ -752,14 +797,22 @@ func runAudit(out, progress *terminal.Printer, pages []string, language string, 
 			return caddy.ExitCodeFailedStartup, err
 		}
 	}
-	report, err := audit.Run(progress, pages, options)
+	var report *audit.Report
+	if isReport(pages) {
+		report, err = audit.LoadReport(pages[0])
+	} else {
+		report, err = audit.Run(progress, pages, options)
+	}
 	if err == nil {
 		err = report.Write(out, options.Format, options.Words)
 	}
-	for _, output := range outputs {
+	for _, output := range to.outputs {
 		if err == nil {
 			err = writeReport(output, report, options.Words)
 		}
+	}
+	if err == nil && to.publish != "" {
+		err = to.publishReport(progress, report)
 	}
 	switch {
 	case err != nil:
@@ -770,6 +823,37 @@ func runAudit(out, progress *terminal.Printer, pages []string, language string, 
 		return caddy.ExitCodeFailedStartup, nil
 	}
 	return caddy.ExitCodeSuccess, nil
+}
+
+// publishReport has running Caddys publish a report, and tells where it is. That one is not
+// published for what was found is told, too, and no mistake of its own.
+func (d delivery) publishReport(progress io.Writer, report *audit.Report) error {
+	path := auditsPath
+	if d.publish == publishFindings {
+		path += "?" + findingsAllowed
+	}
+	err := report.CheckPublication(d.publish == publishFindings, time.Now())
+	if err != nil && (report.Violations > 0 || report.Incomplete) {
+		fmt.Fprintf(progress, "not published: %v\n", err)
+		return nil
+	}
+	content, unwritable := report.JSON()
+	if err = cmp.Or(err, unwritable); err != nil {
+		return fmt.Errorf("not published: %w", err)
+	}
+	for _, address := range d.addresses {
+		response, err := caddycmd.AdminAPIRequest(address, http.MethodPost, path, http.Header{}, bytes.NewReader(content))
+		if err != nil {
+			return fmt.Errorf("not published by %s: %w", address, err)
+		}
+		defer response.Body.Close()
+		var taken publication
+		if err := json.NewDecoder(response.Body).Decode(&taken); err != nil {
+			return fmt.Errorf("reading what %s answers: %w", address, err)
+		}
+		fmt.Fprintf(progress, "published at %s\n", taken.Page)
+	}
+	return nil
 }
 
 // auditFormat returns the format of a report in a file.

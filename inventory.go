@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -14,11 +15,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-charter/cookie_charter/internal/address"
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
@@ -28,7 +32,7 @@ import (
 )
 
 func init() {
-	caddy.RegisterModule(inventoryAPI{})
+	caddy.RegisterModule(adminAPI{})
 }
 
 const (
@@ -410,26 +414,41 @@ func firstNameOf(row *charter.Row) string {
 	return row.FirstName()
 }
 
-// inventoryAPI serves the inventory at Caddy's admin endpoint:
+// adminAPI serves the inventory at Caddy's admin endpoint, and takes audits there:
 //
-//	GET /cookie_charter/inventory                 what was seen, by host, as JSON
-//	GET /cookie_charter/inventory?format=charter  a charter file, in YAML, that
-//	    declares what is undeclared; what it suggests has to be checked
+//	GET  /cookie_charter/inventory                 what was seen, by host, as JSON
+//	GET  /cookie_charter/inventory?format=charter  a charter file, in YAML, that
+//	     declares what is undeclared; what it suggests has to be checked
+//	POST /cookie_charter/audits                    the report of an audit, as JSON, to
+//	     be published, if nothing was found
+//	POST /cookie_charter/audits?findings=allowed   the same, whatever was found
 //
 // `?host=` chooses one host, on one port or on all.
-type inventoryAPI struct{}
+type adminAPI struct{}
 
 // CaddyModule returns the Caddy module information.
-func (inventoryAPI) CaddyModule() caddy.ModuleInfo {
+func (adminAPI) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{
 		ID:  "admin.api.cookie_charter",
-		New: func() caddy.Module { return new(inventoryAPI) },
+		New: func() caddy.Module { return new(adminAPI) },
 	}
 }
 
+// The paths of the admin endpoint.
+const (
+	inventoryPath = "/cookie_charter/inventory"
+	auditsPath    = "/cookie_charter/audits"
+
+	// findingsAllowed is the query with which a report is published whatever was found.
+	findingsAllowed = "findings=allowed"
+)
+
 // Routes returns the routes of the admin endpoint.
-func (inventoryAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: "/cookie_charter/inventory", Handler: caddy.AdminHandlerFunc(serveInventory)}}
+func (adminAPI) Routes() []caddy.AdminRoute {
+	return []caddy.AdminRoute{
+		{Pattern: inventoryPath, Handler: caddy.AdminHandlerFunc(serveInventory)},
+		{Pattern: auditsPath, Handler: caddy.AdminHandlerFunc(takeAudit)},
+	}
 }
 
 func serveInventory(w http.ResponseWriter, r *http.Request) error {
@@ -453,6 +472,67 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(bySite)
+}
+
+// A publication is what the admin endpoint answers where it has taken an audit.
+type publication struct {
+	Page string `json:"page"` // the address of the report
+}
+
+// takeAudit publishes the report of an audit on the charter page of its site.
+func takeAudit(w http.ResponseWriter, r *http.Request) error {
+	if r.Method != http.MethodPost {
+		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("method %s on audits", r.Method)}
+	}
+	content, err := io.ReadAll(io.LimitReader(r.Body, audit.MaxPublished+1)) // one too many is refused
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	if len(content) > audit.MaxPublished {
+		return caddy.APIError{HTTPStatus: http.StatusRequestEntityTooLarge, Err: fmt.Errorf("a report that is published has up to %d bytes", audit.MaxPublished)}
+	}
+	report, err := audit.ReadReport(content)
+	if err == nil {
+		err = report.CheckPublication(r.URL.RawQuery == findingsAllowed, time.Now())
+	}
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
+	}
+	handlers, err := running().publishersOf(report)
+	if err != nil {
+		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
+	}
+	var taken publication
+	for _, handler := range handlers {
+		if taken.Page, err = handler.page.Publish(r.Context(), report); err != nil {
+			return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
+		}
+		handler.logger.Info("published an audit", zap.String("host", report.Host()), zap.Int("findings", len(report.Findings)), zap.String("version", report.Version), zap.String("hash", report.Hash))
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(taken)
+}
+
+// publishersOf returns the handlers that publish an audit, which have one archive: those of
+// its host, and where they have several archives, those of its version.
+func (c runningConfig) publishersOf(report *audit.Report) ([]*Handler, error) {
+	host := report.Host()
+	found := c.handlers(host)
+	if len(found) == 0 {
+		return nil, fmt.Errorf("no cookie_charter serves the host %q here", host)
+	}
+	found = slices.DeleteFunc(found, func(handler *Handler) bool { return handler.Page.Archive == "" })
+	if len(found) == 0 {
+		return nil, fmt.Errorf("the charter of %q has no archive, which keeps published audits, too; write \"archive\" in the block of \"page\"", host)
+	}
+	isOfOthers := func(handler *Handler) bool { return handler.Page.Archive != found[0].Page.Archive }
+	if slices.ContainsFunc(found, isOfOthers) {
+		found = slices.DeleteFunc(found, func(handler *Handler) bool { return handler.charter.Version != report.Version })
+	}
+	if len(found) == 0 || slices.ContainsFunc(found, isOfOthers) {
+		return nil, fmt.Errorf("the host %q has several charters with archives, and not one of them alone is the version %s of the report", host, report.Version)
+	}
+	return found, nil
 }
 
 // draftEntries returns what drafts are made of.
@@ -524,4 +604,4 @@ func mergeReports(one, other *hostReports) *hostReports {
 }
 
 // Interface guard
-var _ caddy.AdminRouter = (*inventoryAPI)(nil)
+var _ caddy.AdminRouter = (*adminAPI)(nil)

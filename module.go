@@ -219,6 +219,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.metrics, err = newMetrics(ctx.GetMetricsRegistry(), h.charter); err != nil {
 		return err
 	}
+	if h.page.Publishes() {
+		h.metrics.audits.add(h.page.LastAudits)
+	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
 	h.observers = observers{metrics: h.metrics, inventory: inventoryObserver{&servedCharter{h.charter, weak.Make(server)}}}
 	if h.DebugHeader {

@@ -2,11 +2,14 @@ package cookiecharter
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
@@ -43,6 +46,7 @@ type metrics struct {
 	ignored    *prometheus.CounterVec
 	found      *prometheus.CounterVec
 	unguarded  *prometheus.CounterVec
+	audits     *auditCollector
 }
 
 func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, error) {
@@ -50,6 +54,13 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 	collector, err := register(registry, &rowCollector{
 		judged:  prometheus.NewDesc(metricName("cookies_total"), "Cookies that were judged: from the browser (in requests) or the portal (in Set-Cookie lines), by declared cookie (its first name, or none), verdict (allowed, undeclared or unreadable, refused or unanswered) and effect (kept or withheld).", []string{"from", "cookie", "verdict", "effect"}, nil),
 		amended: prometheus.NewDesc(metricName("amended_cookies_total"), "Kept cookies of the portal whose lifetime was shortened or that got declared attributes, or would have while they are only monitored, by declared cookie.", []string{"cookie"}, nil),
+	})
+	if err != nil {
+		return nil, err
+	}
+	m.audits, err = register(registry, &auditCollector{
+		time:     prometheus.NewDesc(metricName("last_audit_timestamp_seconds"), "When the last audit that is published of a host ended, in Unix time.", []string{"host"}, nil),
+		findings: prometheus.NewDesc(metricName("last_audit_findings"), "How many cookies and hosts violated the charter in the last audit that is published of a host.", []string{"host"}, nil),
 	})
 	if err != nil {
 		return nil, err
@@ -161,6 +172,50 @@ func (c *rowCollector) Collect(metrics chan<- prometheus.Metric) {
 			labels = labels[:1]
 		}
 		metrics <- prometheus.MustNewConstMetric(counted.description, prometheus.CounterValue, float64(count), labels...)
+	}
+}
+
+// maxAsking is how long metrics wait for storages with audits, all together.
+const maxAsking = time.Second
+
+// An auditCollector gives Prometheus what is known of the last audits that are published.
+type auditCollector struct {
+	time, findings *prometheus.Desc
+
+	mutex sync.Mutex
+	pages []func(patience context.Context) []page.LastAudit
+}
+
+func (c *auditCollector) add(of func(patience context.Context) []page.LastAudit) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.pages = append(c.pages, of)
+}
+
+// Describe implements prometheus.Collector.
+func (c *auditCollector) Describe(descriptions chan<- *prometheus.Desc) {
+	descriptions <- c.time
+	descriptions <- c.findings
+}
+
+// Collect implements prometheus.Collector. Several handlers can have audits of one host.
+func (c *auditCollector) Collect(metrics chan<- prometheus.Metric) {
+	c.mutex.Lock()
+	pages := slices.Clone(c.pages)
+	c.mutex.Unlock()
+	patience, cancel := context.WithTimeout(context.Background(), maxAsking)
+	defer cancel()
+	byHost := map[string]page.LastAudit{}
+	for _, of := range pages {
+		for _, last := range of(patience) {
+			if known, ok := byHost[last.Host]; !ok || last.Time.After(known.Time) {
+				byHost[last.Host] = last
+			}
+		}
+	}
+	for host, last := range byHost {
+		metrics <- prometheus.MustNewConstMetric(c.time, prometheus.GaugeValue, float64(last.Time.Unix()), host)
+		metrics <- prometheus.MustNewConstMetric(c.findings, prometheus.GaugeValue, float64(last.Findings), host)
 	}
 }
 

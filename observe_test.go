@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -11,12 +12,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -183,6 +186,11 @@ func TestDocumentedMetrics(t *testing.T) {
 	m.choices.WithLabelValues("a", "b", "c")
 	m.reports.WithLabelValues("a", "b", "c")
 	m.found.WithLabelValues("a", "b")
+	for _, findings := range []int{0, 3, 1} { // as several handlers know the audits of one host
+		m.audits.add(func(context.Context) []page.LastAudit {
+			return []page.LastAudit{{Host: "a", Time: time.Unix(int64(findings), 0), Findings: findings}}
+		})
+	}
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -200,6 +208,9 @@ func TestDocumentedMetrics(t *testing.T) {
 		known[family.GetName()] = []string{"instance"} // that Prometheus adds
 		if count := family.GetMetric()[0].GetCounter().GetValue(); strings.Contains(family.GetName(), "amended") && count != 2 {
 			t.Errorf("%s: %v", family.GetName(), count)
+		}
+		if last := family.GetMetric()[0].GetGauge().GetValue(); strings.Contains(family.GetName(), "last_audit") && last != 3 {
+			t.Errorf("%s: %v", family.GetName(), last)
 		}
 		_, row, ok := strings.Cut(string(readme), "| `"+strings.TrimPrefix(family.GetName(), "caddy_cookie_charter_")+"` |")
 		row, _, _ = strings.Cut(row, "\n")

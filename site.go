@@ -465,25 +465,32 @@ func (c runningConfig) has(served *servedCharter) bool {
 	return false
 }
 
-// charters returns those that can judge the cookies of a site of the inventory: of the
-// servers on its port, if there are some.
+// charters returns those that can judge the cookies of a site of the inventory.
 func (c runningConfig) charters(site string) []*charter.Charter {
+	var charters []*charter.Charter
+	for _, handler := range c.handlers(site) {
+		charters = append(charters, handler.charter)
+	}
+	return charters
+}
+
+// handlers returns those to which requests for a site can come: of the servers on its port,
+// if there are some.
+func (c runningConfig) handlers(site string) []*Handler {
 	host, port, err := net.SplitHostPort(site)
 	if err != nil {
 		host, port = site, ""
 	}
 	request := (&http.Request{Host: host}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-	var onPort, others []*charter.Charter
+	var onPort, others []*Handler
 	for _, name := range slices.Sorted(maps.Keys(c.servers)) {
 		server := c.servers[name]
-		var found []*charter.Charter
+		var found []*Handler
 		for _, route := range server.Routes {
 			if !matchesHost(route.MatcherSets, request) {
 				continue
 			}
-			for _, handler := range loadedHandlersIn(caddyhttp.RouteList{route}) {
-				found = append(found, handler.charter)
-			}
+			found = append(found, loadedHandlersIn(caddyhttp.RouteList{route})...)
 			if route.Terminal && len(route.MatcherSets) > 0 && isByHostAlone(route.MatcherSets) {
 				break
 			}

@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -46,6 +48,8 @@ type Report struct {
 	Findings   []Finding `json:"findings"`        // the same by cookie and host
 	Since      *Since    `json:"since,omitempty"` // how it differs from an earlier one
 	Incomplete bool      `json:"incomplete"`      // pages or visits are missing: that there are no violations says nothing
+
+	content []byte // what it was read from; nil if it was made here
 }
 
 // A Visit is one visit of all pages.
@@ -117,8 +121,18 @@ const schemaFile = "audit.schema.json"
 // Formats are those of a report.
 var Formats = []string{"text", "json", "html", "junit"}
 
+func checkFormat(format string) error {
+	if !slices.Contains(Formats, format) {
+		return fmt.Errorf("unknown format %q; use one of %s", format, strings.Join(Formats, ", "))
+	}
+	return nil
+}
+
 // Write writes the report in a format, and in a language.
 func (r *Report) Write(out *terminal.Printer, format string, words Words) error {
+	if err := checkFormat(format); err != nil {
+		return err
+	}
 	language, err := readLanguage(words)
 	if err != nil {
 		return err
@@ -135,7 +149,22 @@ func (r *Report) Write(out *terminal.Printer, format string, words Words) error 
 	return shown.writeText(out)
 }
 
+// JSON returns the report as JSON: as it was written, if it was read.
+func (r *Report) JSON() ([]byte, error) {
+	if r.content != nil {
+		return r.content, nil
+	}
+	var content bytes.Buffer
+	out := &terminal.Printer{Out: &content}
+	err := errors.Join(r.writeJSON(out), out.Close())
+	return content.Bytes(), err
+}
+
 func (r *Report) writeJSON(out *terminal.Printer) error {
+	if r.content != nil {
+		_, err := out.Write(r.content)
+		return err
+	}
 	encoder := json.NewEncoder(out)
 	encoder.SetEscapeHTML(false)
 	encoder.SetIndent("", "  ")
@@ -145,13 +174,9 @@ func (r *Report) writeJSON(out *terminal.Printer) error {
 // seal computes the hash.
 func (r *Report) seal() error {
 	r.Schema, r.Hash = schemaFile, ""
-	var content bytes.Buffer
-	out := &terminal.Printer{Out: &content}
-	if err := errors.Join(r.writeJSON(out), out.Close()); err != nil {
-		return err
-	}
-	r.Hash = hashOf(content.Bytes())
-	return nil
+	content, err := r.JSON()
+	r.Hash = hashOf(content)
+	return err
 }
 
 // hashLine begins the line with the hash, as Write writes it.
@@ -168,14 +193,29 @@ func ReadReport(content []byte) (*Report, error) {
 	}
 	var hashed []byte
 	for line := range bytes.Lines(content) {
-		if !bytes.HasPrefix(line, []byte(hashLine)) {
+		// A line with anything else on it says what nothing tells of.
+		if string(line) != hashLine+report.Hash+"\",\n" {
 			hashed = append(hashed, line...)
 		}
 	}
 	if hashOf(hashed) != report.Hash {
 		return nil, errors.New("it was changed since it was written, as its hash tells")
 	}
+	report.content = content
 	return &report, nil
+}
+
+// LoadReport reads a report that was written as JSON from a file.
+func LoadReport(path string) (*Report, error) {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	report, err := ReadReport(content)
+	if err != nil {
+		return nil, fmt.Errorf("reading the report in %s: %w", path, err)
+	}
+	return report, nil
 }
 
 // hashOf returns a SHA-256 hash, in hexadecimal.

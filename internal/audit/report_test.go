@@ -154,8 +154,9 @@ func TestHashOfReport(t *testing.T) {
 		t.Errorf("%v, %+v", err, read)
 	}
 	for changed, mistake := range map[string]string{
-		strings.Replace(string(content), `"violations": 3`, `"violations": 0`, 1): "it was changed",
-		strings.Replace(string(content), "audit.schema.json", "x", 1):             "of an earlier version",
+		strings.Replace(string(content), `"violations": 3`, `"violations": 0`, 1):                      "it was changed",
+		strings.Replace(string(content), "audit.schema.json", "x", 1):                                  "of an earlier version",
+		strings.Replace(string(content), report.Hash+`",`, report.Hash+`", "by": "somebody else",`, 1): "it was changed",
 		string(rest): "of an earlier version", "{": "no report",
 	} {
 		if _, err := ReadReport([]byte(changed)); err == nil || !strings.Contains(err.Error(), mistake) {

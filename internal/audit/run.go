@@ -52,8 +52,8 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 	if len(pages) == 0 {
 		return nil, errors.New("name the site: caddy cookie-charter audit https://opendata.example.fr --browser")
 	}
-	if !slices.Contains(Formats, options.Format) {
-		return nil, fmt.Errorf("unknown format %q; use one of %s", options.Format, strings.Join(Formats, ", "))
+	if err := checkFormat(options.Format); err != nil {
+		return nil, err
 	}
 	if _, err := readLanguage(options.Words); err != nil {
 		return nil, err

@@ -3,7 +3,6 @@ package audit
 import (
 	"fmt"
 	"net/url"
-	"os"
 	"slices"
 	"time"
 )
@@ -23,18 +22,11 @@ func loadEarlier(path string, site *url.URL) (*Report, error) {
 	if path == "" {
 		return nil, nil
 	}
-	content, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
-	earlier, err := ReadReport(content)
+	earlier, err := LoadReport(path)
 	if err == nil && !sameSite(earlier.Site, site.String()) {
-		err = fmt.Errorf("it is of another site, %s", originOf(earlier.Site))
+		err = fmt.Errorf("the report in %s: it is of another site, %s", path, originOf(earlier.Site))
 	}
-	if err != nil {
-		return nil, fmt.Errorf("reading the earlier report in %s: %w", path, err)
-	}
-	return earlier, nil
+	return earlier, err
 }
 
 // compare returns how a report differs from an earlier one.

@@ -67,12 +67,60 @@ type archive struct {
 	prefix  string // of its keys; "" if the storage has nothing else
 	version string // the one in force
 	now     func() time.Time
+	turn    turn
 
 	mutex    sync.Mutex // not held while the storage is asked
+	isListed bool       // it has answered
+	entries  []archiveEntry
+}
+
+// A turn is whose it is to ask a storage: one request's at a time, at most once a minute,
+// while others go on.
+type turn struct {
+	mutex    sync.Mutex
 	isAsking bool
 	next     time.Time // when it is asked again
-	isListed bool      // it has answered
-	entries  []archiveEntry
+}
+
+// take asks the storage, if it is time to, and waits for that as long as there is patience.
+// What fails is told, and tried again later.
+func (t *turn) take(patience context.Context, now time.Time, ask func(ctx context.Context) error, tell func(error)) {
+	t.mutex.Lock()
+	if t.isAsking || now.Before(t.next) {
+		t.mutex.Unlock()
+		return
+	}
+	t.isAsking, t.next = true, now.Add(archiveInterval)
+	t.mutex.Unlock()
+
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// What was served is kept even if the visitor leaves, or the config is replaced.
+		ctx, cancel := context.WithTimeout(context.Background(), archiveTimeout)
+		defer cancel()
+		if err := withoutPanic(ctx, ask); err != nil {
+			tell(err)
+		}
+		t.mutex.Lock()
+		defer t.mutex.Unlock()
+		t.isAsking = false
+	}()
+	select {
+	case <-done:
+	case <-patience.Done():
+	}
+}
+
+// withoutPanic asks a storage. No request is there to end with one that panics, so that is
+// an error.
+func withoutPanic(ctx context.Context, ask func(ctx context.Context) error) (err error) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			err = fmt.Errorf("panic: %v", cause)
+		}
+	}()
+	return ask(ctx)
 }
 
 // ReadArchive returns all versions of an archive, the first day first, and a function that
@@ -156,46 +204,19 @@ func openArchive(name, version string, storage Storage, now func() time.Time) (*
 }
 
 // update reads what is in the archive, where other instances write, too, and keeps
-// the version in force when it is first served: at most once a minute, for one request
-// while others go on. If that fails, the page is served all the same; that is
-// logged, and tried again later.
+// the version in force when it is first served. If that fails, the page is served all the
+// same.
 func (a *archive) update(export exporter, logger *zap.Logger) {
 	now := a.now()
-	a.mutex.Lock()
-	if a.isAsking || now.Before(a.next) {
-		a.mutex.Unlock()
-		return
-	}
-	a.isAsking, a.next = true, now.Add(archiveInterval)
-	a.mutex.Unlock()
-
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// What was served is kept even if the visitor leaves, or the config is replaced.
-		ctx, cancel := context.WithTimeout(context.Background(), archiveTimeout)
-		defer cancel()
-		if err := a.refresh(ctx, now, export); err != nil {
-			logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
-		}
-		a.mutex.Lock()
-		defer a.mutex.Unlock()
-		a.isAsking = false
-	}()
-	select {
-	case <-done:
-	case <-time.After(archivePatience):
-	}
+	patience, cancel := context.WithTimeout(context.Background(), archivePatience)
+	defer cancel()
+	a.turn.take(patience, now, func(ctx context.Context) error { return a.refresh(ctx, now, export) }, func(err error) {
+		logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
+	})
 }
 
-// refresh reads what is in the archive, and keeps the version in force. No request is
-// there to end with a storage that panics, so that is an error.
-func (a *archive) refresh(ctx context.Context, now time.Time, export exporter) (err error) {
-	defer func() {
-		if cause := recover(); cause != nil {
-			err = fmt.Errorf("panic: %v", cause)
-		}
-	}()
+// refresh reads what is in the archive, and keeps the version in force.
+func (a *archive) refresh(ctx context.Context, now time.Time, export exporter) error {
 	if err := a.list(ctx); err != nil {
 		return err
 	}
@@ -448,26 +469,34 @@ func (folder) Lock(context.Context, string) error { return nil }
 // Unlock does nothing.
 func (folder) Unlock(context.Context, string) error { return nil }
 
-// List returns the names of all files in the folder.
-func (f folder) List(context.Context, string, bool) ([]string, error) {
-	files, err := os.ReadDir(string(f))
+// List returns the keys of all files in the folder, or in one inside it.
+func (f folder) List(_ context.Context, prefix string, _ bool) ([]string, error) {
+	files, err := os.ReadDir(f.path(prefix))
 	if err != nil {
 		return nil, err
 	}
-	names := make([]string, 0, len(files))
+	keys := make([]string, 0, len(files))
 	for _, file := range files {
-		names = append(names, file.Name())
+		keys = append(keys, path.Join(prefix, file.Name()))
 	}
-	return names, nil
+	return keys, nil
 }
 
+// path returns where a key is.
+func (f folder) path(key string) string { return filepath.Join(string(f), filepath.FromSlash(key)) }
+
 // Load reads a file.
-func (f folder) Load(_ context.Context, name string) ([]byte, error) {
-	return os.ReadFile(filepath.Join(string(f), name))
+func (f folder) Load(_ context.Context, key string) ([]byte, error) {
+	return os.ReadFile(f.path(key))
 }
 
 // Store writes a file that was not there, whole or not at all.
-func (f folder) Store(_ context.Context, name string, content []byte) error {
+func (f folder) Store(_ context.Context, key string, content []byte) error {
+	if inside := path.Dir(key); inside != "." {
+		if err := os.Mkdir(f.path(inside), 0o750); err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
+		}
+	}
 	file, err := os.CreateTemp(string(f), ".charter-*")
 	if err != nil {
 		return err
@@ -478,7 +507,7 @@ func (f folder) Store(_ context.Context, name string, content []byte) error {
 		return err
 	}
 	// Unlike renaming, this never replaces a file.
-	if err := os.Link(file.Name(), filepath.Join(string(f), name)); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := os.Link(file.Name(), f.path(key)); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return nil

@@ -55,7 +55,8 @@ type Config struct {
 	// letters, digits, `.`, `-` and `_`, keeps them in Caddy's storage, under
 	// `cookie_charter/<name>/`; charters have to have names of their own. With a
 	// slash, it is a folder, which has to be there and to be writable. What another
-	// instance keeps in the same place shows within a minute. Default: none is kept.
+	// instance keeps in the same place shows within a minute. Published audits are kept
+	// there, too, of which the page shows the last. Default: none is kept.
 	Archive string `json:"archive,omitempty"`
 }
 

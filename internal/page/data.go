@@ -62,6 +62,7 @@ type Data struct {
 	Cookies             []Cookie      // what the browser sent
 	Promises            []string      // what is enforced, in words
 	Monitored           string        // that it is not enforced yet; "" if it is
+	Tested              *Tested       // the last audit of the site that is published; nil if there is none
 	Version             string        // of the charter
 	Updated             *Date         // the last time, in a sentence; nil if it is not known
 	Versions            []Version     // that were served before
@@ -230,6 +231,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 		}
 	}
 	p.tellGiven(data, text, e.Visitor)
+	data.Tested = p.tested(r, data.Base, text)
 	return data
 }
 
@@ -309,7 +311,7 @@ func (p *Page) sample(text *texts) *Data {
 		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, "exemption", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
-		Promises: []string{"promise"}, Monitored: "monitored", Version: "version", Updated: &Date{"2026-11-21", "words"},
+		Promises: []string{"promise"}, Monitored: "monitored", Tested: &Tested{[]string{"sentence", "sentence"}, "/", "/"}, Version: "version", Updated: &Date{"2026-11-21", "words"},
 		Versions: []Version{{"version", Date{"2026-11-21", "words"}}}, Exports: link, Asked: "asked",
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/text/feature/plural"
 	"golang.org/x/text/language"
 
+	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
@@ -141,6 +142,7 @@ type texts struct {
 	Promises      map[string]string `yaml:"promises"`  // by what is kept
 	Monitored     map[string]string `yaml:"monitored"` // by how much
 	Trial         map[string]string `yaml:"trial"`     // what is only observed, and other words for what it concerns
+	Tested        testedTexts       `yaml:"tested"`    // the last audit
 	LimitsTitle   string            `yaml:"limits_title"`
 	Limits        []string          `yaml:"limits"`         // of scripts, and of other domains
 	LimitsScripts string            `yaml:"limits_scripts"` // of scripts, where the guard is in force
@@ -189,6 +191,17 @@ type questionTexts struct {
 	HowLong string `yaml:"how_long"`
 	Cookies string `yaml:"cookies"`
 	Now     string `yaml:"now"`
+}
+
+// testedTexts tell of an audit.
+type testedTexts struct {
+	Clean          string `yaml:"clean"`       // of the date, pages and visits
+	CleanHosts     string `yaml:"clean_hosts"` // the same, where hosts were held against the charter, too
+	Found          string `yaml:"found"`       // of these, and how much was
+	Incomplete     string `yaml:"incomplete"`
+	WithoutScripts string `yaml:"without_scripts"`
+	OtherVersion   string `yaml:"other_version"` // of the version
+	Report         string `yaml:"report"`        // a link to it
 }
 
 type mineColumnTexts struct {
@@ -254,29 +267,22 @@ func loadTexts(files fs.FS, name string) (*texts, error) {
 	return loaded, nil
 }
 
-// Words are those of one of the page's languages that others say, too.
-type Words struct{ text *texts }
-
-// WordsIn returns the words of a language.
-func WordsIn(name string) (Words, error) {
+// WordsIn returns the words of a language that reports of audits say, too.
+func WordsIn(name string) (audit.Words, error) {
 	if err := CheckLanguage(name); err != nil {
-		return Words{}, err
+		return audit.Words{}, err
 	}
 	all, err := allTexts()
 	if err != nil {
-		return Words{}, err
+		return audit.Words{}, err
 	}
-	return Words{all[slices.Index(Languages, name)]}, nil
+	return all[slices.Index(Languages, name)].words(), nil
 }
 
-// Direction returns in which direction the language is written.
-func (w Words) Direction() string { return w.text.Direction }
-
-// Date returns a day in words.
-func (w Words) Date(day time.Time) string { return w.text.date(day) }
-
-// Duration returns a lifetime in words.
-func (w Words) Duration(lifetime charter.Duration) string { return w.text.duration(lifetime) }
+// words returns those that reports of audits say, too.
+func (t *texts) words() audit.Words {
+	return audit.Words{Language: t.tag.String(), Direction: t.Direction, Date: t.date, Duration: t.duration}
+}
 
 // pluralForms are CLDR's names of the plural categories.
 var pluralForms = map[plural.Form]string{plural.Other: "other", plural.Zero: "zero", plural.One: "one", plural.Two: "two", plural.Few: "few", plural.Many: "many"}

@@ -4,6 +4,7 @@ package page
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"html/template"
 	"net/http"
@@ -153,6 +154,7 @@ type Page struct {
 	styleName   string // with its version
 	assets      map[string]asset
 	archive     *archive
+	audits      *audits // beside the archive; nil without one
 	crossOrigin *http.CrossOriginProtection
 	reportRate  reportRate
 	nameRate    reportRate // of what guards tell
@@ -208,6 +210,7 @@ func New(options Options) (*Page, error) {
 		if p.archive, err = openArchive(p.Archive, p.Charter.Version, p.Storage, p.Answers.Now); err != nil {
 			return nil, err
 		}
+		p.audits = openAudits(p.archive)
 	}
 	return p, nil
 }
@@ -250,8 +253,11 @@ func (p *Page) Serves(path string) bool {
 	if !ok || rest == "" || rest == "/" || rest == "/"+noticeFile {
 		return ok
 	}
-	if rest == "/"+reportsFile {
+	switch rest {
+	case "/" + reportsFile:
 		return p.Hosts != ""
+	case "/" + auditFile:
+		return p.audits != nil
 	}
 	name, ok := strings.CutPrefix(rest, "/")
 	_, isAsset := p.assets[name]
@@ -289,6 +295,8 @@ func (p *Page) Serve(e Exchange) error {
 		return p.answerGuard(e)
 	case isRead && name == noticeFile:
 		return p.showNotice(e)
+	case isRead && name == auditFile:
+		return p.showAudit(e)
 	case isRead:
 		return p.show(e)
 	case method == http.MethodPost && canAnswer:
@@ -361,7 +369,10 @@ func (p *Page) show(e Exchange) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.textsFor(r)
 	if p.archive != nil {
+		patience, cancel := context.WithTimeout(r.Context(), archivePatience) // for both
+		defer cancel()
 		p.archive.update(p.exportVersion, p.Logger)
+		p.audits.update(patience, p.Logger)
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(e, version)
 		}

@@ -3,6 +3,7 @@ package page
 import (
 	"fmt"
 	"io/fs"
+	"os"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,8 +14,10 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/text/feature/plural"
 
+	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
@@ -78,9 +81,19 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the status %s", name, key)
 			}
 		}
-		for _, key := range []string{"title", "cross_origin", "format", "version", "archive", "method"} {
+		for _, key := range []string{"title", "cross_origin", "format", "version", "archive", "audit", "method"} {
 			if loaded.Refused[key] == "" {
 				t.Errorf("%s lacks the words of a refusal: %s", name, key)
+			}
+		}
+		for format, want := range map[string]string{
+			loaded.Tested.Clean: "1 day, 20, 4", loaded.Tested.CleanHosts: "1 day, 20, 4", loaded.Tested.Found: "1 day, 20, 4, 3", loaded.Tested.OtherVersion: "1 day", loaded.Tested.Report: "", loaded.Tested.Incomplete: "", loaded.Tested.WithoutScripts: "",
+		} {
+			said := fmt.Sprintf(format, "1 day", 20, 4, 3)
+			for part := range strings.SplitSeq(want, ", ") {
+				if !strings.Contains(said, part) {
+					t.Errorf("%s does not say %s of an audit: %s", name, part, said)
+				}
 			}
 		}
 		for _, key := range []string{"later", "never"} {
@@ -193,6 +206,39 @@ func TestTypography(t *testing.T) {
 				t.Errorf("%s%s: %s in %s", loaded.tag, path, strings.Join(faults, ", "), text)
 			}
 		})
+	}
+}
+
+// Reports of audits, which the page shows, speak its languages, and are set as it is.
+func TestReportsSpeakAllLanguages(t *testing.T) {
+	// Terminals show the spaces that break no line as escapes, so a report in French has none.
+	plain := strings.NewReplacer("--browser", "browser", "--hosts", "hosts", " ;", "\u00a0;", " :", "\u00a0:", "« ", "«\u00a0", " »", "\u00a0»")
+	for _, name := range Languages {
+		words, err := WordsIn(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if html, _, err := new(audit.Report).HTML(words); err != nil || !strings.Contains(string(html), fmt.Sprintf(`<html lang=%q dir=%q>`, name, words.Direction)) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if name == "en" {
+			continue // these are the sentences themselves
+		}
+		content, err := os.ReadFile("../audit/" + languagePath(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said map[string]map[string]string
+		if err := yaml.Unmarshal(content, &said); err != nil || len(said) != 2 {
+			t.Fatal(err)
+		}
+		for _, part := range said {
+			for _, text := range part {
+				if faults := typographies[name].faults(plain.Replace(text)); len(faults) > 0 {
+					t.Errorf("%s: %s in %s", name, strings.Join(faults, ", "), text)
+				}
+			}
+		}
 	}
 }
 

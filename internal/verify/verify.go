@@ -40,6 +40,7 @@ const (
 type Archive struct {
 	name    string
 	entries []chain.Entry
+	audits  []page.KeptAudit
 	load    func(version string) ([]byte, error) // what is kept of one
 }
 
@@ -125,7 +126,11 @@ func Open(name string, storage page.Storage) (Archive, error) {
 	if err != nil {
 		return Archive{}, fmt.Errorf("the archive %s: %w", name, err)
 	}
-	return Archive{name, entries, load}, nil
+	audits, err := page.ReadAudits(ctx, name, storage)
+	if err != nil {
+		return Archive{}, fmt.Errorf("the audits in the archive %s: %w", name, err)
+	}
+	return Archive{name, entries, audits, load}, nil
 }
 
 // pageOfSite returns the address of a charter page, by that of its site or its own, and as
@@ -208,6 +213,15 @@ func (a Archive) verify(out *terminal.Printer, published []byte, by string, isCo
 		}
 		if meaning := meaningOf(version); meaning != "" {
 			fmt.Fprintf(out, "%s: %s\n", version.Version, meaning)
+		}
+	}
+	if len(a.audits) > 0 {
+		fmt.Fprintf(out, "published audits: %d\n", len(a.audits))
+	}
+	for _, audit := range a.audits {
+		if audit.Mistake != nil {
+			findings++
+			fmt.Fprintln(out, terminal.Printable(audit.Mistake.Error(), terminal.MaxSentence))
 		}
 	}
 	if published == nil {
