@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -300,9 +301,7 @@ func TestNoticeIsEachVisitorsOwn(t *testing.T) {
 	address := "http://" + serve(t, false, "cookie_charter {\n preset matomo xiti\n notice insert\n}\nreverse_proxy "+upstream)
 	ask := func(path, host string, more http.Header) string {
 		header := http.Header{"Sec-Fetch-Dest": {"document"}, "Accept-Language": {"fr"}, "Host": {host}}
-		for field, lines := range more {
-			header[field] = lines
-		}
+		maps.Copy(header, more)
 		_, body := get(t, address+path, header)
 		return insertedNotice.FindString(body)
 	}
