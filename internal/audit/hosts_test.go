@@ -263,7 +263,7 @@ func TestKeptCookiesOfOtherHosts(t *testing.T) {
 func TestWhereHostsAreHeld(t *testing.T) {
 	said := ""
 	address := checks.Hostile(t, func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprintf(w, `{%s "cookies":[{"name":"a","purpose":"p","category":"necessary"}]}`, said)
+		fmt.Fprintf(w, `{"version":"1",%s "cookies":[{"name":"a","purpose":"p","category":"necessary"}]}`, said)
 	})
 	site, err := url.Parse(address)
 	if err != nil {

@@ -61,11 +61,13 @@ func guardOf(t testing.TB, options judge.Options, names []string, rows string, f
 	return g, store
 }
 
-// The script takes little, as the page sends it, with the presets of a portal and with all at
-// once, with stored items, and where it only monitors.
+// The script takes little, as the page sends it, with the presets of a portal, with those of
+// portals and of all that measures, with all that there are, which no portal has, with stored
+// items, and where it only monitors.
 func TestScriptIsSmall(t *testing.T) {
 	const items = "cookies: [{storage: [ph_*, mp_*], purpose: p, category: statistics}]"
 	some := []string{"opendatasoft", "matomo"}
+	services := []string{"opendatasoft", "django", "ckan", "aws_alb", "matomo", "google_analytics", "piano", "xiti", "at_internet", "eulerian"}
 	for _, test := range []struct {
 		presets []string
 		rows    string
@@ -74,8 +76,9 @@ func TestScriptIsSmall(t *testing.T) {
 	}{
 		{some, "", "", 2700},
 		{some, "", judge.MonitorEverything, 1800},
-		{charter.PresetNames(), "", "", 3 << 10},
-		{charter.PresetNames(), items, "", 3<<10 + 640},
+		{services, "", "", 3 << 10},
+		{services, items, "", 3<<10 + 640},
+		{charter.PresetNames(), "", "", 3<<10 + 512},
 	} {
 		g, _ := guardOf(t, judge.Options{EnforcesDuration: true, Monitor: test.monitor}, test.presets, test.rows, answers.Config{Format: "charter"})
 		size := compressed(t, g)
