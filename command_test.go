@@ -728,3 +728,23 @@ func TestCommandsOfCaddy(t *testing.T) {
 		}
 	}
 }
+
+// What says how to visit a site is no word for a report, and where to publish none for an
+// audit that is not published.
+func TestAuditFlags(t *testing.T) {
+	report := checks.WriteFiles(t, map[string]string{"audit.json": "{}"}) + "audit.json"
+	for words, want := range map[string]string{
+		report + " --browser":                       "--browser is for audits that are made, and " + report + " is the report of one",
+		report + " --since " + report:               "--since is for audits that are made",
+		report:                                      "reading the report in " + report + ": it is no report",
+		report + " --address localhost:1":           "--address goes with --publish",
+		report + " --publish=all":                   `unknown value "all" of --publish; use clean, or findings`,
+		report + " --publish --format pdf":          "reading the report",
+		"http://127.0.0.1:1 --publish --format pdf": `unknown format "pdf"`,
+		"opendata.example.fr --publish":             "unusable address",
+	} {
+		if _, _, mistake := runCommand(append([]string{"audit"}, strings.Fields(words)...)...); !strings.Contains(mistake, want) {
+			t.Errorf("%s: %s", words, mistake)
+		}
+	}
+}

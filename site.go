@@ -467,8 +467,9 @@ func (c runningConfig) has(served *servedCharter) bool {
 
 // charters returns those that can judge the cookies of a site of the inventory.
 func (c runningConfig) charters(site string) []*charter.Charter {
-	var charters []*charter.Charter
-	for _, handler := range c.handlers(site) {
+	handlers := c.handlers(site)
+	charters := make([]*charter.Charter, 0, len(handlers))
+	for _, handler := range handlers {
 		charters = append(charters, handler.charter)
 	}
 	return charters

@@ -94,10 +94,11 @@ func (t *turn) take(patience context.Context, now time.Time, ask func(ctx contex
 	t.mutex.Unlock()
 
 	done := make(chan struct{})
+	// What was served is kept even if the visitor leaves, or the config is replaced.
+	asking := context.WithoutCancel(patience)
 	go func() {
 		defer close(done)
-		// What was served is kept even if the visitor leaves, or the config is replaced.
-		ctx, cancel := context.WithTimeout(context.Background(), archiveTimeout)
+		ctx, cancel := context.WithTimeout(asking, archiveTimeout)
 		defer cancel()
 		if err := withoutPanic(ctx, ask); err != nil {
 			tell(err)
