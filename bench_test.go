@@ -210,16 +210,9 @@ func (discard) Write(body []byte) (int, error) { return len(body), nil }
 
 func (discard) WriteHeader(int) {}
 
-// BenchmarkHandler measures the whole handler and, as "plain", the same without
-// it: what lies between is what a request costs more.
-func BenchmarkHandler(b *testing.B) {
-	address := &url.URL{Scheme: "http", Host: "opendata.example.fr", Path: "/explore/"}
-	type load struct {
-		name    string
-		lines   []string
-		cookies string
-	}
-	loads := []load{{name: "none"}, {"5", benchmarkLines, benchmarkCookies}, {name: "50", cookies: benchmarkCookies}}
+// benchmarkLoads are requests with their answers, by how many cookies they have.
+func benchmarkLoads() []benchmarkLoad {
+	loads := []benchmarkLoad{{name: "none"}, {"5", benchmarkLines, benchmarkCookies}, {name: "50", cookies: benchmarkCookies}}
 	for i := range 10 {
 		for _, line := range benchmarkLines {
 			name, rest, _ := strings.Cut(line, "=")
@@ -229,39 +222,82 @@ func BenchmarkHandler(b *testing.B) {
 			loads[2].cookies += strings.ReplaceAll("; "+benchmarkCookies, "; ", fmt.Sprintf("; x%d", i))
 		}
 	}
-	for _, load := range loads {
-		next := caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
-			header := w.Header()
-			header["Content-Type"] = []string{"text/html"}
-			if load.lines != nil {
-				header["Set-Cookie"] = load.lines
-			}
-			w.WriteHeader(http.StatusOK)
-			_, err := io.WriteString(w, "<!DOCTYPE html>")
-			return err
-		})
-		run := func(b *testing.B, serve func(http.ResponseWriter, *http.Request) error) {
+	return loads
+}
+
+type benchmarkLoad struct {
+	name    string
+	lines   []string
+	cookies string
+}
+
+// next returns the handler that answers the load.
+func (l benchmarkLoad) next() caddyhttp.Handler {
+	return caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+		header := w.Header()
+		header["Content-Type"] = []string{"text/html"}
+		if l.lines != nil {
+			header["Set-Cookie"] = l.lines
+		}
+		w.WriteHeader(http.StatusOK)
+		_, err := io.WriteString(w, "<!DOCTYPE html>")
+		return err
+	})
+}
+
+var benchmarkURL = &url.URL{Scheme: "http", Host: "opendata.example.fr", Path: "/explore/"}
+
+// serve sends the load through a handler, or, where that is nil, to what answers it.
+func (l benchmarkLoad) serve(tb testing.TB, handler *Handler, next caddyhttp.Handler) {
+	w := discard{make(http.Header, 4)}
+	r := &http.Request{Method: http.MethodGet, Host: benchmarkURL.Host, URL: benchmarkURL, Header: make(http.Header, 4)}
+	if l.cookies != "" {
+		r.Header["Cookie"] = []string{l.cookies}
+	}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	var err error
+	if handler == nil {
+		err = next.ServeHTTP(w, r)
+	} else {
+		err = handler.ServeHTTP(w, r, next)
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+}
+
+// BenchmarkHandler measures the whole handler and, as "plain", the same without
+// it: what lies between is what a request costs more.
+func BenchmarkHandler(b *testing.B) {
+	for _, load := range benchmarkLoads() {
+		run := func(b *testing.B, handler *Handler) {
+			next := load.next()
 			b.ReportAllocs()
 			for b.Loop() {
-				w := discard{make(http.Header, 4)}
-				r := &http.Request{Method: http.MethodGet, Host: "opendata.example.fr", URL: address, Header: make(http.Header, 4)}
-				if load.cookies != "" {
-					r.Header["Cookie"] = []string{load.cookies}
-				}
-				r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
-				if err := serve(w, r); err != nil {
-					b.Fatal(err)
-				}
+				load.serve(b, handler, next)
 			}
 		}
-		b.Run("cookies="+load.name+"/plain", func(b *testing.B) { run(b, next.ServeHTTP) })
+		b.Run("cookies="+load.name+"/plain", func(b *testing.B) { run(b, nil) })
 		for _, rows := range rowCounts {
-			b.Run(fmt.Sprintf("cookies=%s/rows=%d", load.name, rows), func(b *testing.B) {
-				handler := benchmarkHandler(b, rows)
-				run(b, func(w http.ResponseWriter, r *http.Request) error { return handler.ServeHTTP(w, r, next) })
-			})
+			b.Run(fmt.Sprintf("cookies=%s/rows=%d", load.name, rows), func(b *testing.B) { run(b, benchmarkHandler(b, rows)) })
 		}
 	}
+}
+
+// BenchmarkParallel is BenchmarkHandler on all processors at once: what one of them writes
+// to memory that others use, they wait for.
+func BenchmarkParallel(b *testing.B) {
+	load := benchmarkLoads()[1]
+	run := func(b *testing.B, handler *Handler) {
+		next := load.next()
+		b.RunParallel(func(turns *testing.PB) {
+			for turns.Next() {
+				load.serve(b, handler, next)
+			}
+		})
+	}
+	b.Run("plain", func(b *testing.B) { run(b, nil) })
+	b.Run("rows=5", func(b *testing.B) { run(b, benchmarkHandler(b, 5)) })
 }
 
 // BenchmarkDocuments measures what the policy of hosts adds to an answer, by what it was

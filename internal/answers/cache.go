@@ -2,23 +2,17 @@ package answers
 
 import (
 	"strings"
-	"sync"
+
+	"github.com/cookie-charter/cookie_charter/internal/recent"
 )
 
-const (
-	// maxRecent is how many values are remembered, twice, and maxRecentValue how
-	// long they may be, in bytes.
-	maxRecent      = 256
-	maxRecentValue = 1024
-)
+// maxRecentValue is how long the values may be that are remembered, in bytes.
+const maxRecentValue = 1024
 
 // recentValues remember what the latest stored values of a format said: a page
 // takes dozens of requests, all with the same value, and decoding it would cost
 // more than all else. Nothing changes a reading once it is there.
-type recentValues struct {
-	mutex         sync.RWMutex
-	newer, former map[string]recentReading
-}
+type recentValues struct{ recent.Texts[recentReading] }
 
 type recentReading struct {
 	reading []reading // one, to be shared
@@ -32,23 +26,13 @@ func (v *recentValues) read(cookie Cookie) ([]reading, error) {
 		read, err := cookie.read()
 		return []reading{read}, err
 	}
-	v.mutex.RLock()
-	recent, ok := v.newer[cookie.Value]
-	if !ok {
-		recent, ok = v.former[cookie.Value]
-	}
-	v.mutex.RUnlock()
+	remembered, ok := v.Find(cookie.Value)
 	if !ok {
 		// A copy, as the value is a part of a header with other cookies.
 		cookie.Value = strings.Clone(cookie.Value)
 		read, err := cookie.read()
-		recent = recentReading{[]reading{read}, err}
-		v.mutex.Lock()
-		if len(v.newer) >= maxRecent || v.newer == nil {
-			v.newer, v.former = make(map[string]recentReading, maxRecent), v.newer
-		}
-		v.newer[cookie.Value] = recent
-		v.mutex.Unlock()
+		remembered = recentReading{[]reading{read}, err}
+		v.Add(cookie.Value, remembered)
 	}
-	return recent.reading, recent.err
+	return remembered.reading, remembered.err
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cookie-charter/cookie_charter/internal/recent"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -39,10 +40,10 @@ func TestRecentValues(t *testing.T) {
 			}
 		}
 	}
-	if got := format.recent.newer[old].reading[0].answers["matomo"]; got != Granted {
-		t.Errorf("the reading was changed to %v", got)
+	if remembered, ok := format.recent.Find(old); !ok || remembered.reading[0].answers["matomo"] != Granted {
+		t.Errorf("the reading was changed to %v", remembered.reading)
 	}
-	if format.recent.newer["x"].err == nil {
+	if remembered, ok := format.recent.Find("x"); !ok || remembered.err == nil {
 		t.Error("an unreadable value is not remembered as such")
 	}
 
@@ -50,22 +51,14 @@ func TestRecentValues(t *testing.T) {
 	if got := answerTo(long); got != Granted {
 		t.Errorf("a long value: %v", got)
 	}
-	if _, ok := format.recent.newer[long]; ok {
+	if _, ok := format.recent.Find(long); ok {
 		t.Error("a long value is remembered")
 	}
 	now := time.Now().UnixMilli()
-	for i := range 3*maxRecent + 7 {
+	for i := range 3*recent.MaxTexts + 7 { // more than are remembered
 		if got := answerTo(fmt.Sprintf(`{"matomo":true,"timestamp":%d}`, now-int64(i))); got != Granted {
 			t.Fatalf("value %d: %v", i, got)
 		}
-		if i == maxRecent {
-			if _, ok := format.recent.former[`{"matomo":true}`]; !ok {
-				t.Error("what was there before is forgotten at once")
-			}
-		}
-	}
-	if len(format.recent.newer) > maxRecent || len(format.recent.former) > maxRecent {
-		t.Errorf("remembers %d and %d values", len(format.recent.newer), len(format.recent.former))
 	}
 
 	// What depends on other cookies is read anew.
