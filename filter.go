@@ -76,26 +76,28 @@ type finalFields struct {
 	count                   int      // of all fields
 }
 
-// edit returns the lines that apply keeps, as it leaves them. The slice is
-// copied only if something changes, as other answers may share it.
-func edit(lines []string, apply func(line string) (edited string, keep bool)) []string {
+// edit returns the lines that apply keeps, as it leaves them. The slice is copied only
+// if more changes than that it is shorter at its ends, as other answers may share it.
+func edit(lines []string, apply func(line string) (edited string, keep bool)) (kept []string) {
+	first, isCopy := 0, false // of what is kept, if it is no copy
 	for i, line := range lines {
 		edited, keep := apply(line)
-		if keep && edited == line {
+		if !keep {
 			continue
 		}
-		changed := append(make([]string, 0, len(lines)), lines[:i]...)
-		if keep {
-			changed = append(changed, edited)
+		if len(kept) == 0 {
+			first = i
 		}
-		for _, line := range lines[i+1:] {
-			if edited, keep := apply(line); keep {
-				changed = append(changed, edited)
-			}
+		if !isCopy && edited == line && i == first+len(kept) {
+			kept = lines[first : i+1 : i+1]
+			continue
 		}
-		return changed
+		if !isCopy {
+			kept, isCopy = append(make([]string, 0, len(lines)), kept...), true
+		}
+		kept = append(kept, edited)
 	}
-	return lines
+	return kept
 }
 
 // editHeader applies edit to a key of a header map, and removes the key with
@@ -105,7 +107,7 @@ func editHeader(header http.Header, key string, apply func(line string) (edited 
 	edited := edit(lines, apply)
 	if len(edited) == 0 {
 		delete(header, key)
-	} else if &edited[0] != &lines[0] {
+	} else if len(edited) != len(lines) || &edited[0] != &lines[0] {
 		header[key] = edited
 	}
 }
@@ -201,10 +203,13 @@ func (f *filter) withhold() {
 	f.response = judge.Response{} // an early one can have another Date
 	for key, lines := range header {
 		switch {
-		case key == "Set-Cookie":
+		case key == "Set-Cookie", key == "Date":
 		case isSetCookie(key):
 			delete(header, key)
 			header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
+		case ascii.EqualFold(key, "Date"): // beside which the server would write its own
+			delete(header, key)
+			header["Date"] = slices.Concat(header["Date"], lines)
 		case isCookieTrailer(key) && f.handler.Monitor != judge.MonitorEverything:
 			delete(header, key)
 		}

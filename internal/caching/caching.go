@@ -5,7 +5,6 @@ package caching
 import (
 	"iter"
 	"net/http"
-	"net/textproto"
 	"slices"
 	"strings"
 	"time"
@@ -24,13 +23,19 @@ import (
 // Caches between this module and the portal hold what the portal said, and each
 // answer of theirs is filtered anew.
 
-// IsTargeted tells whether a field tells some shared caches more than
-// Cache-Control does (RFC 9213, and vendors' own).
+// targeted are the fields that tell some shared caches more than Cache-Control does
+// (RFC 9213, and vendors' own).
+var targeted = [...]string{
+	"CDN-Cache-Control", "Cloudflare-CDN-Cache-Control", "Vercel-CDN-Cache-Control", "Netlify-CDN-Cache-Control",
+	"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-LiteSpeed-Cache-Control",
+}
+
+// IsTargeted tells whether a field tells some shared caches more than Cache-Control does.
 func IsTargeted(field string) bool {
-	switch textproto.CanonicalMIMEHeaderKey(field) {
-	case "Cdn-Cache-Control", "Cloudflare-Cdn-Cache-Control", "Vercel-Cdn-Cache-Control", "Netlify-Cdn-Cache-Control",
-		"Akamai-Cache-Control", "Edge-Control", "Surrogate-Control", "X-Accel-Expires", "X-Litespeed-Cache-Control":
-		return true
+	for _, name := range targeted { // nearly all differ in their length already
+		if ascii.EqualFold(field, name) {
+			return true
+		}
 	}
 	return false
 }

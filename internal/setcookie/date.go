@@ -198,17 +198,11 @@ func isLetter(char byte) bool {
 // DateOf returns the Date of an answer, "" if it has none. Of several, browsers take
 // different ones, so that none can be read.
 func DateOf(header http.Header) string {
-	const unreadable = "?"
-	for key := range header {
-		if key != "Date" && ascii.EqualFold(key, "Date") {
-			return unreadable // beside which the server writes its own
-		}
-	}
 	switch dates := header["Date"]; {
 	case len(dates) == 0:
 		return ""
 	case len(dates) > 1 || dates[0] == "":
-		return unreadable
+		return "?"
 	default:
 		return dates[0]
 	}
