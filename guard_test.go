@@ -730,7 +730,7 @@ func TestGuardMonitors(t *testing.T) {
 	long := strings.Repeat("a", 4<<10)
 	for option, monitors := range map[string]bool{"guard": false, "guard monitor": true, "guard\n monitor": true, "guard\n monitor undeclared": false} {
 		address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n "+option+"\n}\nmetrics /metrics\nrespond / portal")
-		inventories.sites = map[string]*inventory{}
+		inventories.sites.Store(nil)
 		var many strings.Builder
 		for i := range 40 {
 			fmt.Fprintf(&many, "many%d\n", i)
@@ -764,7 +764,7 @@ func TestGuardMonitors(t *testing.T) {
 				t.Errorf("%q: %s %s %.40q: %s %v", option, test.method, test.value, test.body, response.Status, response.Header)
 			}
 		}
-		site := inventories.sites[strings.TrimPrefix(address, "http://")]
+		site := inventories.all()[strings.TrimPrefix(address, "http://")]
 		_, metrics := get(t, address+"/metrics", nil)
 		if !monitors {
 			if site != nil || strings.Contains(metrics, "script_cookies_total") {

@@ -47,41 +47,57 @@ const (
 )
 
 // inventories are what was seen of every site, by host. They outlive a reload.
-var inventories = inventorySet{sites: map[string]*inventory{}}
+var inventories inventorySet
 
 type inventorySet struct {
-	mutex sync.RWMutex
-	sites map[string]*inventory
+	mutex sync.Mutex                            // while a site is added
+	sites atomic.Pointer[map[string]*inventory] // which nothing changes once it is there
+}
+
+// all returns the inventories of all sites, by host.
+func (s *inventorySet) all() map[string]*inventory {
+	if sites := s.sites.Load(); sites != nil {
+		return *sites
+	}
+	return nil
 }
 
 // of returns the inventory of a site, to which a request came now.
 func (s *inventorySet) of(host string, now answers.Timestamp) *inventory {
-	s.mutex.RLock()
-	site := s.sites[host]
-	s.mutex.RUnlock()
+	site := s.all()[host]
 	if site == nil {
-		s.mutex.Lock()
-		defer s.mutex.Unlock()
-		if site = s.sites[host]; site == nil {
-			if len(s.sites) >= maxSites {
-				delete(s.sites, leastSeen(s.sites))
-			}
-			site = new(inventory)
-			s.sites[strings.Clone(host)] = site
-		}
+		site = s.add(host)
 	}
 	site.requests.Add(1)
 	site.last.Store(int64(now))
 	return site
 }
 
+// add makes room for the inventory of a site.
+func (s *inventorySet) add(host string) *inventory {
+	s.mutex.Lock()
+	defer s.mutex.Unlock()
+	if site := s.all()[host]; site != nil {
+		return site
+	}
+	sites := maps.Clone(s.all())
+	if sites == nil {
+		sites = map[string]*inventory{}
+	}
+	if len(sites) >= maxSites {
+		delete(sites, leastSeen(sites))
+	}
+	site := new(inventory)
+	sites[strings.Clone(host)] = site
+	s.sites.Store(&sites)
+	return site
+}
+
 // ofReports returns the inventory of a site of which hosts are reported, nil if there is
 // none, nor room for one: no other site gives way to that.
 func (s *inventorySet) ofReports(host string, now answers.Timestamp) *inventory {
-	s.mutex.RLock()
-	site, isFull := s.sites[host], len(s.sites) >= maxSites
-	s.mutex.RUnlock()
-	if site != nil || isFull {
+	sites := s.all()
+	if site := sites[host]; site != nil || len(sites) >= maxSites {
 		return site
 	}
 	return s.of(host, now)
@@ -377,11 +393,8 @@ func (c *cookieRecord) verdictNow(name string, config runningConfig, charters []
 // bySite returns the inventory of every site, by host, with the verdicts of the
 // charters in force.
 func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry {
-	s.mutex.RLock()
-	sites := maps.Clone(s.sites)
-	s.mutex.RUnlock()
 	bySite := map[string][]InventoryEntry{}
-	for host, site := range sites {
+	for host, site := range s.all() {
 		entries, charters := []InventoryEntry{}, config.charters(host)
 		for name, cookie := range site.all() {
 			verdict, row := cookie.verdictNow(name, config, charters)

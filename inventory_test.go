@@ -184,7 +184,7 @@ func TestInventory(t *testing.T) {
 func forgetSites() {
 	inventories.mutex.Lock()
 	defer inventories.mutex.Unlock()
-	inventories.sites = map[string]*inventory{}
+	inventories.sites.Store(nil)
 }
 
 // noteIn notes a cookie in a site's inventory.
@@ -195,7 +195,7 @@ func noteIn(site *inventory, from judge.Direction, name, path string) {
 // Names that visitors make up do not fill the inventory, nor drive out what the
 // portal sets.
 func TestInventoryHasBounds(t *testing.T) {
-	set := inventorySet{sites: map[string]*inventory{}}
+	set := inventorySet{}
 	site := set.of("city.example", 1)
 	for i := range 5000 {
 		noteIn(site, judge.FromBrowser, fmt.Sprintf("made_up_%d_%s", i, strings.Repeat("x", 300)), strings.Repeat("/x", 5000))
@@ -232,8 +232,8 @@ func TestInventoryHasBounds(t *testing.T) {
 	for i := range 1000 {
 		noteIn(set.of(fmt.Sprintf("host%d.example", i), answers.Timestamp(i)), judge.FromBrowser, "x", "/")
 	}
-	if len(set.sites) != maxSites || set.of("city.example", 1) != site {
-		t.Errorf("%d sites, or the one in use was dropped", len(set.sites))
+	if len(set.all()) != maxSites || set.of("city.example", 1) != site {
+		t.Errorf("%d sites, or the one in use was dropped", len(set.all()))
 	}
 }
 
@@ -251,7 +251,7 @@ func TestInventoryAllocates(t *testing.T) {
 // Hosts that visitors make up give way to each other, not the portal's own, though it
 // answers all of them alike.
 func TestMadeUpHosts(t *testing.T) {
-	set := inventorySet{sites: map[string]*inventory{}}
+	set := inventorySet{}
 	for _, portalSets := range []bool{false, true} {
 		for range 3 {
 			noteIn(set.of("city.example", 1), judge.FromPortal, "sessionid", "/")
@@ -262,11 +262,11 @@ func TestMadeUpHosts(t *testing.T) {
 				noteIn(site, judge.FromPortal, "sessionid", "/")
 			}
 		}
-		if len(set.sites) != maxSites || set.sites["city.example"] == nil {
-			t.Errorf("%d sites, the portal's own among them: %t", len(set.sites), set.sites["city.example"] != nil)
+		if len(set.all()) != maxSites || set.all()["city.example"] == nil {
+			t.Errorf("%d sites, the portal's own among them: %t", len(set.all()), set.all()["city.example"] != nil)
 		}
 	}
-	if set.sites["made-up-true-69.example"] == nil || set.sites["made-up-true-0.example"] != nil {
+	if set.all()["made-up-true-69.example"] == nil || set.all()["made-up-true-0.example"] != nil {
 		t.Error("of hosts that were seen once, the oldest does not go first")
 	}
 }

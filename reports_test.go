@@ -173,15 +173,15 @@ func TestReportsThatAreRefused(t *testing.T) {
 
 // Made-up hosts of sites take no other site's place.
 func TestReportsOfMadeUpSites(t *testing.T) {
-	set := inventorySet{sites: map[string]*inventory{}}
+	set := inventorySet{}
 	for i := range 3 * maxSites {
 		site := set.ofReports(fmt.Sprintf("made-up-%d.example", i), answers.Timestamp(i))
 		if (site == nil) != (i >= maxSites) {
 			t.Errorf("%d: %v", i, site)
 		}
 	}
-	if len(set.sites) != maxSites || set.ofReports("made-up-0.example", 1) == nil {
-		t.Errorf("%d sites", len(set.sites))
+	if len(set.all()) != maxSites || set.ofReports("made-up-0.example", 1) == nil {
+		t.Errorf("%d sites", len(set.all()))
 	}
 }
 

@@ -161,7 +161,12 @@ func (v *Visitor) decode() []reading {
 	}
 	v.isDecoded = true
 	proofs := v.prove()
-	broken := map[place]bool{} // a copy there cannot be read
+	var broken []place // a copy there cannot be read
+	distrust := func(from place) {
+		if !slices.Contains(broken, from) {
+			broken = append(broken, from)
+		}
+	}
 	hasHost := false
 	for name, value := range v.Lines.Pairs() {
 		for i, p := range v.Store.Preferences {
@@ -171,7 +176,7 @@ func (v *Visitor) decode() []reading {
 			from := place{p, p.usesHostCookie && name == PlainCookie}
 			hasHost = hasHost || p.usesHostCookie && name == HostCookie
 			if len(v.readings) >= maxReadings {
-				broken[from] = true
+				distrust(from)
 				continue
 			}
 			var proof proof
@@ -181,7 +186,7 @@ func (v *Visitor) decode() []reading {
 			read, err := p.recent.read(Cookie{name, value, proof, p, v.Store.charter})
 			if err != nil {
 				v.Unreadable = &Unreadable{p.Format, err, v.Unreadable}
-				broken[from] = true
+				distrust(from)
 			}
 			ignoresGrants := p.grantHasEnded(read[0].at, v.Now()) || v.Secure && from.isPlain
 			if v.readings == nil && !ignoresGrants && !from.isPlain {
@@ -205,7 +210,7 @@ func (v *Visitor) decode() []reading {
 	v.readings = slices.DeleteFunc(v.readings, func(read reading) bool { return read.isPlain && hasHost })
 	for i := range v.readings {
 		read := &v.readings[i]
-		read.ignoresGrants = read.ignoresGrants || broken[place{read.preference, read.isPlain}]
+		read.ignoresGrants = read.ignoresGrants || slices.Contains(broken, place{read.preference, read.isPlain})
 	}
 	return v.readings
 }

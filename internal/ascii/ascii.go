@@ -3,10 +3,7 @@
 // take "ſ" (U+017F), the Kelvin sign (U+212A) and "İ" (U+0130) for letters of ASCII.
 package ascii
 
-import (
-	"mime"
-	"strings"
-)
+import "mime"
 
 // EqualFold tells whether two texts are the same but for the case of letters of
 // ASCII.
@@ -30,14 +27,17 @@ func HasPrefixFold(text, prefix string) bool {
 
 // ToLower returns text with the capital letters of ASCII in lower case.
 func ToLower(text string) string {
-	if !strings.ContainsAny(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
-		return text
+	for i := range len(text) {
+		if lower(text[i]) == text[i] {
+			continue
+		}
+		lowered := []byte(text)
+		for i, char := range lowered {
+			lowered[i] = lower(char)
+		}
+		return string(lowered)
 	}
-	lowered := []byte(text)
-	for i, char := range lowered {
-		lowered[i] = lower(char)
-	}
-	return string(lowered)
+	return text
 }
 
 // MediaType returns a media type in lower case with its parameters, "" for what is
