@@ -48,23 +48,24 @@ type filter struct {
 	visitor  answers.Visitor
 	sighting sighting
 
-	hasExpiries *bool                 // the expiries of refused cookies are in the header; nil if there are none
-	wasAsked    atomic.Bool           // another directive asked what the visitor allows
-	script      judge.ScriptJudgement // of the path that is asked for
-	status      int                   // of the final header; 0 as long as nobody has said it
-	isPage      bool                  // the charter page answers, which has a policy of its own
-	hasRefused  bool                  // the request has declared cookies that the visitor does not allow
-	isPrivate   bool                  // the header is marked private
-	isEarly     bool                  // the header is that of an informational answer
-	isHeld      bool                  // the final header waits for the body, as nobody has said its type
-	begun       []byte                // of the body, as long as that is too little to tell its type
-	isSent      bool                  // the final header is on its way
-	isEnded     bool                  // all of the body was written
-	hasNotice   bool                  // the notice asks or tells the visitor something, in the page that is asked for
-	hasLink     bool                  // and a link to the charter page stands at the end of that
-	inserted    insertion.Body        // what puts markup into the body; nil if nothing does
+	// All that belongs to a request is in this one piece of memory, which is made anew for
+	// each: what it holds is paid for by those without a cookie, too.
+	hasExpiries *bool          // the expiries of refused cookies are in the header; nil if there are none
+	wasAsked    atomic.Bool    // another directive asked what the visitor allows
+	hasScript   bool           // what is served at the path depends on the visitor's answers
+	isPage      bool           // the charter page answers, which has a policy of its own
+	hasRefused  bool           // the request has declared cookies that the visitor does not allow
+	isPrivate   bool           // the header is marked private
+	isEarly     bool           // the header is that of an informational answer
+	isHeld      bool           // the final header waits for the body, as nobody has said its type
+	isSent      bool           // the final header is on its way
+	isEnded     bool           // all of the body was written
+	hasNotice   bool           // the notice asks or tells the visitor something, in the page that is asked for
+	hasLink     bool           // and a link to the charter page stands at the end of that
+	status      int            // of the final header; 0 as long as nobody has said it
+	begun       []byte         // of the body, as long as that is too little to tell its type
+	inserted    insertion.Body // what puts markup into the body; nil if nothing does
 	final       finalFields
-	response    judge.Response // once a line was judged
 }
 
 // finalFields are fields of the final header as they were judged.
@@ -172,7 +173,7 @@ func (f *filter) finish() {
 	policy, varies := f.restrict()
 	f.expire()
 	header := f.Header()
-	if f.wasAsked.Load() || f.script.DependsOnAnswer {
+	if f.wasAsked.Load() || f.hasScript {
 		f.isPrivate = true
 		caching.MakeUnstored(header)
 	}
@@ -200,7 +201,6 @@ func (f *filter) reportUnreadable() {
 func (f *filter) withhold() {
 	header := f.Header()
 	f.isPrivate = false
-	f.response = judge.Response{} // an early one can have another Date
 	for key, lines := range header {
 		switch {
 		case key == "Set-Cookie", key == "Date":
@@ -215,7 +215,11 @@ func (f *filter) withhold() {
 		}
 	}
 	if _, ok := header["Set-Cookie"]; ok {
-		editHeader(header, "Set-Cookie", f.judgeLine)
+		response := judge.Response{
+			Clock:     setcookie.Clock{Now: f.visitor.Now().Time(), Date: setcookie.DateOf(header)},
+			Encrypted: f.handler.policy.AddsSecure && request.Scheme(f.request) == "https",
+		}
+		editHeader(header, "Set-Cookie", func(line string) (string, bool) { return f.judgeLine(line, response) })
 	}
 	if f.isPrivate {
 		caching.MakePrivate(header)
@@ -264,14 +268,8 @@ func (f *filter) restoreFields() {
 
 // judgeLine judges one Set-Cookie line, tells the observers, and returns the line as it
 // leaves and whether it does.
-func (f *filter) judgeLine(line string) (string, bool) {
-	if f.response.Clock.Now.IsZero() {
-		f.response = judge.Response{
-			Clock:     setcookie.Clock{Now: f.visitor.Now().Time(), Date: setcookie.DateOf(f.Header())},
-			Encrypted: f.handler.policy.AddsSecure && request.Scheme(f.request) == "https",
-		}
-	}
-	judgement := f.handler.policy.JudgeLine(line, f.response, &f.visitor)
+func (f *filter) judgeLine(line string, response judge.Response) (string, bool) {
+	judgement := f.handler.policy.JudgeLine(line, response, &f.visitor)
 	f.isPrivate = f.isPrivate || judgement.DependsOnAnswer
 	if !judgement.Keeps || !f.isEarly { // what is kept in an early answer is seen once more
 		f.tell(&judgement)
@@ -472,7 +470,7 @@ func (f *filter) abandon() {
 // a "304 Not Modified", what is added to a document would take the place of the portal's
 // own policies, which such an answer need not repeat (RFC 9111, section 3.2).
 func (f *filter) askAnew() {
-	if f.script.DependsOnAnswer || f.handler.rules.Change() && document.IsAskedFor(f.request) {
+	if f.hasScript || f.handler.rules.Change() && document.IsAskedFor(f.request) {
 		delete(f.request.Header, "If-None-Match")
 		delete(f.request.Header, "If-Modified-Since")
 	}

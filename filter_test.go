@@ -715,7 +715,7 @@ func TestDeletionsPass(t *testing.T) {
 		f := &filter{handler: provision(t, "cookie_charter {\n preset opendatasoft matomo\n}"), request: visit("http://city.example/")}
 		f.visitor.Store = f.handler.answers
 		f.ResponseWriter = fixedHeader{header: http.Header{}}
-		if _, keep := f.judgeLine(line); keep {
+		if _, keep := f.judgeAlone(line); keep {
 			t.Errorf("%q passed", line)
 		}
 	}

@@ -119,17 +119,17 @@ func TestInventory(t *testing.T) {
 	site := inventories.of("city.example", answers.Timestamp(time.Now().UnixMilli()))
 	judging := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
-		judging.judgeLine("changes=" + secret + attributes)
+		judging.judgeAlone("changes=" + secret + attributes)
 		seen := site.find("changes").latest.Load()
 		if got := site.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
-		if judging.judgeLine("changes=other" + attributes); site.find("changes").latest.Load() != seen {
+		if judging.judgeAlone("changes=other" + attributes); site.find("changes").latest.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
-	judging.judgeLine(dated)
+	judging.judgeAlone(dated)
 	read := site.find("dated").latest.Load()
 	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
 		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
@@ -138,7 +138,7 @@ func TestInventory(t *testing.T) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judging.judgeLine("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").latest.Load().Text) > 4096 {
+	if judging.judgeAlone("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").latest.Load().Text) > 4096 {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -185,6 +185,11 @@ func forgetSites() {
 	inventories.mutex.Lock()
 	defer inventories.mutex.Unlock()
 	inventories.sites.Store(nil)
+}
+
+// judgeAlone judges a line of an answer without a Date, and tells the observers.
+func (f *filter) judgeAlone(line string) (string, bool) {
+	return f.judgeLine(line, judge.Response{Clock: setcookie.Clock{Now: f.visitor.Now().Time()}})
 }
 
 // noteIn notes a cookie in a site's inventory.
@@ -241,8 +246,8 @@ func TestInventoryHasBounds(t *testing.T) {
 func TestInventoryAllocates(t *testing.T) {
 	judge := filterOf(t, "")
 	for _, line := range []string{"csrftoken=1; expires=Fri, 02 Jan 2037 06:00:00 GMT; Max-Age=60; Path=/", "known=1; expires=Fri, 02 Jan 2037 06:00:00 GMT"} {
-		judge.judgeLine(line)
-		if got := testing.AllocsPerRun(100, func() { judge.judgeLine(line) }); got != 0 {
+		judge.judgeAlone(line)
+		if got := testing.AllocsPerRun(100, func() { judge.judgeAlone(line) }); got != 0 {
 			t.Errorf("%s: %v allocations", line, got)
 		}
 	}

@@ -328,7 +328,8 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	defer f.abandon()
 	f.share()
 	f.dropCookies()
-	f.script = h.policy.JudgeScript(r.URL.Path, &f.visitor)
+	script := h.policy.JudgeScript(r.URL.Path, &f.visitor)
+	f.hasScript = script.DependsOnAnswer
 	if h.Notice != "" && isRead(r) && document.IsPageAskedFor(r) {
 		f.hasNotice, f.hasLink = h.page.HasNotice(&f.visitor), h.Notice == manageNotice && h.page.Asks()
 	}
@@ -339,7 +340,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	switch f.isPage = h.page.Serves(r.URL.Path) && !isError(r); {
 	case f.isPage:
 		err = h.page.Serve(page.Exchange{ResponseWriter: f, Request: r, Visitor: &f.visitor, Origin: f.origin(), Removals: f})
-	case !f.script.Keeps:
+	case !script.Keeps:
 		err = f.serveEmpty()
 	default:
 		err = next.ServeHTTP(f, r)

@@ -144,8 +144,8 @@ func (p *Policy) PublishedDuration(row *charter.Row) (charter.Duration, bool) {
 }
 
 // judgeName judges a cookie by its name, which is not ok if browsers differ over it.
-func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) Judgement {
-	j := Judgement{Name: name, Verdict: Undeclared}
+func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) (j Judgement) {
+	j.Name, j.Verdict = name, Undeclared
 	if ok {
 		j.Row = p.charter.Find(name)
 	}
@@ -160,8 +160,8 @@ func (p *Policy) judgeName(name string, ok bool, visitor *answers.Visitor) Judge
 
 // JudgePair judges a pair of a request's Cookie line by its name, which is not ok if
 // there is none.
-func (p *Policy) JudgePair(name string, ok bool, visitor *answers.Visitor) Judgement {
-	j := p.judgeName(name, ok && setcookie.IsToken(name), visitor)
+func (p *Policy) JudgePair(name string, ok bool, visitor *answers.Visitor) (j Judgement) {
+	j = p.judgeName(name, ok && setcookie.IsToken(name), visitor)
 	j.From = FromBrowser
 	j.Keeps = j.Keeps || p.PassesRequests
 	return j
@@ -174,11 +174,11 @@ type Response struct {
 }
 
 // JudgeLine judges a Set-Cookie line of the portal.
-func (p *Policy) JudgeLine(line string, response Response, visitor *answers.Visitor) Judgement {
+func (p *Policy) JudgeLine(line string, response Response, visitor *answers.Visitor) (j Judgement) {
 	name, text, ok := setcookie.Cut(line)
 	attributes := p.attributes.Read(text)
 	ok = ok && !attributes.HasControls
-	j := p.judgeName(name, ok, visitor)
+	j = p.judgeName(name, ok, visitor)
 	if ok && visitor.IsReserved(name) {
 		j.Verdict, j.Keeps = Refused, j.IsMonitored
 	}
