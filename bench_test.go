@@ -321,3 +321,36 @@ func BenchmarkDocuments(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPage measures the charter page: of a visitor without cookies and of one with five,
+// compressed or not.
+func BenchmarkPage(b *testing.B) {
+	for _, cookies := range []string{"", benchmarkCookies} {
+		for _, encoding := range []string{"", "gzip"} {
+			b.Run(fmt.Sprintf("cookies=%t/%s", cookies != "", cmp.Or(encoding, "plain")), func(b *testing.B) {
+				handler := benchmarkHandler(b, 5)
+				b.ReportAllocs()
+				for b.Loop() {
+					pageLoad(b, handler, cookies, encoding)
+				}
+			})
+		}
+	}
+}
+
+// pageLoad asks a handler for the charter page.
+func pageLoad(tb testing.TB, handler *Handler, cookies, encoding string) {
+	w := discard{make(http.Header, 4)}
+	address := &url.URL{Scheme: "http", Host: benchmarkURL.Host, Path: handler.Page.Path}
+	r := &http.Request{Method: http.MethodGet, Host: address.Host, URL: address, Header: make(http.Header, 4)}
+	if cookies != "" {
+		r.Header["Cookie"] = []string{cookies}
+	}
+	if encoding != "" {
+		r.Header["Accept-Encoding"] = []string{encoding}
+	}
+	r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+	if err := handler.ServeHTTP(w, r, nil); err != nil {
+		tb.Fatal(err)
+	}
+}

@@ -343,6 +343,15 @@ func TestPageTellsOpposition(t *testing.T) {
 	}
 }
 
+// To show the page to a visitor without cookies, only that is made which could be another's: most
+// allocations of the page were for what is the same for all.
+func TestPageAllocations(t *testing.T) {
+	handler := benchmarkHandler(t, 5)
+	if got := testing.AllocsPerRun(20, func() { pageLoad(t, handler, "", "") }); got > 900 {
+		t.Errorf("%v allocations", got)
+	}
+}
+
 // The operator's files are put in, and mistakes in them are told at load.
 func TestPageFiles(t *testing.T) {
 	folder := t.TempDir()
@@ -350,6 +359,7 @@ func TestPageFiles(t *testing.T) {
 		"header.html":  `<header id="top"><a href="/">Portal & more</a></header>`,
 		"part.html":    `{{define "charter-promises"}}<p id="own">{{len .Promises}} {{.Text.PromiseTitle}}</p>{{end}}`,
 		"whole.html":   `<!DOCTYPE html><title>{{.Title.Text}}</title>{{.Header}}{{range .Kinds}}{{range .Rows}}{{range .Names}}<i>{{.}}</i>{{end}}{{end}}{{end}}{{.Footer}}`,
+		"mine.html":    `{{define "charter-portal"}}<p>{{range .Cookies}}{{.Name}}{{end}}</p>{{end}}`,
 		"comment.html": "<!-- Ours -->\n{{define `charter-promises`}}OK{{end}}",
 		"missing.html": `{{define "charter-promisses"}}OK{{end}}`,
 		"broken.html":  `{{range .Kinds}}`,
@@ -379,9 +389,14 @@ func TestPageFiles(t *testing.T) {
 			}
 		}
 	}
+	// A part of the operator's can show what is one visitor's.
+	_, got := get(t, "http://"+serve(t, false, page("template @mine.html"))+pagePath, http.Header{"Cookie": {"mine=1"}})
+	if !strings.Contains(got, "<p>mine</p>") {
+		t.Errorf("the visitor's cookie is not in the operator's part: %.300s", got)
+	}
 	for options, want := range map[string]string{
 		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz", "template @kept.html": "kept.html",
-		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-choices, charter-codes, charter-languages, charter-mine`,
+		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-alternates, charter-choices, charter-codes, charter-exports, charter-kinds`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)

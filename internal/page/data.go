@@ -213,18 +213,7 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 			}
 		}
 	}
-	for _, other := range p.texts {
-		tag := other.tag.String()
-		inOther.Set("flg", tag)
-		data.Languages = append(data.Languages, Link{other.Name, tag, "?" + inOther.Encode(), other == text})
-	}
-	slices.SortFunc(data.Languages, func(a, b Link) int { return strings.Compare(a.Language, b.Language) })
-	for _, format := range exportFormats {
-		if format.name == "" {
-			continue
-		}
-		data.Exports = append(data.Exports, Link{Name: format.name, Link: "?format=" + format.key + "&flg=" + data.Language})
-	}
+	data.Languages, data.Exports = p.languages(text, inOther), exports(text)
 	if p.archive != nil {
 		for _, kept := range p.archive.others() {
 			data.Versions = append(data.Versions, Version{kept.version, Date{kept.served.Format(time.DateOnly), text.date(kept.served)}})
@@ -233,6 +222,29 @@ func (p *Page) data(e Exchange, text *texts) *Data {
 	p.tellGiven(data, text, e.Visitor)
 	data.Tested = p.tested(r, data.Base, text)
 	return data
+}
+
+// languages returns links to the page in all its languages, the same for some query.
+func (p *Page) languages(current *texts, query url.Values) []Link {
+	links := make([]Link, 0, len(p.texts))
+	for _, other := range p.texts {
+		tag := other.tag.String()
+		query.Set("flg", tag)
+		links = append(links, Link{other.Name, tag, "?" + query.Encode(), other == current})
+	}
+	slices.SortFunc(links, func(a, b Link) int { return strings.Compare(a.Language, b.Language) })
+	return links
+}
+
+// exports returns links to the same table in other formats.
+func exports(text *texts) []Link {
+	var links []Link
+	for _, format := range exportFormats {
+		if format.name != "" {
+			links = append(links, Link{Name: format.name, Link: "?format=" + format.key + "&flg=" + text.tag.String()})
+		}
+	}
+	return links
 }
 
 // tellGiven tells, as long as some answer holds, when the visitor has given it, and what

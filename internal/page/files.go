@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"html/template"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -108,6 +109,9 @@ func (p *Page) loadFiles() error {
 		return err
 	}
 
+	if err := p.makeOnce(); err != nil {
+		return fmt.Errorf("%w, in %s", err, p.Template)
+	}
 	p.tables = map[*texts]template.HTML{}
 	for _, text := range p.texts {
 		var tables strings.Builder
@@ -125,6 +129,44 @@ func (p *Page) loadFiles() error {
 				return fmt.Errorf("%w, in %s", err, p.Template)
 			}
 		}
+	}
+	return nil
+}
+
+// sameForAll are the parts of the template that are the same for all visitors who read a
+// language, unless a form post is told of.
+var sameForAll = []string{"charter-alternates", "charter-languages", "charter-trial", "charter-kinds", "charter-promises", "charter-portal", "charter-exports"}
+
+// makeOnce makes those parts, and templates in which they are text, a language each. What
+// the operator's template defines is no such part: it can show what is one visitor's.
+func (p *Page) makeOnce() error {
+	p.forVisitors = map[*texts]*template.Template{}
+	for _, text := range p.texts {
+		maker, notCloned := p.template.Clone()
+		made, notMade := p.template.Clone()
+		if err := cmp.Or(notCloned, notMade); err != nil {
+			return err
+		}
+		data := p.fixed("", text)
+		data.Fixed, data.Languages, data.Exports = false, p.languages(text, url.Values{}), exports(text)
+		for _, name := range sameForAll {
+			if slices.Contains(p.ownParts, name) {
+				continue
+			}
+			var part strings.Builder
+			if err := maker.ExecuteTemplate(&part, name, data); err != nil {
+				return err
+			}
+			const none = "\x00" // which templates do not write: nothing in the part is taken for an action
+			trees, err := parse.Parse(name, part.String(), none, none)
+			if err != nil {
+				return err
+			}
+			if _, err := made.AddParseTree(name, trees[name]); err != nil {
+				return err
+			}
+		}
+		p.forVisitors[text] = made
 	}
 	return nil
 }
@@ -160,6 +202,7 @@ func (p *Page) override(text string) error {
 	if isPage && len(parts) > 0 && !strings.Contains(ascii.ToLower(text), "<!doctype") {
 		return fmt.Errorf("the template defines %s, and has text outside of it, which would be the whole page; remove that text, or write a page that begins with <!DOCTYPE html>", strings.Join(parts, ", "))
 	}
+	p.ownParts = parts
 	p.template, err = p.template.Parse(text)
 	return err
 }

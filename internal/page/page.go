@@ -149,6 +149,8 @@ type Page struct {
 	tables      map[*texts]template.HTML
 	template    *template.Template
 	notices     keptNotices
+	ownParts    []string // of the template, that the operator's defines
+	forVisitors map[*texts]*template.Template
 	header      template.HTML
 	footer      template.HTML
 	styleName   string // with its version
@@ -390,7 +392,11 @@ func (p *Page) show(e Exchange) error {
 	}
 	data := p.data(e, text)
 	var body bytes.Buffer
-	if err := p.template.Execute(&body, data); err != nil {
+	shown := p.template
+	if data.Status == "" {
+		shown = p.forVisitors[text]
+	}
+	if err := shown.Execute(&body, data); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	p.Observer.Viewed()

@@ -1,8 +1,10 @@
 package page
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
+	"net/url"
 	"os"
 	"reflect"
 	"slices"
@@ -17,6 +19,19 @@ import (
 
 // Whatever there is to show, the page shows it in every language.
 func TestSample(t *testing.T) {
+	shown := pageOf(t)
+	for _, text := range shown.texts {
+		for _, data := range []*Data{shown.sample(text), shown.archived(text, time.Now())} {
+			if err := shown.template.Execute(io.Discard, data); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// pageOf returns the page of a portal.
+func pageOf(t *testing.T) *Page {
+	t.Helper()
 	preset, err := charter.LoadPreset("opendatasoft")
 	if err != nil {
 		t.Fatal(err)
@@ -33,15 +48,34 @@ func TestSample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	joined.About.Controller = charter.Text{"": "{{.Nobody}}"}
 	shown, err := New(Options{Config: Config{Path: DefaultPath, Theme: NeutralTheme}, Language: "fr", Charter: joined, Answers: store, Policy: judge.NewPolicy(joined, judge.Options{EnforcesDuration: true})})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return shown
+}
+
+// What is made once shows a visitor the same as what is made for each.
+func TestMadeOnce(t *testing.T) {
+	shown := pageOf(t)
 	for _, text := range shown.texts {
-		for _, data := range []*Data{shown.sample(text), shown.archived(text, time.Now())} {
-			if err := shown.template.Execute(io.Discard, data); err != nil {
-				t.Error(err)
-			}
+		data := shown.sample(text)
+		data.Fixed, data.Status = false, ""
+		data.About, data.Trial, data.Promises, data.Monitored = shown.about[text], shown.trial(text), nil, shown.monitored
+		for _, key := range shown.promises {
+			data.Promises = append(data.Promises, text.Promises[key])
+		}
+		data.Kinds, data.Languages, data.Exports = shown.kinds[text], shown.languages(text, url.Values{}), exports(text)
+		var each, once strings.Builder
+		if err := cmp.Or(shown.template.Execute(&each, data), shown.forVisitors[text].Execute(&once, data)); err != nil {
+			t.Fatal(err)
+		}
+		if each.String() != once.String() {
+			t.Errorf("%s: made for each\n%s\nmade once\n%s", text.tag, &each, &once)
+		}
+		if got := once.String(); !strings.Contains(got, "{{.Nobody}}") || !strings.Contains(got, text.LimitsTitle) {
+			t.Errorf("%s: %s", text.tag, got)
 		}
 	}
 }
