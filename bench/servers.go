@@ -128,7 +128,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	caddy := func(scheme string, sites ...site) {
 		running := &process{admin: "127.0.0.1:" + port()}
 		var config strings.Builder
-		fmt.Fprintf(&config, "{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n", running.admin, filepath.Join(folder, "storage "+scheme), port())
+		fmt.Fprintf(&config, "{\n\tadmin %s\n\tpersist_config off\n\tskip_install_trust\n\tstorage_clean_interval off\n\tstorage file_system %q\n\thttp_port %s\n\tservers {\n\t\tprotocols h1 h2\n\t}\n}\n", running.admin, filepath.Join(folder, "storage "+scheme), port())
 		for _, site := range sites {
 			at := port()
 			host := map[string]string{"http": "", "https": "localhost"}[scheme]
