@@ -27,6 +27,7 @@ var exampleSites = map[string]map[string]string{
 	"behind_a_proxy.caddyfile": {"data.example.fr": "sessionid csrftoken SERVERID"},
 	"ckan.caddyfile":           {"data.example.fr": "ckan remember_token"},
 	"django.caddyfile":         {"data.example.fr": "sessionid csrftoken"},
+	"instances.caddyfile":      {"opendata.example.fr": "sessionid csrftoken"},
 	"limits.caddyfile":         {"data.example.fr": "sessionid csrftoken"},
 	"opendatasoft.caddyfile":   {"opendata.example.fr": "sessionid csrftoken"},
 	"several_portals.caddyfile": {

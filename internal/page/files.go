@@ -135,7 +135,7 @@ func (p *Page) loadFiles() error {
 
 // sameForAll are the parts of the template that are the same for all visitors who read a
 // language, unless a form post is told of.
-var sameForAll = []string{"charter-alternates", "charter-languages", "charter-trial", "charter-kinds", "charter-promises", "charter-portal", "charter-exports"}
+var sameForAll = []string{"charter-alternates", "charter-languages", "charter-trial", "charter-kinds", "charter-enforced", "charter-limits", "charter-portal", "charter-exports"}
 
 // makeOnce makes those parts, and templates in which they are text, a language each. What
 // the operator's template defines is no such part: it can show what is one visitor's.
