@@ -68,7 +68,12 @@ type Data struct {
 	Versions            []Version     // that were served before
 	Exports             []Link        // the same table in other formats; none where they cannot be reached
 	Asked               string        // fingerprints of the questions, for the form's field of that name
+
+	parts map[string]template.HTML // that are made once
 }
+
+// Part returns a part of the page that is made once.
+func (d *Data) Part(name string) template.HTML { return d.parts[name] }
 
 // Text is a text of the charter. Language is empty if it is in the page's
 // own, or in none that is known. Link is where it leads, "" if that is nowhere.
@@ -169,6 +174,7 @@ func (p *Page) fixed(address string, text *texts) *Data {
 		Trial:        p.trial(text),
 		Version:      p.Charter.Version,
 		Asked:        p.asks(),
+		parts:        p.parts[text],
 	}
 	for _, key := range p.promises {
 		data.Promises = append(data.Promises, text.Promises[key])

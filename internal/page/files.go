@@ -137,36 +137,32 @@ func (p *Page) loadFiles() error {
 // language, unless a form post is told of.
 var sameForAll = []string{"charter-alternates", "charter-languages", "charter-trial", "charter-kinds", "charter-enforced", "charter-limits", "charter-portal", "charter-exports"}
 
-// makeOnce makes those parts, and templates in which they are text, a language each. What
-// the operator's template defines is no such part: it can show what is one visitor's.
-func (p *Page) makeOnce() error {
-	p.forVisitors = map[*texts]*template.Template{}
+// makeOnce makes those parts in each language, and a template that puts them in. What the
+// operator's template defines is no such part: it can show what is one visitor's.
+func (p *Page) makeOnce() (err error) {
+	if p.forVisitors, err = p.template.Clone(); err != nil {
+		return err
+	}
+	p.parts = map[*texts]map[string]template.HTML{}
 	for _, text := range p.texts {
-		maker, notCloned := p.template.Clone()
-		made, notMade := p.template.Clone()
-		if err := cmp.Or(notCloned, notMade); err != nil {
+		p.parts[text] = map[string]template.HTML{}
+	}
+	for _, name := range sameForAll {
+		if slices.Contains(p.ownParts, name) {
+			continue
+		}
+		if p.forVisitors, err = p.forVisitors.Parse(fmt.Sprintf("{{define %q}}{{.Part %[1]q}}{{end}}", name)); err != nil {
 			return err
 		}
-		data := p.fixed("", text)
-		data.Fixed, data.Languages, data.Exports = false, p.languages(text, url.Values{}), exports(text)
-		for _, name := range sameForAll {
-			if slices.Contains(p.ownParts, name) {
-				continue
-			}
+		for _, text := range p.texts {
+			data := p.fixed("", text)
+			data.Fixed, data.Languages, data.Exports = false, p.languages(text, url.Values{}), exports(text)
 			var part strings.Builder
-			if err := maker.ExecuteTemplate(&part, name, data); err != nil {
+			if err := p.template.ExecuteTemplate(&part, name, data); err != nil {
 				return err
 			}
-			const none = "\x00" // which templates do not write: nothing in the part is taken for an action
-			trees, err := parse.Parse(name, part.String(), none, none)
-			if err != nil {
-				return err
-			}
-			if _, err := made.AddParseTree(name, trees[name]); err != nil {
-				return err
-			}
+			p.parts[text][name] = template.HTML(part.String()) //nolint:gosec // the template has escaped it
 		}
-		p.forVisitors[text] = made
 	}
 	return nil
 }

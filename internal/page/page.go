@@ -149,8 +149,9 @@ type Page struct {
 	tables      map[*texts]template.HTML
 	template    *template.Template
 	notices     keptNotices
-	ownParts    []string // of the template, that the operator's defines
-	forVisitors map[*texts]*template.Template
+	ownParts    []string                            // that the operator's template defines
+	parts       map[*texts]map[string]template.HTML // that are made once
+	forVisitors *template.Template                  // which puts them in
 	header      template.HTML
 	footer      template.HTML
 	styleName   string // with its version
@@ -394,7 +395,7 @@ func (p *Page) show(e Exchange) error {
 	var body bytes.Buffer
 	shown := p.template
 	if data.Status == "" {
-		shown = p.forVisitors[text]
+		shown = p.forVisitors
 	}
 	if err := shown.Execute(&body, data); err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)

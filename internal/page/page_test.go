@@ -61,14 +61,14 @@ func TestMadeOnce(t *testing.T) {
 	shown := pageOf(t)
 	for _, text := range shown.texts {
 		data := shown.sample(text)
-		data.Fixed, data.Status = false, ""
+		data.Fixed, data.Status, data.parts = false, "", shown.parts[text]
 		data.About, data.Trial, data.Promises, data.Monitored = shown.about[text], shown.trial(text), nil, shown.monitored
 		for _, key := range shown.promises {
 			data.Promises = append(data.Promises, text.Promises[key])
 		}
 		data.Kinds, data.Languages, data.Exports = shown.kinds[text], shown.languages(text, url.Values{}), exports(text)
 		var each, once strings.Builder
-		if err := cmp.Or(shown.template.Execute(&each, data), shown.forVisitors[text].Execute(&once, data)); err != nil {
+		if err := cmp.Or(shown.template.Execute(&each, data), shown.forVisitors.Execute(&once, data)); err != nil {
 			t.Fatal(err)
 		}
 		if each.String() != once.String() {
