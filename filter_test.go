@@ -697,7 +697,7 @@ func TestDeletionsPass(t *testing.T) {
 	f.Header()["Set-Cookie"] = []string{"_pk_id.1.1=x; Expires=Fri, 02 Jan 1970 00:00:00 GMT"}
 	f.visitor = answers.Visitor{Store: f.handler.answers}
 	f.withhold()
-	if got := f.Header(); got["Set-Cookie"] != nil || len(got["Date"]) != 1 || got["date"] != nil {
+	if got := f.Header(); len(got) != 2 || len(got["Date"]) != 1 {
 		t.Errorf("a date in another case: %v", got)
 	}
 	// Browsers count dates from the answer's own Date: here, Expires lies ahead.
