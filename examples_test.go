@@ -108,7 +108,7 @@ func TestExamplesRun(t *testing.T) {
 			"unix//run/php/php-fpm.sock", php.Addr().String(),
 			"/srv/wordpress", root, "/srv/www", static, "/srv/portal/static", static,
 			"charter charter.yaml", "charter examples/charter.yaml",
-			"10.0.0.0/8", "127.0.0.0/8",
+			"10.0.0.0/8", "127.0.0.0/8", "/var/lib/caddy/shared", t.TempDir(),
 		).Replace(string(content))
 		text = regexp.MustCompile(`reverse_proxy (unix/\S+|https?://\S+|localhost:\d+)`).ReplaceAllString(text, "reverse_proxy "+upstream.Listener.Addr().String())
 		text = regexp.MustCompile(`(?m)^(?:http://)?([a-z.]+\.example\.fr) \{$`).ReplaceAllString(text, fmt.Sprintf("http://$1:%d {\n\tbind 127.0.0.1", port))

@@ -396,7 +396,7 @@ func TestPageFiles(t *testing.T) {
 	}
 	for options, want := range map[string]string{
 		"header @none.html": "the header of the page: open", "footer @latin1.html": "not in UTF-8", "template @broken.html": "broken.html", "template @wrong.html": "Rowz", "template @kept.html": "kept.html",
-		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-alternates, charter-choices, charter-codes, charter-exports, charter-kinds`,
+		"template @comment.html": "has text outside of it, which would be the whole page", "template @missing.html": `no part "charter-promisses"; define some of charter-alternates, charter-choices, charter-codes, charter-enforced, charter-exports, charter-kinds`,
 	} {
 		if err := tryLoad(t, "http://:0 {\n bind 127.0.0.1\n"+page(options)+"\n}"); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", options, err)
