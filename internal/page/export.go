@@ -223,7 +223,7 @@ func (p *Page) Print(format, site string, r *http.Request) ([]byte, error) {
 	switch format {
 	case "html":
 		data := p.fixed(site, text)
-		data.InlineStyle = template.CSS(p.assets[styleFile].body) //nolint:gosec // the page's own
+		data.InlineStyle = template.CSS(p.assets[styleFile].body.plain) //nolint:gosec // the page's own
 		if site == "" {
 			data.Logo, data.Stylesheet = "", "" // there is nowhere to get them
 		}

@@ -32,7 +32,7 @@ var files embed.FS
 type asset struct {
 	contentType  string
 	cacheControl string
-	body         []byte
+	body         *compressible
 }
 
 // loadFiles reads the files of the page: its own, and the operator's.
@@ -93,9 +93,9 @@ func (p *Page) loadFiles() error {
 	}
 	const anHour = "public, max-age=3600"
 	p.assets = map[string]asset{
-		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", style},
-		noticeStyleFile: {"text/css; charset=utf-8", anHour, notice},
-		schemaFile:      {"application/schema+json", anHour, schema},
+		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", &compressible{plain: style}},
+		noticeStyleFile: {"text/css; charset=utf-8", anHour, &compressible{plain: notice}},
+		schemaFile:      {"application/schema+json", anHour, &compressible{plain: schema}},
 	}
 	if p.Guard != nil {
 		p.assets[guard.FileName] = p.guardAsset()
@@ -103,7 +103,7 @@ func (p *Page) loadFiles() error {
 	p.styleName = styleFile + "?v=" + charter.Hash(style, 4)
 	script, err := p.newScript()
 	if script != nil {
-		p.assets[scriptFile] = asset{"text/javascript; charset=utf-8", anHour, script}
+		p.assets[scriptFile] = asset{"text/javascript; charset=utf-8", anHour, &compressible{plain: script}}
 	}
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"html"
 	"net/http"
 	"strings"
-	"sync"
 	"time"
 	"unicode/utf8"
 
@@ -147,33 +146,6 @@ type noticeKey struct {
 	stored    string // what it says of stored answers
 	isAsked   bool   // else, it tells that they were stored
 	leadsBack bool
-}
-
-// maxNotices is how many notices are kept: those of all languages, for who has answered
-// nothing and who just has. Hosts and answers come from visitors.
-const maxNotices = 64
-
-// keptNotices are notices that were made, in the parts between which it stands where an answer
-// leads back to.
-type keptNotices struct {
-	mutex sync.RWMutex
-	parts map[noticeKey][][]byte
-}
-
-func (k *keptNotices) get(key noticeKey) (parts [][]byte, ok bool) {
-	k.mutex.RLock()
-	defer k.mutex.RUnlock()
-	parts, ok = k.parts[key]
-	return parts, ok
-}
-
-func (k *keptNotices) add(key noticeKey, parts [][]byte) {
-	k.mutex.Lock()
-	defer k.mutex.Unlock()
-	if k.parts == nil || len(k.parts) == maxNotices {
-		k.parts = make(map[noticeKey][][]byte)
-	}
-	k.parts[key] = parts
 }
 
 // Form returns the notice's form as it asks the policies of an origin's documents to be let

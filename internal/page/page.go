@@ -8,13 +8,12 @@ import (
 	"fmt"
 	"html/template"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
-	"github.com/klauspost/compress/gzip"
 	"go.uber.org/zap"
 	"golang.org/x/text/language"
 
@@ -148,7 +147,8 @@ type Page struct {
 	about       map[*texts]About
 	tables      map[*texts]template.HTML
 	template    *template.Template
-	notices     keptNotices
+	notices     remembered[noticeKey, [][]byte] // in the parts between which it stands where an answer leads back to
+	shown       remembered[shownKey, *shown]
 	ownParts    []string                            // that the operator's template defines
 	parts       map[*texts]map[string]template.HTML // that are made once
 	forVisitors *template.Template                  // which puts them in
@@ -293,7 +293,7 @@ func (p *Page) Serve(e Exchange) error {
 		if isOther {
 			header.Set("Cache-Control", "no-cache") // not the version that pages name
 		}
-		return p.write(e, asset.contentType, asset.body)
+		return p.writeStatus(e, http.StatusOK, asset.contentType, asset.body)
 	case p.isGuards(name):
 		return p.answerGuard(e)
 	case isRead && name == noticeFile:
@@ -312,37 +312,25 @@ func (p *Page) Serve(e Exchange) error {
 	return p.refuse(e, http.StatusMethodNotAllowed, "method", fmt.Errorf("method %s on the charter page", method))
 }
 
-// gzipWriters are used again, as each takes most of a megabyte.
-var gzipWriters = sync.Pool{New: func() any { return gzip.NewWriter(nil) }}
-
 // write writes a whole answer with status 200.
-func (p *Page) write(e Exchange, contentType string, body []byte) error {
-	return p.writeStatus(e, http.StatusOK, contentType, body)
+func (p *Page) write(e Exchange, contentType string, content []byte) error {
+	return p.writeStatus(e, http.StatusOK, contentType, &compressible{plain: content})
 }
 
 // writeStatus writes a whole answer, compressed if the browser takes that: the page
 // is served before the directive `encode`.
-func (p *Page) writeStatus(e Exchange, status int, contentType string, body []byte) error {
+func (p *Page) writeStatus(e Exchange, status int, contentType string, content *compressible) error {
 	header := e.Header()
 	header.Set("Content-Type", contentType)
 	header.Add("Vary", "Accept-Encoding")
+	written := content.plain
 	if slices.Contains(encode.AcceptedEncodings(e.Request, []string{"gzip"}), "gzip") {
-		var compressed bytes.Buffer
-		writer := gzipWriters.Get().(*gzip.Writer)
-		defer gzipWriters.Put(writer)
-		writer.Reset(&compressed)
-		if _, err := writer.Write(body); err != nil {
-			return err
-		}
-		if err := writer.Close(); err != nil {
-			return err
-		}
 		header.Set("Content-Encoding", "gzip")
-		body = compressed.Bytes()
+		written = content.gzip()
 	}
-	header.Set("Content-Length", strconv.Itoa(len(body)))
+	header.Set("Content-Length", strconv.Itoa(len(written)))
 	e.WriteHeader(status)
-	_, _ = e.Write(body) // that a visitor has left is no error
+	_, _ = e.Write(written) // that a visitor has left is no error
 	return nil
 }
 
@@ -392,16 +380,48 @@ func (p *Page) show(e Exchange) error {
 		return err
 	}
 	data := p.data(e, text)
-	var body bytes.Buffer
-	shown := p.template
-	if data.Status == "" {
-		shown = p.forVisitors
-	}
-	if err := shown.Execute(&body, data); err != nil {
+	content, err := p.make(data, text, len(r.Header["Cookie"]) == 0)
+	if err != nil {
 		return caddyhttp.Error(http.StatusInternalServerError, err)
 	}
 	p.Observer.Viewed()
 	header.Set("Content-Language", data.Language)
 	header.Set("Referrer-Policy", "same-origin")
-	return p.write(e, "text/html; charset=utf-8", body.Bytes())
+	return p.writeStatus(e, http.StatusOK, "text/html; charset=utf-8", content)
+}
+
+// A shown page is one that was made, and all that it was made from.
+type shown struct {
+	data *Data
+	body *compressible
+}
+
+// A shownKey is what most pages that are shown to strangers differ in.
+type shownKey struct {
+	text       *texts
+	site, base string
+}
+
+// make makes the page. What a stranger is shown, who sends no cookies, is remembered and
+// shown to all whose page would be made from the very same.
+func (p *Page) make(data *Data, text *texts, isStranger bool) (*compressible, error) {
+	key := shownKey{text, data.Site, data.Base}
+	if isStranger {
+		if last, ok := p.shown.get(key); ok && reflect.DeepEqual(last.data, data) {
+			return last.body, nil
+		}
+	}
+	made := p.template
+	if data.Status == "" {
+		made = p.forVisitors
+	}
+	var written bytes.Buffer
+	if err := made.Execute(&written, data); err != nil {
+		return nil, err
+	}
+	content := &compressible{plain: written.Bytes()}
+	if isStranger {
+		p.shown.add(key, &shown{data, content})
+	}
+	return content, nil
 }

@@ -80,6 +80,37 @@ func TestMadeOnce(t *testing.T) {
 	}
 }
 
+// A page is remembered for who sees the very same.
+func TestShownAgain(t *testing.T) {
+	p := pageOf(t)
+	text := p.texts[0]
+	show := func(isStranger bool, change func(*Data)) *compressible {
+		data := p.sample(text)
+		change(data)
+		made, err := p.make(data, text, isStranger)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return made
+	}
+	same := func(*Data) {}
+	first, again, of, another := show(true, same), show(true, same), show(false, same), show(false, same)
+	if first != again || first == of || of == another {
+		t.Error("not the pages of strangers are remembered, or not they alone")
+	}
+	for name, change := range map[string]func(*Data){
+		"audit":    func(data *Data) { data.Tested.Sentences = append(data.Tested.Sentences, "tested") },
+		"version":  func(data *Data) { data.Versions = append(data.Versions, Version{Version: "1"}) },
+		"answer":   func(data *Data) { data.Questions = append(data.Questions, Question{}) },
+		"language": func(data *Data) { data.Language = "xx" },
+	} {
+		before := show(true, same)
+		if changed := show(true, change); changed == before || changed == show(true, same) {
+			t.Errorf("a page with another %s is not made anew", name)
+		}
+	}
+}
+
 // The schema that is served has all fields of a row, and no others.
 func TestFieldsOfSchema(t *testing.T) {
 	content, err := os.ReadFile("charter.schema.json")

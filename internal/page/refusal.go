@@ -61,7 +61,7 @@ func (p *Page) refuse(e Exchange, status int, reason string, cause error) error 
 	}
 	p.Logger.Log(level, "refusing a request for the page", zap.Int("status", status), zap.Error(cause))
 	header.Set("Content-Language", data.Language)
-	return p.writeStatus(e, status, "text/html; charset=utf-8", body.Bytes())
+	return p.writeStatus(e, status, "text/html; charset=utf-8", &compressible{plain: body.Bytes()})
 }
 
 // acceptsHTML tells whether an answer in HTML is of use: who prefers JSON is a program.
