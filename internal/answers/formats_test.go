@@ -137,7 +137,7 @@ func TestReadersAllocateLittle(t *testing.T) {
 				runtime.ReadMemStats(&after)
 				multiple = min(multiple, (after.TotalAlloc-before.TotalAlloc)/runs/MaxPreference)
 			}
-			if multiple > 64 {
+			if multiple > 80 {
 				t.Errorf("%s: %d times %.40q", name, multiple, value)
 			}
 			worst = max(worst, multiple)
