@@ -52,8 +52,11 @@ type process struct {
 type scenario struct {
 	name, path string
 	cookies    string
-	encrypted  bool   // HTTP/2 over TLS, loaded by h2load
-	benchmark  string // the same in process: what BenchmarkHandler calls it
+	header     []string // fields that are sent besides
+	encrypted  bool     // HTTP/2 over TLS, loaded by h2load
+	benchmark  string   // the same in process: what BenchmarkHandler calls it
+	goal       float64  // of the last of the servers: at most that of plain
+	rounds     int      // if fewer than otherwise do
 	servers    []string
 }
 
@@ -77,7 +80,7 @@ type result struct {
 var errorLog = log.New(os.Stderr, "", 0)
 
 func main() {
-	rounds := flag.Int("rounds", 15, "of each scenario")
+	rounds := flag.Int("rounds", 40, "of each scenario, at most")
 	only := flag.String("only", "", "a regular expression of the scenarios to run, or memory; nothing is written then")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -128,7 +131,7 @@ func run(ctx context.Context, rounds int, only string) (err error) {
 		if !chosen.MatchString(scenario.name) {
 			continue
 		}
-		measured, err := measureScenario(ctx, scenario, servers, rounds)
+		measured, err := measureScenario(ctx, scenario, servers, min(rounds, cmp.Or(scenario.rounds, rounds)))
 		if err != nil {
 			return err
 		}
@@ -202,8 +205,20 @@ func (p *process) cpu() (total float64) {
 
 // lines returns how many Set-Cookie lines are in an answer.
 func (s *server) lines(ctx context.Context, what scenario) (int, error) {
-	out, err := exec.CommandContext(ctx, "curl", "-sk", "-o", "/dev/null", "-D", "-", "-H", "Cookie: "+what.cookies, s.address+what.path).Output() //nolint:gosec // our own commands
+	command := []string{"-sk", "-o", "/dev/null", "-D", "-", s.address + what.path}
+	for _, field := range what.fields() {
+		command = append(command, "-H", field)
+	}
+	out, err := exec.CommandContext(ctx, "curl", command...).Output() //nolint:gosec // our own commands
 	return strings.Count(strings.ToLower(string(out)), "\nset-cookie:"), err
+}
+
+// fields returns the header fields of a request.
+func (s scenario) fields() []string {
+	if s.cookies == "" {
+		return s.header
+	}
+	return append(slices.Clone(s.header), "Cookie: "+s.cookies)
 }
 
 var (
@@ -220,8 +235,8 @@ func (s *server) load(ctx context.Context, what scenario) (measure, error) {
 	if what.encrypted {
 		command = []string{"h2load", "-t1", "-c4", "-m2", "-D1"}
 	}
-	if what.cookies != "" {
-		command = append(command, "-H", "Cookie: "+what.cookies)
+	for _, field := range what.fields() {
+		command = append(command, "-H", field)
 	}
 	command = append(command, s.address+what.path)
 	before := s.cpu()
@@ -335,7 +350,7 @@ func measureInProcess(ctx context.Context, folder string) (measured []*benchmark
 		return nil, fmt.Errorf("%w\n%s", err, out)
 	}
 	for range inProcessRounds {
-		out, err := exec.CommandContext(ctx, binary, "-test.run", "^$", "-test.bench", ".", "-test.benchtime", "0.3s").Output()
+		out, err := exec.CommandContext(ctx, binary, "-test.run", "^$", "-test.bench", "Verdict|SetCookie|Cookie$|Preference|Handler", "-test.benchtime", "0.3s").Output()
 		if err != nil {
 			return nil, fmt.Errorf("%w\n%s", err, out)
 		}

@@ -12,8 +12,9 @@ import (
 // write writes the results into the documentation.
 func write(results []result, inProcess []*benchmarked, footprints []footprint, missing []string, rounds int) error {
 	var text strings.Builder
-	fmt.Fprintf(&text, "# What it costs\n\nMade by `go run ./bench` (see the head of [`bench/main.go`](../bench/main.go)) on %s: %s. %d rounds of one second each.\n", time.Now().Format(time.DateOnly), machine(), rounds)
+	fmt.Fprintf(&text, "# What it costs\n\nMade by `go run ./bench` (see the head of [`bench/main.go`](../bench/main.go)) on %s: %s. %d rounds of one second each, 15 of what has no narrow goal.\n", time.Now().Format(time.DateOnly), machine(), rounds)
 	text.WriteString("\nThe figure that counts is CPU time per request over the same of the plain server, within a round: median, and quartiles. Plain Caddy stands against itself in the same rounds: what lies within that is noise. The Caddys of one heading are sites of one process, but for those with 10,000 rows, which have a process of their own: its heap is larger, so that Go's collector runs less often there, for the plain site as well. How much of a ratio is the price of any handler, `header -X-Nothing` shows: it wraps the answer and does nothing.\n\n![](benchmark.svg)\n")
+	writeGoals(&text, results)
 	scenarioName := ""
 	for _, measured := range results {
 		if measured.scenario != scenarioName {
@@ -57,6 +58,32 @@ func write(results []result, inProcess []*benchmarked, footprints []footprint, m
 	return os.WriteFile("docs/benchmark.svg", []byte(plot(results)), 0o644) //nolint:gosec // as above
 }
 
+// writeGoals writes what was to be reached, and whether it is.
+func writeGoals(text *strings.Builder, results []result) {
+	text.WriteString("\n## Goals\n\n| load | over plain, at most | measured | quartiles | plain, once more | reached |\n|---|---|---|---|---|---|\n")
+	for _, what := range scenarios {
+		if what.goal == 0 {
+			continue
+		}
+		find := func(server string) *result {
+			i := slices.IndexFunc(results, func(measured result) bool { return measured.scenario == what.name && measured.server == server })
+			if i < 0 {
+				return nil
+			}
+			return &results[i]
+		}
+		last := what.servers[len(what.servers)-1]
+		measured, again := find(last), "–"
+		if same := find(plainOf(last) + ", once more"); same != nil {
+			again = fmt.Sprintf("%.3f", same.ratio[1])
+		}
+		if measured != nil {
+			reached := map[bool]string{true: "yes", false: "no"}[measured.ratio[1] <= what.goal]
+			fmt.Fprintf(text, "| %s | %.2f | %.3f | %.3f to %.3f | %s | %s |\n", what.name, what.goal, measured.ratio[1], measured.ratio[0], measured.ratio[2], again, reached)
+		}
+	}
+}
+
 // plot draws the ratios as points with their quartiles.
 func plot(results []result) string {
 	const left, width, rowHeight, longest = 430, 420, 22, 2.5
@@ -74,7 +101,7 @@ func plot(results []result) string {
 			y += rowHeight
 		}
 		colour := "#5a5a78"
-		if measured.server == module || strings.HasSuffix(measured.server, "cookie_charter") || measured.server == oneRow {
+		if measured.server == module || strings.HasSuffix(measured.server, "cookie_charter") || strings.HasSuffix(measured.server, "hosts and guard") || measured.server == oneRow {
 			colour = "#1a4d8f"
 		}
 		fmt.Fprintf(&rows, "<text x=\"30\" y=\"%d\">%s</text><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.3f</text>\n", y, html.EscapeString(measured.server), left-15, y, measured.ratio[1])

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"html"
 	"net"
 	"os"
 	"os/exec"
@@ -44,6 +45,7 @@ const (
 	plain      = "Caddy: plain"
 	plainAgain = "Caddy: plain, once more"
 	module     = "Caddy: cookie_charter"
+	guarded    = "Caddy: hosts and guard"
 	oneRow     = "Caddy: 1 row"
 	manyRows   = "Caddy, 10,000 rows: cookie_charter"
 	headerDown = "Caddy: header_down"
@@ -54,13 +56,16 @@ const (
 var (
 	caddies   = []string{plain, plainAgain, module}
 	scenarios = []scenario{
-		{name: "no cookies", path: "/none", benchmark: "none", servers: append(caddies, idle, oneRow, "Caddy, 10,000 rows: plain", manyRows)},
-		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", servers: append(caddies, idle, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
-		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", servers: append(caddies, oneRow, "Caddy, 10,000 rows: plain", manyRows, headerDown)},
-		{name: "a body of 1 MB", path: "/large", servers: caddies},
-		{name: "5 and 5, HTTP/2 over TLS", path: "/five", cookies: fiveCookies, encrypted: true, servers: []string{"Caddy, TLS: plain", "Caddy, TLS: plain, once more", "Caddy, TLS: cookie_charter"}},
-		{name: "the charter page", path: "/terms/cookies-policy/", servers: []string{plain, module}},
-		{name: "peers: 5 Set-Cookie lines", path: "/five", servers: []string{
+		{name: "no cookies", path: "/none", benchmark: "none", goal: 1.01, servers: caddies},
+		{name: "5 Set-Cookie lines, 5 cookies", path: "/five", cookies: fiveCookies, benchmark: "5", goal: 1.02, servers: append([]string{idle}, caddies...)},
+		{name: "50 Set-Cookie lines, 50 cookies", path: "/fifty", cookies: fiftyCookies, benchmark: "50", goal: 0.95, servers: caddies},
+		{name: "a body of 1 MB", path: "/large", goal: 1, servers: caddies},
+		{name: "5 and 5, HTTP/2 over TLS", path: "/five", cookies: fiveCookies, encrypted: true, goal: 1.02, servers: []string{"Caddy, TLS: plain", "Caddy, TLS: plain, once more", "Caddy, TLS: cookie_charter"}},
+		{name: "an image, 5 and 5", path: "/image", cookies: fiveCookies, header: []string{"Sec-Fetch-Dest: image"}, goal: 1.02, servers: []string{plain, plainAgain, guarded}},
+		{name: "a document of 50 KB, compressed", path: "/document", header: []string{"Sec-Fetch-Dest: document", "Accept-Encoding: gzip"}, goal: 1.1, servers: []string{"Caddy with encode: plain", "Caddy with encode: plain, once more", "Caddy with encode: hosts and guard"}},
+		{name: "the charter page", path: "/terms/cookies-policy/", goal: 1.5, rounds: 15, servers: []string{plain, module}},
+		{name: "5 and 5, 1 row and 10,000", path: "/five", cookies: fiveCookies, rounds: 15, servers: []string{plain, oneRow, "Caddy, 10,000 rows: plain", manyRows}},
+		{name: "peers: 5 Set-Cookie lines", path: "/five", rounds: 15, servers: []string{
 			"nginx: plain", "nginx: Lua", "HAProxy: plain", "HAProxy: Lua", "Varnish: plain", "Varnish: vmod header", plain, module, headerDown,
 		}},
 	}
@@ -121,6 +126,8 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		location = /five { %s try_files /page.html =404; }
 		location = /fifty { %s try_files /page.html =404; }
 		location = /large { try_files /large.html =404; }
+		location = /image { default_type image/png; %[1]s try_files /image =404; }
+		location = /document { try_files /document.html =404; }
 	}`, setCookies(fiveLines), setCookies(fiftyLines)))
 	portal := strings.TrimPrefix(servers[0].address, "http://")
 
@@ -141,6 +148,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		running.command = []string{filepath.Join(folder, "caddy"), "run", "--config", write(sites[0].name+".caddyfile", config.String()), "--adapter", "caddyfile"}
 	}
 	const charter = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t}"
+	const guard = "cookie_charter {\n\t\tpreset opendatasoft matomo\n\t\thosts\n\t\tguard\n\t}"
 	rows := func(count int) string {
 		var text strings.Builder
 		text.WriteString("cookies:\n")
@@ -153,6 +161,10 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		site{name: plain},
 		site{name: plainAgain},
 		site{name: module, directives: charter},
+		site{name: guarded, directives: guard},
+		site{name: "Caddy with encode: plain", directives: "encode gzip"},
+		site{name: "Caddy with encode: plain, once more", directives: "encode gzip"},
+		site{name: "Caddy with encode: hosts and guard", directives: guard + "\n\tencode gzip"},
 		site{name: oneRow, directives: "cookie_charter {\n\t\tcharter " + fmt.Sprintf("%q", write("one.yaml", rows(1))) + "\n\t}"},
 		// The least that a handler can do to an answer.
 		site{name: idle, directives: "header -X-Nothing"},
@@ -235,11 +247,35 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 	}
 
 	files["page.html"] = "<!DOCTYPE html><title>Portal</title>" + strings.Repeat("<p>A dataset of the city, updated daily.</p>\n", 230)
-	files["large.html"] = strings.Repeat("x", 1<<20)
+	files["large.html"], files["image"] = strings.Repeat("x", 1<<20), files["page.html"]
+	if files["document.html"], err = document(); err != nil {
+		return nil, nil, err
+	}
 	for name, content := range files {
 		if err := os.WriteFile(filepath.Join(folder, name), []byte(content), 0o644); err != nil { //nolint:gosec // nginx reads it as another user
 			return nil, nil, err
 		}
 	}
 	return servers, missing, err
+}
+
+// document returns a page of 50 KB that compresses as pages do: the project's own words.
+func document() (string, error) {
+	paths, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		return "", err
+	}
+	page := "<!DOCTYPE html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Portal</title></head><body>"
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		for line := range strings.Lines(string(content)) {
+			if len(page) < 50<<10 {
+				page += "<div class=\"box\"><p class=\"text\">" + html.EscapeString(strings.TrimSpace(line)) + "</p></div>\n"
+			}
+		}
+	}
+	return page, nil
 }
