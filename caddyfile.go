@@ -297,10 +297,12 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 				return preference, d.Errf("proof %s already specified", values[0])
 			}
 			preference.Proofs[values[0]] = values[1:]
-		case option == "path" && len(values) == 1:
+		case option == "path" && len(values) == 1 && preference.Path == "":
 			preference.Path = values[0]
-		case option == "list" && len(values) == 1:
+		case option == "list" && len(values) == 1 && preference.List == "":
 			preference.List = values[0]
+		case option == "path" && preference.Path != "", option == "list" && preference.List != "":
+			return preference, d.Errf("%s already specified", option)
 		case option == "granted" && len(values) >= 1:
 			preference.Granted = append(preference.Granted, values...)
 		case option == "refused" && len(values) >= 1:

@@ -133,6 +133,12 @@ func TestExamplesRun(t *testing.T) {
 				header.Set("Authorization", "Basic dGVhbTpzdGFnaW5n") // team:staging
 			case "behind_a_proxy.caddyfile":
 				header.Set("X-Forwarded-Proto", "https")
+			case "wordpress.caddyfile":
+				for _, private := range []string{"/wp-config.php", "/wp-content/uploads/a.php", "/wp-content/uploads/2026/11/a.PHP", "/.env", "/wp-content/.env"} {
+					if response, _ := site.ask(http.MethodGet, private, header, ""); response.StatusCode != http.StatusNotFound {
+						t.Errorf("%s: %s is %d", name, private, response.StatusCode)
+					}
+				}
 			}
 			response, shown := site.ask(http.MethodGet, "/", header, "")
 			var got []string

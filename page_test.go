@@ -354,6 +354,24 @@ func TestPageAllocations(t *testing.T) {
 	}
 }
 
+// Only a page that takes answers says that they can be changed on it.
+func TestWhereAnswersAreChanged(t *testing.T) {
+	for block, here := range map[string]bool{
+		"preset opendatasoft matomo":                                                       true,
+		"preset matomo\n preference charter\n preference tarteaucitron":                    true,
+		"preset matomo\n preference tarteaucitron":                                         false,
+		"monitor\n preset matomo\n preference json site_consent {\n path *\n proof at\n }": false,
+		"preference klaro\n cookie a {\n purpose x\n category statistics\n exempt\n }":     false,
+	} {
+		_, got := get(t, "http://"+serve(t, false, "cookie_charter {\n "+block+"\n}")+pagePath+"?flg=en", nil)
+		_, choices, _ := strings.Cut(got, `id="choices"`)
+		choices, _, _ = strings.Cut(choices, "</section>")
+		if strings.Contains(choices, "on this page") != here || strings.Contains(choices, "<form") != here {
+			t.Errorf("%q: %s", block, choices)
+		}
+	}
+}
+
 // What was made for a stranger is shown to no one whose page differs, and what was made for
 // others is shown to no stranger.
 func TestPageOfStrangers(t *testing.T) {

@@ -153,6 +153,11 @@ func (p *Config) validateLayout() error {
 		if slices.Contains(names, "") {
 			return fmt.Errorf("unusable path %q; write names with dots between", path)
 		}
+		for _, name := range names {
+			if name != anyName && strings.ContainsAny(name, "*[]") || name == "$" {
+				return fmt.Errorf("unusable path %q; write names with dots between, from the outermost, and * for the name of a key, as in services.*.status", path)
+			}
+		}
 		names = slices.DeleteFunc(names, func(name string) bool { return name != anyName })
 		if _, isProof := p.Proofs[path]; len(names) > 1 || isProof && len(names) > 0 {
 			return fmt.Errorf("unusable path %q; * can stand once in a path to answers, and in none to a proof", path)
@@ -226,6 +231,9 @@ func (p *Config) Notes() []string {
 		return nil
 	}
 	notes := []string{fmt.Sprintf("preference %s: only the banner knows what it has asked; where a provider, a purpose or a category changes here, let it ask again", p.Format)}
+	if p.hasLayout() && len(p.Proofs) == 0 {
+		notes = append(notes, fmt.Sprintf("preference %s: without proof, a default counts as an answer; write what is there only once one was given, as in \"proof answered true\", unless the banner stores no consent unasked", p.Format))
+	}
 	if settings := Formats[p.Format].settings; settings != "" {
 		notes = append(notes, fmt.Sprintf("preference %s: its cookie does not tell an answer from a default; the banner must store no consent unasked (%s)", p.Format, settings))
 	}

@@ -524,8 +524,8 @@ func TestPreferenceNotes(t *testing.T) {
 		{Config{Format: "klaro", LocalStorage: "klaro"}, 1},
 		{Config{Format: "tarteaucitron"}, 2},
 		{Config{Format: "wp_consent"}, 2},
-		{Config{Format: "json", Cookie: "p", Path: "a.*"}, 1},
-		{Config{Format: "json", Cookie: "p", List: "a"}, 1},
+		{Config{Format: "json", Cookie: "p", Path: "a.*"}, 2},
+		{Config{Format: "json", Cookie: "p", List: "a"}, 2},
 		{Config{Format: "json", Cookie: "p", Proofs: map[string]charter.Names{"a": nil}}, 1},
 	} {
 		if notes := test.format.Notes(); len(notes) != test.want {

@@ -96,8 +96,10 @@ type texts struct {
 
 	ChoiceTitle       string            `yaml:"choice_title"`
 	Choice            string            `yaml:"choice"`
-	ChoiceExempt      string            `yaml:"choice_exempt"` // where no other can be chosen
-	ChoiceOpen        string            `yaml:"choice_open"`   // after the others, where hosts are enforced
+	ChoiceHere        string            `yaml:"choice_here"`        // where the page takes answers
+	ChoiceExempt      string            `yaml:"choice_exempt"`      // where no other can be chosen
+	ChoiceExemptHere  string            `yaml:"choice_exempt_here"` // and the page takes answers
+	ChoiceOpen        string            `yaml:"choice_open"`        // after the others, where hosts are enforced
 	Consequences      string            `yaml:"consequences"`
 	ConsequencesHosts string            `yaml:"consequences_hosts"` // after them, where hosts are enforced
 	Question          questionTexts     `yaml:"question"`

@@ -184,6 +184,7 @@ func New(options Options) (*Page, error) {
 		p.canAnswer = true
 	}
 	p.scope = newScope(options)
+	p.scope.takesAnswers = p.canAnswer
 	p.promises = p.scope.promises()
 	if p.scope.ignoresAnswers() {
 		p.GPC = "" // it is not heeded yet

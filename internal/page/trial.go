@@ -26,6 +26,7 @@ type scope struct {
 	hosts      charter.Names // that a refusal does not stop; none if all are of rows with cookies
 	items      charter.Names // stored ones, likewise
 
+	takesAnswers bool // by its form; else a banner does
 	hasAnswers   bool // some cookie can be answered
 	needsConsent bool // some cookie is refused without an answer
 	refuses      bool // a refusal of some cookie is enforced
@@ -159,7 +160,10 @@ func (s *scope) wording(text *texts) *texts {
 		own.Choice, own.ChoiceElsewhere = text.Trial["choice"], text.Trial["elsewhere"]
 	}
 	if s.hasAnswers && !s.needsConsent {
-		own.Choice = text.ChoiceExempt
+		own.Choice, own.ChoiceHere = text.ChoiceExempt, text.ChoiceExemptHere
+	}
+	if s.takesAnswers {
+		own.Choice += " " + own.ChoiceHere
 	}
 	switch s.askedObserved {
 	case 0:
