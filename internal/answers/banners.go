@@ -87,19 +87,29 @@ func readCookieConsent(cookie Cookie) (reading, error) {
 
 // readDjangoCookieConsent reads `group=date|group=-1`.
 func readDjangoCookieConsent(cookie Cookie) (reading, error) {
-	read := reading{answers: map[string]Answer{}}
+	said := statements{}
 	for pair := range strings.SplitSeq(unquote(cookie.Value), "|") {
 		group, version, ok := strings.Cut(pair, "=")
 		if !ok {
 			return reading{}, errUnreadable
 		}
+		answer := None
 		if version == "-1" {
-			read.answers[group] = Refused
-		} else if _, err := time.Parse(time.DateOnly, version[:min(len(version), len(time.DateOnly))]); err == nil {
-			read.answers[group] = max(read.answers[group], Granted)
+			answer = Refused
+		} else if isDate(version) {
+			answer = Granted
 		}
+		said.add(group, answer)
 	}
-	return read, nil
+	return reading{answers: said.answers()}, nil
+}
+
+// isDate tells whether that is a date, or one with a time, as Python writes them.
+func isDate(text string) bool {
+	return slices.ContainsFunc([]string{time.DateOnly, "2006-01-02T15:04:05", time.RFC3339}, func(layout string) bool {
+		_, err := time.Parse(layout, text)
+		return err == nil
+	})
 }
 
 // readDrupal reads EU Cookie Compliance.
@@ -216,10 +226,15 @@ func readWord(words vocabulary) func(Cookie) (reading, error) {
 }
 
 // readCategory reads a cookie whose name is that of a category, after a prefix, and whose
-// value is one of some words. Others of such names are no answers.
+// value is one of some words. Others of such names are no answers, unless they are asked for.
 func readCategory(prefix string, words vocabulary) func(Cookie) (reading, error) {
 	return func(cookie Cookie) (reading, error) {
-		return reading{answers: map[string]Answer{strings.TrimPrefix(cookie.Name, prefix): words[cookie.Value]}}, nil
+		key := strings.TrimPrefix(cookie.Name, prefix)
+		answer, ok := words[cookie.Value]
+		if !ok && cookie.isAsked(key) {
+			return reading{}, errUnreadable
+		}
+		return reading{answers: map[string]Answer{key: answer}}, nil
 	}
 }
 
@@ -253,8 +268,11 @@ func readMatomo(cookie Cookie) (reading, error) {
 // readCookieYes reads `action:yes,analytics:no`.
 func readCookieYes(cookie Cookie) (reading, error) {
 	read, err := readPairs(cookie.Value, ",", ":", vocabulary{"yes": Granted, "no": Refused})
-	if err != nil || read.answers["action"] == None {
+	if err != nil || read.answers["action"] != Granted {
 		return reading{}, err
+	}
+	if read.answers["consent"] == Refused { // which contradicts all that is granted beside it
+		return reading{rest: Refused}, nil
 	}
 	for _, key := range []string{"action", "consent"} {
 		delete(read.answers, key)

@@ -1,6 +1,7 @@
 package answers
 
 import (
+	"slices"
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -22,6 +23,13 @@ func (c Cookie) read() (reading, error) {
 	read, err := Formats[c.Preference.Format].read(c)
 	read.preference = c.Preference
 	return read, err
+}
+
+// isAsked tells whether an answer to some row is looked for under a banner's key.
+func (c Cookie) isAsked(key string) bool {
+	return slices.ContainsFunc(c.charter.Rows, func(row *charter.Row) bool {
+		return row.Key != "" && (key == row.Key || key == string(row.Category) || slices.Contains(c.Preference.keysOf(row.Key), key))
+	})
 }
 
 // A proof is what other cookies say of answers, once for all copies of these.
