@@ -188,7 +188,7 @@ func ReadReport(content []byte) (*Report, error) {
 	if err := json.Unmarshal(content, &report); err != nil {
 		return nil, fmt.Errorf("it is no report of an audit as JSON: %w", err)
 	}
-	if report.Schema != schemaFile || report.Hash == "" {
+	if report.Schema != schemaFile || report.Hash == "" || len(report.Visits) > len(visits) {
 		return nil, errors.New("it is no report of an audit as JSON, or of an earlier version of this command")
 	}
 	var hashed []byte

@@ -163,6 +163,38 @@ func TestHashOfReport(t *testing.T) {
 			t.Errorf("%q: %v", mistake, err)
 		}
 	}
+	// A cell is made for each cookie and each visit, so that visits have to have an end.
+	for range 100_000 {
+		report.Visits = append(report.Visits, Visit{})
+	}
+	if err := report.seal(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadReport([]byte(written(t, report, "json", Words{}, 0))); err == nil {
+		t.Error("a report with any number of visits is read")
+	}
+}
+
+// A report of many hosts and cookies takes no longer than both.
+func TestReportOfManyHosts(t *testing.T) {
+	report := madeReport(t)
+	visit := &report.Visits[0]
+	for i := range 3000 {
+		visit.Cookies = append(visit.Cookies, Cookie{Name: fmt.Sprint("c", i), Host: fmt.Sprint("h", i%1000)})
+	}
+	for i := range 1000 {
+		visit.Hosts = append(visit.Hosts, Host{Host: fmt.Sprint("h", i)})
+	}
+	english, err := readLanguage(Words{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &view{Report: report, language: english}
+	rows := v.HostRows()
+	v.CookiesOf(rows[0])
+	if got := testing.AllocsPerRun(1, func() { v.CookiesOf(rows[1]) }); got > 10 {
+		t.Errorf("%v allocations for the cookies of one host", got)
+	}
 }
 
 // The schema that is published has all members of a report, and no others.

@@ -15,6 +15,8 @@ import (
 type view struct {
 	*Report
 	*language
+
+	cookiesByHost map[string][]string // their names; nil as long as nobody has asked
 }
 
 // A fact is something of the report with what it is called.
@@ -165,13 +167,13 @@ func (v *view) LifetimeOf(seen *row) string {
 
 // CookiesOf returns the names of the cookies of a host.
 func (v *view) CookiesOf(host *row) string {
-	var names []string
-	for _, cookie := range v.cookieRows() {
-		if cookie.Host == host.Name {
-			names = append(names, v.NameOf(cookie.Finding))
+	if v.cookiesByHost == nil {
+		v.cookiesByHost = map[string][]string{}
+		for _, cookie := range v.cookieRows() {
+			v.cookiesByHost[cookie.Host] = append(v.cookiesByHost[cookie.Host], v.NameOf(cookie.Finding))
 		}
 	}
-	return cmp.Or(strings.Join(names, ", "), "–")
+	return cmp.Or(strings.Join(v.cookiesByHost[host.Name], ", "), "–")
 }
 
 // What returns what a finding violates, in words.

@@ -168,6 +168,9 @@ func (a *audits) load(ctx context.Context, name string) (*publishedAudit, error)
 	if err != nil {
 		return nil, fmt.Errorf("reading the audit %s: %w", name, err)
 	}
+	if len(content) > audit.MaxPublished {
+		return nil, fmt.Errorf("the audit %s is longer than what is published", name)
+	}
 	report, err := audit.ReadReport(content)
 	if err == nil && nameOfAudit(report) != name {
 		err = errors.New("it is another than its name says")
