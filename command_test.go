@@ -748,3 +748,15 @@ func TestAuditFlags(t *testing.T) {
 		}
 	}
 }
+
+// The page tells how long a banner keeps its cookie only if the operator has said so.
+func TestBannerWithoutDuration(t *testing.T) {
+	const row = " cookie klaro {\n purpose x\n provider y\n category necessary\n duration \"6 months\"\n }\n"
+	for rows, lacks := range map[string]bool{"": true, row: false} {
+		path := checks.WriteFiles(t, map[string]string{"Caddyfile": ":80 {\n cookie_charter {\n preset matomo\n preference klaro\n" + rows + " }\n}\n"}) + "Caddyfile"
+		_, printed, mistakes := runCommand("check", path)
+		if told := strings.Contains(printed+mistakes, `cookie "klaro", in which a banner keeps answers, has no duration`); told != lacks {
+			t.Errorf("%q: %s%s", rows, printed, mistakes)
+		}
+	}
+}

@@ -47,7 +47,8 @@ func (c *Charter) Doubts(enforces bool, languages []string) []string {
 	return slices.Concat(tooLong, unread)
 }
 
-// Gaps returns what people would miss in the operator's own rows.
+// Gaps returns what people would miss in the operator's own rows, and in those that are
+// declared for a banner's cookies.
 func (c *Charter) Gaps() []string {
 	var gaps []string
 	for _, row := range c.ownRows {
@@ -55,6 +56,11 @@ func (c *Charter) Gaps() []string {
 			if field.value == "" && (len(row.Name) > 0 || field.name != "duration") {
 				gaps = append(gaps, fmt.Sprintf("%s has no %s; visitors are to be told, at %s", row.title(), field.name, row.Place("")))
 			}
+		}
+	}
+	for _, row := range c.Rows {
+		if row.Duration == "" && strings.HasPrefix(row.Place(""), preferenceFile+":") {
+			gaps = append(gaps, fmt.Sprintf("%s, in which a banner keeps answers, has no duration; visitors are to be told: declare it with how long the banner keeps it, in a row of its own", row.title()))
 		}
 	}
 	return gaps

@@ -68,13 +68,16 @@ var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
 	return charters, nil
 })
 
+// preferenceFile is what its places are in.
+const preferenceFile = "preference.yaml"
+
 //go:embed preference.yaml
 var preferenceRow []byte
 
 // PreferenceRow declares the cookie that holds the preference, by all of its
 // names, for charters that do not.
 func PreferenceRow(names ...string) (Source, error) {
-	source, err := Parse(preferenceRow, "preference.yaml")
+	source, err := Parse(preferenceRow, preferenceFile)
 	if err != nil {
 		return Source{}, err
 	}
