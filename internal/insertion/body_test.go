@@ -110,6 +110,25 @@ func TestBodyIsNotHeldBack(t *testing.T) {
 	}
 }
 
+// Whatever a document never ends, no more of it is held back than the names of a head have.
+func TestBodyHoldsLittle(t *testing.T) {
+	for _, head := range []string{
+		"", "<", "</", "</a", "<!", "<!-", "<!--", "<!doctype", "<?", "<link", "<link a", "<link a=", "<link a='", `<link a="`, "</a b=",
+		"<title>", "<title></", "<script><!--<script>", "<template>", "<template><", "<template></", "<template><a", "<template><a b='",
+	} {
+		for _, without := range "a<-/!?= '\"" {
+			body := AtBody(io.Discard, []byte(mark), nil)
+			body.Write([]byte("<!DOCTYPE html>" + head))
+			for range 4 {
+				body.Write(bytes.Repeat([]byte(string(without)), 1000))
+				if len(body.held) > len("</")+maxName {
+					t.Errorf("%q and many %q: %d bytes are held", head, without, len(body.held))
+				}
+			}
+		}
+	}
+}
+
 // The markup is the first in the body that parsers make, and changes nothing else.
 func FuzzBodyOpens(f *testing.F) {
 	for _, document := range openings {

@@ -99,6 +99,8 @@ func (o *opening) find(text []byte, from int) (at int, known outcome) {
 			isRead := char == '>' || char == '/' || isSpace(char)
 			if !isRead && len(o.name) <= maxName {
 				o.name = append(o.name, lower(char))
+			}
+			if !isRead && len(o.name) <= maxName {
 				continue
 			}
 			if o.opensBefore() {
@@ -145,7 +147,7 @@ func (o *opening) find(text []byte, from int) (at int, known outcome) {
 			}
 		}
 	}
-	if o.state == inTag || o.state == inName {
+	if o.state == inTag || o.state == inName && len(o.name) <= maxName { // a longer one has been judged
 		return tag, notYet
 	}
 	return len(text), notYet
