@@ -74,10 +74,10 @@ func formOf(status int, header http.Header) (Form, Obstacle) {
 	case essence != "text/html":
 		return Closed, Type
 	}
-	switch {
+	switch unescaped := strings.ReplaceAll(parameters, `\`, ""); { // as browsers read what is quoted
 	case strings.Contains(parameters, ","):
 		return Closed, Type
-	case slices.ContainsFunc(wideCharsets, func(charset string) bool { return strings.Contains(parameters, charset) }):
+	case slices.ContainsFunc(wideCharsets, func(charset string) bool { return strings.Contains(unescaped, charset) }):
 		return Closed, Charset
 	}
 	switch encoding := ascii.ToLower(setcookie.Trim(strings.Join(header["Content-Encoding"], ","))); encoding {
