@@ -5,7 +5,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
-	"strings"
+	"regexp"
 )
 
 // A HeadWriter writes an XHTML document with a piece of markup at the begin of its head.
@@ -136,6 +136,10 @@ func (w *HeadWriter) find(text []byte) (at int, known outcome) {
 	}
 }
 
+// styleSheet is what an instruction says that cannot make another document by XSLT, as those
+// of many other types can: plainly that it is of CSS, by its first type.
+var styleSheet = regexp.MustCompile(`^((href|title|media|charset|alternate)=("[^"&]*"|'[^'&]*')\s+)*type=("text/css"|'text/css')(\s|$)`)
+
 // isInFront tells whether a token can stand in front of what is in a head, its tag included.
 func (w *HeadWriter) isInFront(token xml.Token) bool {
 	switch token := token.(type) {
@@ -146,7 +150,7 @@ func (w *HeadWriter) isInFront(token xml.Token) bool {
 	case xml.Directive:
 		return !bytes.ContainsRune(token, '[') // it can give elements other attributes
 	case xml.ProcInst:
-		return !strings.Contains(string(token.Inst), "xsl") // it can make another document
+		return token.Target != "xml-stylesheet" || styleSheet.Match(token.Inst)
 	case xml.StartElement:
 		name, space := "html", ""
 		if w.inRoot {

@@ -37,7 +37,7 @@ const root = `<html xmlns="http://www.w3.org/1999/xhtml">`
 var xhtmlHeads = []string{
 	root + "<head>|<title>a</title></head><body/></html>",
 	"\xEF\xBB\xBF" + root + "<head>|</head></html>",
-	"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<?xml-stylesheet href='a.css'?>\n<!-- <head> é \xe9 -->\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\">\n" +
+	"<?xml version=\"1.0\" encoding=\"iso-8859-1\"?>\n<?xml-stylesheet href='a.css' type='text/css'?><?xml-stylesheet type=\"text/css\" href='xsl?a&amp;b'?><?xsl a?>\n<!-- <head> é \xe9 -->\n<!DOCTYPE html PUBLIC \"-//W3C//DTD XHTML 1.0 Strict//EN\" \"http://www.w3.org/TR/xhtml1/DTD/xhtml1-strict.dtd\">\n" +
 		"<html lang='fr' xmlns='http://www.w3.org/1999/xhtml' xmlns:svg='a' a='>'>\n<!-- a -->\n<head id='a' >|\n<meta charset='utf-8'/></head></html>",
 	root + `<head xmlns="http://www.w3.org/1999/xhtml">|</head></html>`,
 	root + "<head/></html>", root + "<head /></html>", root + "<body/></html>", root + "a<head></head></html>", root + "&nbsp;<head></head></html>",
@@ -47,6 +47,13 @@ var xhtmlHeads = []string{
 	`<h:html xmlns:h="http://www.w3.org/1999/xhtml"><h:head></h:head></h:html>`, `<html xmlns="http://www.w3.org/1999/xhtml" xmlns:h="http://www.w3.org/1999/xhtml"><h:head></h:head></html>`,
 	"<!DOCTYPE html [<!ATTLIST script type CDATA 'a'>]>" + root + "<head></head></html>",
 	"<?xml-stylesheet type='text/xsl' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet type='TEXT/XSL' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet type='text/xml' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet type='text/x&#115;l' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet title='type=\"text/css\"' type='text/xml' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet title=' type=\"text/css\" ' type='text/xml' href='a'?>" + root + "<head></head></html>",
+	"<?xml-stylesheet type='text/xml' type='text/css' href='a'?>" + root + "<head></head></html>",
 	"<svg xmlns='http://www.w3.org/2000/svg'/>", "<!-- " + root + "<head> -->", "<!--" + strings.Repeat("a", maxHeld) + "-->" + root + "<head></head></html>",
 	root + strings.Repeat("<!-- a -->", maxHeld/10) + "<head></head></html>",
 	"", "a", "<", root, root + "<head", root + "<head a='", "<?xml version='1.0' encoding='utf-8'?><!DOCTYPE",
