@@ -14,7 +14,7 @@ import (
 // the first in its head; nil if that cannot be done. It begins with the document's own
 // doctype, by which browsers choose how to lay it out.
 func Before(head []byte, hasCharset bool, markup []byte) []byte {
-	if isWide(head) {
+	if beginsWide(head, wideMarks) || !hasCharset && beginsWide(head, wideDeclarations) {
 		return nil // its text is not of such bytes
 	}
 	hasMark := bytes.HasPrefix(head, byteOrderMark)
@@ -31,9 +31,16 @@ func Before(head []byte, hasCharset bool, markup []byte) []byte {
 	return before
 }
 
-// isWide tells whether a document begins with a byte order mark of UTF-16.
-func isWide(head []byte) bool {
-	return bytes.HasPrefix(head, []byte("\xFE\xFF")) || bytes.HasPrefix(head, []byte("\xFF\xFE"))
+// wideMarks are the byte order marks of UTF-16, and wideDeclarations how "<?x" begins there,
+// by which browsers know it where nothing else says the encoding (HTML, section 13.2.3.2).
+var (
+	wideMarks        = []string{"\xFE\xFF", "\xFF\xFE"}
+	wideDeclarations = []string{"\x00<\x00?\x00x", "<\x00?\x00x\x00"}
+)
+
+// beginsWide tells whether a document begins in one of these ways.
+func beginsWide(head []byte, ways []string) bool {
+	return slices.ContainsFunc(ways, func(way string) bool { return bytes.HasPrefix(head, []byte(way)) })
 }
 
 // A beginning is what stands at the head of a document.
@@ -86,7 +93,7 @@ func readBeginning(head []byte) beginning {
 // isBegun tells whether a document that begins so has come to its doctype, or to what none
 // follows.
 func isBegun(head []byte) bool {
-	if bytes.HasPrefix(byteOrderMark, head) {
+	if bytes.HasPrefix(byteOrderMark, head) || slices.ContainsFunc(wideDeclarations, func(way string) bool { return strings.HasPrefix(way, string(head)) }) {
 		return false
 	}
 	tokens := html.NewTokenizer(bytes.NewReader(bytes.TrimPrefix(head, byteOrderMark)))

@@ -28,6 +28,9 @@ func TestBefore(t *testing.T) {
 		"<!DOCTYPE html>" + long[:930] + "<!--<meta charset=latin1>--><script>\"<meta charset=utf-7>\"</script>": "<!DOCTYPE html>" + tag,
 		"<!--" + strings.Repeat("a", 1020):                                                                       "<!DOCTYPE html>" + tag,
 		"\xFE\xFF\x00<":                                                                                          "",
+		"<\x00?\x00x\x00m\x00":                                                                                   "",
+		"\x00<\x00?\x00x\x00m":                                                                                   "",
+		"<\x00!\x00":                                                                                             tag,
 		"\xFF\xFE<\x00":                                                                                          "",
 	} {
 		if got := string(Before([]byte(head), false, []byte(tag))); got != want {
@@ -38,6 +41,16 @@ func TestBefore(t *testing.T) {
 		want := string(readBeginning([]byte(strings.TrimPrefix(head, "\xEF\xBB\xBF"))).doctype) + tag
 		if got := string(Before([]byte(head), true, []byte(tag))); got != want {
 			t.Errorf("%q, whose encoding is known: %q, not %q", head, got, want)
+		}
+	}
+	for _, head := range []string{"<\x00?\x00x\x00", "\x00<\x00?\x00x"} {
+		if got := string(Before([]byte(head), true, []byte(tag))); got != tag {
+			t.Errorf("%q, with an encoding in the header: %q", head, got)
+		}
+		for end := range len(head) {
+			if isBegun([]byte(head[:end])) {
+				t.Errorf("%q can be of UTF-16 yet", head[:end])
+			}
 		}
 	}
 	late := "<!DOCTYPE html>" + long[:950] + "<meta charset=\"latin1\">"

@@ -64,7 +64,7 @@ func (w *HeadWriter) Write(part []byte) (int, error) {
 // giveUp tells why a document that begins so is left alone.
 func (w *HeadWriter) giveUp(text []byte) {
 	w.isDone = true
-	if w.known == 0 && isWide(text) {
+	if w.known == 0 && (beginsWide(text, wideMarks) || beginsWide(text, wideDeclarations)) {
 		w.fail(Charset)
 	} else {
 		w.fail(XML)

@@ -81,8 +81,10 @@ func TestHeadOpens(t *testing.T) {
 			}
 		}
 	}
-	if _, obstacle := headAt(t, "\xFF\xFE<\x00h\x00t\x00m\x00l\x00", 100); obstacle != Charset {
-		t.Errorf("UTF-16 is %q", obstacle)
+	for _, document := range []string{"\xFF\xFE<\x00h\x00t\x00m\x00l\x00", "<\x00?\x00x\x00m\x00l\x00"} {
+		if _, obstacle := headAt(t, document, 100); obstacle != Charset {
+			t.Errorf("UTF-16 is %q", obstacle)
+		}
 	}
 }
 
