@@ -185,6 +185,13 @@ describe("stored items", () => {
           return error.name;
         }
       }), "SecurityError");
+      assert.equal(await page.evaluate(() => {
+        try {
+          return String(indexedDB.open());
+        } catch (error) {
+          return error.name;
+        }
+      }), "TypeError");
       await hold(page, allowed);
 
       // What is granted is opened, and is gone after a refusal, although two tabs have it open.

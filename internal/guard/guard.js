@@ -244,6 +244,7 @@
         putItem(this, `${key}`, `${value}`);
       },
       open(name, version) {
+        if (!arguments.length) return openDatabase(this); // which throws
         const row = rowOfItem((name = `${name}`));
         if (!allows(row)) throw new DOMException("not allowed by the visitor", "SecurityError"); // as where browsers allow none
         const request = version === undefined ? openDatabase(this, name) : openDatabase(this, name, version);
