@@ -27,7 +27,7 @@ import (
 // auditedSite returns the report of an audit of a site.
 func auditedSite(t *testing.T, address string) *audit.Report {
 	t.Helper()
-	report, err := audit.Run(terminal.NewPrinter(io.Discard), []string{address + pagePath}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 2, Tool: "test", By: "<b>DPO</b>"})
+	report, err := audit.Run(terminal.NewPrinter(io.Discard), []string{address}, audit.Options{DefaultPage: page.DefaultPath, Load: loadForAudit, Format: "json", Pages: 2, Tool: "test", By: "<b>DPO</b>"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,7 +101,7 @@ func TestExampleShowsItsAudit(t *testing.T) {
 		t.Fatalf("%d, %v, %s", code, err, &told)
 	}
 	day := time.Now().UTC().Format("2 January 2006")
-	want := "Last tested on " + day + " (pages: 20; visits: 4): no cookie was found that this policy does not allow. It ran no scripts, so it did not see what these set or call. " +
+	want := "Last tested on " + day + " (pages: 1; visits: 4): no cookie was found that this policy does not allow. It ran no scripts, so it did not see what these set or call. " +
 		`<a href="audit?flg=en">Report of the test</a> (<a href="audit?format=json">JSON</a>)</p>`
 	if said := testedOn(t, site); !strings.Contains(said, want) {
 		t.Errorf("no %s in %s", want, said)

@@ -156,6 +156,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	a.report.Site, a.report.Time = a.addresses.Show(a.pages[0]), time.Now().Truncate(time.Second)
 	a.report.Browser, a.report.Charter, a.report.Version, a.report.CharterHash = a.browser.name(), a.charter.source, a.charter.Version, a.charter.hash
 	a.report.Limits = limitsOf(a.report.Browser != "")
+	a.report.CharterPage = a.addresses.Show(originOf(a.pages[0]) + (&url.URL{Path: a.charter.Path}).EscapedPath())
 	a.hostsOfCookies = map[browserCookie]charter.Origin{}
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
@@ -323,7 +324,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			}
 			a.fail(page, number, err, i < a.namedPages)
 		}
-		if number == 0 {
+		if number == 0 && !isPage(landed.at, a.report.CharterPage) { // whose links lead to itself, in each language and format
 			a.follow(landed.links)
 		}
 		visited := Page{Address: a.addresses.Show(page), Status: landed.status}
@@ -411,6 +412,10 @@ func (e elsewhereError) Error() string {
 func (a *audit) fail(page string, number int, err error, isNamed bool) {
 	_, isElsewhere := errors.AsType[elsewhereError](err)
 	switch {
+	case errors.Is(err, errNotFound) && isNamed:
+		if note := fmt.Sprintf("Not found: %s, which was named.", a.addresses.Show(page)); !slices.Contains(a.report.Notes, note) {
+			a.report.Notes = append(a.report.Notes, note)
+		}
 	case errors.Is(err, errNotFound): // a broken link is a page, too
 	case isElsewhere && !isNamed:
 		note := fmt.Sprintf("Not followed: %s, as %v.", a.addresses.Show(page), err)
@@ -426,29 +431,46 @@ func (a *audit) fail(page string, number int, err error, isNamed bool) {
 func (a *audit) follow(links []string) {
 	known := map[string]bool{}
 	for _, page := range a.pages {
-		known[identity(page)] = true
+		known[a.identity(page)] = true
 	}
 	for _, link := range links {
 		if len(a.pages) >= a.maxPages {
 			return
 		}
-		if len(link) > fetch.MaxAddress || !sameSite(link, a.pages[0]) || known[identity(link)] {
+		if len(link) > fetch.MaxAddress || !sameSite(link, a.pages[0]) || known[a.identity(link)] {
 			continue
 		}
-		known[identity(link)] = true
+		known[a.identity(link)] = true
 		link, _, _ = strings.Cut(link, "#")
 		a.pages = append(a.pages, link)
 	}
 }
 
-// identity returns what tells pages of one site apart: path and query. Parameters
-// of paths are mostly sessions.
-func identity(page string) string {
+// identity returns what tells pages of one site apart: path and query. The charter page is
+// one, whatever its query.
+func (a *audit) identity(page string) string {
+	if isPage(page, a.report.CharterPage) {
+		return a.report.CharterPage
+	}
+	path, query := pathOf(page)
+	return path + "?" + query
+}
+
+// isPage tells whether an address is that of a page, whatever its query, and with or without
+// a slash at its end.
+func isPage(address, page string) bool {
+	one, _ := pathOf(address)
+	other, _ := pathOf(page)
+	return sameSite(address, page) && strings.TrimSuffix(one, "/") == strings.TrimSuffix(other, "/")
+}
+
+// pathOf returns path and query of an address. Parameters of paths are mostly sessions.
+func pathOf(page string) (path, query string) {
 	parsed, err := url.Parse(page)
 	if err != nil {
-		return ""
+		return "", ""
 	}
-	return cmp.Or(address.WithoutParameters(parsed.EscapedPath()), "/") + "?" + parsed.RawQuery
+	return cmp.Or(address.WithoutParameters(parsed.EscapedPath()), "/"), parsed.RawQuery
 }
 
 // originOf returns an address without what comes after its host.

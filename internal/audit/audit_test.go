@@ -183,6 +183,57 @@ func TestAuditHasBounds(t *testing.T) {
 	}
 }
 
+// The charter page is one page, in whatever language or format links ask for it, and leads
+// nowhere. What is told in public is how many others have answered.
+func TestAuditOfTheCharterPage(t *testing.T) {
+	charter := checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter}) + "charter.yaml"
+	address := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		switch r.URL.Path {
+		case "/":
+			fmt.Fprint(w, `<a href="/terms/cookies-policy/?flg=fr"></a><a href="/terms/cookies-policy?flg=de"></a><a href="/terms/cookies-policy/"></a><a href="/away"></a><a href="/data"></a><a href="/gone"></a><a href="/terms/cookies"></a>`)
+		case "/away":
+			http.Redirect(w, r, "/terms/cookies-policy/", http.StatusFound)
+		case "/data":
+			fmt.Fprint(w, `<a href="/data/1"></a>`)
+		case "/gone":
+			w.WriteHeader(http.StatusNotFound)
+		case "/terms/cookies-policy/":
+			fmt.Fprint(w, `<a href="?flg=it"></a><a href="?format=json"></a><a href="audit"></a>`)
+		}
+	})
+	for pages, test := range map[string]struct {
+		want  []string
+		count int
+	}{
+		"/":                                  {[]string{"", "/terms/cookies-policy/?flg=fr", "/away", "/data", "/gone", "/terms/cookies", "/data/1"}, 5},
+		"/terms/cookies-policy/":             {[]string{"/terms/cookies-policy/"}, 0},
+		"/ /gone /terms/cookies-policy?flg=": {[]string{"", "/gone", "/terms/cookies-policy?flg="}, 1},
+	} {
+		var named []string
+		for path := range strings.FieldsSeq(pages) {
+			named = append(named, address+path)
+		}
+		report, err := Run(terminal.NewPrinter(io.Discard), named, Options{DefaultPage: "/terms/cookies-policy/", Load: loadFileAlone, Format: "json", Pages: 20, Charter: charter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var visited []string
+		for _, page := range report.Pages {
+			visited = append(visited, strings.TrimSuffix(strings.TrimPrefix(page, address), "/"))
+		}
+		for i := range test.want {
+			test.want[i] = strings.TrimSuffix(test.want[i], "/")
+		}
+		if !slices.Equal(visited, test.want) || report.CountPages() != test.count || report.Incomplete || report.CharterPage != address+"/terms/cookies-policy/" {
+			t.Errorf("%s: visits %q, counts %d, %+v", pages, visited, report.CountPages(), report)
+		}
+		if isNoted := slices.Contains(report.Notes, "Not found: "+address+"/gone, which was named."); isNoted != strings.Contains(pages, "/gone") {
+			t.Errorf("%s: %q", pages, report.Notes)
+		}
+	}
+}
+
 // Servers that answer slowly hold an audit up for as long as it says.
 func TestAuditEnds(t *testing.T) {
 	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": checks.NecessaryCharter + "  - {name: _ga, purpose: counts, category: statistics}\n"})+"charter.yaml", "")

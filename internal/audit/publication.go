@@ -36,6 +36,14 @@ func (r *Report) Origin() string { return originOf(r.Site) }
 // Host returns the host that the report is of, with its port if that has to be said.
 func (r *Report) Host() string { return HostOf(r.Site) }
 
+// CountPages returns how many pages of the site were tested, which is what is told of a report
+// that is published: those that have answered on every visit, but for the charter page.
+func (r *Report) CountPages() int {
+	return len(slices.DeleteFunc(r.pageRows(), func(row *pageRow) bool {
+		return isPage(row.Address, r.CharterPage) || slices.ContainsFunc(row.Statuses, func(page Page) bool { return page.Failure != "" || page.Status/100 != 2 })
+	}))
+}
+
 // CheckPublication returns why a report is not to be published. Without findings, that is
 // also what was found, or left out.
 func (r *Report) CheckPublication(withFindings bool, now time.Time) error {
@@ -47,6 +55,8 @@ func (r *Report) CheckPublication(withFindings bool, now time.Time) error {
 		return fmt.Errorf("the report has %d bytes, and one that is published has up to %d; audit fewer pages", len(content), MaxPublished)
 	case r.Host() == "" || len(r.Pages) == 0 || len(r.Visits) == 0 || !charter.IsVersion(r.Version):
 		return errors.New("the report names no site, no visits or no version of a charter")
+	case r.CountPages() == 0:
+		return errors.New("no page of the site has answered as it should on every visit, but for the charter page; audit some")
 	case r.Ended.After(now.Add(maxAhead)):
 		return fmt.Errorf("the report is of %s, which is still to come; look at the clocks", r.Ended.Format(time.RFC3339))
 	case !reflect.DeepEqual(r.Findings, r.findings()):

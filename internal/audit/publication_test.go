@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ func cleanReport(t *testing.T) *Report {
 	t.Helper()
 	report := madeReport(t)
 	for i := range report.Visits {
+		report.Visits[i].Pages[0].Status = http.StatusOK
 		for j := range report.Visits[i].Cookies {
 			report.Visits[i].Cookies[j].Violations = nil
 		}
@@ -29,6 +31,14 @@ func cleanReport(t *testing.T) *Report {
 	return report
 }
 
+// foundReport returns a report in which something was found.
+func foundReport(t *testing.T) *Report {
+	t.Helper()
+	report := madeReport(t)
+	report.Visits[1].Pages[0].Status = http.StatusOK
+	return report
+}
+
 // Only what is clean is published without being asked for, and nothing that says what its
 // visits do not.
 func TestPublication(t *testing.T) {
@@ -38,15 +48,17 @@ func TestPublication(t *testing.T) {
 	}{
 		"clean":       {func(*Report) {}, "", ""},
 		"incomplete":  {func(report *Report) { report.Incomplete = true }, "", "pages or visits are missing"},
-		"found":       {func(report *Report) { *report = *madeReport(t) }, "", "has 2 cookies or hosts that violate the charter"},
+		"found":       {func(report *Report) { *report = *foundReport(t) }, "", "has 2 cookies or hosts that violate the charter"},
 		"of before":   {func(report *Report) { report.Since = &Since{Gone: madeReport(t).Findings} }, "", "what an earlier one has found"},
 		"seen before": {func(report *Report) { report.Since = &Since{New: []Finding{{Name: "a"}}} }, "", ""},
-		"hidden":      {func(report *Report) { *report = *madeReport(t); report.Findings = []Finding{} }, "not those of its visits", "not those of its visits"},
+		"hidden":      {func(report *Report) { *report = *foundReport(t); report.Findings = []Finding{} }, "not those of its visits", "not those of its visits"},
 		"long":        {func(report *Report) { report.By = strings.Repeat("x", MaxPublished) }, "audit fewer pages", "audit fewer pages"},
 		"to come":     {func(report *Report) { report.Ended = report.Ended.Add(time.Hour) }, "look at the clocks", "look at the clocks"},
 		"of no site":  {func(report *Report) { report.Site = "/" }, "names no site", "names no site"},
 		"no visit":    {func(report *Report) { report.Visits = nil }, "names no site", "names no site"},
 		"no page":     {func(report *Report) { report.Pages = nil }, "names no site", "names no site"},
+		"no answer":   {func(report *Report) { report.Visits[1].Pages[0].Status = http.StatusNotFound }, "no page of the site has answered", "no page of the site has answered"},
+		"its own":     {func(report *Report) { report.CharterPage = "https://data.example.fr/a/" }, "no page of the site has answered", "no page of the site has answered"},
 		"no versions": {func(report *Report) { report.Version = "<b>" }, "names no site", "names no site"},
 	} {
 		report := cleanReport(t)

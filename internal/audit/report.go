@@ -36,6 +36,7 @@ type Report struct {
 	Charter     string `json:"charter"`      // the file or the address from which the charter came
 	Version     string `json:"version"`      // of the charter, as published
 	CharterHash string `json:"charter_hash"` // SHA-256 of what was read there
+	CharterPage string `json:"charter_page"` // the address at which the charter page was looked for
 
 	Pages    []string `json:"pages"`              // that were visited in each visit, in their order
 	Failures []string `json:"failures,omitempty"` // pages that could not be visited, and why

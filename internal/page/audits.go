@@ -293,7 +293,7 @@ func (p *Page) tested(r *http.Request, base string, text *texts) *Tested {
 		result = words.CleanHosts
 	}
 	told := &Tested{Report: base + auditFile + "?flg=" + text.tag.String(), JSON: base + auditFile + "?format=json"}
-	told.Sentences = append(told.Sentences, fmt.Sprintf(result, text.date(last.Ended), len(last.Pages), len(last.Visits), len(last.Findings)))
+	told.Sentences = append(told.Sentences, fmt.Sprintf(result, text.date(last.Ended), last.CountPages(), len(last.Visits), len(last.Findings)))
 	if last.Incomplete {
 		told.Sentences = append(told.Sentences, words.Incomplete)
 	}

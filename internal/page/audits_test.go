@@ -26,7 +26,7 @@ import (
 // madeAudit returns the report of an audit of a site that ended at a time, as it is read.
 func madeAudit(t *testing.T, site string, ended time.Time) *audit.Report {
 	t.Helper()
-	made := &audit.Report{Schema: "audit.schema.json", Site: site, Time: ended, Ended: ended, Version: oneVersion, Pages: []string{site}, Visits: []audit.Visit{{Visit: "first"}}, Findings: []audit.Finding{}}
+	made := &audit.Report{Schema: "audit.schema.json", Site: site, Time: ended, Ended: ended, Version: oneVersion, Pages: []string{site}, Visits: []audit.Visit{{Visit: "first", Pages: []audit.Page{{Address: site, Status: http.StatusOK}, {Address: site + "/missing", Status: http.StatusNotFound, Failure: "there is no such page"}}}}, Findings: []audit.Finding{}}
 	unsealed, err := made.JSON()
 	if err != nil {
 		t.Fatal(err)
