@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/http"
 	"path"
 	"regexp"
@@ -92,12 +93,14 @@ func (a *audits) update(patience context.Context, logger *zap.Logger) {
 	})
 }
 
-// refresh remembers the last report of each host that is what was published.
+// refresh remembers the last report of each host that is what was published, and forgets what
+// was taken back.
 func (a *audits) refresh(ctx context.Context) error {
 	names, err := a.list(ctx)
 	if err != nil {
 		return err
 	}
+	a.forget(ctx, names)
 	var mistakes []error
 	found := map[string]bool{}
 	for _, name := range slices.Backward(names) {
@@ -119,6 +122,27 @@ func (a *audits) refresh(ctx context.Context) error {
 		found[host] = true
 	}
 	return errors.Join(mistakes...)
+}
+
+// forget forgets the reports whose files are gone. That a list lacks them is not enough: some
+// storages return an empty one if they cannot be reached.
+func (a *audits) forget(ctx context.Context, listed []string) {
+	a.mutex.Lock()
+	known := slices.Collect(maps.Values(a.last))
+	a.mutex.Unlock()
+	for _, published := range known {
+		if slices.Contains(listed, published.name) {
+			continue
+		}
+		if _, err := a.storage.Load(ctx, path.Join(a.prefix, published.name)); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		a.mutex.Lock()
+		if host := hostInKeys(published.Host()); a.last[host] == published {
+			delete(a.last, host)
+		}
+		a.mutex.Unlock()
+	}
 }
 
 // list returns the names of all reports, the last one last.

@@ -131,6 +131,56 @@ func TestAuditsAreShared(t *testing.T) {
 	}
 }
 
+// A report whose file is removed is taken back within a minute: the one before shows, or none,
+// unless the storage does not say that it is gone.
+func TestAuditIsTakenBack(t *testing.T) {
+	folder := t.TempDir()
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	fails := false
+	storage := asked{fileStorage(folder), func(_ context.Context, method string) error {
+		switch {
+		case fails && method == "List":
+			return errSilent
+		case fails:
+			return errors.New("not reached")
+		}
+		return nil
+	}}
+	p, ask, log := auditsIn(t, storage, func() time.Time { return now })
+	const site = "https://a.example"
+	first, second := madeAudit(t, site, now.Add(-time.Hour)), madeAudit(t, site, now)
+	for _, report := range []*audit.Report{first, second} {
+		if _, err := p.Publish(t.Context(), report); err != nil {
+			t.Fatal(err)
+		}
+	}
+	remove := func(report *audit.Report) {
+		t.Helper()
+		if err := os.Remove(filepath.Join(folder, archivesKey, "shared", auditsKey, nameOfAudit(report))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shows := func(want *audit.Report) {
+		t.Helper()
+		now = now.Add(archiveInterval)
+		ask()
+		if last := p.audits.of(site); (last == nil) != (want == nil) || last != nil && last.Hash != want.Hash {
+			t.Errorf("shows %v", last)
+		}
+	}
+	shows(second)
+	remove(second)
+	fails = true
+	shows(second)
+	fails = false
+	shows(first)
+	remove(first)
+	shows(nil)
+	if log.Len() > 0 || len(p.LastAudits(t.Context())) != 0 {
+		t.Errorf("%v", log.All())
+	}
+}
+
 // What a storage does not take is not published, and what was shows on.
 func TestAuditIsNotKept(t *testing.T) {
 	folder := t.TempDir()
