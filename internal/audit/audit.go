@@ -199,16 +199,15 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 
 // limitsOf returns what an audit cannot see, in words, with and without a browser.
 func limitsOf(hasBrowser bool) []string {
-	limits := []string{
-		"Nobody was signed in, nothing was typed, and no other pages were visited than those that are listed.",
-		"What scripts store elsewhere than in cookies, such as in local storage, was not looked at.",
-	}
+	limits := []string{"Nobody was signed in, nothing was typed, and no other pages were visited than those that are listed."}
 	if hasBrowser {
 		return append(limits,
+			"What scripts store elsewhere than in cookies, such as in local storage, was looked at only as far as it was stopped in the page.",
 			"Connections without a request and pages in windows of their own are not seen, and of the address of a call, its host alone.",
 			"Other browsers, devices, places and times can be shown other pages.")
 	}
 	return append(limits,
+		"What scripts store elsewhere than in cookies, such as in local storage, was not looked at.",
 		"No scripts ran, and no other host was asked for anything.",
 		"Cookies were read by the same code by which the module itself reads them: neither would see a mistake in it. A browser reads them by its own.")
 }

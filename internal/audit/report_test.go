@@ -117,6 +117,15 @@ func TestRowsOfReport(t *testing.T) {
 	}
 }
 
+// A report does not tell what was stopped in storage, and that nobody looked there.
+func TestLimitsOfStorage(t *testing.T) {
+	for hasBrowser, want := range map[bool]string{true: "was looked at only as far as it was stopped in the page.", false: "was not looked at."} {
+		if told := slices.DeleteFunc(limitsOf(hasBrowser), func(limit string) bool { return !strings.Contains(limit, "local storage") }); len(told) != 1 || !strings.HasSuffix(told[0], want) {
+			t.Errorf("%t: %q", hasBrowser, told)
+		}
+	}
+}
+
 // As HTML, it is the same, and prints all.
 func TestReportAsHTML(t *testing.T) {
 	report := madeReport(t)

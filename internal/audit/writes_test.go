@@ -86,7 +86,7 @@ func TestReportOfStopped(t *testing.T) {
 			}
 		}
 	}
-	if text := written(t, madeReport(t), "json", Words{}, 0); strings.Contains(text, "stopped") {
+	if text := written(t, madeReport(t), "json", Words{}, 0); strings.Contains(text, `"stopped"`) {
 		t.Error(text)
 	}
 }
