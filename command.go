@@ -851,9 +851,21 @@ func (d delivery) publishReport(progress io.Writer, report *audit.Report) error 
 		if err := json.NewDecoder(response.Body).Decode(&taken); err != nil {
 			return fmt.Errorf("reading what %s answers: %w", address, err)
 		}
-		fmt.Fprintf(progress, "published at %s\n", taken.Page)
+		fmt.Fprintln(progress, taken)
 	}
 	return nil
+}
+
+// String tells where a report is, and what shows there.
+func (p publication) String() string {
+	told := "published at " + p.Page
+	if !p.Later.IsZero() {
+		told = fmt.Sprintf("kept; a later one, of %s, shows at %s", p.Later.Format(time.RFC3339), p.Page)
+	}
+	if !p.IsListening {
+		told += "; no server here listens there, so what is in front of this Caddy has to lead from there to it"
+	}
+	return told
 }
 
 // auditFormat returns the format of a report in a file.

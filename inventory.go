@@ -26,6 +26,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/draft"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/report"
 	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -489,7 +490,11 @@ func serveInventory(w http.ResponseWriter, r *http.Request) error {
 
 // A publication is what the admin endpoint answers where it has taken an audit.
 type publication struct {
-	Page string `json:"page"` // the address of the report
+	page.Publication
+
+	// IsListening tells whether a server here listens at the address of the report; else it
+	// shows only if something in front leads from there to here.
+	IsListening bool `json:"is_listening"`
 }
 
 // takeAudit publishes the report of an audit on the charter page of its site.
@@ -515,9 +520,9 @@ func takeAudit(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return caddy.APIError{HTTPStatus: http.StatusNotFound, Err: err}
 	}
-	var taken publication
+	taken := publication{IsListening: running().isListening(report.Origin())}
 	for _, handler := range handlers {
-		if taken.Page, err = handler.page.Publish(r.Context(), report); err != nil {
+		if taken.Publication, err = handler.page.Publish(r.Context(), report); err != nil {
 			return caddy.APIError{HTTPStatus: http.StatusInternalServerError, Err: err}
 		}
 		handler.logger.Info("published an audit", zap.String("host", report.Host()), zap.Int("findings", len(report.Findings)), zap.String("version", report.Version), zap.String("hash", report.Hash))

@@ -198,16 +198,21 @@ func (c *auditCollector) Describe(descriptions chan<- *prometheus.Desc) {
 	descriptions <- c.findings
 }
 
-// Collect implements prometheus.Collector. Several handlers can have audits of one host.
+// Collect implements prometheus.Collector. Several handlers can have audits of one host. Of a
+// host that nobody can reach here, nothing is told: an alert on it would never end.
 func (c *auditCollector) Collect(metrics chan<- prometheus.Metric) {
 	c.mutex.Lock()
 	pages := slices.Clone(c.pages)
 	c.mutex.Unlock()
 	patience, cancel := context.WithTimeout(context.Background(), maxAsking)
 	defer cancel()
+	config := running()
 	byHost := map[string]page.LastAudit{}
 	for _, of := range pages {
 		for _, last := range of(patience) {
+			if !last.IsAsked && !config.isListening(last.Origin) {
+				continue
+			}
 			if known, ok := byHost[last.Host]; !ok || last.Time.After(known.Time) {
 				byHost[last.Host] = last
 			}

@@ -157,6 +157,42 @@ func TestExampleShowsItsAudit(t *testing.T) {
 	if code, err := runAudit(terminal.NewPrinter(&out), terminal.NewPrinter(&told), []string{file}, "en", to, options); code != 0 || err != nil || out.String() != published || !strings.HasPrefix(told.String(), "published at ") {
 		t.Errorf("%d, %v, %s", code, err, &told)
 	}
+
+	// Of a port on which nothing listens here, what is in front has to lead here; until somebody
+	// has asked for the page there, no metric tells of it. An older report does not show.
+	elsewhere := "localhost:1"
+	for name, test := range map[string]struct{ from, to, want string }{
+		"elsewhere": {host, elsewhere, "published at http://" + elsewhere + pagePath + "audit; no server here listens there, so what is in front of this Caddy has to lead from there to it\n"},
+		"https":     {"http://" + host, "https://" + host[:len("localhost")], "published at https://localhost" + pagePath + "audit; no server here listens there"},
+		"older":     {`"ended": "2`, `"ended": "1`, "kept; a later one, of " + report.Ended.Format(time.RFC3339) + ", shows at " + site + pagePath + "audit\n"},
+	} {
+		if err := os.WriteFile(file, sealAnew([]byte(strings.ReplaceAll(published, test.from, test.to))), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		told.Reset()
+		if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(&told), []string{file}, "en", to, options); code != 0 || err != nil || !strings.HasPrefix(told.String(), test.want) {
+			t.Errorf("%s: %d, %v, %s", name, code, err, &told)
+		}
+	}
+	for _, isAsked := range []bool{false, true} {
+		_, metrics = get(t, "http://"+admin+"/metrics", nil)
+		if strings.Contains(metrics, fmt.Sprintf("last_audit_findings{host=%q} 0\n", elsewhere)) != isAsked || !strings.Contains(metrics, fmt.Sprintf("last_audit_findings{host=%q} 0\n", host)) {
+			t.Errorf("asked %t: %s", isAsked, regexp.MustCompile(`(?m)^.*last_audit.*$`).FindAllString(metrics, -1))
+		}
+		request, err := http.NewRequest(http.MethodGet, site+pagePath, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Host = elsewhere
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+	}
+	if err := os.WriteFile(file, []byte(published), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	to.addresses = []string{"localhost:1"}
 	if code, err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(io.Discard), []string{file}, "en", to, options); code != caddy.ExitCodeFailedStartup || err == nil || !strings.Contains(err.Error(), "not published by localhost:1: ") {
 		t.Errorf("%d, %v", code, err)
@@ -188,7 +224,7 @@ func TestPublishedFindings(t *testing.T) {
 		t.Errorf("not allowed, and said: %s", said)
 	}
 	status, answer := postAudit(t, "?"+findingsAllowed, content)
-	if status != http.StatusOK || answer != `{"page":"`+address+pagePath+`audit"}`+"\n" {
+	if status != http.StatusOK || answer != `{"page":"`+address+pagePath+`audit","is_listening":true}`+"\n" {
 		t.Fatalf("%d, %s", status, answer)
 	}
 	said := testedOn(t, address)

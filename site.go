@@ -1,12 +1,14 @@
 package cookiecharter
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net"
 	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -476,14 +478,33 @@ func (c runningConfig) charters(site string) []*charter.Charter {
 }
 
 // handlers returns those to which requests for a site can come: of the servers on its port,
-// if there are some.
+// if there are some. Something in front of them can have another.
 func (c runningConfig) handlers(site string) []*Handler {
+	onPort, others := c.handlersByPort(site)
+	if len(onPort) > 0 {
+		return onPort
+	}
+	return others
+}
+
+// isListening tells whether some handler answers on the very port of an address, and so without
+// anything in front.
+func (c runningConfig) isListening(origin string) bool {
+	address, err := url.Parse(origin)
+	if err != nil {
+		return false
+	}
+	onPort, _ := c.handlersByPort(net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), defaultPorts[address.Scheme])))
+	return len(onPort) > 0
+}
+
+// handlersByPort returns the handlers for a host: of the servers on its port, and of others.
+func (c runningConfig) handlersByPort(site string) (onPort, others []*Handler) {
 	host, port, err := net.SplitHostPort(site)
 	if err != nil {
 		host, port = site, ""
 	}
 	request := (&http.Request{Host: host}).WithContext(context.WithValue(context.Background(), caddy.ReplacerCtxKey, caddy.NewReplacer()))
-	var onPort, others []*Handler
 	for _, name := range slices.Sorted(maps.Keys(c.servers)) {
 		server := c.servers[name]
 		var found []*Handler
@@ -502,10 +523,7 @@ func (c runningConfig) handlers(site string) []*Handler {
 			others = append(others, found...)
 		}
 	}
-	if len(onPort) > 0 {
-		return onPort
-	}
-	return others
+	return onPort, others
 }
 
 // matchesHost tells whether matchers let a request for a host through, whatever else

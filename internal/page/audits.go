@@ -44,6 +44,7 @@ type audits struct {
 
 	mutex sync.Mutex                 // not held while the storage is asked
 	last  map[string]*publishedAudit // by how keys call its host
+	asked map[string]bool            // of which of these hosts the page was asked for
 }
 
 // A publishedAudit is one that shows.
@@ -82,7 +83,7 @@ func hostInKeys(host string) string {
 
 // openAudits returns the audits in an archive.
 func openAudits(a *archive) *audits {
-	return &audits{storage: a.storage, prefix: path.Join(a.prefix, auditsKey), now: a.now, last: map[string]*publishedAudit{}}
+	return &audits{storage: a.storage, prefix: path.Join(a.prefix, auditsKey), now: a.now, last: map[string]*publishedAudit{}, asked: map[string]bool{}}
 }
 
 // update reads which audits are the last, as others publish some, too. If that fails, what
@@ -140,6 +141,7 @@ func (a *audits) forget(ctx context.Context, listed []string) {
 		a.mutex.Lock()
 		if host := hostInKeys(published.Host()); a.last[host] == published {
 			delete(a.last, host)
+			delete(a.asked, host)
 		}
 		a.mutex.Unlock()
 	}
@@ -215,14 +217,15 @@ func (a *audits) isKnown(host, name string) bool {
 	return known != nil && known.name == name
 }
 
-// remember has an audit show, if it is the last of its host.
-func (a *audits) remember(published *publishedAudit) {
+// remember has an audit show, if it is the last of its host, and returns the one that does.
+func (a *audits) remember(published *publishedAudit) *publishedAudit {
 	host := hostInKeys(published.Host())
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if known := a.last[host]; known == nil || known.name < published.name {
 		a.last[host] = published
 	}
+	return a.last[host]
 }
 
 // of returns the last audit of the site at an address, nil if none is published.
@@ -231,6 +234,7 @@ func (a *audits) of(address string) *publishedAudit {
 	a.mutex.Lock()
 	defer a.mutex.Unlock()
 	if known := a.last[hostInKeys(host)]; known != nil && known.Host() == host {
+		a.asked[hostInKeys(host)] = true
 		return known
 	}
 	return nil
@@ -253,29 +257,44 @@ func (a *publishedAudit) in(text *texts) (auditPage, error) {
 // Publishes tells whether the page has a place for audits.
 func (p *Page) Publishes() bool { return p.audits != nil }
 
+// A Publication is what became of a report.
+type Publication struct {
+	Page  string    `json:"page"`           // the address at which the last report of the site shows
+	Later time.Time `json:"later,omitzero"` // when that ended, if it is a later one
+}
+
 // Publish keeps the report of an audit, which was checked, beside the versions of the
-// charter, has it show, and returns where.
-func (p *Page) Publish(ctx context.Context, report *audit.Report) (address string, err error) {
+// charter, and has it show, unless a later one does.
+func (p *Page) Publish(ctx context.Context, report *audit.Report) (Publication, error) {
 	content, err := report.JSON()
 	if err != nil {
-		return "", err
+		return Publication{}, err
 	}
 	published := &publishedAudit{Report: report, name: nameOfAudit(report), pages: map[*texts]auditPage{}}
 	ctx, cancel := context.WithTimeout(ctx, archiveTimeout)
 	defer cancel()
 	err = withoutPanic(ctx, func(ctx context.Context) error {
-		return p.audits.storage.Store(ctx, path.Join(p.audits.prefix, published.name), content)
+		if err := p.audits.storage.Store(ctx, path.Join(p.audits.prefix, published.name), content); err != nil {
+			return err
+		}
+		_ = p.audits.refresh(ctx) // another instance may have a later one; what is wrong with others is told each minute
+		return nil
 	})
 	if err != nil {
-		return "", fmt.Errorf("keeping the audit in the archive: %w", err)
+		return Publication{}, fmt.Errorf("keeping the audit in the archive: %w", err)
 	}
-	p.audits.remember(published)
-	return report.Origin() + p.Path + "/" + auditFile, nil
+	made := Publication{Page: report.Origin() + p.Path + "/" + auditFile}
+	if shown := p.audits.remember(published); shown.name != published.name {
+		made.Later = shown.Ended
+	}
+	return made, nil
 }
 
 // A LastAudit is what metrics tell of the last audit of a host.
 type LastAudit struct {
 	Host     string
+	Origin   string    // with its scheme
+	IsAsked  bool      // the page was asked for there
 	Time     time.Time // when it ended
 	Findings int
 }
@@ -286,8 +305,8 @@ func (p *Page) LastAudits(patience context.Context) []LastAudit {
 	p.audits.mutex.Lock()
 	defer p.audits.mutex.Unlock()
 	all := make([]LastAudit, 0, len(p.audits.last))
-	for _, last := range p.audits.last {
-		all = append(all, LastAudit{last.Host(), last.Ended, len(last.Findings)})
+	for host, last := range p.audits.last {
+		all = append(all, LastAudit{last.Host(), last.Origin(), p.audits.asked[host], last.Ended, len(last.Findings)})
 	}
 	return all
 }

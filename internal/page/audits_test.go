@@ -68,7 +68,7 @@ func TestAuditsAreShared(t *testing.T) {
 	publish := func(site string, ended time.Time) *audit.Report {
 		t.Helper()
 		report := madeAudit(t, site, ended)
-		if at, err := one.Publish(t.Context(), report); err != nil || at != strings.TrimSuffix(site, "/")+"/charter/audit" {
+		if at, err := one.Publish(t.Context(), report); err != nil || at.Page != strings.TrimSuffix(site, "/")+"/charter/audit" {
 			t.Fatal(at, err)
 		}
 		return report
