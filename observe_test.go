@@ -247,7 +247,7 @@ func checkAlerts(t *testing.T, known map[string][]string, documented string) {
 			}
 		}
 	}
-	if err := yaml.Unmarshal(content, &file); err != nil || len(file.Groups) != 1 || len(file.Groups[0].Rules) < 7 {
+	if err := yaml.Unmarshal(content, &file); err != nil || len(file.Groups) != 1 || len(file.Groups[0].Rules) < 9 {
 		t.Fatal(err)
 	}
 	for _, rule := range file.Groups[0].Rules {
