@@ -202,6 +202,8 @@ func TestAuditOfOtherSites(t *testing.T) {
 	}{
 		{[]string{portal.URL}, options, "EOF"},
 		{[]string{"opendata.example.fr"}, options, "unusable address"},
+		{[]string{"nosuch.json"}, options, "there is no report \"nosuch.json\""},
+		{[]string{portal.URL, "findings"}, options, "write --publish=findings"},
 		{[]string{strings.Replace(portal.URL, "//", "//bob:secret@", 1)}, options, "leave user and password out"},
 		{nil, options, "name the site: caddy cookie-charter audit https://opendata.example.fr"},
 		{[]string{portal.URL}, audit.Options{Format: "text", Pages: 1, Pictures: "x"}, "--screenshots goes with --browser"},

@@ -423,6 +423,17 @@ func TestReportIsEvidence(t *testing.T) {
 	if html := written(t, &a.report, "html", Words{}, 0); strings.Count(html, `<img src="data:image/png;base64,cGljdHVyZ`) != 4 {
 		t.Errorf("%s", html)
 	}
+	content, err := a.report.JSON()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var read Report // as it is published, without pictures
+	if err := json.Unmarshal(content, &read); err != nil || read.Visits[0].Screenshot == nil {
+		t.Fatal(err)
+	}
+	if html := written(t, &read, "html", Words{}, 0); strings.Contains(html, ".png") {
+		t.Errorf("%s", html)
+	}
 	if !slices.Contains(progress, "visit 1 of 4 (first), page 1 of 2") || !slices.Contains(progress, "visit 4 of 4 (withdrawn), page 2 of 2, about 5s left") {
 		t.Errorf("%q", progress)
 	}

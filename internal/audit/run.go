@@ -81,6 +81,14 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 	if options.Pictures != "" && options.Browser == "" {
 		return nil, errors.New("--screenshots goes with --browser, without which nothing is shown")
 	}
+	for _, page := range pages {
+		switch {
+		case page == "findings" || page == "clean":
+			return nil, fmt.Errorf("%q is no address; write --publish=%s", page, page)
+		case strings.HasSuffix(page, ".json") && !fetch.IsURL(page):
+			return nil, fmt.Errorf("there is no report %q, and it is no address", page)
+		}
+	}
 	site, err := fetch.ParseSite(pages[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
 		return nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", pages[0])

@@ -89,9 +89,10 @@ func (*view) Legend() string { return legend }
 // Remarks returns what was not tested, and why.
 func (v *view) Remarks() []string { return v.sayAll(slices.Concat(v.Notes, v.Failures)) }
 
-// HasPictures tells whether there are screenshots.
+// HasPictures tells whether there are screenshots at hand. A report that was read, such as one
+// that is published, has their hashes alone, in its JSON.
 func (v *view) HasPictures() bool {
-	return slices.ContainsFunc(v.Visits, func(visit Visit) bool { return visit.Screenshot != nil })
+	return slices.ContainsFunc(v.Visits, func(visit Visit) bool { return visit.Screenshot.Picture() != "" })
 }
 
 // found are findings with who says them.
