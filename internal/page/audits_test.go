@@ -181,6 +181,20 @@ func TestAuditIsTakenBack(t *testing.T) {
 	}
 }
 
+// Whoever publishes is told of a later report, be it that of another instance.
+func TestLaterAudit(t *testing.T) {
+	folder := t.TempDir()
+	one, _, _ := auditsIn(t, fileStorage(folder), time.Now)
+	other, _, _ := auditsIn(t, fileStorage(folder), time.Now)
+	later := madeAudit(t, "https://a.example", time.Now())
+	if made, err := one.Publish(t.Context(), later); err != nil || !made.Later.IsZero() {
+		t.Errorf("%v, %v", made, err)
+	}
+	if made, err := other.Publish(t.Context(), madeAudit(t, "https://a.example", time.Now().Add(-time.Hour))); err != nil || !made.Later.Equal(later.Ended) {
+		t.Errorf("%v, %v", made, err)
+	}
+}
+
 // What a storage does not take is not published, and what was shows on.
 func TestAuditIsNotKept(t *testing.T) {
 	folder := t.TempDir()
