@@ -205,20 +205,20 @@ func (p *process) cpu() (total float64) {
 
 // lines returns how many Set-Cookie lines are in an answer.
 func (s *server) lines(ctx context.Context, what scenario) (int, error) {
-	command := []string{"-sk", "-o", "/dev/null", "-D", "-", s.address + what.path}
-	for _, field := range what.fields() {
-		command = append(command, "-H", field)
-	}
+	command := slices.Concat([]string{"-sk", "-o", "/dev/null", "-D", "-", s.address + what.path}, what.fields())
 	out, err := exec.CommandContext(ctx, "curl", command...).Output() //nolint:gosec // our own commands
 	return strings.Count(strings.ToLower(string(out)), "\nset-cookie:"), err
 }
 
-// fields returns the header fields of a request.
-func (s scenario) fields() []string {
-	if s.cookies == "" {
-		return s.header
+// fields returns the header fields of a request, as the tools that make it take them.
+func (s scenario) fields() (arguments []string) {
+	for _, field := range s.header {
+		arguments = append(arguments, "-H", field)
 	}
-	return append(slices.Clone(s.header), "Cookie: "+s.cookies)
+	if s.cookies != "" {
+		arguments = append(arguments, "-H", "Cookie: "+s.cookies)
+	}
+	return arguments
 }
 
 var (
@@ -235,10 +235,7 @@ func (s *server) load(ctx context.Context, what scenario) (measure, error) {
 	if what.encrypted {
 		command = []string{"h2load", "-t1", "-c4", "-m2", "-D1"}
 	}
-	for _, field := range what.fields() {
-		command = append(command, "-H", field)
-	}
-	command = append(command, s.address+what.path)
+	command = append(slices.Concat(command, what.fields()), s.address+what.path)
 	before := s.cpu()
 	out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput() //nolint:gosec // our own commands
 	used := s.cpu() - before
