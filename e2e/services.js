@@ -75,6 +75,7 @@ export const services = [
     serves: { "cdn.amplitude.com": () => file("@amplitude/analytics-browser/lib/scripts/amplitude-min.js"), "sr-client-cfg.amplitude.com": () => data(), "api2.amplitude.com": () => data() },
     asks: ["cdn.amplitude.com"],
     cookies: ["AMP_0123456789", "AMP_MKTG_0123456789"],
+    trials: ["AMP_TEST", "AMP_TLDTEST"],
     page: `<script src="https://cdn.amplitude.com/libs/analytics-browser-min.js" onload="amplitude.init('0123456789abcdef0123456789abcdef')"></script>`,
   },
   {
