@@ -15,6 +15,10 @@ const readLines = (file) => readFileSync(path.join(root, "testdata", file), "utf
 const corpus = readLines("set_cookie.jsonl");
 const recorded = readLines("dates.jsonl");
 
+// lives tells whether a cookie that a browser lists is there: Firefox lists what has just
+// expired for a while.
+const lives = (cookie) => cookie && !(cookie.expires > 0 && cookie.expires <= Date.now() / 1000);
+
 // Browsers round.
 const soon = () => Date.now() / 1000 + 60;
 
@@ -150,7 +154,7 @@ describe("the corpus of Set-Cookie lines", () => {
       const unknown = stored[`unknown${i}`], dated = stored[`dated_${i}`];
       const left = browser.through.received.includes(`unknown${i}=new`);
       if (left) deletions++;
-      if (left ? unknown : unknown?.value !== "old") wrong.push({ list, date, left, unknown });
+      if (left ? lives(unknown) : unknown?.value !== "old") wrong.push({ list, date, left, unknown });
       if (dated?.expires > soon() + 10 * day) wrong.push({ list, date, dated });
     }
     delete answers[`/${at}/old`];
