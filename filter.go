@@ -407,8 +407,8 @@ func (f *filter) guardBody() func(below io.Writer, form insertion.Form) insertio
 }
 
 // noticeBody returns what puts the notice and the link to the charter page into a page's body
-// that is not compressed, nil if there is neither for this visitor, and keeps caches from showing either page to who should see
-// the other.
+// that is not compressed, nil if there is neither for this visitor, and keeps caches from
+// showing either page to who should see the other.
 func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 	header := f.Header()
 	if f.handler.Notice == "" || f.isPage || f.status > http.StatusOK || !isRead(f.request) || !document.IsPageAskedFor(f.request) || document.KindOf(f.request, f.status, header) != document.Document {

@@ -32,6 +32,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/ascii"
 )
 
 // A server is one of those that are compared.
@@ -207,7 +209,7 @@ func (p *process) cpu() (total float64) {
 func (s *server) lines(ctx context.Context, what scenario) (int, error) {
 	command := slices.Concat([]string{"-sk", "-o", "/dev/null", "-D", "-", s.address + what.path}, what.fields())
 	out, err := exec.CommandContext(ctx, "curl", command...).Output() //nolint:gosec // our own commands
-	return strings.Count(strings.ToLower(string(out)), "\nset-cookie:"), err
+	return strings.Count(ascii.ToLower(string(out)), "\nset-cookie:"), err
 }
 
 // fields returns the header fields of a request, as the tools that make it take them.
