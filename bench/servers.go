@@ -127,7 +127,7 @@ func configure(folder string) (servers []*server, missing []string, err error) {
 		location = /fifty { %s try_files /page.html =404; }
 		location = /large { try_files /large.html =404; }
 		location = /image { default_type image/png; %[1]s try_files /image =404; }
-		location = /document { try_files /document.html =404; }
+		location = /document { charset utf-8; try_files /document.html =404; }
 	}`, setCookies(fiveLines), setCookies(fiftyLines)))
 	portal := strings.TrimPrefix(servers[0].address, "http://")
 

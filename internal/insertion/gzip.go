@@ -20,7 +20,7 @@ type splice struct {
 	sum    uint32
 	length uint32
 	came   uint64 // how many bytes of the stream
-	last   []byte // the last of them: the stream's own sums, if nothing follows
+	buffer []byte // what is not written yet; its end are the stream's own sums, if nothing follows
 }
 
 // maxRatio is how many times its length a stream can hold at most (RFC 1951, section 3.2.5).
@@ -28,6 +28,10 @@ const maxRatio = 1032
 
 // trailerLength is how long the sums are at the end of a stream.
 const trailerLength = 8
+
+// maxGathered is how much is gathered of what comes in small parts, as compressors write, in
+// bytes: no more than servers do themselves, which keep nothing of a part that is larger.
+const maxGathered = 2 << 10
 
 // maxStored is the most that one block can store, in bytes.
 const maxStored = 1<<16 - 1
@@ -38,38 +42,53 @@ func (s *splice) begin(stream []byte) bool {
 	return s.header > 0
 }
 
-// start adds to a buffer how the new stream starts, with the bytes that are put before.
-func (s *splice) start(buffer, stored []byte) []byte {
+// start starts the new stream, with the bytes that are put before.
+func (s *splice) start(stored []byte) {
 	stored = stored[:min(len(stored), maxStored)]
 	s.sum, s.length = crc32.ChecksumIEEE(stored), uint32(len(stored)) //nolint:gosec // at most maxStored
-	buffer = append(buffer, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0)
-	buffer = binary.LittleEndian.AppendUint16(buffer, uint16(len(stored)))  //nolint:gosec // at most maxStored
-	buffer = binary.LittleEndian.AppendUint16(buffer, ^uint16(len(stored))) //nolint:gosec // at most maxStored
-	return append(buffer, stored...)
+	s.buffer = append(s.buffer, 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0)
+	s.buffer = binary.LittleEndian.AppendUint16(s.buffer, uint16(len(stored)))  //nolint:gosec // at most maxStored
+	s.buffer = binary.LittleEndian.AppendUint16(s.buffer, ^uint16(len(stored))) //nolint:gosec // at most maxStored
+	s.buffer = append(s.buffer, stored...)
 }
 
-// keep adds to a buffer what of a part can be written, and keeps back what may be the end.
-func (s *splice) keep(buffer, part []byte) []byte {
-	known := len(buffer) + max(0, len(s.last)+len(part)-trailerLength)
-	buffer = append(append(buffer, s.last...), part...)
-	s.last = append(s.last[:0], buffer[known:]...)
+// write goes on with a part of the compressed blocks.
+func (s *splice) write(below io.Writer, part []byte) error {
+	s.buffer = append(s.buffer, part...)
 	s.came += uint64(len(part))
-	return buffer[:known]
+	if len(s.buffer) < maxGathered {
+		return nil
+	}
+	return s.flush(below)
 }
 
-// end returns the end of the new stream; of one that has been cut off, what is left of it:
-// hardly ever can that be taken for sums.
-func (s *splice) end() []byte {
-	if len(s.last) < trailerLength {
-		return s.last
-	}
-	sum, length := binary.LittleEndian.Uint32(s.last), binary.LittleEndian.Uint32(s.last[4:])
-	if uint64(length) > maxRatio*s.came {
-		return s.last
-	}
-	end := binary.LittleEndian.AppendUint32(nil, joinSums(s.sum, sum, length))
-	return binary.LittleEndian.AppendUint32(end, s.length+length)
+// flush writes all but what may be the end.
+func (s *splice) flush(below io.Writer) error {
+	known := len(s.buffer) - int(min(s.came, trailerLength)) //nolint:gosec // at most trailerLength
+	_, err := below.Write(s.buffer[:known])
+	s.buffer = append(s.buffer[:0], s.buffer[known:]...)
+	return err
 }
+
+// close writes the rest, which ends with the sums of the new stream; of one that has been cut
+// off, what is left of it: hardly ever can that be taken for sums.
+func (s *splice) close(below io.Writer) error {
+	if s.came >= trailerLength {
+		sums := s.buffer[len(s.buffer)-trailerLength:]
+		sum, length := binary.LittleEndian.Uint32(sums), binary.LittleEndian.Uint32(sums[4:])
+		if uint64(length) <= maxRatio*s.came {
+			binary.LittleEndian.PutUint32(sums, joinSums(s.sum, sum, length))
+			binary.LittleEndian.PutUint32(sums[4:], s.length+length)
+		}
+	}
+	_, err := below.Write(s.buffer)
+	*s = splice{buffer: s.buffer[:0]}
+	splices.Put(s)
+	return err
+}
+
+// splices are used again, for the sake of their buffers.
+var splices = sync.Pool{New: func() any { return new(splice) }}
 
 // The flags of a header that tell what follows it.
 const (
@@ -125,22 +144,17 @@ func unpackHead(stream []byte) (head []byte, isEnough bool) {
 	head = make([]byte, headLength)
 	unpacker := unpackers.Get().(flate.Resetter) //nolint:forcetypeassert // nothing else is in it
 	defer unpackers.Put(unpacker)
-	if err := unpacker.Reset(bytes.NewReader(stream[header:]), nil); err != nil {
-		return nil, true
+	length, err := 0, unpacker.Reset(bytes.NewReader(stream[header:]), nil)
+	for err == nil && length < headLength {
+		var more int
+		more, err = unpacker.(io.Reader).Read(head[length:])
+		length += more
 	}
-	n, err := io.ReadFull(unpacker.(io.Reader), head)
-	isCut := errors.Is(err, io.ErrUnexpectedEOF) && !isWhole(stream[header:])
-	return head[:n], !isCut
+	return head[:length], !errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // unpackers are used again, as each takes some 40 KB.
 var unpackers = sync.Pool{New: func() any { return flate.NewReader(bytes.NewReader(nil)) }}
-
-// isWhole tells whether compressed blocks come to their end.
-func isWhole(blocks []byte) bool {
-	_, err := io.CopyN(io.Discard, flate.NewReader(bytes.NewReader(blocks)), headLength)
-	return errors.Is(err, io.EOF)
-}
 
 // joinSums returns the sum (CRC-32) of some bytes and others behind them, of which only the
 // sums are known, and how many the others are: that of the first moves on by as many

@@ -36,7 +36,7 @@ type Writer struct {
 func New(below io.Writer, isCompressed bool, markup func(head []byte) []byte) *Writer {
 	w := &Writer{below: below, markup: markup}
 	if isCompressed {
-		w.gzip = new(splice)
+		w.gzip, w.next = splices.Get().(*splice), headLength/2 //nolint:forcetypeassert // nothing else is in it
 	}
 	return w
 }
@@ -58,7 +58,7 @@ func (w *Writer) Write(part []byte) (int, error) {
 		}
 	}
 	if len(w.held) == 0 {
-		w.held = bytes.Clone(part)
+		w.held = append(make([]byte, 0, headLength), part...)
 	}
 	return len(part), nil
 }
@@ -75,11 +75,21 @@ func (w *Writer) Flush() error {
 			return err
 		}
 	}
+	if w.isOpen && w.gzip != nil {
+		if err := w.gzip.flush(w.below); err != nil {
+			return err
+		}
+	}
 	return flush(w.below)
 }
 
-// Abandon ends the work on a document of which nothing more comes.
-func (w *Writer) Abandon() { abandon(w.below) }
+// Abandon writes what there is of a document of which nothing more comes.
+func (w *Writer) Abandon() {
+	if w.isOpen && w.gzip != nil {
+		_ = w.gzip.flush(w.below) // nobody is left to be told
+	}
+	abandon(w.below)
+}
 
 // Close writes the end of the document.
 func (w *Writer) Close() error {
@@ -98,7 +108,9 @@ func (w *Writer) Close() error {
 		}
 	}
 	if w.gzip != nil {
-		if _, err := w.below.Write(w.gzip.end()); err != nil {
+		err := w.gzip.close(w.below)
+		w.gzip = nil
+		if err != nil {
 			return err
 		}
 	}
@@ -139,9 +151,8 @@ func (w *Writer) open(held, head []byte) error {
 		return w.pass(held)
 	}
 	if w.gzip != nil {
-		return writeJoined(w.below, func(buffer []byte) []byte {
-			return w.gzip.keep(w.gzip.start(buffer, markup), held[w.gzip.header:])
-		})
+		w.gzip.start(markup)
+		return w.gzip.write(w.below, held[w.gzip.header:])
 	}
 	mark := 0
 	if bytes.HasPrefix(held, byteOrderMark) {
@@ -153,7 +164,7 @@ func (w *Writer) open(held, head []byte) error {
 // pass writes a part of the document behind what was put before it.
 func (w *Writer) pass(part []byte) error {
 	if w.gzip != nil {
-		return writeJoined(w.below, func(buffer []byte) []byte { return w.gzip.keep(buffer, part) })
+		return w.gzip.write(w.below, part)
 	}
 	if len(part) == 0 {
 		return nil
@@ -168,21 +179,10 @@ var buffers = sync.Pool{New: func() any { return new([]byte) }}
 // insert writes a text with markup at an index, at once: who compresses below decides by what
 // is written first.
 func insert(below io.Writer, text []byte, at int, markup []byte) error {
-	return writeJoined(below, func(buffer []byte) []byte {
-		return append(append(append(buffer, text[:at]...), markup...), text[at:]...)
-	})
-}
-
-// writeJoined writes what is added to an empty buffer, if that is anything.
-func writeJoined(below io.Writer, join func(buffer []byte) []byte) error {
 	buffer := buffers.Get().(*[]byte) //nolint:forcetypeassert // nothing else is in it
 	defer buffers.Put(buffer)
-	joined := join((*buffer)[:0])
-	*buffer = joined
-	if len(joined) == 0 {
-		return nil
-	}
-	_, err := below.Write(joined)
+	*buffer = append(append(append((*buffer)[:0], text[:at]...), markup...), text[at:]...)
+	_, err := below.Write(*buffer)
 	return err
 }
 

@@ -6,6 +6,8 @@ import (
 	"hash/crc32"
 	"io"
 	"math/rand/v2"
+	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -195,5 +197,83 @@ func TestCutOff(t *testing.T) {
 		if got, want := shown(written(t, packed[:at], 500, true, put)), markup+shown(packed[:at]); got != want {
 			t.Errorf("cut off after %d bytes: %.80q of %d bytes, not %d", at, got, len(got), len(want))
 		}
+	}
+	// An end of fewer bytes than sums have is no sums, though zeros could be some.
+	short := append(pack(t, nil, 6)[:10], 0x4b, 0x04, 0, 0)
+	if got, want := shown(written(t, short, 500, true, put)), markup+shown(short); got != want || !strings.HasSuffix(got, "a") {
+		t.Errorf("cut off in its sums: %q, not %q", got, want)
+	}
+}
+
+// pieces is a writer that keeps what is written at once.
+type pieces [][]byte
+
+func (p *pieces) Write(piece []byte) (int, error) {
+	*p = append(*p, bytes.Clone(piece))
+	return len(piece), nil
+}
+
+// What comes in small parts, as compressors write, leaves in fewer; when it is flushed, and when
+// nothing more comes, all leaves that is not the end.
+func TestSmallParts(t *testing.T) {
+	const markup = "<script src=/g></script>"
+	put := func([]byte) []byte { return []byte(markup) }
+	random := rand.New(rand.NewPCG(1, 2))
+	document := []byte("<!DOCTYPE html>")
+	for len(document) < 50<<10 {
+		document = append(document, byte('a'+random.IntN(26)))
+	}
+	packed := pack(t, document, 6)
+	for name, leave := range map[string]func(*Writer) error{
+		"closed":    (*Writer).Close,
+		"flushed":   (*Writer).Flush,
+		"abandoned": func(w *Writer) error { w.Abandon(); return nil },
+	} {
+		var left pieces
+		writer, written := New(&left, true, put), packed
+		if name != "closed" {
+			written = packed[:len(packed)-1000]
+		}
+		for part := range slices.Chunk(written, 200) {
+			if _, err := writer.Write(part); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := leave(writer); err != nil {
+			t.Fatal(err)
+		}
+		if most := len(written)/2048 + 2; len(left) > most {
+			t.Errorf("%s: %d bytes leave in %d pieces, more than %d", name, len(written), len(left), most)
+		}
+		whole := bytes.Join(left, nil)
+		if got, want := shown(whole), markup+shown(written[:len(written)-trailerLength]); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %d bytes leave, not %d", name, len(got), len(want))
+		}
+	}
+}
+
+// What unpacks the beginning of a document, 40 KB, is used again, however small the parts are.
+func TestUnpackersAreUsedAgain(t *testing.T) {
+	packed := pack(t, bytes.Repeat([]byte("<p>a dataset</p>"), 1000), 6)
+	count := func(documents int) uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range documents {
+			writer := New(io.Discard, true, func([]byte) []byte { return []byte("<script src=/g></script>") })
+			for part := range slices.Chunk(packed, 10) {
+				if _, err := writer.Write(part); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := writer.Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return after.TotalAlloc - before.TotalAlloc
+	}
+	count(1)
+	if got, most := count(100)/100, uint64(30<<10); got > most { // of what is pooled, the race detector drops a quarter
+		t.Errorf("a document takes %d bytes, more than %d", got, most)
 	}
 }
