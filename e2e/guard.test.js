@@ -17,8 +17,10 @@ import { startFirefox } from "./firefox.js";
 import { pages, write } from "./guard/bypasses.js";
 import { browserArguments, buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
 
-// How long each way has, in milliseconds.
-const patience = 2500;
+// How long each way has at least, and on a busy machine at most, in milliseconds; and how many
+// work where nothing stands in the way.
+const patience = 2500, most = 30_000;
+const working = 59;
 
 // Ways that are seen for a while, as they are not closed but cleaned up after: code that runs
 // before its realm is guarded, or beside the page.
@@ -123,6 +125,7 @@ describe("the guard", () => {
   async function tries(browser, where) {
     const host = (scheme, label, page) => `${page.replaceAll("_", "-")}-${scheme}.${label}`;
     const results = where.map(() => ({ kept: {}, left: [] }));
+    const isAsExpected = ({ left }, i) => (where[i][1] === "plain" ? left.length >= working : left.every((way) => way === hidden));
     const look = async (take) => {
       for (const { name, value, domain } of await browser.cookies()) {
         const [, scheme, label] = /(\w+)\.(\w+)\.example$/.exec(domain);
@@ -153,11 +156,15 @@ describe("the guard", () => {
         }
       }));
       await sleep(patience);
+      for (const end = Date.now() + most; ; await sleep(500)) {
+        for (const result of results) result.left = [];
+        await look((result, name) => result.left.push(name));
+        if (results.every(isAsExpected) || Date.now() > end) break;
+      }
     } finally {
       isDone = true;
       await poll;
     }
-    await look((result, name) => result.left.push(name));
     for (const tab of tabs) await tab.close();
     return results;
   }
@@ -167,7 +174,7 @@ describe("the guard", () => {
       await browser.clearCookies();
       const [plain, secured, unsecured] = await tries(browser, [["https", "plain"], ["https", "guarded"], ["http", "guarded"]]);
       console.log(`${name}: ${plain.left.length} ways work without the guard`);
-      assert.ok(plain.left.length >= 59, plain.left);
+      assert.ok(plain.left.length >= working, plain.left.join());
       for (const [scheme, { kept, left }] of Object.entries({ https: secured, http: unsecured })) {
         console.log(`${name}, ${scheme}: seen ${JSON.stringify(kept)}, left ${left}`);
         assert.deepEqual(left.filter((way) => way !== hidden), [], `left in ${name} over ${scheme}`);
