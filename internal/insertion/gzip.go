@@ -141,16 +141,26 @@ func unpackHead(stream []byte) (head []byte, isEnough bool) {
 	if header == 0 {
 		return nil, len(stream) >= 3 && !bytes.HasPrefix(stream, []byte{0x1f, 0x8b, 8})
 	}
-	head = make([]byte, headLength)
+	head, blocks := make([]byte, headLength), stream[header:]
+	for taken := headLength; ; taken *= 4 { // an unpacker does not stop before all is unpacked that it is given
+		length, err := inflate(head, blocks[:min(taken, len(blocks))])
+		if isCut := errors.Is(err, io.ErrUnexpectedEOF); !isCut || taken >= len(blocks) {
+			return head[:length], !isCut
+		}
+	}
+}
+
+// inflate unpacks compressed blocks until nothing more fits, and tells how much that is.
+func inflate(into, blocks []byte) (length int, err error) {
 	unpacker := unpackers.Get().(flate.Resetter) //nolint:forcetypeassert // nothing else is in it
 	defer unpackers.Put(unpacker)
-	length, err := 0, unpacker.Reset(bytes.NewReader(stream[header:]), nil)
-	for err == nil && length < headLength {
+	err = unpacker.Reset(bytes.NewReader(blocks), nil)
+	for err == nil && length < len(into) {
 		var more int
-		more, err = unpacker.(io.Reader).Read(head[length:])
+		more, err = unpacker.(io.Reader).Read(into[length:])
 		length += more
 	}
-	return head[:length], !errors.Is(err, io.ErrUnexpectedEOF)
+	return length, err
 }
 
 // unpackers are used again, as each takes some 40 KB.

@@ -80,7 +80,9 @@ func TestJoinSums(t *testing.T) {
 
 // Whatever a document is, and however it comes, it leaves behind the markup as it was.
 func FuzzWriter(f *testing.F) {
-	for _, document := range []string{"", "a", "<!DOCTYPE html><p>", "\xEF\xBB\xBF<p>", "\x1f\x8b\x08", string(bytes.Repeat([]byte("<p>é"), 9000))} {
+	noise := make([]byte, 5000) // which cannot be compressed
+	rand.NewChaCha8([32]byte{}).Read(noise)
+	for _, document := range []string{"", "a", "<!DOCTYPE html><p>", "\xEF\xBB\xBF<p>", "\x1f\x8b\x08", string(bytes.Repeat([]byte("<p>é"), 9000)), string(noise)} {
 		for _, length := range []int{1, 7, 1 << 20} {
 			f.Add([]byte(document), length, 6)
 		}
