@@ -197,7 +197,7 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 		return true, unmarshalText(d, option.texts(h))
 	}
 	if option.text != nil && *option.text(h) != "" || option.flag != nil && *option.flag(h) {
-		return true, d.Errf("%s already specified", name)
+		return true, d.Errf("%s already specified%s", name, option.hint)
 	}
 	if option.flag != nil {
 		if *option.flag(h) = true; d.NextArg() {
@@ -211,7 +211,10 @@ func (h *Handler) unmarshalOption(d *caddyfile.Dispenser, block string) (ok bool
 			return true, d.Errf("%s takes one value at most; remove %q", name, d.Val())
 		}
 	} else if !d.AllArgs(value) {
-		return true, oneValueError(d, name, option.values...)
+		if option.values != nil {
+			return true, d.Errf("%s takes one value; use %s%s", name, strings.Join(option.values, " or "), option.hint)
+		}
+		return true, oneValueError(d, name)
 	}
 	if option.resolve != nil {
 		resolved, err := option.resolve(d.File(), *value)
@@ -239,10 +242,7 @@ func unmarshalText(d *caddyfile.Dispenser, into *charter.Text) (err error) {
 	return nil
 }
 
-func oneValueError(d *caddyfile.Dispenser, option string, values ...string) error {
-	if len(values) > 0 {
-		return d.Errf("%s takes one value; use %s", option, strings.Join(values, " or "))
-	}
+func oneValueError(d *caddyfile.Dispenser, option string) error {
 	return d.Errf("%s takes one value; put texts of several words in quotes", option)
 }
 

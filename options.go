@@ -28,6 +28,7 @@ type option struct {
 	defaultValue string                                   // what holds if it is not given
 	bareValue    string                                   // what its name alone means; "" if it needs a value
 	values       []string                                 // that can be used; nil if there is no list of them
+	hint         string                                   // for who gives two values
 	check        func(value string) error                 // returns what is wrong; nil if values tell that
 	resolve      func(file, value string) (string, error) // returns a path that begins beside the Caddyfile
 }
@@ -66,7 +67,7 @@ var options = []option{
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
 	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}, check: checkHosts},
 	{name: "guard", text: func(h *Handler) *string { return &h.Guard }, bareValue: enforceGuard, values: []string{enforceGuard, monitorGuard}},
-	{name: "notice", text: func(h *Handler) *string { return &h.Notice }, values: []string{insertNotice, manageNotice}},
+	{name: "notice", text: func(h *Handler) *string { return &h.Notice }, values: []string{insertNotice, manageNotice}, hint: " (manage includes insert)"},
 	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
 	{name: "record_choices", flag: func(h *Handler) *bool { return &h.RecordChoices }},
