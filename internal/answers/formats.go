@@ -83,7 +83,7 @@ var Formats = map[string]storageFormat{
 	"cookie_information":    {Cookies: []string{"CookieInformationConsent"}, read: layout{granted: []string{"consents_approved"}, refused: []string{"consents_denied"}}.read},
 	"cookie_notice":         {Cookies: []string{"cookie_notice_accepted"}, settings: "scrolling and clicking elsewhere no consent", read: readWord(vocabulary{"true": Granted, "false": Refused})},
 	"cookiesjsr":            {Cookies: []string{"cookiesjsr"}, read: readMap},
-	"iubenda":               {namedAs: "_iub_cs-<site>", settings: "consentOnContinuedBrowsing false", read: layout{words: []string{"purposes.*", "consent"}, vocabulary: booleans, proofs: []evidence{{path: "timestamp"}}}.read},
+	"iubenda":               {namedAs: "_iub_cs-<site>", settings: "consentOnContinuedBrowsing false", read: layout{words: []string{"purposes.*", "consent"}, all: "consent", vocabulary: booleans, proofs: []evidence{{path: "timestamp"}}}.read},
 	"moove":                 {Cookies: []string{"moove_gdpr_popup"}, settings: "no category on by default, scrolling no consent", read: layout{words: []string{"*"}, vocabulary: digits}.read},
 	"piwik_pro":             {namedAs: "ppms_privacy_<site>", read: layout{words: []string{"consents.*.status"}, vocabulary: digits}.read},
 	"wp_consent":            {Cookies: []string{"wp_consent_*"}, hasNames: true, settings: "consent type optin for all visitors", read: readCategory("wp_consent_", vocabulary{"allow": Granted, "deny": Refused})},

@@ -16,6 +16,7 @@ const anyName = "*"
 type layout struct {
 	words      []string // paths to words, each of which answers a key
 	vocabulary vocabulary
+	all        string // the key of all others at once, "" if there is none
 
 	granted []string // paths to lists of keys that are granted
 	refused []string // paths to lists of keys that are refused; nil: all that no list names are
@@ -93,6 +94,9 @@ func (l layout) read(cookie Cookie) (reading, error) {
 			if err != nil {
 				return reading{}, err
 			}
+		}
+		if l.all != "" && said[l.all] == Refused {
+			return reading{rest: Refused}, nil
 		}
 		hasGranted, err := said.addLists(stored, l.granted, Granted)
 		if err != nil {
