@@ -189,7 +189,8 @@ func readOneTrust(cookie Cookie) (reading, error) {
 	return readPairs(strings.Join(fields["groups"], ","), ",", ":", vocabulary{"1": Granted, "0": Refused})
 }
 
-// readC15t reads `c.measurement:1,i.t:1719830000000`.
+// readC15t reads `c.measurement:1,i.t:1719830000000`: categories, and when they were answered.
+// Where a site tells c15t who a visitor is, it stores a time with no category, and no answer.
 func readC15t(cookie Cookie) (reading, error) {
 	read, err := readPairs(cookie.Value, ",", ":", vocabulary{"1": Granted, "0": Refused})
 	if err != nil {
@@ -198,8 +199,10 @@ func readC15t(cookie Cookie) (reading, error) {
 	isProven, isDenied := false, false
 	for text := range decodings(cookie.Value) {
 		for pair := range strings.SplitSeq(text, ",") {
-			at, ok := strings.CutPrefix(pair, "i.t:")
-			isProven, isDenied = isProven || ok && at != "", isDenied || ok && at == ""
+			if at, ok := strings.CutPrefix(pair, "i.t:"); ok {
+				isTime := ParseTime(at) != badTime
+				isProven, isDenied = isProven || isTime, isDenied || !isTime
+			}
 		}
 	}
 	if !isProven || isDenied {
@@ -210,6 +213,9 @@ func readC15t(cookie Cookie) (reading, error) {
 		if category, ok := strings.CutPrefix(key, "c."); ok {
 			answers[category] = answer
 		}
+	}
+	if len(answers) == 0 {
+		return reading{}, nil
 	}
 	return reading{answers: answers, rest: Refused}, nil
 }
