@@ -157,3 +157,24 @@ func (h *Handler) monitoredRows() []string {
 	}
 	return names
 }
+
+// monitored names what is only reported, and not enforced.
+func (h *Handler) monitored() []string {
+	var names []string
+	switch h.Monitor {
+	case judge.MonitorEverything:
+		names = append(names, "all cookies")
+	case judge.MonitorUndeclared:
+		names = append(names, "undeclared cookies")
+	}
+	if h.hostsEffect() == document.Reported {
+		names = append(names, "hosts")
+	}
+	if h.guard != nil && h.guard.Monitors() {
+		names = append(names, "scripts")
+	}
+	for _, name := range h.monitoredRows() {
+		names = append(names, fmt.Sprintf("the row %q", name))
+	}
+	return names
+}

@@ -493,6 +493,9 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				continue
 			}
 			fmt.Fprintf(out, "%s: version %s, %d rows\n", title, handler.charter.Version, len(handler.charter.Rows))
+			if monitored := handler.monitored(); len(monitored) > 0 {
+				fmt.Fprintf(out, "only monitored, and not enforced: %s\n", strings.Join(monitored, ", "))
+			}
 			for i := range handler.Preferences {
 				for _, note := range handler.Preferences[i].Notes() {
 					fmt.Fprintln(out, note)

@@ -150,6 +150,26 @@ func TestCheckCommand(t *testing.T) {
 	}
 }
 
+// What is only monitored is told, so that nobody forgets to enforce it.
+func TestCheckTellsWhatIsMonitored(t *testing.T) {
+	for block, want := range map[string]string{
+		"hosts\n guard":                      "",
+		"monitor\n hosts\n guard":            "all cookies, hosts, scripts",
+		"monitor everything":                 "all cookies",
+		"monitor undeclared\n hosts\n guard": "undeclared cookies, hosts",
+		"hosts monitor\n guard":              "hosts",
+		"hosts\n guard monitor":              "scripts",
+		"cookie a {\n purpose p\n category statistics\n monitor\n}": `the row "a"`,
+	} {
+		path := checks.WriteFiles(t, map[string]string{"Caddyfile": "a.example {\n cookie_charter {\n preset matomo\n" + block + "\n}\n}"}) + "Caddyfile"
+		out, _, mistake := runCommand("check", path)
+		_, after, ok := strings.Cut(out, "only monitored, and not enforced: ")
+		if got, _, _ := strings.Cut(after, "\n"); got != want || ok != (want != "") || mistake != "" {
+			t.Errorf("%q: %q, not %q %s", block, got, want, mistake)
+		}
+	}
+}
+
 // All mistakes of a file are told at once, those of all files and sites, and of all rows in a
 // Caddyfile.
 func TestCheckTellsAllMistakes(t *testing.T) {
