@@ -327,8 +327,11 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			a.follow(landed.links)
 		}
 		visited := Page{Address: a.addresses.Show(page), Status: landed.status}
-		if err != nil {
+		switch {
+		case err != nil:
 			visited.Failure = err.Error()
+		case isPage(landed.at, a.report.CharterPage) && !isPage(page, a.report.CharterPage):
+			visited.Failure = "it leads to the charter page"
 		}
 		made.Pages = append(made.Pages, visited)
 		if i == 0 && a.pictures != "" {

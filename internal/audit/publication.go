@@ -37,7 +37,8 @@ func (r *Report) Origin() string { return originOf(r.Site) }
 func (r *Report) Host() string { return HostOf(r.Site) }
 
 // CountPages returns how many pages of the site were tested, which is what is told of a report
-// that is published: those that have answered on every visit, but for the charter page.
+// that is published: those that have answered on every visit, but for the charter page and
+// what leads to it.
 func (r *Report) CountPages() int {
 	return len(slices.DeleteFunc(r.pageRows(), func(row *pageRow) bool {
 		return isPage(row.Address, r.CharterPage) || slices.ContainsFunc(row.Statuses, func(page Page) bool { return page.Failure != "" || page.Status/100 != 2 })
