@@ -2,7 +2,7 @@
 // and that it stops nothing of the portal's own. The portal and two other hosts, one of
 // which the charter declares, are one server here, which logs who calls it.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { accepts, browserArguments, end, freePort, root } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, runCaddy } from "./parts.js";
 
 const browsers = {
   chromium: async () => {
@@ -225,8 +225,6 @@ describe("documents and the hosts that they reach", () => {
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-documents-"));
-    const binary = path.join(folder, "caddy");
-    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
     ports = { https: await freePort(), http: await freePort(), origin: await freePort() };
     origin = http.createServer(answer).on("upgrade", (request, socket) => {
       const { pathname, hostname } = new URL(request.url, `https://${request.headers.host}`);
@@ -274,10 +272,7 @@ describe("documents and the hosts that they reach", () => {
       tls internal
       reverse_proxy 127.0.0.1:${ports.origin}
     }`);
-    let log = "";
-    caddy = spawn(binary, ["run", "--config", path.join(folder, "Caddyfile")], { stdio: ["ignore", "ignore", "pipe"] });
-    caddy.stderr.on("data", (data) => (log += data));
-    await accepts(ports.https, caddy).catch((error) => { throw new Error(log, { cause: error }); });
+    caddy = await runCaddy(buildCaddy(folder), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.city.example", "declared.example", "foreign.example"]);
     for (const [name, launch] of Object.entries(browsers)) running[name] = await launch();
   });
   after(async () => {
