@@ -564,6 +564,17 @@ func TestPagePromises(t *testing.T) {
 	}
 }
 
+// checkSaid fails a test where a text says one of the sentences that it should not, or lacks
+// one that it should say.
+func checkSaid(t *testing.T, name, text string, sentences, want []string) {
+	t.Helper()
+	for _, words := range sentences {
+		if strings.Contains(text, words) != slices.Contains(want, words) {
+			t.Errorf("%q: %q is said, or is not", name, words)
+		}
+	}
+}
+
 // Each sentence of the page and of the notice holds by the options that are on: what is
 // off is not said, and what is on is. Behind the words stands what the same site does.
 func TestPageSaysWhatHolds(t *testing.T) {
@@ -681,11 +692,7 @@ func TestPageSaysWhatHolds(t *testing.T) {
 			_, notice := get(t, address+pagePath+"notice", header)
 			said := shown + notice
 			want := slices.Concat(test.want...)
-			for _, words := range all {
-				if strings.Contains(said, words) != slices.Contains(want, words) {
-					t.Errorf("%q is said, or is not", words)
-				}
-			}
+			checkSaid(t, name, said, all, want)
 			isEnforced := strings.Contains(test.block, "consent ad") && !slices.Contains(want, willHold) && !slices.Contains(want, rowsHold)
 			if strings.Contains(shown, "the server withholds them, and you lose only what they serve.") != isEnforced {
 				t.Error("what either answer comes to is said, or is not")
@@ -771,11 +778,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 			address := "http://" + serve(t, false, "cookie_charter {\n gpc 2026-11-21\n"+test.block+"}\nheader Content-Type text/html\nrespond portal")
 			_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
 			_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
-			for _, words := range all {
-				if strings.Contains(shown+notice, words) != slices.Contains(test.want, words) {
-					t.Errorf("%q is said, or is not", words)
-				}
-			}
+			checkSaid(t, name, shown+notice, all, test.want)
 			response, _ := get(t, address+"/", nil)
 			if hasPolicy := response.Header.Get(document.PolicyField) != ""; hasPolicy != test.keeps {
 				t.Errorf("the policy is %q", response.Header.Get(document.PolicyField))
@@ -872,11 +875,7 @@ func TestPageSaysWhatHoldsOfCookiesBesideHosts(t *testing.T) {
 		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
 		_, shown := get(t, address+pagePath+"?status=lost&at="+fmt.Sprint(time.Now().UnixMilli()), http.Header{"Accept-Language": {"en"}})
 		_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
-		for _, words := range append([]string{comesTo, chooses, stays, asks, others, alone, part}, passing...) {
-			if strings.Contains(shown+notice, words) != slices.Contains(wants, words) {
-				t.Errorf("%q: %q is said, or is not", block, words)
-			}
-		}
+		checkSaid(t, block, shown+notice, append([]string{comesTo, chooses, stays, asks, others, alone, part}, passing...), wants)
 		if _, pasted := get(t, address+pagePath+"?format=notice&flg=en", nil); !strings.Contains(pasted, others) {
 			t.Errorf("%q: what is pasted does not say that a refusal is not fully applied", block)
 		}
@@ -917,11 +916,7 @@ func TestPageSaysWhatHoldsOfScripts(t *testing.T) {
 	} {
 		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nheader Content-Type text/html\nrespond portal")
 		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
-		for _, words := range all {
-			if strings.Contains(shown, words) != slices.Contains(test.want, words) {
-				t.Errorf("%q: %q is said, or is not", block, words)
-			}
-		}
+		checkSaid(t, block, shown, all, test.want)
 		_, exported := get(t, address+pagePath+"?format=json", nil)
 		var said struct{ Guard string }
 		if err := json.Unmarshal([]byte(exported), &said); err != nil || said.Guard != test.does {
@@ -1073,11 +1068,7 @@ func TestPageSaysWhatHoldsOfStorage(t *testing.T) {
 	} {
 		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
 		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
-		for _, words := range []string{stillFree, hostsFree, idle} {
-			if strings.Contains(shown, words) != slices.Contains(want, words) {
-				t.Errorf("%s: %q is said, or is not", block, words)
-			}
-		}
+		checkSaid(t, block, shown, []string{stillFree, hostsFree, idle}, want)
 	}
 }
 
