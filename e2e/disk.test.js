@@ -6,15 +6,14 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import os from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { accepts, end, freePort, root } from "./parts.js";
+import { accepts, buildCaddy, end, freePort } from "./parts.js";
 
 let folder, binary, caddy, address, admin, config, disk;
 let log = "";
 
 before(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-disk-"));
-  binary = path.join(folder, "caddy");
-  execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+  binary = buildCaddy(folder);
   const full = path.join(folder, "full");
   mkdirSync(full);
   const port = await freePort();

@@ -2,7 +2,7 @@
 // three other hosts, the inventory names all three, whether the policy only reports or
 // blocks, and nothing else of their addresses.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { accepts, browserArguments, end, freePort, root } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, runCaddy } from "./parts.js";
 
 const page = `<!DOCTYPE html><title>portal</title>
 <img src="https://pixel.example/S3cr3t.gif?S3cr3t" alt="">
@@ -22,12 +22,11 @@ const loaded = { "collector.example": "connect-src", "pixel.example": "img-src",
 
 describe("reports of hosts", { concurrency: true }, () => {
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-  const binary = path.join(folder, "caddy");
   const config = path.join(folder, "Caddyfile");
-  let portal, caddy, port, admin, chromiumBrowser, firefox;
+  let binary, portal, caddy, port, admin, chromiumBrowser, firefox;
 
   before(async () => {
-    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+    binary = buildCaddy(folder);
     const portalPort = await freePort();
     [port, admin] = [await freePort(), await freePort()];
     portal = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end(page));
@@ -55,9 +54,8 @@ describe("reports of hosts", { concurrency: true }, () => {
           level DEBUG
         }
       }${["chromium", "firefox"].flatMap((name) => ["monitor", "enforce"].map((kind) => site(name, kind))).join("")}`);
-    caddy = spawn(binary, ["run", "--config", config], { stdio: "ignore" });
     const started = [
-      accepts(port, caddy),
+      runCaddy(binary, config, {}, port).then((running) => (caddy = running)),
       chromium.launch({ executablePath: "/usr/bin/chromium", args: [...browserArguments, "--ignore-certificate-errors"] }).then((browser) => (chromiumBrowser = browser)),
       startFirefox().then((browser) => (firefox = browser)),
     ];

@@ -9,7 +9,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { accepts, end, freePort, root } from "./parts.js";
+import { accepts, buildCaddy, end, freePort, root } from "./parts.js";
 
 const page = "/terms/cookies-policy/";
 const tracker = "_pk_id.1.1fff";
@@ -22,8 +22,7 @@ describe("three instances", () => {
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-scale-"));
-    binary = path.join(folder, "caddy");
-    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+    binary = buildCaddy(folder);
     const originPort = await freePort();
     origin = http.createServer((request, response) => {
       response.writeHead(200, { "Set-Cookie": [`${tracker}=1; Path=/`, "sessionid=1; Path=/", "undeclared=1"] }).end(request.headers.cookie ?? "");
