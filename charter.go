@@ -146,18 +146,6 @@ func (h *Handler) enforcesDurations() bool {
 	return h.Durations != declareDurations && h.Monitor != judge.MonitorEverything
 }
 
-// monitoredRows returns the names of the rows that say themselves that they are only
-// reported.
-func (h *Handler) monitoredRows() []string {
-	var names []string
-	for _, row := range h.charter.Rows {
-		if row.Monitor {
-			names = append(names, row.FirstName())
-		}
-	}
-	return names
-}
-
 // monitored names what is only reported, and not enforced.
 func (h *Handler) monitored() []string {
 	var names []string
@@ -173,8 +161,10 @@ func (h *Handler) monitored() []string {
 	if h.guard != nil && h.guard.Monitors() {
 		names = append(names, "scripts")
 	}
-	for _, name := range h.monitoredRows() {
-		names = append(names, fmt.Sprintf("the row %q", name))
+	for _, row := range h.charter.Rows {
+		if row.Monitor {
+			names = append(names, fmt.Sprintf("the row %q", row.FirstName()))
+		}
 	}
 	return names
 }

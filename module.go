@@ -291,10 +291,7 @@ func (h *Handler) logCharter(ctx caddy.Context) {
 		zap.Int("cookies", len(h.charter.Rows)),
 		zap.Strings("consent_keys", h.charter.ConsentKeys()),
 		zap.String("page", h.Page.Path),
-		zap.String("monitor", cmp.Or(h.Monitor, "nothing")),
-	}
-	if rows := h.monitoredRows(); len(rows) > 0 {
-		fields = append(fields, zap.Strings("monitored_rows", rows))
+		zap.Strings("monitored", h.monitored()),
 	}
 	if site, _ := loadingSite(ctx); site.listen != nil {
 		fields = append(fields, zap.Strings("hosts", site.hosts()), zap.Strings("listen", site.listen))

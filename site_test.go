@@ -88,14 +88,14 @@ func TestSiteErrorsInJSON(t *testing.T) {
 // The log at load tells which site, and what of it is only reported.
 func TestLoadedIsLogged(t *testing.T) {
 	port := freePort()
-	load(t, fmt.Sprintf("http://city.example:%d http://www.city.example:%[1]d {\n bind 127.0.0.1\n cookie_charter {\n  monitor undeclared\n  cookie watched {\n   purpose p\n   category necessary\n   monitor\n  }\n }\n}\nhttp://:%d {\n bind 127.0.0.1\n cookie_charter\n}", port, port+1))
+	load(t, fmt.Sprintf("http://city.example:%d http://www.city.example:%[1]d {\n bind 127.0.0.1\n cookie_charter {\n  monitor undeclared\n  hosts\n  cookie watched {\n   purpose p\n   category necessary\n   monitor\n  }\n }\n}\nhttp://:%d {\n bind 127.0.0.1\n cookie_charter\n}", port, port+1))
 	log, err := os.ReadFile(filepath.Join(storage(), "log"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, want := range []string{
-		fmt.Sprintf(`"monitor":"undeclared","monitored_rows":["watched"],"hosts":["city.example","www.city.example"],"listen":["127.0.0.1:%d"]`, port),
-		fmt.Sprintf(`"monitor":"nothing","hosts":[],"listen":["127.0.0.1:%d"]`, port+1),
+		fmt.Sprintf(`"monitored":["undeclared cookies","hosts","the row \"watched\""],"hosts":["city.example","www.city.example"],"listen":["127.0.0.1:%d"]`, port),
+		fmt.Sprintf(`"monitored":[],"hosts":[],"listen":["127.0.0.1:%d"]`, port+1),
 	} {
 		if !bytes.Contains(log, []byte(want)) {
 			t.Errorf("no %s in %s", want, regexp.MustCompile(`"charter loaded.*`).FindAll(log, -1))
