@@ -109,7 +109,7 @@ func (a *audit) lookAtStopped(made *Visit, page string, number int) {
 		seen := Stopped{Kind: write.Kind, Name: write.Name, Verdict: judge.Undeclared, Page: a.addresses.Show(page)}
 		row := a.rowOf(write.Name)
 		if write.Kind == kindItem {
-			row = a.rowOfItem(write.Name)
+			row = a.charter.FindItem(write.Name)
 		}
 		if row != nil {
 			seen.Cookie, seen.Category, seen.Verdict = row.FirstName(), row.Category, judge.VerdictAfter(visits[number].answer, row)
@@ -117,25 +117,6 @@ func (a *audit) lookAtStopped(made *Visit, page string, number int) {
 		made.Stopped = append(made.Stopped, seen)
 	}
 	slices.SortFunc(made.Stopped, func(a, b Stopped) int { return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Name, b.Name)) })
-}
-
-// rowOfItem returns the row that declares a stored item, nil if none does: that with its key,
-// or else with the longest beginning of it.
-func (a *audit) rowOfItem(key string) *charter.Row {
-	var found *charter.Row
-	longest := -1
-	for _, row := range a.charter.Rows {
-		for _, pattern := range row.Storage {
-			begin, isPrefix := strings.CutSuffix(pattern, "*")
-			if pattern == key {
-				return row
-			}
-			if isPrefix && strings.HasPrefix(key, begin) && len(begin) > longest {
-				found, longest = row, len(begin)
-			}
-		}
-	}
-	return found
 }
 
 // stoppedRows returns a row for each cookie and stored item that was stopped.

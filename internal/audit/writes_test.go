@@ -50,20 +50,6 @@ func TestStoppedWrites(t *testing.T) {
 	}
 }
 
-// A stored item is declared by its key, or else by the longest prefix.
-func TestRowOfItem(t *testing.T) {
-	rows := make([]*charter.Row, 3)
-	for i, items := range []charter.Names{{"a*", "x"}, {"ab*", "abc*"}, {"abcd"}} {
-		rows[i] = &charter.Row{Cookie: charter.Cookie{Storage: items}}
-	}
-	a := &audit{charter: Charter{Charter: &charter.Charter{Rows: rows}}}
-	for key, want := range map[string]*charter.Row{"a": rows[0], "ax": rows[0], "x": rows[0], "xx": nil, "ab": rows[1], "abcde": rows[1], "abcd": rows[2], "": nil} {
-		if got := a.rowOfItem(key); got != want {
-			t.Errorf("%q is declared by %v", key, got)
-		}
-	}
-}
-
 // A report tells in each format what was stopped, and takes it for no violation.
 func TestReportOfStopped(t *testing.T) {
 	report := madeReport(t)

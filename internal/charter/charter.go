@@ -88,7 +88,7 @@ type Charter struct {
 
 	ownRows []*Row // which no preset declares
 
-	names nameTree
+	names, items nameTree
 }
 
 // New joins the sources, in their order, into one table.
@@ -102,13 +102,8 @@ func New(sources ...Source) (*Charter, error) {
 	}
 	for number, row := range c.Rows {
 		row.Number, row.Limit, row.sources = number, row.maxDuration(), sourcesOf(row.Host)
-		for _, pattern := range row.Patterns() {
-			if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
-				c.names.at(prefix).prefix = row
-			} else {
-				c.names.at(pattern).literal = row
-			}
-		}
+		c.names.add(row.Patterns(), row)
+		c.items.add(row.Storage, row)
 	}
 	return c, nil
 }
@@ -297,6 +292,9 @@ func declaredTwice(what claimed, earlier, added *Row) error {
 
 // Find returns the row that declares a name, nil if none does.
 func (c *Charter) Find(name string) *Row { return c.names.find(name) }
+
+// FindItem returns the row that declares a stored item by its key, nil if none does.
+func (c *Charter) FindItem(key string) *Row { return c.items.find(key) }
 
 // ComputeVersion computes the version, over all that is declared and what else the page
 // says in its own words, and the fingerprints, over the texts in one language: a

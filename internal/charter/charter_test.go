@@ -343,6 +343,26 @@ func TestFind(t *testing.T) {
 	}
 }
 
+// A stored item has the row of its key or of the longest prefix, which no cookie has.
+func TestFindItem(t *testing.T) {
+	charter := charterOf(t, "storage: [a*, x]", "storage: [ab*, abc*]", "storage: [abcd]", "name: c, storage: [d]")
+	for key, want := range map[string]string{
+		"a": "a*", "ax": "a*", "a*": "a*", "x": "a*", "ab": "ab*", "abcde": "ab*", "abcd": "abcd", "d": "c",
+		"": "", "xx": "", "c": "", "*": "",
+	} {
+		got := ""
+		if row := charter.FindItem(key); row != nil {
+			got = row.FirstName()
+		}
+		if got != want {
+			t.Errorf("%q: got %q, want %q", key, got, want)
+		}
+	}
+	if charter.Find("x") != nil || charter.Find("d") != nil {
+		t.Error("an item declares a cookie")
+	}
+}
+
 // A row of a later preset replaces that of an earlier one, and a user's own row both.
 func TestPresetsGiveWay(t *testing.T) {
 	preset := func(name string) Source {

@@ -14,6 +14,17 @@ type nameTree struct {
 	below           []*nameTree
 }
 
+// add has names, and prefixes that end in an asterisk, lead to a row.
+func (t *nameTree) add(patterns Names, row *Row) {
+	for _, pattern := range patterns {
+		if prefix, ok := strings.CutSuffix(pattern, "*"); ok {
+			t.at(prefix).prefix = row
+		} else {
+			t.at(pattern).literal = row
+		}
+	}
+}
+
 // at returns the node of a name or a prefix, made if there is none.
 func (t *nameTree) at(name string) *nameTree {
 	if name == "" {
