@@ -11,6 +11,7 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -25,6 +26,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
@@ -722,12 +726,13 @@ func TestGuardTellsWhatItCannotGuard(t *testing.T) {
 	}
 }
 
-// A guard that monitors tells the names of what it would have removed, which are counted and
-// shown by themselves in the inventory; nothing else is taken, and one that enforces tells none.
+// A guard that monitors tells the names of cookies that it would have removed, which are counted
+// and shown by themselves in the inventory; nothing else is taken, and one that enforces tells
+// none.
 func TestGuardMonitors(t *testing.T) {
 	const question = "/terms/cookies-policy/guard?v=0"
 	plain := http.Header{"Content-Type": {"text/plain;charset=UTF-8"}}
-	long := strings.Repeat("a", 4<<10)
+	long := strings.Repeat("a", 8<<10)
 	for option, monitors := range map[string]bool{"guard": false, "guard monitor": true, "guard\n monitor": true, "guard\n monitor undeclared": false} {
 		address := "http://" + serve(t, false, "cookie_charter {\n preset opendatasoft matomo\n "+option+"\n}\nmetrics /metrics\nrespond / portal")
 		inventories.sites.Store(nil)
@@ -773,7 +778,7 @@ func TestGuardMonitors(t *testing.T) {
 			continue
 		}
 		var names []string
-		for name, seen := range site.all() {
+		for name, seen := range site.cookies.all() {
 			names = append(names, name)
 			if seen.counts[fromScripts].Load() != 1 || seen.counts[judge.FromBrowser].Load() != 0 || seen.counts[judge.FromPortal].Load() != 0 || seen.path != "/terms/cookies-policy/guard" {
 				t.Errorf("%q: %s is seen as %+v", option, name, seen)
@@ -782,7 +787,7 @@ func TestGuardMonitors(t *testing.T) {
 		if len(names) != 3+32 || !slices.Contains(names, "_pk_id.1") || !slices.Contains(names, "xtvrn") || !slices.Contains(names, "good") || slices.Contains(names, "many32") {
 			t.Errorf("%q: %q", option, names)
 		}
-		if _, row := site.find("xtvrn").verdictNow("xtvrn", running(), nil); row != nil {
+		if _, row := site.cookies.find("xtvrn").verdictNow("xtvrn", (*charter.Charter).Find, running(), nil); row != nil {
 			t.Errorf("%v", row)
 		}
 		for _, line := range []string{`script_cookies_total{cookie="_pk_id.<site>.<hash>",verdict="refused"} 1`, `script_cookies_total{cookie="none",verdict="undeclared"} 34`, `ignored_reports_total{reason="refused"} 5`} {
@@ -800,5 +805,121 @@ func TestGuardMonitors(t *testing.T) {
 	_, metrics := get(t, address+"/metrics", nil)
 	if strings.Contains(metrics, `ignored_reports_total{reason="rate"} 0`) || !strings.Contains(metrics, `host_reports_total{directive="img-src",row="none",verdict="undeclared"} 1`) {
 		t.Errorf("no rate: %s", metrics)
+	}
+}
+
+// A guard that monitors also tells stored items, which are judged anew by the charter and by
+// what the visitor says, counted, logged and shown beside the cookies; whoever posts what.
+func TestGuardTellsItems(t *testing.T) {
+	const question = "/terms/cookies-policy/guard?v=0"
+	rows := func(more string) string {
+		return `cookie_charter {
+			preset opendatasoft matomo
+			preference opendatasoft
+			storage ph_* {
+				purpose p
+				category statistics
+				consent stats
+			}
+			storage state {
+				purpose p
+				category necessary
+			}
+			` + more + `
+			guard monitor
+		}
+		metrics /metrics
+		respond / portal`
+	}
+	host := serve(t, false, rows(""))
+	inventories.sites.Store(nil)
+	post := func(preference, body string) {
+		t.Helper()
+		header := http.Header{"Content-Type": {"text/plain;charset=UTF-8"}, "Cookie": {"cookies_preferences=" + preference}}
+		if response, _ := do(t, http.MethodPost, "http://"+host+question, header, body); response.StatusCode != http.StatusNoContent {
+			t.Fatalf("%q: %s", body, response.Status)
+		}
+	}
+	before, err := os.ReadFile(storage() + "/log")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entries := func(before map[string]InventoryEntry) map[string]InventoryEntry {
+		t.Helper()
+		all := entriesOf(t, host)
+		maps.DeleteFunc(all, func(name string, entry InventoryEntry) bool { return entry.FromScripts == before[name].FromScripts })
+		return all
+	}
+	var seen map[string]InventoryEntry
+	for _, test := range []struct {
+		preference, body string
+		want             []string
+	}{
+		{"", "@ph_*\n@mine\n@AMP_*\nmine\n", []string{"cookie mine undeclared ", "item AMP_* undeclared ", "item mine undeclared ", "item ph_* refused ph_*"}},
+		{`{"stats":false}`, "@ph_a", []string{"item ph_a refused ph_*"}},
+		{`{"stats":true}`, "@ph_b\n@state", []string{"item ph_b allowed ph_*", "item state allowed state"}}, // whatever the browser says
+		// Neither what is none, nor what is there twice, nor values, addresses and texts.
+		{"", "@\n@@x\n@a=VALUE\n@a b\n@someone@city.example\n@é\n@a:b\n@{}\n@\r\n@" + strings.Repeat("a", 65) + "\n@twice\n@twice\n @x\n\x00@x", []string{"item twice undeclared "}},
+	} {
+		post(test.preference, test.body)
+		var told []string
+		for _, entry := range entries(seen) {
+			kind := "cookie"
+			if entry.Item != "" {
+				kind = "item"
+			}
+			if entry.FromScripts != 1 || entry.FromBrowser+entry.FromPortal != 0 || entry.Path != "/terms/cookies-policy/guard" || entry.Attributes != nil || (entry.Name == "") == (entry.Item == "") || time.Since(entry.LastSeen) > time.Minute {
+				t.Errorf("%q: %+v", test.body, entry)
+			}
+			told = append(told, fmt.Sprintf("%s %s%s %s %s", kind, entry.Name, entry.Item, entry.Verdict, entry.Cookie))
+		}
+		if slices.Sort(told); !slices.Equal(told, test.want) {
+			t.Errorf("%q: %q", test.body, told)
+		}
+		seen = entriesOf(t, host)
+	}
+	_, metrics := get(t, "http://"+host+"/metrics", nil)
+	for _, line := range []string{`script_items_total{row="ph_*",verdict="refused"} 2`, `script_items_total{row="ph_*",verdict="allowed"} 1`, `script_items_total{row="none",verdict="undeclared"} 3`, `script_cookies_total{cookie="none",verdict="undeclared"} 1`} {
+		if !strings.Contains(metrics, line+"\n") {
+			t.Errorf("not %s in %s", line, regexp.MustCompile(`(?m)^.*script_.*$`).FindAllString(metrics, -1))
+		}
+	}
+	log, err := os.ReadFile(storage() + "/log")
+	if err != nil || !strings.Contains(string(log[len(before):]), `"found a script's item","item":"ph_*","verdict":"refused"`) || strings.Contains(string(log[len(before):]), "VALUE") {
+		t.Errorf("%v: %s", err, log[len(before):])
+	}
+
+	// Of each kind as many as of the other are taken of a post, whatever stands before them.
+	inventories.sites.Store(nil)
+	var many strings.Builder
+	for i := range 40 {
+		fmt.Fprintf(&many, "@%062d\n", i)
+	}
+	for i := range 40 {
+		fmt.Fprintf(&many, "cookie%d\n", i)
+	}
+	post("", many.String())
+	if all := entries(nil); len(all) != 64 || all["cookie31"].Name == "" || all[fmt.Sprintf("@%062d", 31)].Item == "" {
+		t.Errorf("%d are taken", len(all))
+	}
+
+	// Items that somebody makes up push each other out, and no cookie.
+	site := inventories.all()[host]
+	for i := range 3000 {
+		site.items.note(&judge.Judgement{From: fromScripts, Name: fmt.Sprint("made_up_", i)}, &address.RequestPath{Address: &url.URL{Path: "/"}}, nil, answers.Timestamp(i))
+	}
+	if items := len(maps.Collect(site.items.all())); items > maxFromBrowser || items < maxFromBrowser/2 || site.cookies.find("cookie0") == nil {
+		t.Errorf("%d items, or no cookie", items)
+	}
+
+	// Verdicts are those of the charter in force.
+	inventories.sites.Store(nil)
+	post("", "@AMP_*\n@AMP_x\n@mine\n@ph_*")
+	_, port, _ := strings.Cut(host, ":")
+	load(t, "http://:"+port+" {\n"+rows("storage AMP_* {\n purpose p\n category statistics\n}\nstorage mine {\n purpose p\n category necessary\n}")+"\n}")
+	for key, want := range map[string]string{"@AMP_*": "refused AMP_*", "@AMP_x": "refused AMP_*", "@mine": "allowed mine", "@ph_*": "refused ph_*"} {
+		if entry := entriesOf(t, host)[key]; fmt.Sprint(entry.Verdict, " ", entry.Cookie) != want {
+			t.Errorf("after a reload: %+v", entry)
+		}
 	}
 }

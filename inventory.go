@@ -42,7 +42,8 @@ const (
 	maxSites = 64
 
 	// maxFromPortal and maxFromBrowser are how many names are remembered of a
-	// site: those that its portal sets, and those that only browsers send.
+	// site: those that its portal sets, and those that only browsers send. Of stored items,
+	// which no portal sets, as many are as of the latter.
 	maxFromPortal  = 1024
 	maxFromBrowser = 512
 )
@@ -111,7 +112,7 @@ func leastSeen(sites map[string]*inventory) string {
 	return slices.MinFunc(slices.Collect(maps.Keys(sites)), func(a, b string) int {
 		one, other := sites[a], sites[b]
 		return cmp.Or(
-			cmp.Compare(min(one.portalCount.Load(), 1), min(other.portalCount.Load(), 1)),
+			cmp.Compare(min(one.cookies.portalCount.Load(), 1), min(other.cookies.portalCount.Load(), 1)),
 			cmp.Compare(one.requests.Load(), other.requests.Load()),
 			cmp.Compare(one.last.Load(), other.last.Load()),
 		)
@@ -162,24 +163,29 @@ func selectHost(listed map[string][]InventoryEntry, host string) map[string][]In
 	return found
 }
 
-// An inventory is what was seen of a site's cookies, and what was reported of the hosts that
-// its pages load from.
+// An inventory is what was seen of a site's cookies, what documents' guards have told of its
+// stored items, and what was reported of the hosts that its pages load from.
 type inventory struct {
-	last        atomic.Int64 // Unix time in milliseconds
-	requests    atomic.Int64 // how many had cookies, or were answered with some
-	cookies     sync.Map     // from names to *cookieRecord
+	last     atomic.Int64 // Unix time in milliseconds
+	requests atomic.Int64 // how many had cookies, or were answered with some
+
+	cookies, items nameTable
+	hosts          report.Table
+}
+
+// A nameTable is what was seen of each name.
+type nameTable struct {
+	records     sync.Map     // from names to *nameRecord
 	portalCount atomic.Int64 // how many of them the portal sets
 	mutex       sync.Mutex   // while one is added
 	count       int          // how many there are
-
-	hosts report.Table
 }
 
 // fromScripts stands beside the directions of judgements for what documents' guards have told.
 const fromScripts = judge.Direction(len(judge.Directions))
 
-// A cookieRecord is what was seen of one name; never a value.
-type cookieRecord struct {
+// A nameRecord is what was seen of one name; never a value.
+type nameRecord struct {
 	first, last atomic.Int64 // Unix seconds
 	counts      [fromScripts + 1]atomic.Int64
 	verdict     atomic.Int32                         // the latest
@@ -201,10 +207,10 @@ type portalAttributes struct {
 }
 
 // find returns what was seen of a name, nil if nothing was.
-func (i *inventory) find(name string) *cookieRecord {
-	seen, _ := i.cookies.Load(name)
-	cookie, _ := seen.(*cookieRecord)
-	return cookie
+func (t *nameTable) find(name string) *nameRecord {
+	seen, _ := t.records.Load(name)
+	record, _ := seen.(*nameRecord)
+	return record
 }
 
 // An inventoryObserver adds to the inventory what is judged by a handler's charter.
@@ -219,75 +225,75 @@ func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) 
 		sighting.site = inventories.of(siteOf(sighting.request), sighting.time)
 		sighting.path.Address = sighting.request.URL
 	}
-	sighting.site.note(judgement, &sighting.path, o.charter)
+	sighting.site.cookies.note(judgement, &sighting.path, o.charter, sighting.time)
 }
 
-// note records a cookie that was judged by a charter.
-func (i *inventory) note(judgement *judge.Judgement, path *address.RequestPath, by *servedCharter) {
-	now := i.last.Load() / 1000 // when this request came
-	cookie := i.find(judgement.Name)
-	if cookie != nil && (judgement.From != judge.FromPortal || cookie.counts[judge.FromPortal].Load() > 0) {
-		cookie.counts[judgement.From].Add(1)
-	} else if cookie = i.add(judgement.Name, path, judgement.From, now); cookie == nil {
+// note records what was judged by a charter at a time.
+func (t *nameTable) note(judgement *judge.Judgement, path *address.RequestPath, by *servedCharter, at answers.Timestamp) {
+	now := int64(at) / 1000
+	record := t.find(judgement.Name)
+	if record != nil && (judgement.From != judge.FromPortal || record.counts[judge.FromPortal].Load() > 0) {
+		record.counts[judgement.From].Add(1)
+	} else if record = t.add(judgement.Name, path, judgement.From, now); record == nil {
 		return
 	}
 	// Writing what is there already would only slow other requests down.
-	if cookie.last.Load() != now {
-		cookie.last.Store(now)
+	if record.last.Load() != now {
+		record.last.Store(now)
 	}
-	if cookie.verdict.Load() != int32(judgement.Verdict) {
-		cookie.verdict.Store(int32(judgement.Verdict))
+	if record.verdict.Load() != int32(judgement.Verdict) {
+		record.verdict.Store(int32(judgement.Verdict))
 	}
-	if cookie.row.Load() != judgement.Row {
-		cookie.row.Store(judgement.Row)
+	if record.row.Load() != judgement.Row {
+		record.row.Store(judgement.Row)
 	}
-	if cookie.charter.Load() != by {
-		cookie.charter.Store(by)
+	if record.charter.Load() != by {
+		record.charter.Store(by)
 	}
 	attributes := judgement.Attributes
-	if before := cookie.latest.Load(); attributes != nil && len(attributes.Text) <= answers.MaxPreference && (before == nil || before.Text != attributes.Text) {
-		cookie.latestTime.Store(now)
-		cookie.latest.Store(attributes)
+	if before := record.latest.Load(); attributes != nil && len(attributes.Text) <= answers.MaxPreference && (before == nil || before.Text != attributes.Text) {
+		record.latestTime.Store(now)
+		record.latest.Store(attributes)
 	}
 }
 
 // add makes room for a name, and counts it. What only browsers send gives way to
 // newer names, and never takes the room of what the portal sets.
-func (i *inventory) add(name string, path *address.RequestPath, from judge.Direction, now int64) *cookieRecord {
+func (t *nameTable) add(name string, path *address.RequestPath, from judge.Direction, now int64) *nameRecord {
 	name = name[:min(len(name), setcookie.MaxShown)]
-	i.mutex.Lock()
-	defer i.mutex.Unlock()
-	cookie := i.find(name)
-	if from == judge.FromPortal && (cookie == nil || cookie.counts[judge.FromPortal].Load() == 0) {
-		if i.portalCount.Load() >= maxFromPortal {
+	t.mutex.Lock()
+	defer t.mutex.Unlock()
+	record := t.find(name)
+	if from == judge.FromPortal && (record == nil || record.counts[judge.FromPortal].Load() == 0) {
+		if t.portalCount.Load() >= maxFromPortal {
 			return nil
 		}
-		i.portalCount.Add(1)
-	} else if cookie == nil && i.count-int(i.portalCount.Load()) >= maxFromBrowser {
-		onlySent := maps.Collect(i.all())
-		maps.DeleteFunc(onlySent, func(_ string, cookie *cookieRecord) bool { return cookie.counts[judge.FromPortal].Load() > 0 })
+		t.portalCount.Add(1)
+	} else if record == nil && t.count-int(t.portalCount.Load()) >= maxFromBrowser {
+		onlySent := maps.Collect(t.all())
+		maps.DeleteFunc(onlySent, func(_ string, record *nameRecord) bool { return record.counts[judge.FromPortal].Load() > 0 })
 		// Half of them at once, so that a flood of names costs little for each.
 		names := slices.SortedFunc(maps.Keys(onlySent), func(a, b string) int { return int(onlySent[a].last.Load() - onlySent[b].last.Load()) })
 		for _, name := range names[:(len(names)+1)/2] {
-			i.cookies.Delete(name)
-			i.count--
+			t.records.Delete(name)
+			t.count--
 		}
 	}
-	if cookie == nil {
-		cookie = &cookieRecord{path: path.Shown()}
-		cookie.first.Store(now)
-		i.cookies.Store(strings.Clone(name), cookie) // what it is a part of holds values
-		i.count++
+	if record == nil {
+		record = &nameRecord{path: path.Shown()}
+		record.first.Store(now)
+		t.records.Store(strings.Clone(name), record) // what it is a part of holds values
+		t.count++
 	}
-	cookie.counts[from].Add(1)
-	return cookie
+	record.counts[from].Add(1)
+	return record
 }
 
-// all yields every cookie that was seen, by name.
-func (i *inventory) all() func(yield func(name string, cookie *cookieRecord) bool) {
-	return func(yield func(name string, cookie *cookieRecord) bool) {
-		for name, cookie := range i.cookies.Range {
-			if !yield(name.(string), cookie.(*cookieRecord)) {
+// all yields all that was seen, by name.
+func (t *nameTable) all() func(yield func(name string, record *nameRecord) bool) {
+	return func(yield func(name string, record *nameRecord) bool) {
+		for name, record := range t.records.Range {
+			if !yield(name.(string), record.(*nameRecord)) {
 				return
 			}
 		}
@@ -296,8 +302,8 @@ func (i *inventory) all() func(yield func(name string, cookie *cookieRecord) boo
 
 // attributes returns the attributes of the portal's latest line as the admin API
 // shows them.
-func (c *cookieRecord) attributes() *portalAttributes {
-	read := c.latest.Load()
+func (r *nameRecord) attributes() *portalAttributes {
+	read := r.latest.Load()
 	if read == nil {
 		return nil
 	}
@@ -312,17 +318,19 @@ func (c *cookieRecord) attributes() *portalAttributes {
 		SameSite: clip(read.SameSite, len("Strict")),
 		Lifetime: charter.Session,
 	}
-	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(c.latestTime.Load(), 0)}); life.Persistent {
+	if life, _ := read.Lifetime(setcookie.Clock{Now: time.Unix(r.latestTime.Load(), 0)}); life.Persistent {
 		shown.Lifetime = strconv.FormatInt(life.Seconds, 10)
 	}
 	return shown
 }
 
-// An InventoryEntry is what was seen of one cookie of a site, or reported of one host that
-// its pages load from, as the admin API shows it. Values are never part of it.
+// An InventoryEntry is what was seen of one cookie of a site, told of one stored item, or
+// reported of one host that its pages load from, as the admin API shows it. Values are never
+// part of it.
 type InventoryEntry struct {
-	Name    string        `json:"name"`           // "" if it had none, and of a host
-	Host    string        `json:"host,omitempty"` // as it would be declared; "" of a cookie
+	Name    string        `json:"name"`           // "" if it had none, and of what is no cookie
+	Item    string        `json:"item,omitempty"` // the key, or the beginning of some with an asterisk
+	Host    string        `json:"host,omitempty"` // as it would be declared
 	Cookie  string        `json:"cookie"`         // the first name of the row that declares it, "" if none does
 	Verdict judge.Verdict `json:"verdict"`        // allowed, undeclared or refused: the latest, by the charter in force; of a host, that of a visitor without an answer
 
@@ -368,18 +376,18 @@ func judgeHost(origin charter.Origin, charters []*charter.Charter) (verdict judg
 	return verdict, row
 }
 
-// verdictNow returns the verdict of a name and the row that declares it, by the charters in
-// force: the last verdict, if one of these gave it. Else a row that asks for the same as the
+// verdictNow returns the verdict of a name and the row that declares it, as find finds it, by
+// the charters in force: the last verdict, if one of these gave it. Else a row that asks for the same as the
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.
-func (c *cookieRecord) verdictNow(name string, config runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
-	verdict, row, from := judge.Verdict(c.verdict.Load()), c.row.Load(), c.charter.Load()
-	if from == nil || config.has(from) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && from.charter.Find(name) != nil {
+func (r *nameRecord) verdictNow(name string, find func(*charter.Charter, string) *charter.Row, config runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
+	verdict, row, from := judge.Verdict(r.verdict.Load()), r.row.Load(), r.charter.Load()
+	if from == nil || config.has(from) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && find(from.charter, name) != nil {
 		return verdict, row
 	}
 	for _, charter := range charters {
-		found := charter.Find(name)
+		found := find(charter, name)
 		switch {
 		case found == nil:
 		case row != nil && found.Key == row.Key && found.Exempt == row.Exempt:
@@ -391,20 +399,31 @@ func (c *cookieRecord) verdictNow(name string, config runningConfig, charters []
 	return judge.Undeclared, nil
 }
 
+// entry returns what cookies and items have in common.
+func (r *nameRecord) entry(name string, find func(*charter.Charter, string) *charter.Row, config runningConfig, charters []*charter.Charter) InventoryEntry {
+	verdict, row := r.verdictNow(name, find, config, charters)
+	return InventoryEntry{
+		Cookie: firstNameOf(row), Verdict: verdict,
+		FromPortal: r.counts[judge.FromPortal].Load(), FromBrowser: r.counts[judge.FromBrowser].Load(), FromScripts: r.counts[fromScripts].Load(),
+		Path: r.path, FirstSeen: time.Unix(r.first.Load(), 0).UTC(), LastSeen: time.Unix(r.last.Load(), 0).UTC(),
+	}
+}
+
 // bySite returns the inventory of every site, by host, with the verdicts of the
 // charters in force.
 func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry {
 	bySite := map[string][]InventoryEntry{}
 	for host, site := range s.all() {
 		entries, charters := []InventoryEntry{}, config.charters(host)
-		for name, cookie := range site.all() {
-			verdict, row := cookie.verdictNow(name, config, charters)
-			entries = append(entries, InventoryEntry{
-				Name: name, Cookie: firstNameOf(row), Verdict: verdict,
-				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(), FromScripts: cookie.counts[fromScripts].Load(),
-				Attributes: cookie.attributes(), Path: cookie.path,
-				FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
-			})
+		for name, cookie := range site.cookies.all() {
+			entry := cookie.entry(name, (*charter.Charter).Find, config, charters)
+			entry.Name, entry.Attributes = name, cookie.attributes()
+			entries = append(entries, entry)
+		}
+		for key, item := range site.items.all() {
+			entry := item.entry(key, (*charter.Charter).FindItem, config, charters)
+			entry.Item = key
+			entries = append(entries, entry)
 		}
 		for _, seen := range site.hosts.All() {
 			verdict, row := judgeHost(seen.Origin, charters)
@@ -573,20 +592,20 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 
 // compareEntries orders the entries of a site.
 func compareEntries(a, b InventoryEntry) int {
-	return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Name, b.Name))
+	return cmp.Or(strings.Compare(a.Host, b.Host), strings.Compare(a.Item, b.Item), strings.Compare(a.Name, b.Name))
 }
 
 // mergeEntries returns what two instances have seen of a site as one has, in the order of the
 // admin API. What only the latest tells is that of the one that has seen it last.
 func mergeEntries(one, other []InventoryEntry) []InventoryEntry {
-	type key struct{ host, name string }
+	type key struct{ host, item, name string }
 	known := make(map[key]int, len(one))
 	merged := slices.Clone(one)
 	for i, entry := range merged {
-		known[key{entry.Host, entry.Name}] = i
+		known[key{entry.Host, entry.Item, entry.Name}] = i
 	}
 	for _, entry := range other {
-		i, isKnown := known[key{entry.Host, entry.Name}]
+		i, isKnown := known[key{entry.Host, entry.Item, entry.Name}]
 		if !isKnown {
 			merged = append(merged, entry)
 			continue

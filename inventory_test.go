@@ -120,25 +120,25 @@ func TestInventory(t *testing.T) {
 	judging := filterOf(t, "")
 	for attributes, lifetime := range map[string]string{"": "session", "; Max-Age=60": "60", "; Max-Age=90; Secure": "90"} {
 		judging.judgeAlone("changes=" + secret + attributes)
-		seen := site.find("changes").latest.Load()
-		if got := site.find("changes").attributes().Lifetime; got != lifetime {
+		seen := site.cookies.find("changes").latest.Load()
+		if got := site.cookies.find("changes").attributes().Lifetime; got != lifetime {
 			t.Errorf("%q: %s", attributes, got)
 		}
-		if judging.judgeAlone("changes=other" + attributes); site.find("changes").latest.Load() != seen {
+		if judging.judgeAlone("changes=other" + attributes); site.cookies.find("changes").latest.Load() != seen {
 			t.Errorf("%q: looked at again", attributes)
 		}
 	}
 	dated := "dated=" + secret + "; Expires=" + time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)
 	judging.judgeAlone(dated)
-	read := site.find("dated").latest.Load()
-	if seconds, err := strconv.Atoi(site.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
-		t.Errorf("lives %s", site.find("dated").attributes().Lifetime)
+	read := site.cookies.find("dated").latest.Load()
+	if seconds, err := strconv.Atoi(site.cookies.find("dated").attributes().Lifetime); err != nil || seconds < 3500 || seconds > 3600 {
+		t.Errorf("lives %s", site.cookies.find("dated").attributes().Lifetime)
 	}
 	if unsafe.StringData(read.Text) == unsafe.StringData(dated[len("dated="+secret+";"):]) {
 		t.Error("what is remembered is a part of the line, with its value")
 	}
 	// Lines that no browser would take are not kept in memory.
-	if judging.judgeAlone("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.find("changes").latest.Load().Text) > 4096 {
+	if judging.judgeAlone("changes=" + secret + "; " + strings.Repeat("x", 4096)); len(site.cookies.find("changes").latest.Load().Text) > 4096 {
 		t.Error("an oversized line is remembered")
 	}
 	for _, name := range []string{"*", "s*", "\xff"} { // a draft must not make prefixes of them
@@ -194,7 +194,7 @@ func (f *filter) judgeAlone(line string) (string, bool) {
 
 // noteIn notes a cookie in a site's inventory.
 func noteIn(site *inventory, from judge.Direction, name, path string) {
-	site.note(&judge.Judgement{From: from, Name: name, Attributes: new(setcookie.Attributes)}, &address.RequestPath{Address: &url.URL{Path: path}}, nil)
+	site.cookies.note(&judge.Judgement{From: from, Name: name, Attributes: new(setcookie.Attributes)}, &address.RequestPath{Address: &url.URL{Path: path}}, nil, answers.Timestamp(site.last.Load()))
 }
 
 // Names that visitors make up do not fill the inventory, nor drive out what the
@@ -210,7 +210,7 @@ func TestInventoryHasBounds(t *testing.T) {
 		}
 	}
 	portal := 0
-	for name, cookie := range site.all() {
+	for name, cookie := range site.cookies.all() {
 		if strings.HasPrefix(name, "portal_") {
 			portal++
 		}
@@ -218,21 +218,21 @@ func TestInventoryHasBounds(t *testing.T) {
 			t.Fatalf("%d bytes of name, %d of path", len(name), len(cookie.path))
 		}
 	}
-	if all := len(maps.Collect(site.all())); portal != 500 || site.portalCount.Load() != 500 || all > 500+maxFromBrowser || all < 500+maxFromBrowser/2 {
-		t.Errorf("%d of the portal, %d in all", portal, len(maps.Collect(site.all())))
+	if all := len(maps.Collect(site.cookies.all())); portal != 500 || site.cookies.portalCount.Load() != 500 || all > 500+maxFromBrowser || all < 500+maxFromBrowser/2 {
+		t.Errorf("%d of the portal, %d in all", portal, len(maps.Collect(site.cookies.all())))
 	}
 	for i := range 5000 {
 		noteIn(site, judge.FromPortal, fmt.Sprintf("more_%d", i), "/")
 	}
-	if site.portalCount.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
-		t.Errorf("%d of the portal, %d in all", site.portalCount.Load(), len(maps.Collect(site.all())))
+	if site.cookies.portalCount.Load() != maxFromPortal || len(maps.Collect(site.cookies.all())) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all", site.cookies.portalCount.Load(), len(maps.Collect(site.cookies.all())))
 	}
 	for i := range 5000 { // a portal that sets what it is sent
 		noteIn(site, judge.FromBrowser, fmt.Sprintf("echo_%d", i), "/")
 		noteIn(site, judge.FromPortal, fmt.Sprintf("echo_%d", i), "/")
 	}
-	if site.portalCount.Load() != maxFromPortal || len(maps.Collect(site.all())) > maxFromPortal+maxFromBrowser {
-		t.Errorf("%d of the portal, %d in all, of one that echoes", site.portalCount.Load(), len(maps.Collect(site.all())))
+	if site.cookies.portalCount.Load() != maxFromPortal || len(maps.Collect(site.cookies.all())) > maxFromPortal+maxFromBrowser {
+		t.Errorf("%d of the portal, %d in all, of one that echoes", site.cookies.portalCount.Load(), len(maps.Collect(site.cookies.all())))
 	}
 	for i := range 1000 {
 		noteIn(set.of(fmt.Sprintf("host%d.example", i), answers.Timestamp(i)), judge.FromBrowser, "x", "/")
@@ -397,7 +397,11 @@ func entriesOf(t *testing.T, host string) map[string]InventoryEntry {
 	}
 	entries := map[string]InventoryEntry{}
 	for _, entry := range sites[host] {
-		entries[entry.Name] = entry
+		name := entry.Name
+		if entry.Item != "" {
+			name = "@" + entry.Item
+		}
+		entries[name] = entry
 	}
 	return entries
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/address"
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/report"
@@ -30,7 +31,7 @@ func fill(site *inventory, length int) {
 	long := func(text string) string { return text + strings.Repeat("x", max(0, length-len(text))) }
 	note := func(from judge.Direction, name string, attributes *setcookie.Attributes) {
 		path := address.RequestPath{Address: &url.URL{Path: long("/explore/dataset/" + name)}}
-		site.note(&judge.Judgement{From: from, Name: long(name), Attributes: attributes}, &path, nil)
+		site.cookies.note(&judge.Judgement{From: from, Name: long(name), Attributes: attributes}, &path, nil, answers.Timestamp(1))
 	}
 	for i := range maxFromPortal {
 		name := fmt.Sprintf("from_portal_%d", i)
@@ -40,6 +41,10 @@ func fill(site *inventory, length int) {
 	}
 	for i := range maxFromBrowser {
 		note(judge.FromBrowser, fmt.Sprintf("from_browser_%d", i), nil)
+	}
+	for i := range maxFromBrowser {
+		path := address.RequestPath{Address: &url.URL{Path: long("/terms/cookies-policy/guard")}}
+		site.items.note(&judge.Judgement{From: fromScripts, Name: long(fmt.Sprintf("item_%d", i))}, &path, nil, answers.Timestamp(1))
 	}
 	for i := range report.MaxNewcomers + report.MaxSettled {
 		origin := charter.Origin{Scheme: "https", Host: long(fmt.Sprintf("host%d.example", i))}
@@ -63,7 +68,7 @@ func BenchmarkFullInventory(b *testing.B) {
 					fill(&full[i], length)
 				}
 				b.ReportMetric(float64(heap()-before)/sites, "B/site")
-				if all := full[0].count; all != maxFromPortal+maxFromBrowser {
+				if all := full[0].cookies.count; all != maxFromPortal+maxFromBrowser {
 					b.Fatalf("it holds %d cookies", all)
 				}
 				runtime.KeepAlive(full)

@@ -45,6 +45,7 @@ type metrics struct {
 	reports    *prometheus.CounterVec
 	ignored    *prometheus.CounterVec
 	found      *prometheus.CounterVec
+	foundItems *prometheus.CounterVec
 	unguarded  *prometheus.CounterVec
 	audits     *auditCollector
 }
@@ -81,8 +82,9 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 		{&m.choices, "choices_total", "Answers that visitors gave by form, by consent key, answer (granted or refused) and source (page or notice).", []string{"key", "answer", "source"}},
 		{&m.reports, "host_reports_total", "Reports of browsers that a page was kept from a host, or would have been, by declared row (its first name, or none), verdict (allowed, undeclared, refused or unanswered) and directive.", []string{"row", "verdict", "directive"}},
 		{&m.found, "script_cookies_total", "Cookies that scripts wrote and that the guard, which only monitors, would have removed, by declared cookie (its first name, or none) and verdict (allowed by now, undeclared, refused or unanswered).", []string{"cookie", "verdict"}},
+		{&m.foundItems, "script_items_total", "Items of local and session storage, and databases, that the guard, which only monitors, would have removed, or that no row declares, by declared row (its first name, or none) and verdict (allowed by now, undeclared, refused or unanswered).", []string{"row", "verdict"}},
 		{&m.unguarded, "unguarded_documents_total", "Documents that the guard could not be put into, by reason: xml (of XML or SVG, or XHTML without a head), encoding (compressed in another way than by gzip), charset (UTF-16), type (none that can be read).", []string{"reason"}},
-		{&m.ignored, "ignored_reports_total", "Posts of reports, of hosts or of scripts' cookies, that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
+		{&m.ignored, "ignored_reports_total", "Posts of reports, of hosts or of scripts' cookies and items, that were refused (from other sites, or of another form) or came too fast (rate), and reports that name no other host (no_host), by reason.", []string{"reason"}},
 		{&lost, "lost_choices_total", "Choices made by form that the browser did not keep, so that they are not in force.", nil},
 	} {
 		vector := prometheus.NewCounterVec(prometheus.CounterOpts{Name: metricName(counter.name), Help: counter.help}, counter.labels)
@@ -416,18 +418,25 @@ func (t pageObserver) Reported(e page.Exchange, reports []report.Report, network
 	}
 }
 
-// Found judges the cookies of scripts that a guard would have removed, counts and logs them,
-// and adds them to the inventory.
-func (t pageObserver) Found(e page.Exchange, names []string) {
-	site := inventories.ofReports(siteOf(e.Request), e.Visitor.Now())
-	for _, name := range names {
-		judgement := t.policy.JudgePair(name, true, e.Visitor)
-		t.metrics.found.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
-		t.logger.Debug("found a script's cookie", zap.String("cookie", name), zap.Stringer("verdict", judgement.Verdict))
-		if site != nil {
-			judgement.From = fromScripts
-			site.note(&judgement, &address.RequestPath{Address: e.Request.URL}, t.observers.inventory.charter)
-		}
+// Found judges the cookies and the stored items of scripts that a guard tells, counts and logs
+// them, and adds them to the inventory.
+func (t pageObserver) Found(e page.Exchange, cookies, items []string) {
+	now := e.Visitor.Now()
+	site := inventories.ofReports(siteOf(e.Request), now)
+	if site == nil {
+		site = new(inventory) // which nobody asks
+	}
+	tell := func(kind string, judgement judge.Judgement, counter *prometheus.CounterVec, seen *nameTable) {
+		counter.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
+		t.logger.Debug("found a script's "+kind, zap.String(kind, judgement.Name), zap.Stringer("verdict", judgement.Verdict))
+		judgement.From = fromScripts
+		seen.note(&judgement, &address.RequestPath{Address: e.Request.URL}, t.observers.inventory.charter, now)
+	}
+	for _, name := range cookies {
+		tell("cookie", t.policy.JudgePair(name, true, e.Visitor), t.metrics.found, &site.cookies)
+	}
+	for _, key := range items {
+		tell("item", t.policy.JudgeItem(key, e.Visitor), t.metrics.foundItems, &site.items)
 	}
 }
 

@@ -186,6 +186,7 @@ func TestDocumentedMetrics(t *testing.T) {
 	m.choices.WithLabelValues("a", "b", "c")
 	m.reports.WithLabelValues("a", "b", "c")
 	m.found.WithLabelValues("a", "b")
+	m.foundItems.WithLabelValues("a", "b")
 	for _, findings := range []int{0, 3, 1} { // as several handlers know the audits of one host
 		m.audits.add(func(context.Context) []page.LastAudit {
 			return []page.LastAudit{{Host: "a", IsAsked: true, Time: time.Unix(int64(findings), 0), Findings: findings}}

@@ -84,7 +84,8 @@ const browsers = {
 };
 
 describe("the guard", () => {
-  let folder, origin, caddy, called = 0, told = [];
+  let folder, origin, caddy, called = 0;
+  const told = {}; // by host
   const ports = {}, opened = {};
 
   before(async () => {
@@ -94,7 +95,7 @@ describe("the guard", () => {
       const { pathname, search } = new URL(request.url, "http://origin");
       if (request.headers.host.includes(".elsewhere.example")) called++;
       if (request.method === "POST") {
-        request.setEncoding("utf8").toArray().then((parts) => told.push(parts.join("")));
+        request.setEncoding("utf8").toArray().then((parts) => (told[request.headers.host.split(".example")[0]] ??= []).push(parts.join("")));
         return response.writeHead(204).end();
       }
       if (pathname.startsWith("/lib/") && !pathname.includes("..")) {
@@ -284,11 +285,14 @@ describe("the guard", () => {
     });
 
     test(`${name}: who only monitors stops nothing, and tells names`, async () => {
-      const guest = visitor("names.monitored");
+      const host = `names-${name.toLowerCase()}.monitored`, guest = visitor(host);
       try {
         const tab = await guest.open("/portal");
         const isWritten = await tab.evaluate(() => {
-          for (let i = 0; i < 40; i++) document.cookie = `unknown${i}=secret; path=/`;
+          for (let i = 0; i < 40; i++) {
+            localStorage.setItem(`item${i}`, "secret");
+            document.cookie = `unknown${i}=secret; path=/`;
+          }
           document.cookie = `${"x".repeat(65)}=1; path=/`;
           document.cookie = "_pk_id.1.1fff=1; path=/";
           return document.cookie.includes("_pk_id.1.1fff=1");
@@ -296,21 +300,72 @@ describe("the guard", () => {
         assert.ok(isWritten); // for as long as the portal is asked nothing, which removes what is refused
         await becomes(async () => Object.keys(await guest.cookies()).filter((name) => /^(unknown|x)/.test(name)).length === 41, "all is written");
         await sleep(1500);
-        told = [];
         await tab.evaluate(() => {
           Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
           for (let i = 0; i < 2; i++) document.dispatchEvent(new Event("visibilitychange"));
         });
-        await becomes(() => told.length, "names are told");
-        await tab.goto(site("https", "names.monitored") + "/empty");
+        await becomes(() => told[host], "names are told");
+        await tab.goto(site("https", host) + "/empty");
         await sleep(500);
-        assert.equal(told.length, 1); // each name once, and nothing after the last
-        const names = told[0].trim().split("\n");
-        assert.equal(names.length, 32);
-        assert.equal(new Set(names).size, 32);
-        assert.ok(names.every((told) => /^(_pk_id\.1\.1fff|unknown\d+)$/.test(told)), told[0]);
+        assert.equal(told[host].length, 1); // each name once, and nothing after the last
+        const [names] = told[host].map((lines) => lines.trim().split("\n"));
+        assert.equal(names.length, 64);
+        assert.equal(new Set(names).size, 64);
+        // As many cookies as items, whichever there are more of.
+        assert.equal(names.filter((told) => /^@item\d+$/.test(told)).length, 32, names);
+        assert.equal(names.filter((told) => /^(_pk_id\.1\.1fff|unknown\d+)$/.test(told)).length, 32, names);
       } finally {
         await guest.close();
+      }
+    });
+
+    test(`${name}: who only monitors tells what is stored, without what can be somebody's`, async () => {
+      const hosts = ["guarded", "monitored"].map((label) => `items-${name.toLowerCase()}.${label}`), guests = hosts.map((host) => visitor(host));
+      const uuid = "0b5c9d1e-7a43-4c6f-9b1d-3f2a8e6c7d10", hash = "9f86d081884c7d659a2feaa0c55ad015", random = "aBcDeFgHiJkLmNoPqRsTuVwX1";
+      // What the real code of services.js stores, and how that is told.
+      const real = {
+        AMP_PAGE_VIEW: "AMP_PAGE_VIEW", AMP_URL_INFO: "AMP_URL_INFO", AMP_unsent_0123456789: "AMP_unsent_*", AMP_remote_config_0123456789: "AMP_remote_config_*", AMP_diagnostics_0123456789: "AMP_diagnostics_*",
+        ph_phc_portal_posthog: "ph_phc_portal_posthog", ph_phc_portal_window_id: "ph_phc_portal_window_id", ph_phc_portal_primary_window_exists: "ph_phc_portal_primary_window_exists", ph_phc_portal_session_registered_properties: "ph_phc_portal_session_registered_properties",
+        mp_tab_id_mixpanel_portal: "mp_tab_id_mixpanel_portal", mp_gen_new_tab_id_mixpanel_portal: "mp_gen_new_tab_id_mixpanel_portal", mixpanelFlagsDb: "mixpanelFlagsDb",
+      };
+      const keys = {
+        local: [
+          ...Object.keys(real), "_pk_id.1.1fff", "base64", "i18nextLng", "kc-callback-" + uuid, `mp_tab_id_mixpanel_${hash}`, "oidc." + hash, `oidc.${hash.slice(0, 5)}`, "panel1", "panel23", "panel456",
+          `ph_phc_${random}_posthog`, "shop.k3x9a1m2z8q", "same", uuid, "4711", "someone@city.example", "a:b", "a b", "é", "{}", "", "@x", "y".repeat(65), "z".repeat(64), "cut-" + "w".repeat(99) + "123",
+        ],
+        session: ["same", "tab", "cafebabe1"],
+      };
+      const want = [...Object.values(real), "_pk_id.1.1fff", "base64", "i18nextLng", "kc-callback-*", "mp_tab_id_mixpanel_*", "oidc.*", "panel1", "panel23", "panel*", "ph_phc_*", "same", "shop.*", "tab", "z".repeat(64)];
+      try {
+        for (const guest of guests) {
+          const tab = await guest.open("/portal");
+          const leave = () => tab.evaluate(() => {
+            Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+          });
+          const there = () => tab.evaluate(async () => [Object.keys(localStorage), Object.keys(sessionStorage), (await indexedDB.databases()).map(({ name }) => name)].map((list) => list.sort()));
+          await tab.evaluate(async ({ local, session }) => {
+            for (const key of local) localStorage.setItem(key, "secret");
+            for (const key of session) sessionStorage.setItem(key, "secret");
+            await new Promise((resolve) => { indexedDB.open("mixpanelBrowserDb").onsuccess = resolve; });
+          }, keys);
+          const before = await there();
+          await leave();
+          if (guest === guests[1]) {
+            await becomes(() => told[hosts[1]], "items are told");
+            // What is listed late is told at another time.
+            await becomes(async () => {
+              await leave();
+              return told[hosts[1]].length > 1;
+            }, "databases are told");
+          }
+          assert.deepEqual(await there(), before, "nothing is removed");
+          assert.deepEqual(before, [[...keys.local].sort(), [...keys.session].sort(), ["mixpanelBrowserDb"]], "nor kept from being written");
+        }
+        assert.deepEqual(told[hosts[1]].map((lines) => lines.trim().split("\n").sort()), [want.map((key) => "@" + key).sort(), ["@mixpanelBrowserDb"]]);
+        assert.equal(told[hosts[0]], undefined);
+      } finally {
+        for (const guest of guests) await guest.close();
       }
     });
 

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -33,8 +34,9 @@ const charter = (option) => `{
 	respond /page "<!DOCTYPE html><title>page</title><script>first = [localStorage, sessionStorage].map((area) => Object.keys(area).sort().join())</script>"
 }`;
 
-const config = (port) => `{
-	admin off
+const config = (port, adminPort) => `{
+	admin 127.0.0.1:${adminPort}
+	persist_config off
 	auto_https off
 }
 http://guarded.example:${port} {
@@ -59,14 +61,14 @@ const browsers = {
 };
 
 describe("stored items", () => {
-  let folder, caddy, port;
+  let folder, caddy, port, adminPort;
   const opened = {};
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
     const binary = path.join(folder, "caddy"), file = path.join(folder, "Caddyfile");
     execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
-    port = await freePort();
-    writeFileSync(file, config(port));
+    [port, adminPort] = [await freePort(), await freePort()];
+    writeFileSync(file, config(port, adminPort));
     caddy = spawn(binary, ["run", "--config", file], { stdio: "ignore" });
     await accepts(port, caddy);
     await Promise.all(Object.entries(browsers).map(async ([name, launch]) => { opened[name] = await launch(); }));
@@ -206,13 +208,33 @@ describe("stored items", () => {
       await other.close();
     });
 
-    test(`${name}: nothing is touched that is only monitored`, async () => {
+    test(`${name}: nothing is touched that is only monitored, and the inventory has it`, async () => {
+      // What the inventory has of stored items, by site.
+      const told = async () => {
+        // Not by fetch, whose fields are those of a browser: Caddy's admin endpoint refuses these.
+        const response = await new Promise((resolve, reject) => http.get(`http://127.0.0.1:${adminPort}/cookie_charter/inventory`, resolve).once("error", reject));
+        const sites = JSON.parse(Buffer.concat(await response.toArray()));
+        return Object.fromEntries(Object.entries(sites).map(([site, entries]) => [site.split(".")[0], entries.filter(({ item }) => item).map(({ item, verdict, cookie, from_scripts: count }) => [item, verdict, cookie, count])]));
+      };
+      const countOf = (list, key) => list?.find(([item]) => item === key)?.[3] ?? 0;
+      const { monitored: before } = await told();
       const page = await opened[name].newPage();
+      const database = `${name}Db`;
       await page.goto(`http://monitored.example:${port}/page`);
       await page.evaluate(store, stored);
+      await page.evaluate((database) => new Promise((resolve) => { indexedDB.open(database).onsuccess = resolve; }), database);
+      // What is stored is told when the visitor leaves; of databases, what there was before.
       await page.goto(`http://monitored.example:${port}/page`);
       await sleep(1500);
       assert.deepEqual(await page.evaluate(keys), both(stored));
+      await page.goto(`http://monitored.example:${port}/page`);
+      let now;
+      const more = (key) => countOf(now, key) - countOf(before, key);
+      for (const end = Date.now() + 10_000; Date.now() < end && (!countOf(now, database) || more("mine") < 2); ) ({ monitored: now } = await told());
+      assert.deepEqual(now.filter(([item]) => !item.endsWith("Db")).map((entry) => entry.slice(0, 3)), [["mine", "undeclared", ""], ["ph_*", "refused", "ph_*"], ["state", "refused", "ph_*"]]);
+      assert.deepEqual(["mine", "ph_*", "state"].map(more), [2, 2, 2], "once by each document");
+      assert.deepEqual(now.find(([item]) => item === database), [database, "undeclared", "", 1]);
+      assert.deepEqual((await told()).guarded ?? [], [], "who keeps them tells nothing");
     });
   }
 });

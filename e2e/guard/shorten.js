@@ -10,7 +10,7 @@ const room = path.join(path.dirname(fileURLToPath(import.meta.url)), "../../inte
 const variants = {
   "guard.min.js": { STORAGE: false, MONITORS: false },
   "guard.storage.min.js": { STORAGE: true, MONITORS: false },
-  "guard.monitor.min.js": { STORAGE: false, MONITORS: true },
+  "guard.monitor.min.js": { STORAGE: true, MONITORS: true },
 };
 export const committed = Object.keys(variants).map((name) => path.join(room, name));
 

@@ -25,7 +25,7 @@ import (
 
 // Each is guard.js as `npm --prefix e2e run guard` shortens it, with the words ROWS, PASSES and
 // VERSION in the places of what New fills in: for charters without stored items, with them,
-// and for who only monitors.
+// and for who only monitors, with them or without.
 var (
 	//go:embed guard.min.js
 	source string
@@ -128,13 +128,11 @@ func (t *table) String() string {
 }
 
 // New returns the guard of a charter whose page is at a path. One that monitors stops
-// nothing, and tells what it would have stopped.
+// nothing, and tells what it would have stopped, and what is stored and not declared.
 func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePath string, monitors bool) (*Guard, error) {
 	g := &Guard{charter: c, store: store, monitors: monitors || policy.Monitor == judge.MonitorEverything}
-	source, known := source, table{}
-	if g.monitors {
-		source = monitorSource
-	}
+	var known table
+	holdsItems := false
 	var groups []group
 	for _, row := range c.Rows {
 		number := alwaysAllowed
@@ -160,9 +158,9 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 			}
 			known.add(one, pattern)
 		}
-		if len(row.Storage) > 0 && !g.monitors {
+		if len(row.Storage) > 0 {
 			known.add(kind{number, isStored, noLimit}, row.Storage...)
-			source = storageSource
+			holdsItems = true
 		}
 	}
 	// An asterisk alone is what no other row declares.
@@ -171,7 +169,14 @@ func New(c *charter.Charter, policy *judge.Policy, store *answers.Store, pagePat
 		other.group = alwaysAllowed
 	}
 	known.add(other, "*")
-	if source == storageSource {
+	// Items that no row declares are left alone, and told where it only monitors.
+	source := source
+	switch {
+	case g.monitors:
+		source = monitorSource
+		known.add(kind{undeclared, isStored, noLimit}, "*")
+	case holdsItems:
+		source = storageSource
 		known.add(kind{alwaysAllowed, isStored, noLimit}, "*")
 	}
 	encoder := new(bytes.Buffer)
@@ -222,7 +227,7 @@ func shorten(patterns charter.Names) charter.Names {
 	return short
 }
 
-// Monitors tells whether the script stops nothing, and tells what it would have stopped.
+// Monitors tells whether the script stops nothing, and tells of what it finds.
 func (g *Guard) Monitors() bool { return g.monitors }
 
 // Script returns the script, and Name the reference to it from the page's path, which changes

@@ -2,8 +2,8 @@
 // the visitor allows. It is the first script of the document, and takes all that it calls before
 // others can change it; later, it calls no method that they could have changed, but for a timer
 // and the event at the end, and iterates over nothing. What it cannot stop, it removes.
-// MONITORS is true in the script that stops nothing, and STORAGE in that for charters with stored
-// items.
+// MONITORS is true in the script that stops nothing, and STORAGE in that one and in that for
+// charters with stored items.
 (() => {
   "use strict";
   const table = ROWS, passes = PASSES, version = VERSION;
@@ -35,7 +35,7 @@
   for (const line of table.split("  ")) {
     const [kind, seconds, ...names] = line.split(" "), row = { kind, seconds };
     for (const name of names) {
-      if (STORAGE && kind & 4) rows["@" + name] = row;
+      if (STORAGE && kind & 4) rows["@" + name] = MONITORS ? { kind, name } : row;
       else rows[name] = rows[name.replace("/", "")] = row;
       longest = Math.max(longest, name.length);
     }
@@ -81,13 +81,26 @@
     return sum >>> 0;
   };
 
-  // What is only monitored is told by its name, once.
-  let told = "\n", tells = 0, sent = 1;
-  const tell = (name) => {
-    if (tells < 32 && name.length <= 64 && isToken(name) && find(told, "\n" + name + "\n") < 0) {
-      tells++;
-      told += name + "\n";
+  // What is only monitored is told by its name, once; items have the mark of their keys. Of
+  // either kind, there is room for as many.
+  let told = "\n", sent = 1;
+  const tells = { "": 0, "@": 0 };
+  const tell = (name, mark = "") => {
+    const line = mark + name + "\n";
+    if (tells[mark] < 32 && name.length <= 64 && isToken(name) && find(told, "\n" + line) < 0) {
+      tells[mark]++;
+      told += line;
     }
+  };
+  // Of a key that a row declares, what that says is enough. Another one can be somebody's: it is
+  // told up to what looks like a number, a hash or a random text, which has three digits or more,
+  // or is long and has one.
+  const tellItem = (key) => {
+    const { kind, name } = rowOfItem(key);
+    if (isOptional({ kind })) return tell(name, "@");
+    key = cut(key, 0, 99);
+    const { index } = match(/(?![a-z]+\d+(?![a-z\d]))(?:[a-z]*\d){3}|(?=[a-f]*\d)[a-f\d]{8}|(?=[a-z]*\d)[a-z\d]{20}|$/i, key);
+    if (index > 0) tell(cut(key, 0, index) + (index < key.length ? "*" : ""), "@");
   };
 
   // What is not known to be allowed is held back until it is; it does not replace then what is
@@ -137,7 +150,7 @@
       try {
         const area = i ? window.sessionStorage : window.localStorage, keys = ownKeys(area);
         for (let j = 0; isKnown && j < keys.length; j++) {
-          if (typeof keys[j] === "string" && !allows(rowOfItem(keys[j]))) removeItem(area, keys[j]);
+          if (typeof keys[j] === "string" && !allows(rowOfItem(keys[j]))) MONITORS ? tellItem(keys[j]) : removeItem(area, keys[j]);
         }
       } catch {} // a document without storage
     }
@@ -148,7 +161,7 @@
   const sweepDatabases = async () => {
     try {
       const found = await owned(listDatabases(indexedDB));
-      for (let i = 0; isKnown && i < found.length; i++) if (!allows(rowOfItem(found[i].name))) deleteDatabase(indexedDB, found[i].name);
+      for (let i = 0; isKnown && i < found.length; i++) if (!allows(rowOfItem(found[i].name))) MONITORS ? tellItem(found[i].name) : deleteDatabase(indexedDB, found[i].name);
     } catch {} // as above
   };
   const sweepStorage = () => {
@@ -342,16 +355,20 @@
     });
     let last;
     setInterval(() => {
-      if (STORAGE) sweepItems();
+      if (STORAGE && !MONITORS) sweepItems();
       if (last === (last = read(document))) return;
       check();
       eachCookie(doubt);
     }, 1000);
     listen(window, "pageshow", ({ persisted }) => persisted && ask());
     listen(document, "prerenderingchange", ask);
+    // What has been stored is told when the visitor leaves; of databases, what there was before,
+    // as browsers take their time to list them.
     listen(document, "visibilitychange", MONITORS ? () => {
       check();
-      if (told.length > sent && document.visibilityState === "hidden") {
+      if (document.visibilityState !== "hidden") return;
+      sweepStorage();
+      if (told.length > sent) {
         navigator.sendBeacon(question, cut(told, sent));
         sent = told.length;
       }

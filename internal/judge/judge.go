@@ -1,4 +1,4 @@
-// Package judge says what becomes of a cookie, a host or a script: by the charter, the
+// Package judge says what becomes of a cookie, a stored item, a host or a script: by the charter, the
 // visitor's answers, options and a clock, and by nothing else. It does nothing itself.
 package judge
 
@@ -74,12 +74,12 @@ func VerdictOf(row *charter.Row, visitor *answers.Visitor) Verdict {
 	return VerdictAfter(visitor.AnswerTo(row), row)
 }
 
-// A Judgement is what judging one cookie gives. It is made first; acting on it, and
+// A Judgement is what judging one cookie, or stored item, gives. It is made first; acting on it, and
 // telling of it, come after, and read nothing else.
 type Judgement struct {
-	Name string       // "" if it has none
+	Name string       // "" if it has none; of an item, its key
 	Row  *charter.Row // that declares the name, nil if none does
-	Line string       // of the portal, as it leaves if it does; "" of a pair
+	Line string       // of the portal, as it leaves if it does; "" of a pair or an item
 
 	From            Direction
 	Verdict         Verdict
@@ -89,7 +89,7 @@ type Judgement struct {
 	Deletes         bool // the line removes the cookie: a deletion is not a deposit
 	DependsOnAnswer bool // another visitor's answer could give another judgement
 
-	Attributes *setcookie.Attributes // of the portal's line, nil of a pair
+	Attributes *setcookie.Attributes // of the portal's line, nil of a pair or an item
 }
 
 // What can be monitored, which is only reported: nothing is done to it.
@@ -164,6 +164,19 @@ func (p *Policy) JudgePair(name string, ok bool, visitor *answers.Visitor) (j Ju
 	j = p.judgeName(name, ok && setcookie.IsToken(name), visitor)
 	j.From = FromBrowser
 	j.Keeps = j.Keeps || p.PassesRequests
+	return j
+}
+
+// JudgeItem judges a stored item by its key, or by the beginning of some with an asterisk
+// behind it. What no row declares is left alone.
+func (p *Policy) JudgeItem(key string, visitor *answers.Visitor) (j Judgement) {
+	j.Name, j.Row, j.Keeps = key, p.charter.FindItem(key), true
+	if j.Row == nil {
+		return j
+	}
+	j.Verdict, j.IsMonitored = VerdictOf(j.Row, visitor), p.IsMonitored(j.Row)
+	j.DependsOnAnswer = j.Row.Key != "" && !j.IsMonitored
+	j.Keeps = j.Verdict == Allowed || j.IsMonitored
 	return j
 }
 

@@ -11,11 +11,13 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// What a document's guard tells is read so far: names, each in a line.
+// What a document's guard tells is read so far: names, each in a line, of stored items with a
+// mark that no name of a cookie has.
 const (
-	maxTold       = 4 << 10 // bytes
-	maxToldNames  = 32
-	maxToldLength = 64 // of a name
+	maxTold       = 8 << 10 // bytes
+	maxToldNames  = 32      // of either kind
+	maxToldLength = 64      // of a name
+	itemMark      = "@"
 )
 
 // answerGuard tells a document's guard what the visitor allows now. One that monitors tells
@@ -40,16 +42,22 @@ func (p *Page) answerGuard(e Exchange) error {
 	return p.write(e, "application/json", answer)
 }
 
-// takeNames takes the names of cookies that a document's guard would have removed.
+// takeNames takes the names of cookies and stored items that a document's guard tells.
 func (p *Page) takeNames(e Exchange) error {
 	mediaType, _ := ascii.MediaType(e.Request.Header.Get("Content-Type"))
 	return p.takePost(e, &p.nameRate, mediaType == "text/plain", maxTold, func(body []byte) {
-		names := strings.SplitN(string(body), "\n", maxToldNames+1)
-		names = slices.DeleteFunc(names[:min(len(names), maxToldNames)], func(name string) bool {
-			return len(name) > maxToldLength || !setcookie.IsToken(name)
-		})
-		slices.Sort(names)
-		p.Observer.Found(e, slices.Compact(names))
+		var cookies, items []string
+		for line := range strings.SplitSeq(string(body), "\n") {
+			name, isItem := strings.CutPrefix(line, itemMark)
+			names := &cookies
+			if isItem {
+				names = &items
+			}
+			if len(*names) < maxToldNames && len(name) <= maxToldLength && setcookie.IsToken(name) && !slices.Contains(*names, name) {
+				*names = append(*names, name)
+			}
+		}
+		p.Observer.Found(e, cookies, items)
 	})
 }
 

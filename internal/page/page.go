@@ -90,9 +90,10 @@ type Observer interface {
 	// Reported tells what a browser reports of other hosts, from a network.
 	Reported(e Exchange, reports []report.Report, network uint64)
 
-	// Found tells the names of cookies that scripts of a document have written, and that its
-	// guard would have removed.
-	Found(e Exchange, names []string)
+	// Found tells the names of cookies that scripts of a document have written and that its
+	// guard would have removed, and the keys of stored items that it would have removed or that
+	// no row declares, of which some are cut to their beginning with an asterisk.
+	Found(e Exchange, cookies, items []string)
 
 	// Ignored tells how many reports, or posts of such, were ignored: for one of the
 	// reasons IgnoredReports.
