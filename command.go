@@ -611,6 +611,12 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 			}
 			continue
 		}
+		if entry.Item != "" {
+			if h.charter.FindItem(entry.Item) == nil {
+				findings = append(findings, fmt.Sprintf("undeclared: stored item %q, found in pages %d times", entry.Item, entry.FromScripts))
+			}
+			continue
+		}
 		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
 			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times, found in pages %d times", entry.Name, entry.FromPortal, entry.FromBrowser, entry.FromScripts))
@@ -695,7 +701,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "LIFETIME", "LAST SEEN"}}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
-				if entry.Reports != nil {
+				if entry.Reports != nil || entry.Item != "" {
 					continue
 				}
 				lifetime := "-"
@@ -709,6 +715,9 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 			}
 		}
 		if err = writeTable(out, &table); err == nil {
+			err = writeItems(out, bySite)
+		}
+		if err == nil {
 			err = writeHosts(out, bySite)
 		}
 	default:
@@ -720,17 +729,35 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 	return caddy.ExitCodeSuccess, nil
 }
 
+// writeItems writes the table of stored items, if some were told.
+func writeItems(out io.Writer, bySite map[string][]InventoryEntry) error {
+	return writeSome(out, []string{"SITE", "STORED ITEM", "VERDICT", "DECLARED AS", "FROM SCRIPTS", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
+		if entry.Item == "" {
+			return nil
+		}
+		return []string{strconv.Quote(entry.Item), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromScripts), entry.LastSeen.Format(time.DateTime)}
+	})
+}
+
 // writeHosts writes the table of hosts, if some were reported.
 func writeHosts(out io.Writer, bySite map[string][]InventoryEntry) error {
-	table := terminal.Table{Head: []string{"SITE", "HOST", "VERDICT", "DECLARED AS", "REPORTS", "BLOCKED", "NETWORKS", "DIRECTIVES", "LAST SEEN"}}
-	isEmpty := true
+	return writeSome(out, []string{"SITE", "HOST", "VERDICT", "DECLARED AS", "REPORTS", "BLOCKED", "NETWORKS", "DIRECTIVES", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
+		if entry.Reports == nil {
+			return nil
+		}
+		return []string{entry.Host, entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.Reports.Count), fmt.Sprint(entry.Reports.Blocked), fmt.Sprint(entry.Reports.Networks), strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime)}
+	})
+}
+
+// writeSome writes a further table of the entries that have texts for it, if some have.
+func writeSome(out io.Writer, head []string, bySite map[string][]InventoryEntry, texts func(InventoryEntry) []string) error {
+	table, isEmpty := terminal.Table{Head: head}, true
 	for _, site := range slices.Sorted(maps.Keys(bySite)) {
 		for _, entry := range bySite[site] {
-			if entry.Reports == nil {
-				continue
+			if found := texts(entry); found != nil {
+				isEmpty = false
+				addRow(&table, append([]string{site}, found...)...)
 			}
-			isEmpty = false
-			addRow(&table, site, entry.Host, entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.Reports.Count), fmt.Sprint(entry.Reports.Blocked), fmt.Sprint(entry.Reports.Networks), strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime))
 		}
 	}
 	if isEmpty {

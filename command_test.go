@@ -400,6 +400,8 @@ func TestDiffCommand(t *testing.T) {
 			{Name: "_gid", Verdict: judge.Refused, FromBrowser: 2},
 			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7, FromScripts: 3},
 			{Name: "", Verdict: judge.Undeclared, FromPortal: 1},
+			{Item: "AMP_*", Verdict: judge.Undeclared, FromScripts: 4},
+			{Item: "state", Verdict: judge.Allowed, FromScripts: 1},
 		},
 		"b.example": {},
 		"d.example": {
@@ -413,6 +415,7 @@ func TestDiffCommand(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{
 		"hosts.yaml": commandCharter + "  - {host: [a.example, b.example], consent: ga}\n  - {host: c.example, purpose: p, category: necessary}\n  - {host: [c.example, d.example], purpose: q, category: necessary}\n",
 		"old.yaml":   commandCharter, "new.yaml": changed, "inventory.json": string(inventory),
+		"items.yaml":       commandCharter + "  - {storage: [state, AMP_*], purpose: p, category: statistics}\n  - {storage: unseen, purpose: p, category: statistics}\n",
 		"banner.caddyfile": ":80 {\n cookie_charter {\n  charter old.yaml\n  preference complianz\n  preference matomo\n }\n}\n",
 	})
 	for _, test := range []struct {
@@ -425,6 +428,11 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"old.yaml", "hosts.yaml"}, "", []string{"~ _ga _gid: host was not there, is [a.example b.example]", "+ c.example", "+ c.example (2)"}},
 		{[]string{"hosts.yaml"}, "d.example", nil}, // no cookie is seen of a host
 		{[]string{"old.yaml"}, "a.example", []string{
+			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times, found in pages 3 times`,
+			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times, found in pages 0 times`,
+			`a.example: undeclared: stored item "AMP_*", found in pages 4 times`, `a.example: undeclared: stored item "state", found in pages 1 times`,
+		}},
+		{[]string{"items.yaml"}, "a.example", []string{ // what is not stored is told by nobody
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times, found in pages 3 times`,
 			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times, found in pages 0 times`,
 		}},
@@ -451,7 +459,11 @@ func TestDiffCommand(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 
-	for format, wants := range map[string][]string{"table": {"SITE", `"_fbp"`, "1 year"}, "json": {`"from_browser": 7`}, "charter": {"# Nothing undeclared was seen."}} {
+	for format, wants := range map[string][]string{
+		"table":   {"SITE", `"_fbp"`, "1 year", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS", `"AMP_*"      undeclared               4`},
+		"json":    {`"from_browser": 7`, `"item": "AMP_*"`},
+		"charter": {"# a.example: stored, as found in pages 4 times. unsure: ", "storage: AMP_*\n"},
+	} {
 		var out bytes.Buffer
 		if code, err := runInventory(&out, []string{folder + "inventory.json"}, "", format); code != 0 || err != nil {
 			t.Errorf("%s: %d, %v", format, code, err)
@@ -460,6 +472,9 @@ func TestDiffCommand(t *testing.T) {
 			if !strings.Contains(out.String(), want) {
 				t.Errorf("%s: no %s in\n%s", format, want, &out)
 			}
+		}
+		if format == "table" && strings.Count(out.String(), `""`) != 1 { // the cookie without a name
+			t.Errorf("an item is among the cookies of\n%s", &out)
 		}
 	}
 	for _, test := range [][2]string{{"inventory.json", "xml"}, {"old.yaml", "json"}, {"127.0.0.1:1", "json"}} {
@@ -488,12 +503,14 @@ func TestInventoryOfSeveral(t *testing.T) {
 		"one.json": write(map[string][]InventoryEntry{"a.example": {
 			{Name: "b", Verdict: judge.Refused, FromPortal: 2, FromBrowser: 1, FromScripts: 2, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/late", FirstSeen: day(2), LastSeen: day(3)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
+			{Item: "b", Verdict: judge.Undeclared, FromScripts: 2, Path: "/late", FirstSeen: day(2), LastSeen: day(2)},
 			{Host: "t.example", Reports: &hostReports{2, 1, 3, []string{"img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(1)},
 		}}),
 		"other.json": write(map[string][]InventoryEntry{
 			"a.example": {
 				{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
 				{Name: "b", Verdict: judge.Allowed, FromBrowser: 5, FromScripts: 1, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
+				{Item: "b", Verdict: judge.Refused, FromScripts: 3, Path: "/early", FirstSeen: day(1), LastSeen: day(3)},
 				{Host: "t.example", Reports: &hostReports{5, 0, 2, []string{"font-src", "img-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 			},
 			"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},
@@ -505,6 +522,7 @@ func TestInventoryOfSeveral(t *testing.T) {
 			{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
 			{Name: "b", Verdict: judge.Allowed, FromPortal: 2, FromBrowser: 6, FromScripts: 3, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
+			{Item: "b", Verdict: judge.Refused, FromScripts: 5, Path: "/early", FirstSeen: day(1), LastSeen: day(3)},
 			{Host: "t.example", Reports: &hostReports{7, 1, 3, []string{"font-src", "img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 		},
 		"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},

@@ -577,7 +577,7 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 	all := map[string][]draft.Entry{}
 	for host, entries := range bySite {
 		for _, entry := range entries {
-			one := draft.Entry{Name: entry.Name, Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser, FromScripts: entry.FromScripts}
+			one := draft.Entry{Name: cmp.Or(entry.Item, entry.Name), IsItem: entry.Item != "", Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser, FromScripts: entry.FromScripts}
 			if entry.Attributes != nil {
 				one.Lifetime = entry.Attributes.Lifetime
 			}

@@ -53,3 +53,51 @@ func TestDraftOfSeries(t *testing.T) {
 		}
 	}
 }
+
+// What is told of stored items is drafted as rows of their own, which no cookie of the same name
+// takes the place of.
+func TestDraftOfItems(t *testing.T) {
+	items := func(keys ...string) (entries []Entry) {
+		for _, key := range keys {
+			entries = append(entries, Entry{Name: key, IsItem: true, IsUndeclared: true, FromScripts: 2, Path: "/terms/cookies-policy/guard"})
+		}
+		return entries
+	}
+	cookie := Entry{Name: "mine", IsUndeclared: true, FromScripts: 1}
+	for _, test := range []struct {
+		entries []Entry
+		want    string
+	}{
+		{items("mine"), "storage: mine"},
+		{append(items("mine"), cookie), "storage: mine, name: mine"},
+		{[]Entry{cookie, {Name: "mine", IsItem: true}}, "name: mine"}, // it is declared
+		{items("AMP_*", "AMP_PAGE_VIEW", "ph_*"), "storage: AMP_*, storage: AMP_PAGE_VIEW, storage: ph_*"},
+		{items("*", "a*b", "_ga"), "storage: _ga"}, // which a preset knows, as a cookie
+		{items("panelLeft1", "panelLeft2", "panelLeft3"), "storage: panelLeft*"},
+		{append(items("panelLeft1", "panelLeft2", "panelLeft3"), Entry{Name: "panelLeft", IsUndeclared: true}), "storage: panelLeft*, name: panelLeft"}, // a cookie is none of them
+		{append(items("panelLeft1", "panelLeft2"), Entry{Name: "panelLeft3", IsUndeclared: true}), "storage: panelLeft1, storage: panelLeft2, name: panelLeft3"},
+	} {
+		drafted, err := Charter(map[string][]Entry{"a.example": test.entries})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, match := range regexp.MustCompile(`(?m)^ *# (.*)\n *- ((?:name|storage): .*)$`).FindAllStringSubmatch(string(drafted), -1) {
+			line := strings.NewReplacer("'", "", `"`, "").Replace(match[2])
+			got = append(got, line)
+			if isItem := strings.HasPrefix(line, "storage"); isItem == strings.Contains(match[1], "set by the portal") || strings.HasSuffix(line, "*") != strings.Contains(match[1], "unsure: ") {
+				t.Errorf("%s: %s", line, match[1])
+			}
+		}
+		if strings.Join(got, ", ") != test.want {
+			t.Errorf("%q, want %s\n%s", got, test.want, drafted)
+		}
+		declared, err := charter.Parse([]byte(strings.NewReplacer(`purpose: ""`, "purpose: p", `category: ""`, "category: necessary").Replace(string(drafted))), "f")
+		if err == nil {
+			_, err = charter.New(declared)
+		}
+		if err != nil {
+			t.Errorf("%v: %s", err, drafted)
+		}
+	}
+}

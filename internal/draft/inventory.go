@@ -16,10 +16,11 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
-// An Entry is what was seen of one cookie of a site, or reported of one host that its pages
-// load from.
+// An Entry is what was seen of one cookie of a site, told of one stored item, or reported of one
+// host that its pages load from.
 type Entry struct {
 	Name         string // "" if it had none, and of a host
+	IsItem       bool   // the name is the key of a stored item, or the beginning of some with an asterisk
 	Host         charter.Origin
 	Path         string // of the first request
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
@@ -31,8 +32,8 @@ type Entry struct {
 	Networks int   // that have reported it
 }
 
-// Charter returns a charter file, in YAML, from what was seen by host, with a row for each undeclared cookie
-// and host.
+// Charter returns a charter file, in YAML, from what was seen by host, with a row for each
+// undeclared cookie, stored item and host.
 // What the presets know of a name is suggested; where they know nothing, the
 // purpose is left empty, so that the file cannot be used before it is said.
 func Charter(sites map[string][]Entry) ([]byte, error) {
@@ -44,7 +45,7 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 	drafted := map[string]bool{}
 	// A preset's row can stand for several names, as a prefix does, and for hosts.
 	add := func(row charter.Cookie, comment string) error {
-		if name := "row " + row.FirstName(); !drafted[name] {
+		if name := fmt.Sprintf("row %t %s", len(row.Storage) > 0, row.FirstName()); !drafted[name] {
 			drafted[name] = true
 			node, err := row.Node()
 			if err != nil {
@@ -55,29 +56,37 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 		}
 		return nil
 	}
-	series := findSeries(sites, known)
+	series := map[bool]map[string]*nameSeries{false: findSeries(sites, false, known), true: findSeries(sites, true, nil)} // no preset knows items
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
 		joined := map[*nameSeries]Entry{}
 		for _, entry := range sites[host] {
-			if of := series[entry.Name]; of != nil {
+			if of := series[entry.IsItem][entry.Name]; of != nil {
 				joined[of] = joinSeries(joined[of], entry)
 			}
 		}
 		for _, entry := range sites[host] {
-			if !isDraftable(entry) || drafted[entry.Name] {
+			name := fmt.Sprintf("name %t %s", entry.IsItem, entry.Name)
+			if !isDraftable(entry) || drafted[name] {
 				continue
 			}
-			drafted[entry.Name] = true
-			of := series[entry.Name]
+			drafted[name] = true
+			of := series[entry.IsItem][entry.Name]
 			if of != nil {
 				entry = joined[of]
 				entry.Name = of.prefix + "*"
 			}
 			row, comment := draftRow(entry, known)
-			if of != nil {
+			switch {
+			case of != nil:
 				comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
+			case entry.IsItem && strings.HasSuffix(entry.Name, "*"):
+				comment = "unsure: stands for all keys that begin so, of which browsers do not tell the rest, as it looks like a number or a hash. " + comment
 			}
-			if err := add(row, fmt.Sprintf("%s: set by the portal %d times, sent by browsers %d times, found in pages %d times, first for %q. %s", host, entry.FromPortal, entry.FromBrowser, entry.FromScripts, entry.Path, comment)); err != nil {
+			seen := fmt.Sprintf("set by the portal %d times, sent by browsers %d times, found in pages %d times, first for %q", entry.FromPortal, entry.FromBrowser, entry.FromScripts, entry.Path)
+			if entry.IsItem {
+				seen = fmt.Sprintf("stored, as found in pages %d times", entry.FromScripts)
+			}
+			if err := add(row, fmt.Sprintf("%s: %s. %s", host, seen, comment)); err != nil {
 				return nil, err
 			}
 		}
@@ -96,8 +105,13 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 	return yaml.Marshal(document)
 }
 
-// isDraftable tells whether a row can be drafted for a cookie, and has to be.
+// isDraftable tells whether a row can be drafted for a cookie or a stored item, and has to be.
 func isDraftable(entry Entry) bool {
+	if entry.IsItem {
+		row := charter.Cookie{Storage: charter.Names{entry.Name}}
+		field, _ := row.Validate()
+		return entry.IsUndeclared && field != "storage"
+	}
 	return entry.IsUndeclared && setcookie.IsToken(entry.Name) && !strings.Contains(entry.Name, "*")
 }
 
@@ -138,14 +152,17 @@ type nameSeries struct {
 	names  []string
 }
 
-// findSeries returns the series of undeclared cookies, by their names. There are
-// several names in each, no preset knows them, and nothing else that was seen begins
+// findSeries returns the series of undeclared cookies, or of items, by their names. There are
+// several names in each, no preset knows them, and nothing else of the kind that was seen begins
 // with their prefix.
-func findSeries(sites map[string][]Entry, known map[string]*charter.Charter) map[string]*nameSeries {
+func findSeries(sites map[string][]Entry, ofItems bool, known map[string]*charter.Charter) map[string]*nameSeries {
 	found := map[string]*nameSeries{} // by what seriesOf returns
 	all := map[string]bool{}
 	for _, entries := range sites {
 		for _, entry := range entries {
+			if entry.IsItem != ofItems {
+				continue
+			}
 			isKnown := false
 			for _, preset := range known {
 				isKnown = isKnown || preset.Find(entry.Name) != nil
@@ -204,9 +221,13 @@ func secondsOf(lifetime string) int {
 	return seconds
 }
 
-// draftRow returns a row for a cookie, as it is known or as it was seen, and a
-// comment that says which.
+// draftRow returns a row for a cookie, as it is known or as it was seen, or for a stored item,
+// and a comment that says which.
 func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
+	const isUnknown = "Nothing is known of it: say what it is for, and of which category it is."
+	if entry.IsItem {
+		return charter.Cookie{Storage: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}, isUnknown
+	}
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
 		if row := known[preset].Find(entry.Name); row != nil {
 			drafted := row.Cookie
@@ -219,7 +240,7 @@ func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cooki
 	if seconds, err := strconv.Atoi(row.Duration); err == nil {
 		row.Duration = charter.DurationOf(seconds).String()
 	}
-	return row, "Nothing is known of it: say what it is for, and of which category it is."
+	return row, isUnknown
 }
 
 // doubt returns why a host may be made up, "" if that is not likely.
