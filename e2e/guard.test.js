@@ -420,6 +420,30 @@ describe("the guard", () => {
       }
     });
 
+    test(`${name}: the charter's own notice`, async () => {
+      for (const isAllowed of [true, false]) {
+        const guest = visitor(`${isAllowed}.notice`);
+        try {
+          const [other, tab] = [await guest.open("/portal"), await guest.open("/portal")];
+          for (const page of [other, tab]) await track(page);
+          const answered = tab.waitForSelector(".charter-notice[role=status]");
+          await tab.click(`.charter-notice button[value=${isAllowed ? "granted" : "refused"}]`);
+          await answered;
+          assert.equal(await tab.evaluate(() => location.pathname), "/portal", "it leads back");
+          // The page that was there before, and was not loaded anew, knows.
+          await becomes(() => other.evaluate((isAllowed) => window.told.at(-1)?.allowed.matomo === isAllowed, isAllowed), "the other tab is told");
+          assert.deepEqual(Object.keys(await guest.cookies()), ["__Host-charter_preference"]);
+          await track(other);
+          await (isAllowed ? becomes(has(guest, "_pk_id.1.1fff"), "granted in the same page") : sleep(300));
+          await tab.evaluate(() => { document.cookie = "_pk_ses.1.1fff=1; path=/"; });
+          await (isAllowed ? becomes(has(guest, "_pk_ses.1.1fff"), "granted in the page that asked") : sleep(300));
+          assert.deepEqual(Object.keys(await guest.cookies()).sort(), isAllowed ? ["__Host-charter_preference", "_pk_id.1.1fff", "_pk_ses.1.1fff"] : ["__Host-charter_preference"]);
+        } finally {
+          await guest.close();
+        }
+      }
+    });
+
     for (const banner of ["tarteaucitron", "klaro", "cookieconsent"]) {
       test(`${name}: ${banner}`, async () => {
         const { accept, refuse } = banners[banner];
