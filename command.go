@@ -58,8 +58,16 @@ there are differences or violations.`,
 	})
 }
 
-// exitDifferences is the exit code of a comparison, or an audit, that found some.
+// exitDifferences is the exit code of a command that ends with errDifferences.
 const exitDifferences = 2
+
+var (
+	// errDifferences is that a comparison, or an audit, has found some, and told them.
+	errDifferences = errors.New("there are differences")
+
+	// errIncomplete is that an audit has found nothing, but has not seen all.
+	errIncomplete = errors.New("pages or visits are missing, so that it is not known whether the site keeps its charter; the report tells why")
+)
 
 func addCommands(root *cobra.Command) {
 	root.Args = cobra.NoArgs // a command that there is not is a mistake
@@ -75,7 +83,7 @@ func addCommands(root *cobra.Command) {
 	}
 	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
 	language := check.Flags().String("language", "", "of the texts; the page's own, if none is said")
-	run(check, func(out, report *terminal.Printer) (int, error) {
+	run(check, func(out, report *terminal.Printer) error {
 		return runCheck(out, report, check.Flags().Args(), *format, *language)
 	})
 
@@ -89,7 +97,7 @@ func addCommands(root *cobra.Command) {
 	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool), html, or notice (to be pasted into a portal's pages)")
 	exportIn := export.Flags().String("language", "", "of the texts; the page's own, if none is said")
 	site := export.Flags().String("site", "", "the address of the site; default: that of the Caddy config, if one has a name")
-	run(export, func(out, _ *terminal.Printer) (int, error) {
+	run(export, func(out, _ *terminal.Printer) error {
 		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
 	})
 
@@ -102,9 +110,9 @@ func addCommands(root *cobra.Command) {
 	}
 	diffAddresses := addressFlag(diff)
 	diffHost := diff.Flags().String("host", "", "the site, of the inventory and of a Caddy config with several")
-	run(diff, func(out, _ *terminal.Printer) (int, error) {
+	run(diff, func(out, _ *terminal.Printer) error {
 		if diff.Flags().NArg() == 2 && diff.Flags().Changed("address") {
-			return caddy.ExitCodeFailedStartup, errors.New("two charters are compared with each other alone; leave out one of them, or --address")
+			return errors.New("two charters are compared with each other alone; leave out one of them, or --address")
 		}
 		return runDiff(out, diff.Flags().Args(), *diffAddresses, *diffHost)
 	})
@@ -119,10 +127,9 @@ func addCommands(root *cobra.Command) {
 	showAddresses := addressFlag(show)
 	showHost := show.Flags().String("host", "", "of one site; default: all")
 	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
-	run(show, func(out, _ *terminal.Printer) (int, error) {
+	run(show, func(out, _ *terminal.Printer) error {
 		return runInventory(out, *showAddresses, *showHost, *showAs)
 	})
-	diff.SilenceErrors = true // the exit code says that there are differences
 	imports := &cobra.Command{
 		Use:   "import <file or URL>",
 		Short: "Drafts a charter file from an existing charter page",
@@ -137,14 +144,11 @@ what they are called, in any language of the page, and by what stands in them.`,
 		Args:    cobra.ExactArgs(1),
 	}
 	importIn := imports.Flags().String("language", "fr", "of the page")
-	run(imports, func(out, report *terminal.Printer) (int, error) {
+	run(imports, func(out, report *terminal.Printer) error {
 		if err := page.CheckLanguage(*importIn); err != nil {
-			return caddy.ExitCodeFailedStartup, err
+			return err
 		}
-		if err := draft.Import(out, report, imports.Flags().Args()[0], *importIn); err != nil {
-			return caddy.ExitCodeFailedStartup, err
-		}
-		return caddy.ExitCodeSuccess, nil
+		return draft.Import(out, report, imports.Flags().Args()[0], *importIn)
 	})
 	audits := &cobra.Command{
 		Use:   "audit <URL... or report>",
@@ -210,15 +214,14 @@ another machine has made.`,
 	flags.Lookup("publish").NoOptDefVal = publishClean
 	flags.StringArrayVar(&to.addresses, "address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, for --publish; repeat it for several instances that share no storage")
 	flags.StringVar(&options.Pictures, "screenshots", "", "a folder for a screenshot of the first page on each visit")
-	run(audits, func(out, report *terminal.Printer) (int, error) {
-		audits.SilenceErrors = true // as above, once flags are understood
+	run(audits, func(out, report *terminal.Printer) error {
 		if to.publish == "" && flags.Changed("address") {
-			return caddy.ExitCodeFailedStartup, errors.New("--address goes with --publish")
+			return errors.New("--address goes with --publish")
 		}
 		if isReport(flags.Args()) {
 			for _, ofVisits := range []string{"charter", "page", "pages", "browser", "no-sandbox", "hosts", "accept", "refuse", "withdraw", "wait", "by", "since", "screenshots"} {
 				if flags.Changed(ofVisits) {
-					return caddy.ExitCodeFailedStartup, fmt.Errorf("--%s is for audits that are made, and %s is the report of one", ofVisits, flags.Arg(0))
+					return fmt.Errorf("--%s is for audits that are made, and %s is the report of one", ofVisits, flags.Arg(0))
 				}
 			}
 		}
@@ -245,8 +248,7 @@ anew. So keep its hash elsewhere, and compare.`,
 		Args: cobra.ExactArgs(1),
 	}
 	verified := verifies.Flags().String("site", "", "hold what this site publishes against the archive: its address, or that of its charter page")
-	verifies.SilenceErrors = true // as above
-	run(verifies, func(out, _ *terminal.Printer) (int, error) {
+	run(verifies, func(out, _ *terminal.Printer) error {
 		return runVerify(out, verifies.Flags().Args()[0], *verified)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits, verifies)
@@ -283,10 +285,13 @@ var formatsOf = map[string][]string{
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
 // be printed.
-func run(command *cobra.Command, do func(out, report *terminal.Printer) (int, error)) {
-	command.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) {
+func run(command *cobra.Command, do func(out, report *terminal.Printer) error) {
+	command.RunE = caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (code int, err error) {
 		out, report := terminal.NewPrinter(command.OutOrStdout()), terminal.NewPrinter(command.ErrOrStderr())
-		code, err := do(out, report)
+		if err = do(out, report); errors.Is(err, errDifferences) {
+			code, err = exitDifferences, nil
+			command.SilenceErrors = true // they were told
+		}
 		return code, terminal.MakePrintable(errors.Join(err, out.Close(), report.Close()))
 	})
 }
@@ -451,13 +456,13 @@ func findHandlers(config []byte) ([]siteHandler, error) {
 	return found, find(config, nil, nil)
 }
 
-func runCheck(out, report io.Writer, paths []string, format, language string) (int, error) {
+func runCheck(out, report io.Writer, paths []string, format, language string) error {
 	if !slices.Contains(formatsOf["check"], format) {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
+		return fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
 	}
 	if language != "" {
 		if err := page.CheckLanguage(language); err != nil {
-			return caddy.ExitCodeFailedStartup, err
+			return err
 		}
 	}
 	if format == "table" {
@@ -487,8 +492,8 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				continue
 			}
 			if format != "table" {
-				if code, err := writeExport(out, handler, format, language, ""); err != nil {
-					return code, err
+				if err := writeExport(out, handler, format, language, ""); err != nil {
+					return err
 				}
 				continue
 			}
@@ -519,38 +524,35 @@ func runCheck(out, report io.Writer, paths []string, format, language string) (i
 				addRow(&table, cmp.Or(strings.Join(cookie.Name, " "), "-"), string(cookie.Category), consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
 			}
 			if err := writeTable(out, &table); err != nil {
-				return caddy.ExitCodeFailedStartup, err
+				return err
 			}
 		}
 	}
-	if len(mistakes) > 0 {
-		return caddy.ExitCodeFailedStartup, errors.Join(mistakes...)
-	}
-	return caddy.ExitCodeSuccess, nil
+	return errors.Join(mistakes...)
 }
 
-func runExport(out io.Writer, path, format, language, site string) (int, error) {
+func runExport(out io.Writer, path, format, language, site string) error {
 	address, err := url.Parse(site)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	handler, err := loadHandler(path, address.Host)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	if language, err = handler.page.SpokenLanguage(language); err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	return writeExport(out, handler, format, language, site)
 }
 
 // writeExport writes what the page gives to who asks for a format, on a site, "" for that
 // of the config.
-func writeExport(out io.Writer, handler siteHandler, format, language, site string) (int, error) {
+func writeExport(out io.Writer, handler siteHandler, format, language, site string) error {
 	site = strings.TrimSuffix(cmp.Or(site, handler.address()), "/")
 	request, err := http.NewRequest(http.MethodGet, cmp.Or(site, "https://localhost")+handler.page.Path+"/", nil)
 	if err != nil || request.Host == "" {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", site)
+		return fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", site)
 	}
 	request.Header.Set("Accept-Language", language)
 	if request.URL.Scheme == "https" {
@@ -560,18 +562,15 @@ func writeExport(out io.Writer, handler siteHandler, format, language, site stri
 	if err == nil {
 		_, err = out.Write(body)
 	}
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
+	return err
 }
 
-func runDiff(out io.Writer, paths, addresses []string, host string) (int, error) {
+func runDiff(out io.Writer, paths, addresses []string, host string) error {
 	var handlers []siteHandler
 	for _, path := range paths {
 		handler, err := loadHandler(path, host)
 		if err != nil {
-			return caddy.ExitCodeFailedStartup, err
+			return err
 		}
 		handlers = append(handlers, handler)
 	}
@@ -581,7 +580,7 @@ func runDiff(out io.Writer, paths, addresses []string, host string) (int, error)
 	} else {
 		bySite, err := fetchInventories(addresses, host)
 		if err != nil {
-			return caddy.ExitCodeFailedStartup, err
+			return err
 		}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, finding := range diffInventory(handlers[0].Handler, bySite[site]) {
@@ -593,9 +592,9 @@ func runDiff(out io.Writer, paths, addresses []string, host string) (int, error)
 		fmt.Fprintln(out, finding)
 	}
 	if len(findings) > 0 {
-		return exitDifferences, nil
+		return errDifferences
 	}
-	return caddy.ExitCodeSuccess, nil
+	return nil
 }
 
 // diffInventory returns what was seen and is not declared, what is declared and was
@@ -682,10 +681,10 @@ func fetchInventory(address string) (map[string][]InventoryEntry, error) {
 	return bySite, nil
 }
 
-func runInventory(out io.Writer, addresses []string, host, format string) (int, error) {
+func runInventory(out io.Writer, addresses []string, host, format string) error {
 	bySite, err := fetchInventories(addresses, host)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	switch format {
 	case "json":
@@ -721,12 +720,9 @@ func runInventory(out io.Writer, addresses []string, host, format string) (int, 
 			err = writeHosts(out, bySite)
 		}
 	default:
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown format %q; use table, json or charter", format)
+		err = fmt.Errorf("unknown format %q; use table, json or charter", format)
 	}
-	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
-	}
-	return caddy.ExitCodeSuccess, nil
+	return err
 }
 
 // writeItems writes the table of stored items, if some were told.
@@ -808,14 +804,14 @@ type delivery struct {
 }
 
 // runAudit makes an audit, or reads the report of one, and delivers it.
-func runAudit(out, progress *terminal.Printer, pages []string, language string, to delivery, options audit.Options) (int, error) {
+func runAudit(out, progress *terminal.Printer, pages []string, language string, to delivery, options audit.Options) error {
 	if to.publish != "" && to.publish != publishClean && to.publish != publishFindings {
-		return caddy.ExitCodeFailedStartup, fmt.Errorf("unknown value %q of --publish; use %s, or %s", to.publish, publishClean, publishFindings)
+		return fmt.Errorf("unknown value %q of --publish; use %s, or %s", to.publish, publishClean, publishFindings)
 	}
 	options.DefaultPage, options.Load, options.Tool = page.DefaultPath, loadForAudit, fmt.Sprintf("cookie_charter %s, %s/%s", moduleVersion(), runtime.GOOS, runtime.GOARCH)
 	words, err := page.WordsIn(language)
 	if err != nil {
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	}
 	options.Words = words
 	for _, output := range to.outputs { // before an audit that takes minutes
@@ -824,7 +820,7 @@ func runAudit(out, progress *terminal.Printer, pages []string, language string, 
 			_, err = os.Stat(filepath.Dir(output))
 		}
 		if err != nil {
-			return caddy.ExitCodeFailedStartup, err
+			return err
 		}
 	}
 	var report *audit.Report
@@ -846,13 +842,13 @@ func runAudit(out, progress *terminal.Printer, pages []string, language string, 
 	}
 	switch {
 	case err != nil:
-		return caddy.ExitCodeFailedStartup, err
+		return err
 	case report.Violations > 0:
-		return exitDifferences, nil
+		return errDifferences
 	case report.Incomplete:
-		return caddy.ExitCodeFailedStartup, nil
+		return errIncomplete
 	}
-	return caddy.ExitCodeSuccess, nil
+	return nil
 }
 
 // publishReport has running Caddys publish a report, and tells where it is. That one is not
@@ -941,14 +937,14 @@ func loadForAudit(path, host string) (audit.Charter, error) {
 
 // runVerify tells whether the versions of archives are what they were when they were kept,
 // and whether what is published is kept.
-func runVerify(out *terminal.Printer, source, site string) (int, error) {
+func runVerify(out *terminal.Printer, source, site string) error {
 	var findings int
 	var err error
 	info, notThere := os.Stat(source)
 	switch {
 	case fetch.IsURL(source):
 		if site != "" {
-			return caddy.ExitCodeFailedStartup, errors.New("--site is for archives and configs; a site is held against what it shows itself")
+			return errors.New("--site is for archives and configs; a site is held against what it shows itself")
 		}
 		findings, err = verify.Site(out, source, page.DefaultPath)
 	case notThere == nil && info.IsDir():
@@ -956,13 +952,10 @@ func runVerify(out *terminal.Printer, source, site string) (int, error) {
 	default:
 		findings, err = verifyConfig(out, source, site)
 	}
-	switch {
-	case err != nil:
-		return caddy.ExitCodeFailedStartup, err
-	case findings > 0:
-		return exitDifferences, nil
+	if err == nil && findings > 0 {
+		return errDifferences
 	}
-	return caddy.ExitCodeSuccess, nil
+	return err
 }
 
 // verifyConfig verifies the archives of a Caddy config, and holds what it publishes, or what
@@ -1002,7 +995,7 @@ func verifyConfig(out *terminal.Printer, source, site string) (findings int, err
 			found, err = archive.HoldSite(out, site, handler.Page.Path)
 		} else {
 			var own bytes.Buffer
-			if _, err = writeExport(&own, handler, "json", "", ""); err == nil {
+			if err = writeExport(&own, handler, "json", "", ""); err == nil {
 				found, err = archive.HoldConfig(out, own.Bytes(), cmp.Or(handler.name(), source))
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"errors"
 	"io"
 	"math/big"
 	"net/http"
@@ -26,8 +27,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
-
-	"github.com/caddyserver/caddy/v2"
 
 	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/checks"
@@ -135,9 +134,9 @@ func TestCheckCommand(t *testing.T) {
 			paths = append(paths, folder+name)
 		}
 		var out, report bytes.Buffer
-		code, err := runCheck(&out, &report, paths, test.format, "en")
-		if (code == caddy.ExitCodeSuccess) != (test.mistakes == "") || (err == nil) != (test.mistakes == "") || err != nil && !strings.Contains(err.Error(), test.mistakes) {
-			t.Errorf("%s: %d, %v", test.files, code, err)
+		err := runCheck(&out, &report, paths, test.format, "en")
+		if (err == nil) != (test.mistakes == "") || err != nil && !strings.Contains(err.Error(), test.mistakes) {
+			t.Errorf("%s: %v", test.files, err)
 		}
 		for _, want := range test.wants {
 			if !strings.Contains(out.String(), want) {
@@ -225,9 +224,9 @@ func TestCheckWarns(t *testing.T) {
 	} {
 		for _, path := range []string{file, "Caddyfile"} {
 			var out, report bytes.Buffer
-			code, err := runCheck(&out, &report, []string{folder + path}, "json", "en")
-			if code != 0 || err != nil || strings.Contains(out.String(), "warning") {
-				t.Errorf("%s: %d, %v", path, code, err)
+			err := runCheck(&out, &report, []string{folder + path}, "json", "en")
+			if err != nil || strings.Contains(out.String(), "warning") {
+				t.Errorf("%s: %v", path, err)
 			}
 			if path == "Caddyfile" && file == "good.yaml" {
 				continue
@@ -243,7 +242,7 @@ func TestCheckWarns(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{folder + "future.yaml"}, "none", "en"); err == nil || !strings.HasSuffix(err.Error(), "the date 2999-01-01 is still to come; write that of the last update, at "+folder+"future.yaml:1") {
+	if err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{folder + "future.yaml"}, "none", "en"); err == nil || !strings.HasSuffix(err.Error(), "the date 2999-01-01 is still to come; write that of the last update, at "+folder+"future.yaml:1") {
 		t.Errorf("got %v", err)
 	}
 	if handler, err := loadHandler(folder+"declare.caddyfile", ""); err != nil || len(handler.warnings()) != 2 ||
@@ -299,8 +298,8 @@ func TestExportCommand(t *testing.T) {
 		"json": `"version": "`, "markdown": "# Charte cookies", "edpb": `"policy": "https://data.example/terms/cookies-policy/"`, "html": "<h2>À quoi servent les cookies sur la plateforme https://data.example</h2>",
 	} {
 		var out bytes.Buffer
-		if code, err := runExport(&out, folder+"charter.yaml", format, "fr", "https://data.example/"); code != 0 || err != nil || !strings.Contains(out.String(), want) {
-			t.Errorf("%s: %d, %v, no %s in %.300s", format, code, err, want, &out)
+		if err := runExport(&out, folder+"charter.yaml", format, "fr", "https://data.example/"); err != nil || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: %v, no %s in %.300s", format, err, want, &out)
 		}
 		// A file cannot be answered, and has no server for its style.
 		if page := out.String(); format == "html" && (strings.Contains(page, "<form") || strings.Contains(page, `"stylesheet"`) || strings.Contains(page, `href="?`) || !strings.Contains(page, "<style>") || !strings.Contains(page, ".charter-table {")) {
@@ -311,8 +310,8 @@ func TestExportCommand(t *testing.T) {
 		"": {"# Charte cookies"}, "en": {"# Cookie policy"}, "de": {"", `the page does not speak "de"; use one of fr, en, or write its texts in that language, too`}, "tlh": {"", `the page does not speak "tlh"`},
 	} {
 		var out, table bytes.Buffer
-		_, err := runExport(&out, folder+"charter.yaml", "markdown", language, "https://data.example")
-		_, inCheck := runCheck(&table, new(bytes.Buffer), []string{folder + "charter.yaml"}, "table", language)
+		err := runExport(&out, folder+"charter.yaml", "markdown", language, "https://data.example")
+		inCheck := runCheck(&table, new(bytes.Buffer), []string{folder + "charter.yaml"}, "table", language)
 		for _, err := range []error{err, inCheck} {
 			if (err == nil) != (wants[1] == "") || err != nil && !strings.Contains(err.Error(), wants[1]) || !strings.HasPrefix(out.String(), wants[0]) {
 				t.Errorf("%s: %v, %.40s", language, err, &out)
@@ -322,8 +321,8 @@ func TestExportCommand(t *testing.T) {
 	for _, test := range [][3]string{
 		{"charter.yaml", "xml", "https://data.example"}, {"charter.yaml", "json", "data.example"}, {"Caddyfile", "json", "https://data.example"}, {"missing", "json", "https://data.example"},
 	} {
-		if code, err := runExport(new(bytes.Buffer), folder+test[0], test[1], "", test[2]); code == 0 || err == nil {
-			t.Errorf("%v: %d, %v", test, code, err)
+		if err := runExport(new(bytes.Buffer), folder+test[0], test[1], "", test[2]); err == nil {
+			t.Errorf("%v: %v", test, err)
 		}
 	}
 }
@@ -366,11 +365,11 @@ func TestExportedPageStandsAlone(t *testing.T) {
 func TestExportYAML(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter})
 	var first, again bytes.Buffer
-	if _, err := runExport(&first, folder+"charter.yaml", "yaml", "fr", "https://data.example"); err != nil {
+	if err := runExport(&first, folder+"charter.yaml", "yaml", "fr", "https://data.example"); err != nil {
 		t.Fatal(err)
 	}
 	exported := checks.WriteFiles(t, map[string]string{"exported.yaml": first.String()})
-	if _, err := runExport(&again, exported+"exported.yaml", "yaml", "fr", "https://data.example"); err != nil || again.String() != first.String() {
+	if err := runExport(&again, exported+"exported.yaml", "yaml", "fr", "https://data.example"); err != nil || again.String() != first.String() {
 		t.Errorf("%v\n%s\n%s", err, &first, &again)
 	}
 }
@@ -445,9 +444,9 @@ func TestDiffCommand(t *testing.T) {
 			paths[i] = folder + paths[i]
 		}
 		var out bytes.Buffer
-		code, err := runDiff(&out, paths, []string{folder + "inventory.json"}, test.host)
-		if got := len(strings.Split(out.String(), "\n")) - 1; err != nil || (code == exitDifferences) != (len(test.want) > 0) || got != len(test.want) {
-			t.Errorf("%v: %d, %v\n%s", test.files, code, err, &out)
+		err := runDiff(&out, paths, []string{folder + "inventory.json"}, test.host)
+		if got := len(strings.Split(out.String(), "\n")) - 1; errors.Is(err, errDifferences) != (len(test.want) > 0) || err != nil && len(test.want) == 0 || got != len(test.want) {
+			t.Errorf("%v: %v\n%s", test.files, err, &out)
 		}
 		for _, want := range test.want {
 			if !strings.Contains(out.String(), want+"\n") {
@@ -455,7 +454,7 @@ func TestDiffCommand(t *testing.T) {
 			}
 		}
 	}
-	if _, err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, []string{folder + "inventory.json"}, "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example d.example]") {
+	if err := runDiff(new(bytes.Buffer), []string{folder + "old.yaml"}, []string{folder + "inventory.json"}, "c.example"); err == nil || !strings.Contains(err.Error(), "there are [a.example b.example d.example]") {
 		t.Errorf("%v", err)
 	}
 
@@ -465,8 +464,8 @@ func TestDiffCommand(t *testing.T) {
 		"charter": {"# a.example: stored, as found in pages 4 times. unsure: ", "storage: AMP_*\n"},
 	} {
 		var out bytes.Buffer
-		if code, err := runInventory(&out, []string{folder + "inventory.json"}, "", format); code != 0 || err != nil {
-			t.Errorf("%s: %d, %v", format, code, err)
+		if err := runInventory(&out, []string{folder + "inventory.json"}, "", format); err != nil {
+			t.Errorf("%s: %v", format, err)
 		}
 		for _, want := range wants {
 			if !strings.Contains(out.String(), want) {
@@ -482,8 +481,8 @@ func TestDiffCommand(t *testing.T) {
 		if !strings.Contains(address, ":") {
 			address = folder + address
 		}
-		if code, err := runInventory(new(bytes.Buffer), []string{address}, "", test[1]); code == 0 || err == nil {
-			t.Errorf("%v: %d, %v", test, code, err)
+		if err := runInventory(new(bytes.Buffer), []string{address}, "", test[1]); err == nil {
+			t.Errorf("%v: %v", test, err)
 		}
 	}
 }
@@ -551,7 +550,7 @@ func TestTablesFit(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": strings.Replace(commandCharter, "Counts visits", strconv.Quote(purpose), 1)})
 	for _, width := range []int{80, 0} {
 		var shown bytes.Buffer
-		if _, err := runCheck(&terminal.Printer{Out: &shown, Width: width}, io.Discard, []string{folder + "charter.yaml"}, "table", "en"); err != nil {
+		if err := runCheck(&terminal.Printer{Out: &shown, Width: width}, io.Discard, []string{folder + "charter.yaml"}, "table", "en"); err != nil {
 			t.Fatal(err)
 		}
 		_, table, _ := strings.Cut(shown.String(), "NAME ")
@@ -722,6 +721,13 @@ func TestCommandsOfCaddy(t *testing.T) {
 	if out, err := exec.Command("go", "build", "-o", binary, "./cmd/caddy").CombinedOutput(); err != nil {
 		t.Fatal(err, string(out))
 	}
+	portal := checks.Hostile(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/html")
+		if r.URL.Path == "/broken" {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+		_, _ = io.WriteString(w, `<a href="/broken">`)
+	})
 	for arguments, want := range map[string]struct {
 		code int
 		out  string
@@ -736,6 +742,11 @@ func TestCommandsOfCaddy(t *testing.T) {
 		"inventory --address 127.0.0.1:1":      {1, "connection refused"},
 		"check --help":                         {0, "caddy cookie-charter check charter.yaml"},
 		"verify @old.yaml":                     {1, "names no archive"},
+		"verify":                               {1, "accepts 1 arg(s)"},
+		"diff --hosts a @old.yaml":             {1, "unknown flag: --hosts"},
+		"audit --hosts=a":                      {1, "invalid argument"},
+
+		"audit " + portal + " --charter @old.yaml": {1, "pages or visits are missing, so that it is not known"},
 	} {
 		command := exec.Command(binary, append([]string{"cookie-charter"}, strings.Fields(strings.ReplaceAll(arguments, "@", folder))...)...)
 		out, _ := command.CombinedOutput()

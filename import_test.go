@@ -88,7 +88,7 @@ func TestImport(t *testing.T) {
 		if err := os.WriteFile(path, drafted.Bytes(), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{path}, "none", "fr")
+		err := runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{path}, "none", "fr")
 		if isUsable := name == "sheet.txt" || name == "page.md"; isUsable != (err == nil) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -268,7 +268,7 @@ func TestExample(t *testing.T) {
 		}
 	}
 	var seen bytes.Buffer
-	if _, err := runInventory(&seen, []string{fmt.Sprintf("localhost:%d", admin)}, fmt.Sprintf("127.0.0.1:%d", charter), "table"); err != nil || !strings.Contains(seen.String(), "AWSALB") {
+	if err := runInventory(&seen, []string{fmt.Sprintf("localhost:%d", admin)}, fmt.Sprintf("127.0.0.1:%d", charter), "table"); err != nil || !strings.Contains(seen.String(), "AWSALB") {
 		t.Errorf("%v\n%s", err, &seen)
 	}
 }

@@ -55,7 +55,7 @@ func TestSiteErrors(t *testing.T) {
 			if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err = runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{path}, "none", "en")
+			err = runCheck(new(bytes.Buffer), new(bytes.Buffer), []string{path}, "none", "en")
 			if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 				t.Errorf("check: %s\ngot %v\nwant %s", content, err, want)
 			}

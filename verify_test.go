@@ -2,6 +2,7 @@ package cookiecharter
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -14,16 +15,16 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
-// verifyAll returns what is said of an archive, with the exit code.
-func verifyAll(t *testing.T, words ...string) (out string, code int) {
+// verifyAll returns what is said of an archive, and how that ends.
+func verifyAll(t *testing.T, words ...string) (out string, err error) {
 	t.Helper()
 	words = append(words, "")
 	var printed bytes.Buffer
-	code, err := runVerify(terminal.NewPrinter(&printed), words[0], words[1])
-	if err != nil {
-		return err.Error(), code
+	err = runVerify(terminal.NewPrinter(&printed), words[0], words[1])
+	if err != nil && !errors.Is(err, errDifferences) {
+		return err.Error(), err
 	}
-	return printed.String(), code
+	return printed.String(), err
 }
 
 // A chain of three versions of a site's charter is found whole, in its folder, by its
@@ -58,9 +59,9 @@ func TestVerify(t *testing.T) {
 	version := func(i int) string { return filepath.Base(files[i])[11:23] }
 
 	for _, words := range [][]string{{kept}, {kept, address}, {config}, {config, address}, {address}, {address + pagePath}, {next}, {next, address}} {
-		out, code := verifyAll(t, words...)
-		if code != 0 || !strings.Contains(out, ": 3 versions\n") || strings.Count(out, "  unchanged  ") != 2 || !strings.Contains(out, version(2)+": nothing names it yet, so keep its hash elsewhere, too: SHA-256 ") {
-			t.Errorf("%s: %d\n%s", words, code, out)
+		out, err := verifyAll(t, words...)
+		if err != nil || !strings.Contains(out, ": 3 versions\n") || strings.Count(out, "  unchanged  ") != 2 || !strings.Contains(out, version(2)+": nothing names it yet, so keep its hash elsewhere, too: SHA-256 ") {
+			t.Errorf("%s: %v\n%s", words, err, out)
 		}
 		if hasNote := strings.Contains(out, " is not kept; that is done when"); hasNote != (words[0] == next && len(words) == 1) {
 			t.Errorf("%s\n%s", words, out)
@@ -96,8 +97,8 @@ func TestVerify(t *testing.T) {
 	} {
 		test.change()
 		for _, words := range test.where {
-			if out, code := verifyAll(t, words...); code != exitDifferences || !strings.Contains(out, test.want) {
-				t.Errorf("%s, %s: %d, no %q in\n%s", name, words, code, test.want, out)
+			if out, err := verifyAll(t, words...); !errors.Is(err, errDifferences) || !strings.Contains(out, test.want) {
+				t.Errorf("%s, %s: %v, no %q in\n%s", name, words, err, test.want, out)
 			}
 		}
 		for _, file := range files { // as they were
@@ -112,8 +113,8 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 	address = "http://" + serve(t, false, site("third"))
-	if out, code := verifyAll(t, address); code != exitDifferences || !strings.Contains(out, version(1)+": it is not there, though version "+version(2)) {
-		t.Errorf("%d\n%s", code, out)
+	if out, err := verifyAll(t, address); !errors.Is(err, errDifferences) || !strings.Contains(out, version(1)+": it is not there, though version "+version(2)) {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 
@@ -125,8 +126,8 @@ func TestVerifyStorage(t *testing.T) {
 	if err := os.WriteFile(path, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, code := verifyAll(t, path); code != 0 || !strings.Contains(out, "ys.example: 0 versions") || !strings.Contains(out, "a.example: version ") || strings.Contains(out, "b.example") {
-		t.Errorf("%d\n%s", code, out)
+	if out, err := verifyAll(t, path); err != nil || !strings.Contains(out, "ys.example: 0 versions") || !strings.Contains(out, "a.example: version ") || strings.Contains(out, "b.example") {
+		t.Errorf("%v\n%s", err, out)
 	}
 	kept := filepath.Join(stored, "cookie_charter", "ys.example")
 	if err := os.MkdirAll(kept, 0o700); err != nil {
@@ -138,10 +139,10 @@ func TestVerifyStorage(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(kept, "2025-01-02-bbbbbbbbbbbb.json"), []byte(`{"version": "aaaaaaaaaaaa"}`), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	out, code := verifyAll(t, path)
+	out, err := verifyAll(t, path)
 	for _, want := range []string{"ys.example: 2 versions", "aaaaaaaaaaaa: it was kept before versions named others", "bbbbbbbbbbbb: it is no version of a charter: it is another version than its name says"} {
-		if code != exitDifferences || !strings.Contains(out, want) {
-			t.Errorf("%d, no %q in\n%s", code, want, out)
+		if !errors.Is(err, errDifferences) || !strings.Contains(out, want) {
+			t.Errorf("%v, no %q in\n%s", err, want, out)
 		}
 	}
 }
@@ -181,12 +182,12 @@ func TestVerifyMistakes(t *testing.T) {
 		hostile.URL + "/endless/":    "has more than 1000 versions",
 		"https:// ":                  "unusable address",
 	} {
-		if out, code := verifyAll(t, strings.Split(words, " ")...); code != 1 || !strings.Contains(out, want) {
-			t.Errorf("%s: %d, %s", words, code, out)
+		if out, err := verifyAll(t, strings.Split(words, " ")...); err == nil || errors.Is(err, errDifferences) || !strings.Contains(out, want) {
+			t.Errorf("%s: %v, %s", words, err, out)
 		}
 	}
-	out, code := verifyAll(t, hostile.URL)
-	if code != exitDifferences || strings.Contains(out, "\x1b") || strings.Contains(out, "\nbbbbbbbbbbbb") || !strings.Contains(out, "aaaaaaaaaaaa is not published as it is kept: ~ a: purpose was q") {
-		t.Errorf("%d\n%s", code, out)
+	out, err := verifyAll(t, hostile.URL)
+	if !errors.Is(err, errDifferences) || strings.Contains(out, "\x1b") || strings.Contains(out, "\nbbbbbbbbbbbb") || !strings.Contains(out, "aaaaaaaaaaaa is not published as it is kept: ~ a: purpose was q") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
