@@ -427,7 +427,7 @@ func findHandlers(config []byte) ([]siteHandler, error) {
 			if err != nil {
 				return false
 			}
-			if string(object["handler"]) == `"cookie_charter"` {
+			if isCharter(object) {
 				var handler *Handler
 				if handler, err = unmarshalHandler(object); err == nil {
 					found = append(found, siteHandler{handler, hosts, listen})

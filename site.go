@@ -37,8 +37,10 @@ type configHandler struct {
 	} `json:"errors"`
 }
 
-// isCharter tells whether a handler of a config is this module's.
-func (h configHandler) isCharter() bool { return h.Handler == "cookie_charter" }
+// isCharter tells whether an object of a config is a handler of this module.
+func isCharter(object map[string]json.RawMessage) bool {
+	return string(object["handler"]) == `"cookie_charter"`
+}
 
 // A configSite is what serves the same requests: routes of a server of which one
 // leads to the next.
@@ -187,7 +189,7 @@ func chartersIn(routes []configRoute) (found []string, twice bool) {
 				continue // Caddy says what is wrong
 			}
 			var inHandler []string
-			if handler.isCharter() {
+			if handler.Handler == "cookie_charter" {
 				inHandler = []string{""}
 			} else {
 				var inRoutes, inErrors bool
@@ -239,7 +241,7 @@ func handlersIn(routes []configRoute) (handlers []*Handler, err error) {
 	for _, route := range routes {
 		for _, raw := range route.Handle {
 			walkObjects(raw, func(object map[string]json.RawMessage) bool {
-				if string(object["handler"]) != `"cookie_charter"` {
+				if !isCharter(object) {
 					return true
 				}
 				var handler *Handler
@@ -427,7 +429,7 @@ func hasCharter(server *caddyhttp.Server) bool {
 	for _, route := range routes {
 		for _, raw := range route.HandlersRaw {
 			walkObjects(raw, func(object map[string]json.RawMessage) bool {
-				found = found || string(object["handler"]) == `"cookie_charter"`
+				found = found || isCharter(object)
 				return !found
 			})
 		}

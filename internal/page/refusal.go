@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"net/http"
-	"path"
 	"strings"
 
 	"go.uber.org/zap"
@@ -45,8 +44,8 @@ func (p *Page) refuse(e Exchange, status int, reason string, cause error) error 
 	}
 	// Relative, as on the page itself; from a file beside it, its folder is the page.
 	base := ""
-	if strings.TrimSuffix(r.URL.Path, "/") == p.Path && !strings.HasSuffix(r.URL.Path, "/") {
-		base = path.Base(p.Path) + "/"
+	if r.URL.Path == p.Path {
+		base = p.ownFolder()
 	}
 	data.Style = base + p.styleName
 	data.Page = cmp.Or(base, "./") + "?flg=" + data.Language
