@@ -141,11 +141,17 @@ func timeLimit(pages int, wait time.Duration) time.Duration {
 
 var errTooLong = errors.New("the audit takes too long")
 
+// note adds a note to the report, once.
+func (a *audit) note(text string) {
+	if !slices.Contains(a.report.Notes, text) {
+		a.report.Notes = append(a.report.Notes, text)
+	}
+}
+
 // omit records what was not looked at.
 func (a *audit) omit(what string) {
-	if note := "Not looked at: " + what + "."; !slices.Contains(a.report.Notes, note) {
-		a.report.Notes = append(a.report.Notes, note)
-	}
+	what = "Not looked at: " + what + "."
+	a.note(what)
 	a.report.Incomplete = true
 }
 
@@ -160,7 +166,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	a.hostsOfCookies = map[browserCookie]charter.Origin{}
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
-		a.report.Notes = append(a.report.Notes, "No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
+		a.note("No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
 	}
 	for i := range visits {
 		goesOn, err := a.answerAndVisit(ctx, i)
@@ -182,7 +188,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	}
 	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
 	if !a.report.HoldsHosts && slices.ContainsFunc(a.report.Visits, func(visit Visit) bool { return len(visit.Hosts) > 0 }) {
-		a.report.Notes = append(a.report.Notes, "Other hosts violate nothing here, as the charter does not say that the site keeps its pages to those that it declares; --hosts holds them against it.")
+		a.note("Other hosts violate nothing here, as the charter does not say that the site keeps its pages to those that it declares; --hosts holds them against it.")
 	}
 	for _, visit := range a.report.Visits {
 		for _, cookie := range visit.Cookies {
@@ -244,12 +250,12 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 	var how given
 	if visit.answer != answers.None {
 		if len(a.charter.ConsentKeys()) == 0 {
-			a.report.Notes = append(a.report.Notes, "The charter asks nothing, so there is one visit only.")
+			a.note("The charter asks nothing, so there is one visit only.")
 			return false, nil
 		}
 		how, err = a.browser.giveAnswer(ctx, visit.answer, !visit.isFresh)
 		if errors.Is(err, errNoQuestions) {
-			a.report.Notes = append(a.report.Notes, fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
+			a.note(fmt.Sprintf("No answer was given, so visits that need one were not made: %v.", err))
 			a.report.Incomplete = true
 			return false, nil
 		} else if err != nil {
@@ -415,15 +421,10 @@ func (a *audit) fail(page string, number int, err error, isNamed bool) {
 	_, isElsewhere := errors.AsType[elsewhereError](err)
 	switch {
 	case errors.Is(err, errNotFound) && isNamed:
-		if note := fmt.Sprintf("Not found: %s, which was named.", a.addresses.Show(page)); !slices.Contains(a.report.Notes, note) {
-			a.report.Notes = append(a.report.Notes, note)
-		}
+		a.note(fmt.Sprintf("Not found: %s, which was named.", a.addresses.Show(page)))
 	case errors.Is(err, errNotFound): // a broken link is a page, too
 	case isElsewhere && !isNamed:
-		note := fmt.Sprintf("Not followed: %s, as %v.", a.addresses.Show(page), err)
-		if !slices.Contains(a.report.Notes, note) {
-			a.report.Notes = append(a.report.Notes, note)
-		}
+		a.note(fmt.Sprintf("Not followed: %s, as %v.", a.addresses.Show(page), err))
 	default:
 		a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", a.addresses.Show(page), visits[number].name, err))
 	}

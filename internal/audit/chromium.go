@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -34,6 +33,7 @@ const maxWaits = 5
 // A chromium is a local Chromium without a window.
 type chromium struct {
 	devtools
+	omissions
 
 	product string
 	page    string              // where the form for answers is
@@ -41,19 +41,18 @@ type chromium struct {
 	clicks  map[string][]string // what to click instead, by visit
 	wait    time.Duration       // how long a page has to ask for nothing new
 
-	process   *exec.Cmd
-	folder    string
-	events    []event
-	size      int  // of the events, in bytes
-	requests  int  // that were begun
-	loaded    bool // since the last page was asked for
-	isHere    bool // the page that is shown is of the site
-	omissions []string
-	stopped   map[documentWrite]bool // what scripts wrote that does not reach the browser
-	profile   string                 // the browser context, which has cookies of its own
-	target    string
-	session   string
-	first     string // the first page that was opened
+	process  *exec.Cmd
+	folder   string
+	events   []event
+	size     int                    // of the events, in bytes
+	requests int                    // that were begun
+	loaded   bool                   // since the last page was asked for
+	isHere   bool                   // the page that is shown is of the site
+	stopped  map[documentWrite]bool // what scripts wrote that does not reach the browser
+	profile  string                 // the browser context, which has cookies of its own
+	target   string
+	session  string
+	first    string // the first page that was opened
 }
 
 // withoutSandbox is what to do where Chromium does not start.
@@ -292,19 +291,6 @@ func (c *chromium) picture(ctx context.Context) ([]byte, error) {
 	return shot.Data, err
 }
 
-// omit notes what is not looked at.
-func (c *chromium) omit(what string) {
-	if !slices.Contains(c.omissions, what) {
-		c.omissions = append(c.omissions, what)
-	}
-}
-
-func (c *chromium) takeOmissions() []string {
-	left := c.omissions
-	c.omissions = nil
-	return left
-}
-
 // load loads a page, and waits until it has settled.
 func (c *chromium) load(ctx context.Context, address string) error {
 	c.loaded = false
@@ -369,7 +355,7 @@ func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdr
 		if err != nil {
 			return how, err
 		}
-		return how, c.waitFor(ctx, fetch.RequestTimeout, fmt.Sprintf(`new URLSearchParams(location.search).get("status") === %q`, savedStatus), "the form has not stored the answer")
+		return how, c.waitUntilSaved(ctx)
 	}
 	how := given{at: c.first, clicked: c.clicks[visit]}
 	if err := c.load(ctx, c.first); err != nil {
@@ -409,15 +395,15 @@ func (c *chromium) giveAnswer(ctx context.Context, answer answers.Answer, withdr
 	}
 }
 
-// waitFor waits until a condition holds in the page.
-func (c *chromium) waitFor(ctx context.Context, limit time.Duration, condition, otherwise string) error {
-	for end := time.Now().Add(limit); ; {
-		holds := false
-		if err := c.evaluate(ctx, condition, &holds); err == nil && holds {
+// waitUntilSaved waits until the page tells that it has stored an answer.
+func (c *chromium) waitUntilSaved(ctx context.Context) error {
+	for end := time.Now().Add(fetch.RequestTimeout); ; {
+		var status string
+		if err := c.evaluate(ctx, `new URLSearchParams(location.search).get("status") ?? ""`, &status); err == nil && status == savedStatus {
 			return nil
 		}
 		if time.Now().After(end) {
-			return errors.New(otherwise)
+			return errors.New("the form has not stored the answer")
 		}
 		if err := c.settle(ctx); err != nil {
 			return err

@@ -46,14 +46,14 @@ const (
 	maxJar = 180
 )
 
-const (
-	userAgent = "Mozilla/5.0 (compatible; cookie_charter audit)"
-)
+const userAgent = "Mozilla/5.0 (compatible; cookie_charter audit)"
 
 // An httpBrowser is a browser that runs no scripts. Its cookies are kept as
 // browsers keep them (RFC 6265bis, section 5.7), which Go's own jar does not: it
 // drops lines that they store.
 type httpBrowser struct {
+	omissions
+
 	page         string        // where the form for answers is
 	time         time.Duration // for a page with its parts
 	client       *http.Client
@@ -61,7 +61,6 @@ type httpBrowser struct {
 	stores       int // how often cookies were
 	observations observations
 	parts        map[string]bool // that were loaded
-	omissions    []string        // what was not looked at
 }
 
 // A jarCookie is a cookie with what decides where it is sent.
@@ -97,22 +96,9 @@ func (b *httpBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 // takeStopped tells nothing, as no scripts run.
 func (b *httpBrowser) takeStopped() []write { return nil }
 
-func (b *httpBrowser) takeOmissions() []string {
-	left := b.omissions
-	b.omissions = nil
-	return left
-}
-
-// omit records what is not looked at.
-func (b *httpBrowser) omit(what string) {
-	if !slices.Contains(b.omissions, what) {
-		b.omissions = append(b.omissions, what)
-	}
-}
-
 func (b *httpBrowser) cookies(context.Context) ([]browserCookie, error) {
 	var held []browserCookie
-	for cookie := range maps.Values(b.jar) {
+	for _, cookie := range b.jar {
 		if !cookie.isOver() {
 			held = append(held, cookie.browserCookie)
 		}
@@ -129,7 +115,7 @@ func (b *httpBrowser) open(ctx context.Context, address string) (landing, error)
 	var at, base *url.URL
 	var links, parts []string
 	references := 0
-	resolve := func(reference string) string {
+	resolve := func(reference string) string { // "" where it cannot be read
 		if reference == "" {
 			return ""
 		}
@@ -137,7 +123,12 @@ func (b *httpBrowser) open(ctx context.Context, address string) (landing, error)
 			b.omit("some references, of which there are many or very long ones")
 			return ""
 		}
-		return resolve(base, reference)
+		address, err := base.Parse(strings.TrimSpace(reference))
+		if err != nil {
+			return ""
+		}
+		address.Fragment = ""
+		return address.String()
 	}
 	addLink := func(reference string) {
 		if link := resolve(reference); link != "" {
@@ -198,19 +189,6 @@ func (b *httpBrowser) open(ctx context.Context, address string) (landing, error)
 
 // picture returns none: nothing is shown.
 func (*httpBrowser) picture(context.Context) ([]byte, error) { return nil, nil }
-
-// resolve returns where a reference in a page leads, "" if that cannot be read.
-func resolve(base *url.URL, reference string) string {
-	if reference == "" {
-		return ""
-	}
-	address, err := base.Parse(strings.TrimSpace(reference))
-	if err != nil {
-		return ""
-	}
-	address.Fragment = ""
-	return address.String()
-}
 
 func attributeOf(element html.Token, key string) string {
 	for _, attribute := range element.Attr {

@@ -2,6 +2,7 @@ package audit
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
@@ -63,6 +64,22 @@ func (o *observations) add(happened observation) bool {
 func (o *observations) take() []observation {
 	taken := o.list
 	*o = observations{}
+	return taken
+}
+
+// omissions are what a browser has not looked at, each once.
+type omissions []string
+
+// omit records what is not looked at.
+func (o *omissions) omit(what string) {
+	if !slices.Contains(*o, what) {
+		*o = append(*o, what)
+	}
+}
+
+func (o *omissions) takeOmissions() []string {
+	taken := *o
+	*o = nil
 	return taken
 }
 

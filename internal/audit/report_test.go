@@ -535,7 +535,7 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	labels = slices.DeleteFunc(labels, func(text string) bool { return text == "answer " || text == "Visit: " || text == "type" })
 
 	sentences = slices.Concat(
-		limitsOf(true), limitsOf(false), find(`Notes, (?:fmt\.Sprintf\()?"`, "*"), find(`note := fmt\.Sprintf\("`, "*"), find(`Failures, fmt\.Sprintf\("`, "*"), find(`Violations, fmt\.Sprintf\("`, "*"),
+		limitsOf(true), limitsOf(false), find(`a\.note\((?:fmt\.Sprintf\()?"`, "*"), find(`Failures, fmt\.Sprintf\("`, "*"), find(`Violations, fmt\.Sprintf\("`, "*"),
 		find(`a\.omit\(fmt\.Sprintf\("`, "Not looked at: *."), find(`[bc]\.omit\((?:fmt\.Sprintf\()?"`, "Not looked at: * of %s."),
 		find(`many(?:Cookies|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of a visit."), find(`many(?:Cookies|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of %s."),
 		[]string{"undeclared", errNoQuestions.Error() + " at %s", errNotFound.Error(), elsewhereError{"%s"}.Error(), "it answers %s"},

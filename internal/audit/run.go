@@ -135,7 +135,7 @@ func Run(progress *terminal.Printer, pages []string, options Options) (*Report, 
 		defer a.progress("")
 	}
 	if len(charter.Hosts) > 0 && !slices.Contains(charter.Hosts, site.Hostname()) {
-		a.report.Notes = append(a.report.Notes, fmt.Sprintf("The charter is that of other hosts: %s.", strings.Join(charter.Hosts, ", ")))
+		a.note(fmt.Sprintf("The charter is that of other hosts: %s.", strings.Join(charter.Hosts, ", ")))
 	}
 	a.browser = newHTTPBrowser(page)
 	if options.Browser != "" {
