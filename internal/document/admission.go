@@ -44,22 +44,27 @@ type Admission struct {
 // they forbid as before: a directive that would stop the guest gets its address or its
 // hash, unless the script's tag can carry a nonce that it takes.
 func Admit(lines []string, guest Guest) Admission {
-	admission := Admission{Policies: lines, Nonce: sharedNonce(lines, guest)}
+	admission := Admission{Nonce: sharedNonce(lines, guest)}
+	admission.Policies = amendAll(lines, func(policy string) string { return admission.amend(policy, guest) })
+	return admission
+}
+
+// amendAll amends each policy of some lines, and returns these: those that came if none changes.
+func amendAll(lines []string, amend func(policy string) string) []string {
+	amended := lines
 	for i, line := range lines {
 		policies := strings.Split(line, ",")
 		for j, policy := range policies {
-			policies[j] = admission.amend(policy, guest)
+			policies[j] = amend(policy)
 		}
-		amended := strings.Join(policies, ",")
-		if amended == line {
-			continue
+		if all := strings.Join(policies, ","); all != line {
+			if &amended[0] == &lines[0] {
+				amended = slices.Clone(lines) // answers can share them
+			}
+			amended[i] = all
 		}
-		if &admission.Policies[0] == &lines[0] {
-			admission.Policies = slices.Clone(lines) // answers can share them
-		}
-		admission.Policies[i] = amended
 	}
-	return admission
+	return amended
 }
 
 // sharedNonce returns a nonce that every policy takes which would stop a guest's script;

@@ -1,10 +1,5 @@
 package document
 
-import (
-	"slices"
-	"strings"
-)
-
 // A Form is one of this site that is put into documents, for which policies of the portal
 // have to make room.
 type Form struct {
@@ -16,34 +11,27 @@ type Form struct {
 // AdmitForm returns how the policies of a document let a form in, the lines that came if
 // they do. They are not ok if the document is in a sandbox, where no form knows whose it is.
 func AdmitForm(lines []string, form Form) (policies []string, ok bool) {
-	policies = lines
-	for i, line := range lines {
-		all := strings.Split(line, ",")
-		for j, policy := range all {
-			directives := parsePolicy(policy)
-			if find(directives, []string{"sandbox"}) != nil {
-				return lines, false
-			}
-			isAmended := false
-			for _, one := range []struct {
-				names  []string
-				source string
-			}{{styleDirectives, form.Style}, {formDirectives, form.Action}} {
-				if directive := find(directives, one.names); directive != nil && one.source != "" && !directive.admits(one.source, form.Origin) {
-					directives, _ = openFor(directives, one.names, one.source)
-					isAmended = true
-				}
-			}
-			if isAmended {
-				all[j] = textOf(directives)
+	isSandboxed := false
+	policies = amendAll(lines, func(policy string) string {
+		directives := parsePolicy(policy)
+		isSandboxed = isSandboxed || find(directives, []string{"sandbox"}) != nil
+		isAmended := false
+		for _, one := range []struct {
+			names  []string
+			source string
+		}{{styleDirectives, form.Style}, {formDirectives, form.Action}} {
+			if directive := find(directives, one.names); directive != nil && one.source != "" && !directive.admits(one.source, form.Origin) {
+				directives, _ = openFor(directives, one.names, one.source)
+				isAmended = true
 			}
 		}
-		if amended := strings.Join(all, ","); amended != line {
-			if &policies[0] == &lines[0] {
-				policies = slices.Clone(lines) // answers can share them
-			}
-			policies[i] = amended
+		if !isAmended {
+			return policy
 		}
+		return textOf(directives)
+	})
+	if isSandboxed {
+		return lines, false
 	}
 	return policies, true
 }
