@@ -207,10 +207,8 @@ func openArchive(name, version string, storage Storage, now func() time.Time) (*
 // update reads what is in the archive, where other instances write, too, and keeps
 // the version in force when it is first served. If that fails, the page is served all the
 // same.
-func (a *archive) update(export exporter, logger *zap.Logger) {
+func (a *archive) update(patience context.Context, export exporter, logger *zap.Logger) {
 	now := a.now()
-	patience, cancel := context.WithTimeout(context.Background(), archivePatience)
-	defer cancel()
 	a.turn.take(patience, now, func(ctx context.Context) error { return a.refresh(ctx, now, export) }, func(err error) {
 		logger.Error("keeping the charter in the archive", zap.String("archive", a.String()), zap.Error(err))
 	})

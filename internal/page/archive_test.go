@@ -90,7 +90,9 @@ func instance(t *testing.T, storage Storage, version string, now func() time.Tim
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
 	return a, func() {
-		a.update(func(time.Time, []chain.Link) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
+		patience, cancel := context.WithTimeout(t.Context(), archivePatience)
+		defer cancel()
+		a.update(patience, func(time.Time, []chain.Link) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
 	}, log
 }
 
@@ -336,7 +338,7 @@ func TestArchiveWithoutPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
-	a.update(func(time.Time, []chain.Link) ([]byte, error) { return nil, errors.New("a broken template") }, zap.New(core))
+	a.update(t.Context(), func(time.Time, []chain.Link) ([]byte, error) { return nil, errors.New("a broken template") }, zap.New(core))
 	if told := log.FilterMessage("keeping the charter in the archive").All(); len(told) != 1 || told[0].ContextMap()["error"] != "a broken template" || keysIn(t, folder) != nil {
 		t.Errorf("told %v, kept %q", told, keysIn(t, folder))
 	}
@@ -350,7 +352,7 @@ func keepVersion(t *testing.T, name string, storage Storage, version string, day
 		t.Fatal(err)
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
-	a.update(func(_ time.Time, previous []chain.Link) ([]byte, error) {
+	a.update(t.Context(), func(_ time.Time, previous []chain.Link) ([]byte, error) {
 		return json.Marshal(map[string]any{"version": version, "previous": previous})
 	}, zap.New(core))
 	if log.Len() > 0 {
@@ -433,7 +435,7 @@ func TestArchiveNamesTwo(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.update(func(_ time.Time, previous []chain.Link) ([]byte, error) {
+	a.update(t.Context(), func(_ time.Time, previous []chain.Link) ([]byte, error) {
 		keepVersion(t, folder, nil, "333333333333", 2)
 		return json.Marshal(map[string]any{"version": otherVersion, "previous": previous})
 	}, zap.NewNop())

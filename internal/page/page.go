@@ -364,7 +364,7 @@ func (p *Page) show(e Exchange) error {
 	if p.archive != nil {
 		patience, cancel := context.WithTimeout(r.Context(), archivePatience) // for both
 		defer cancel()
-		p.archive.update(p.exportVersion, p.Logger)
+		p.archive.update(patience, p.exportVersion, p.Logger)
 		p.audits.update(patience, p.Logger)
 		if version := query.Get("version"); version != "" {
 			return p.showVersion(e, version)
