@@ -946,9 +946,9 @@ func runVerify(out *terminal.Printer, source, site string) error {
 		if site != "" {
 			return errors.New("--site is for archives and configs; a site is held against what it shows itself")
 		}
-		findings, err = verify.Site(out, source, page.DefaultPath)
+		findings, err = verify.Site(out, source)
 	case notThere == nil && info.IsDir():
-		findings, err = verify.Folder(out, source, site, page.DefaultPath)
+		findings, err = verify.Folder(out, source, site)
 	default:
 		findings, err = verifyConfig(out, source, site)
 	}

@@ -46,8 +46,8 @@ type Archive struct {
 
 // Site follows the versions that a site shows, from the one in force on, each of
 // which names the last before it.
-func Site(out *terminal.Printer, source, path string) (findings int, err error) {
-	at, shown, err := pageOfSite(source, path)
+func Site(out *terminal.Printer, source string) (findings int, err error) {
+	at, shown, err := pageOfSite(source, page.DefaultPath)
 	if err != nil {
 		return 0, err
 	}
@@ -101,7 +101,7 @@ func isNotFound(err error) bool {
 }
 
 // Folder verifies a folder, and holds what a site publishes against it, if one is named.
-func Folder(out *terminal.Printer, source, site, path string) (int, error) {
+func Folder(out *terminal.Printer, source, site string) (int, error) {
 	folder, err := filepath.Abs(source)
 	if err != nil {
 		return 0, err
@@ -113,7 +113,7 @@ func Folder(out *terminal.Printer, source, site, path string) (int, error) {
 	case len(a.entries) == 0:
 		return 0, fmt.Errorf("the folder %s has no version of a charter", folder)
 	case site != "":
-		return a.HoldSite(out, site, path)
+		return a.HoldSite(out, site, page.DefaultPath)
 	}
 	return a.verify(out, nil, "", false)
 }
