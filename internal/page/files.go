@@ -69,36 +69,22 @@ func (p *Page) loadFiles() error {
 		}
 	}
 
-	properties, err := files.ReadFile(p.Theme + ".css")
-	if err != nil {
-		return err
-	}
-	style, err := files.ReadFile(styleFile)
-	if err != nil {
-		return err
-	}
-	look, err := files.ReadFile(p.Theme + ".page.css")
-	if err != nil {
-		return err
+	var properties, style, look, notice, schema []byte
+	for name, into := range map[string]*[]byte{p.Theme + ".css": &properties, styleFile: &style, p.Theme + ".page.css": &look, noticeStyleFile: &notice, schemaFile: &schema} {
+		if *into, err = files.ReadFile(name); err != nil {
+			return err
+		}
 	}
 	style = slices.Concat(properties, style, look)
-	notice, err := files.ReadFile(noticeStyleFile)
-	if err != nil {
-		return err
-	}
 	notice = noticeStyle(properties, notice)
-	schema, err := files.ReadFile(schemaFile)
-	if err != nil {
-		return err
-	}
-	const anHour = "public, max-age=3600"
+	const anHour, always = "public, max-age=3600", "public, max-age=31536000, immutable"
 	p.assets = map[string]asset{
-		styleFile:       {"text/css; charset=utf-8", "public, max-age=31536000, immutable", &compressible{plain: style}},
+		styleFile:       {"text/css; charset=utf-8", always, &compressible{plain: style}},
 		noticeStyleFile: {"text/css; charset=utf-8", anHour, &compressible{plain: notice}},
 		schemaFile:      {"application/schema+json", anHour, &compressible{plain: schema}},
 	}
 	if p.Guard != nil {
-		p.assets[guard.FileName] = p.guardAsset()
+		p.assets[guard.FileName] = asset{"text/javascript; charset=utf-8", always, &compressible{plain: p.Guard.Script()}}
 	}
 	p.styleName = styleFile + "?v=" + charter.Hash(style, 4)
 	script, err := p.newScript()

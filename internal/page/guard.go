@@ -61,11 +61,6 @@ func (p *Page) takeNames(e Exchange) error {
 	})
 }
 
-// guardAsset returns the guard's script.
-func (p *Page) guardAsset() asset {
-	return asset{"text/javascript; charset=utf-8", "public, max-age=31536000, immutable", &compressible{plain: p.Guard.Script()}}
-}
-
 // guardWord returns what is done about cookies of scripts: Enforced, Monitored, "" for
 // nothing.
 func (o *Options) guardWord() string {
