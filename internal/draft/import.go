@@ -685,6 +685,14 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		return nil
 	}
 	drafted := &draftedRow{name: written, node: &yaml.Node{Kind: yaml.MappingNode}}
+	addNode := func(key, doubt string, value *yaml.Node) {
+		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
+		if doubt != "" {
+			markUnsure(name, doubt)
+			drafted.doubts = append(drafted.doubts, doubt)
+		}
+		drafted.node.Content = append(drafted.node.Content, name, value)
+	}
 	add := func(key, doubt string, values ...string) {
 		value := &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: strings.Join(values, "")}
 		if len(values) > 1 {
@@ -693,12 +701,7 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 				value.Content = append(value.Content, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!str", Value: each})
 			}
 		}
-		name := &yaml.Node{Kind: yaml.ScalarNode, Value: key}
-		if doubt != "" {
-			name.HeadComment = "unsure: " + doubt
-			drafted.doubts = append(drafted.doubts, doubt)
-		}
-		drafted.node.Content = append(drafted.node.Content, name, value)
+		addNode(key, doubt, value)
 	}
 
 	service, items := cutList(cell("service"), storageTexts)
@@ -722,14 +725,11 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	if items != nil {
 		add("storage", "", items...)
 	}
-	texts := map[string]string{"purpose": cell("purpose"), "provider": cell("provider"), "service": service}
-	doubted := map[string]string{}
-	purpose, isExempt := cutExempt(texts["purpose"])
-	texts["purpose"] = purpose
-	provider, countries := cutCountries(texts["provider"])
-	texts["provider"] = provider
+	purpose, isExempt := cutExempt(cell("purpose"))
+	provider, countries := cutCountries(cell("provider"))
+	texts, doubted := map[string]string{"purpose": purpose, "provider": provider, "service": service}, map[string]string{}
 	if isShared {
-		texts["provider"], texts["service"], doubted["provider"] = splitProvider(texts["provider"])
+		texts["provider"], texts["service"], doubted["provider"] = splitProvider(provider)
 	}
 	codes := codesOf(countries)
 	if countries != "" && codes == nil {
@@ -737,13 +737,7 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	}
 	for _, column := range charter.TextFields {
 		if text := texts[column]; !isEmpty(text) {
-			key := &yaml.Node{Kind: yaml.ScalarNode, Value: column}
-			if doubt := doubted[column]; doubt != "" {
-				markUnsure(key, doubt)
-				drafted.doubts = append(drafted.doubts, doubt)
-			}
-			drafted.node.Content = append(drafted.node.Content, key,
-				&yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: language}, {Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}}})
+			addNode(column, doubted[column], &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle, Content: []*yaml.Node{{Kind: yaml.ScalarNode, Value: language}, {Kind: yaml.ScalarNode, Tag: "!!str", Value: text, Style: yaml.DoubleQuotedStyle}}})
 		} else if column == "purpose" {
 			add("purpose", "the table gives no purpose", "")
 		}
@@ -771,7 +765,7 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		}
 	}
 	if isExempt && category.category != charter.Necessary {
-		drafted.node.Content = append(drafted.node.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "exempt"}, &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
+		addNode("exempt", "", &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
 	}
 	if text := cell("duration"); !isEmpty(text) {
 		switch found, isCertain := charter.FindDuration(text); {
