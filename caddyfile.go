@@ -278,57 +278,48 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 	if d.NextArg() {
 		return preference, d.Errf("preference takes a format and a cookie; remove %q", d.Val())
 	}
+	texts := map[string]*string{"path": &preference.Path, "list": &preference.List, "manage": &preference.Manage}
+	words := map[string]*charter.Names{"granted": &preference.Granted, "refused": &preference.Refused}
+	wordsOf := map[string]*map[string]charter.Names{"key": &preference.Keys, "proof": &preference.Proofs}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option, values := d.Val(), d.RemainingArgs()
 		switch {
-		case option == "key" && len(values) >= 2:
-			if preference.Keys == nil {
-				preference.Keys = map[string]charter.Names{}
-			}
-			if _, ok := preference.Keys[values[0]]; ok {
-				return preference, d.Errf("key %s already specified", values[0])
-			}
-			preference.Keys[values[0]] = values[1:]
-		case option == "proof" && len(values) >= 1:
-			if preference.Proofs == nil {
-				preference.Proofs = map[string]charter.Names{}
-			}
-			if _, ok := preference.Proofs[values[0]]; ok {
-				return preference, d.Errf("proof %s already specified", values[0])
-			}
-			preference.Proofs[values[0]] = values[1:]
-		case option == "path" && len(values) == 1 && preference.Path == "":
-			preference.Path = values[0]
-		case option == "list" && len(values) == 1 && preference.List == "":
-			preference.List = values[0]
-		case option == "path" && preference.Path != "", option == "list" && preference.List != "":
+		case option == "key" && len(values) < 2:
+			return preference, d.Err("key takes a consent key and the banner's keys for it")
+		case option == "proof" && len(values) == 0:
+			return preference, d.Err("proof takes a path, and the words that can be there")
+		case words[option] != nil && len(values) == 0:
+			return preference, d.Errf("%s takes words of the banner's", option)
+		case (texts[option] != nil || option == "revision") && len(values) != 1:
+			return preference, oneValueError(d, option)
+		case texts[option] != nil && *texts[option] != "":
 			return preference, d.Errf("%s already specified", option)
-		case option == "granted" && len(values) >= 1:
-			preference.Granted = append(preference.Granted, values...)
-		case option == "refused" && len(values) >= 1:
-			preference.Refused = append(preference.Refused, values...)
-		case option == "revision" && len(values) == 1:
+		case option == "local_storage" && len(values) > 1:
+			return preference, d.Err("local_storage takes one key at most")
+
+		case texts[option] != nil:
+			*texts[option] = values[0]
+		case words[option] != nil:
+			*words[option] = append(*words[option], values...)
+		case wordsOf[option] != nil:
+			known := wordsOf[option]
+			if *known == nil {
+				*known = map[string]charter.Names{}
+			}
+			if _, ok := (*known)[values[0]]; ok {
+				return preference, d.Errf("%s %s already specified", option, values[0])
+			}
+			(*known)[values[0]] = values[1:]
+		case option == "revision":
 			var err error
 			if preference.Revision, err = strconv.Atoi(values[0]); err != nil {
 				return preference, d.Errf("revision is a number, not %q", values[0])
 			}
-		case option == "local_storage" && len(values) <= 1:
+		case option == "local_storage":
 			// What is not given is called as the cookie.
 			if preference.LocalStorage = strings.Join(values, ""); len(values) == 0 && len(preference.Cookies()) > 0 {
 				preference.LocalStorage = preference.Cookies()[0]
 			}
-		case option == "manage" && len(values) == 1:
-			preference.Manage = values[0]
-		case option == "key":
-			return preference, d.Err("key takes a consent key and the banner's keys for it")
-		case slices.Contains([]string{"granted", "refused"}, option):
-			return preference, d.Errf("%s takes words of the banner's", option)
-		case option == "proof":
-			return preference, d.Err("proof takes a path, and the words that can be there")
-		case slices.Contains([]string{"revision", "manage", "path", "list"}, option):
-			return preference, oneValueError(d, option)
-		case option == "local_storage":
-			return preference, d.Err("local_storage takes one key at most")
 		default:
 			if name, ok := caddyfileName(option); ok {
 				return preference, d.Errf("%s is what JSON calls it; in a Caddyfile, write %s", option, name)
