@@ -272,7 +272,7 @@ func (h *Handler) prepare() error {
 		Charter:        h.charter,
 		Answers:        h.answers,
 		Policy:         h.policy,
-		Hosts:          hostsWords[h.hostsEffect()],
+		Hosts:          h.hostsEffect(),
 		RecordsChoices: h.RecordChoices,
 		GPC:            h.GPC,
 		Guard:          h.guard,
@@ -360,9 +360,6 @@ func (h *Handler) hostsEffect() document.Effect {
 	}
 	return document.Enforced
 }
-
-// hostsWords are the words for what is done about hosts, as the option has them.
-var hostsWords = map[document.Effect]string{document.Reported: monitorHosts, document.Enforced: enforceHosts}
 
 // isError tells whether a request is in an error route: there is nothing to serve,
 // as the page may have failed.

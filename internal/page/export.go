@@ -19,6 +19,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/request"
 )
 
@@ -83,6 +84,9 @@ func (p *Page) export(e Exchange, format string, text *texts) error {
 	return p.refuse(e, http.StatusBadRequest, "format", errors.New("there is no such format of the charter"))
 }
 
+// effectWords are what is done about hosts and scripts, as the options say it.
+var effectWords = map[document.Effect]string{document.Reported: "monitor", document.Enforced: "enforce"}
+
 // exportJSON returns the charter as a charter file in JSON: with it, another
 // site could declare the same. In an archive, what is kept stands beside it.
 func (p *Page) exportJSON(archived *kept) ([]byte, error) {
@@ -96,7 +100,7 @@ func (p *Page) exportJSON(archived *kept) ([]byte, error) {
 		Guard   string           `json:"guard,omitempty"`
 		Cookies []charter.Cookie `json:"cookies"`
 		*kept
-	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: p.Hosts, Guard: p.guardWord(), kept: archived}
+	}{Schema: schemaFile, Version: p.Charter.Version, Module: p.Module, About: p.Charter.About, Hosts: effectWords[p.Hosts], Guard: effectWords[p.guardEffect()], kept: archived}
 	if !p.Charter.Updated.IsZero() {
 		declared.Updated = p.Charter.Updated.Format(time.DateOnly)
 	}

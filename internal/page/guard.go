@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/guard"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -61,16 +62,15 @@ func (p *Page) takeNames(e Exchange) error {
 	})
 }
 
-// guardWord returns what is done about cookies of scripts: Enforced, Monitored, "" for
-// nothing.
-func (o *Options) guardWord() string {
+// guardEffect returns what is done about cookies of scripts that a visitor does not allow.
+func (o *Options) guardEffect() document.Effect {
 	switch {
 	case o.Guard == nil:
-		return ""
+		return document.Ignored
 	case o.Guard.Monitors():
-		return Monitored
+		return document.Reported
 	}
-	return Enforced
+	return document.Enforced
 }
 
 // isGuards tells whether a name beside the page is the guard's.

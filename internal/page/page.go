@@ -23,6 +23,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/caching"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/guard"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/removal"
@@ -45,11 +46,6 @@ const (
 	noticeStyleFile = "notice.css"
 	pagePolicy      = "default-src 'none'; style-src 'self'; img-src 'self'; font-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-	// Enforced and Monitored are what can be done about hosts and scripts, as
-	// exports say it.
-	Enforced  = "enforce"
-	Monitored = "monitor"
-
 	// maxStatus is how long the page shows what a form post did.
 	maxStatus = 10 * time.Minute
 
@@ -65,7 +61,7 @@ type Options struct {
 	Charter        *charter.Charter // that it publishes
 	Answers        *answers.Store   // which it reads and writes
 	Policy         *judge.Policy    // of which it makes promises
-	Hosts          string           // what is done about hosts that a visitor does not allow: Enforced, Monitored, "" for nothing
+	Hosts          document.Effect  // of hosts that a visitor does not allow
 	RecordsChoices bool             // each choice has a record, with a reference
 	GPC            string           // the date in what GPCPath has, "" if that is not served
 	Guard          *guard.Guard     // of documents; nil if there is none
@@ -260,7 +256,7 @@ func (p *Page) Serves(path string) bool {
 	}
 	switch rest {
 	case "/" + reportsFile:
-		return p.Hosts != ""
+		return p.Hosts != document.Ignored
 	case "/" + auditFile:
 		return p.audits != nil
 	}

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
@@ -40,8 +41,8 @@ type scope struct {
 
 func newScope(options Options) scope {
 	s := scope{
-		policy: options.Policy, keepsHosts: options.Hosts == Enforced, observesHosts: options.Hosts == Monitored,
-		keepsScripts: options.guardWord() == Enforced, observesScripts: options.guardWord() == Monitored,
+		policy: options.Policy, keepsHosts: options.Hosts == document.Enforced, observesHosts: options.Hosts == document.Reported,
+		keepsScripts: options.guardEffect() == document.Enforced, observesScripts: options.guardEffect() == document.Reported,
 		everything: options.Policy.Monitor == judge.MonitorEverything, undeclared: options.Policy.Monitor == judge.MonitorUndeclared,
 	}
 	var hosts, items charter.Names
