@@ -487,15 +487,9 @@ func originOf(address string) string {
 
 // sameSite tells whether two addresses have the same scheme, host and port.
 func sameSite(one, other string) bool {
-	origins := [2]string{}
-	for i, address := range []string{one, other} {
-		site, err := fetch.ParseSite(address)
-		if err != nil {
-			return false
-		}
-		origins[i] = site.Scheme + "://" + site.Host
-	}
-	return origins[0] == origins[1]
+	site, err := fetch.ParseSite(one)
+	otherSite, otherErr := fetch.ParseSite(other)
+	return err == nil && otherErr == nil && site.Scheme == otherSite.Scheme && site.Host == otherSite.Host
 }
 
 // judge returns what the charter says of a cookie on a visit.

@@ -165,15 +165,9 @@ func readAll(body io.Reader, most int64) (content []byte, isWhole bool, err erro
 
 // SameHost tells whether two addresses are of one host, be it by http or https.
 func SameHost(one, other *url.URL) bool {
-	hosts := [2]string{}
-	for i, address := range []*url.URL{one, other} {
-		site, err := ParseSite(address.String())
-		if err != nil {
-			return false
-		}
-		hosts[i] = site.Host
-	}
-	return hosts[0] == hosts[1]
+	site, err := ParseSite(one.String())
+	otherSite, otherErr := ParseSite(other.String())
+	return err == nil && otherErr == nil && site.Host == otherSite.Host
 }
 
 // IsURL tells whether a source is an address, and no file.

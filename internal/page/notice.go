@@ -65,7 +65,7 @@ func (p *Page) showNotice(e Exchange) error {
 		r := e.Request
 		text := p.textsFor(r)
 		data := p.noticeData(r, text)
-		p.address(&data, text, e.Visitor, r.URL.Query().Get(returnField))
+		p.addVisitor(&data, text, e.Visitor, r.URL.Query().Get(returnField))
 		if err := p.template.ExecuteTemplate(&body, "notice.html", data); err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, err)
 		}
@@ -103,7 +103,7 @@ func (p *Page) Notice(r *http.Request, visitor *answers.Visitor) ([]byte, error)
 	if !isMade {
 		data := p.noticeData(r, text)
 		data.Base, data.Skips = p.Path+"/", true
-		p.address(&data, text, visitor, "")
+		p.addVisitor(&data, text, visitor, "")
 		if key.leadsBack {
 			data.Return = returnMark
 		}
@@ -167,8 +167,8 @@ func toASCII(text []byte) []byte {
 	return written
 }
 
-// address addresses the notice to a visitor, with where an answer leads back to.
-func (p *Page) address(data *noticeData, text *texts, visitor *answers.Visitor, back string) {
+// addVisitor adds to the notice what it tells one visitor, and where an answer leads back to.
+func (p *Page) addVisitor(data *noticeData, text *texts, visitor *answers.Visitor, back string) {
 	data.Questions, data.Style = p.questions(text, visitor), noticeStyleFile
 	if !p.hasToAsk(visitor) {
 		data.Status = text.Status[statusSaved]
