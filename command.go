@@ -488,47 +488,50 @@ func runCheck(out, report io.Writer, paths []string, format, language string) er
 			for _, warning := range slices.Concat(handler.warnings(), handler.charter.Gaps()) {
 				fmt.Fprintf(report, "%s: warning: %s\n", title, warning)
 			}
-			if format == "none" {
-				continue
+			switch format {
+			case "none":
+			case "table":
+				err = writeCharter(out, handler, title, language)
+			default:
+				err = writeExport(out, handler, format, language, "")
 			}
-			if format != "table" {
-				if err := writeExport(out, handler, format, language, ""); err != nil {
-					return err
-				}
-				continue
-			}
-			fmt.Fprintf(out, "%s: version %s, %d rows\n", title, handler.charter.Version, len(handler.charter.Rows))
-			if monitored := handler.monitored(); len(monitored) > 0 {
-				fmt.Fprintf(out, "only monitored, and not enforced: %s\n", strings.Join(monitored, ", "))
-			}
-			for i := range handler.Preferences {
-				for _, note := range handler.Preferences[i].Notes() {
-					fmt.Fprintln(out, note)
-				}
-			}
-			if handler.Hosts == "" {
-				for _, missing := range handler.missingHosts() {
-					fmt.Fprintln(out, missing)
-				}
-			}
-			table := terminal.Table{Head: []string{"NAME", "CATEGORY", "CONSENT", "DURATION", "HOSTS", "STORAGE", "PROVIDER", "PURPOSE"}}
-			for _, cookie := range handler.charter.Rows {
-				lifetime := "-"
-				if published, ok := handler.policy.PublishedDuration(cookie); ok {
-					lifetime = published.String()
-				}
-				consent := cookie.Key
-				if cookie.Exempt {
-					consent += " (exempt)"
-				}
-				addRow(&table, cmp.Or(strings.Join(cookie.Name, " "), "-"), string(cookie.Category), consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
-			}
-			if err := writeTable(out, &table); err != nil {
+			if err != nil {
 				return err
 			}
 		}
 	}
 	return errors.Join(mistakes...)
+}
+
+// writeCharter writes what people check of a charter: what is in force, and its table.
+func writeCharter(out io.Writer, handler siteHandler, title, language string) error {
+	fmt.Fprintf(out, "%s: version %s, %d rows\n", title, handler.charter.Version, len(handler.charter.Rows))
+	if monitored := handler.monitored(); len(monitored) > 0 {
+		fmt.Fprintf(out, "only monitored, and not enforced: %s\n", strings.Join(monitored, ", "))
+	}
+	for i := range handler.Preferences {
+		for _, note := range handler.Preferences[i].Notes() {
+			fmt.Fprintln(out, note)
+		}
+	}
+	if handler.Hosts == "" {
+		for _, missing := range handler.missingHosts() {
+			fmt.Fprintln(out, missing)
+		}
+	}
+	table := terminal.Table{Head: []string{"NAME", "CATEGORY", "CONSENT", "DURATION", "HOSTS", "STORAGE", "PROVIDER", "PURPOSE"}}
+	for _, cookie := range handler.charter.Rows {
+		lifetime := "-"
+		if published, ok := handler.policy.PublishedDuration(cookie); ok {
+			lifetime = published.String()
+		}
+		consent := cookie.Key
+		if cookie.Exempt {
+			consent += " (exempt)"
+		}
+		addRow(&table, cmp.Or(strings.Join(cookie.Name, " "), "-"), string(cookie.Category), consent, lifetime, cmp.Or(strings.Join(slices.Concat(cookie.Host, cookie.Script), " "), "-"), cmp.Or(strings.Join(cookie.Storage, " "), "-"), cookie.Provider.In(language, "en"), cookie.Purpose.In(language, "en"))
+	}
+	return writeTable(out, &table)
 }
 
 func runExport(out io.Writer, path, format, language, site string) error {
