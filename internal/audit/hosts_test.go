@@ -74,9 +74,9 @@ func (*toldBrowser) close() error { return nil }
 
 // auditOf returns the report of an audit of https://data.example.fr that sees something,
 // and cookies that come with the answer.
-func auditOf(t *testing.T, rows string, holds bool, seen func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie), answering ...browserCookie) Report {
+func auditOf(t *testing.T, holds bool, seen func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie), answering ...browserCookie) Report {
 	t.Helper()
-	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": "cookies:\n" + rows})+"charter.yaml", "")
+	declared, err := loadFileAlone(checks.WriteFiles(t, map[string]string{"charter.yaml": "cookies:\n" + hostRows})+"charter.yaml", "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +126,7 @@ func TestHostsAreHeld(t *testing.T) {
 			{Scheme: "https", Host: "failed.example", Port: "81"}: {failed: true},
 		}, nil
 	}
-	report := auditOf(t, hostRows, true, seen)
+	report := auditOf(t, true, seen)
 	want := []string{
 		"first: px.ads.example called before consent", "first: wss://evil.example:8443 undeclared",
 		"refused: px.ads.example called after refusal", "refused: wss://evil.example:8443 undeclared",
@@ -136,15 +136,15 @@ func TestHostsAreHeld(t *testing.T) {
 	if got := violationsOf(report); !slices.Equal(got, want) || report.Violations != len(want) || len(report.Notes) != 0 {
 		t.Errorf("%d, %q, %q", report.Violations, got, report.Notes)
 	}
-	report = auditOf(t, hostRows, false, seen)
+	report = auditOf(t, false, seen)
 	if got := violationsOf(report); got != nil || report.Violations != 0 || len(report.Visits[3].Hosts) != 5 || len(report.Notes) != 1 || !strings.Contains(report.Notes[0], "--hosts holds them against it") {
 		t.Errorf("%q, %q", got, report.Notes)
 	}
-	report = auditOf(t, hostRows, false, func(int) ([]observation, map[charter.Origin]outcomes, []browserCookie) { return nil, nil, nil })
+	report = auditOf(t, false, func(int) ([]observation, map[charter.Origin]outcomes, []browserCookie) { return nil, nil, nil })
 	if len(report.Notes) != 0 || report.Visits[0].Hosts == nil {
 		t.Errorf("%q", report.Notes)
 	}
-	report = auditOf(t, hostRows, true, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
+	report = auditOf(t, true, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
 		many := map[charter.Origin]outcomes{}
 		for i := range maxHosts + 1 {
 			many[charter.Origin{Scheme: "https", Host: fmt.Sprintf("%d.example", i)}] = outcomes{failed: true}
@@ -187,7 +187,7 @@ func TestCookiesOfOtherHosts(t *testing.T) {
 		{"of nobody who was called", nil, nil, []observation{set("x", ".evil.example", evil)}, `first: x of "evil.example" undeclared`, ""},
 	} {
 		for _, holds := range []bool{true, false} {
-			report := auditOf(t, hostRows, holds, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
+			report := auditOf(t, holds, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
 				if visit != 1 {
 					return nil, nil, nil
 				}
@@ -214,7 +214,7 @@ func TestCookiesOfOtherHosts(t *testing.T) {
 
 	// Who has withdrawn keeps what nobody but its host can remove; it is not to go there.
 	for _, isSent := range []bool{false, true} {
-		report := auditOf(t, hostRows, true, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
+		report := auditOf(t, true, func(visit int) ([]observation, map[charter.Origin]outcomes, []browserCookie) {
 			cookie := set("x", ".ads.example", ads)
 			switch {
 			case visit == 3:
@@ -240,7 +240,7 @@ func TestCookiesOfOtherHosts(t *testing.T) {
 // What a visitor keeps is told, and only what the site itself could remove accuses it.
 func TestKeptCookiesOfOtherHosts(t *testing.T) {
 	nothing := func(int) ([]observation, map[charter.Origin]outcomes, []browserCookie) { return nil, nil, nil }
-	report := auditOf(t, hostRows, true, nothing, browserCookie{name: "x", domain: "px.ads.example", path: "/"}, browserCookie{name: "own", domain: "data.example.fr", path: "/"})
+	report := auditOf(t, true, nothing, browserCookie{name: "x", domain: "px.ads.example", path: "/"}, browserCookie{name: "own", domain: "data.example.fr", path: "/"})
 	want := []string{`refused: own of "" kept after refusal`, `withdrawn: own of "" kept after withdrawal`}
 	if got := violationsOf(report); !slices.Equal(got, want) || len(report.Visits[1].Cookies) != 2 {
 		t.Errorf("%q", got)
@@ -253,7 +253,7 @@ func TestKeptCookiesOfOtherHosts(t *testing.T) {
 		return nil, nil, []browserCookie{undeclared}
 	}
 	want = []string{`accepted: x of "px.evil.example" undeclared`}
-	if got := violationsOf(auditOf(t, hostRows, true, left)); !slices.Equal(got, want) {
+	if got := violationsOf(auditOf(t, true, left)); !slices.Equal(got, want) {
 		t.Errorf("%q", got)
 	}
 }
