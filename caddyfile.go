@@ -117,26 +117,23 @@ func (h *Handler) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		case "{":
 			return d.Errf("%s takes no block; remove the braces, and what is between them", previous)
 		case "preset", "charter":
-			values := d.RemainingArgs()
-			if len(values) == 0 {
+			names := d.RemainingArgs()
+			if len(names) == 0 {
 				return d.Errf("%s names nothing; write one or more behind it", subdirective)
 			}
-			if subdirective == "charter" {
-				for _, path := range values {
-					resolved, err := charter.ResolvePath(d.File(), path)
-					if err != nil {
-						return d.WrapErr(err)
-					}
-					h.Charters = append(h.Charters, resolved)
+			for _, name := range names {
+				var err error
+				if subdirective == "preset" {
+					_, err = charter.LoadPreset(name)
+					h.Presets = append(h.Presets, name)
+				} else {
+					name, err = charter.ResolvePath(d.File(), name)
+					h.Charters = append(h.Charters, name)
 				}
-				continue
-			}
-			for _, name := range values {
-				if _, err := charter.LoadPreset(name); err != nil {
+				if err != nil {
 					return d.WrapErr(err)
 				}
 			}
-			h.Presets = append(h.Presets, values...)
 		case "languages":
 			if len(h.Languages) > 0 {
 				return d.Err("languages already specified")
