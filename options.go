@@ -81,7 +81,7 @@ var options = []option{
 	{block: "page", name: "logo", text: func(h *Handler) *string { return &h.Page.Logo }, check: page.CheckLink},
 	{block: "page", name: "stylesheet", text: func(h *Handler) *string { return &h.Page.Stylesheet }, check: page.CheckLink},
 	{block: "page", name: "template", text: func(h *Handler) *string { return &h.Page.Template }, resolve: charter.ResolvePath},
-	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, defaultValue: page.NeutralTheme, values: page.Themes, check: page.CheckTheme},
+	{block: "page", name: "theme", text: func(h *Handler) *string { return &h.Page.Theme }, defaultValue: page.NeutralTheme, values: page.Themes},
 
 	{block: "preference", jsonName: "format"},
 	{block: "preference", jsonName: "cookie"},

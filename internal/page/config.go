@@ -71,14 +71,6 @@ func CheckPath(of string) error {
 	return nil
 }
 
-// CheckTheme returns an error if there is no such look.
-func CheckTheme(name string) error {
-	if !slices.Contains(Themes, name) {
-		return fmt.Errorf("unknown theme %q; use one of %s", name, strings.Join(Themes, ", "))
-	}
-	return nil
-}
-
 // CheckLink returns an error if a link leads to another site.
 func CheckLink(link string) error {
 	if !charter.IsLocal(link) {
