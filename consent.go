@@ -86,10 +86,10 @@ func (m *MatchConsent) Validate() error {
 // MatchWithError returns true if the visitor allows all keys.
 func (m MatchConsent) MatchWithError(r *http.Request) (bool, error) {
 	replacer, ok := r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer)
+	if !ok {
+		return false, nil
+	}
 	for _, key := range m {
-		if !ok {
-			return false, nil
-		}
 		if allows, found := replacer.Get(placeholderPrefix + allowedPlaceholder + key); !found || allows != true {
 			return false, nil
 		}

@@ -433,7 +433,7 @@ func findCategory(text string) foundCategory {
 			likely = append(likely, known.category)
 		}
 	}
-	spoken := append(sure, likely...)
+	spoken := slices.Concat(sure, likely)
 	switch {
 	case len(spoken) == 0:
 		return foundCategory{}
