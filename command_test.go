@@ -263,10 +263,11 @@ func TestMissingHosts(t *testing.T) {
 		"preset matomo\nhosts":         missing,
 		"preset matomo\nhosts monitor": missing,
 		"preset matomo":                "",
-		"preset matomo\nhosts\nhost m.example {\n consent matomo\n}":     "",
-		"preset matomo\nhosts\nscript /m.js {\n consent matomo\n}":       "",
-		"preset opendatasoft\nhosts":                                     "",
-		"preset google_analytics at_internet piano xiti eulerian\nhosts": "",
+		"preset matomo\nhosts\nhost m.example {\n consent matomo\n}":                         "",
+		"preset matomo\nhosts\nscript /m.js {\n consent matomo\n}":                           "",
+		"preset opendatasoft\nhosts":                                                         "",
+		"preset opendatasoft\nhosts\ncookie comfort {\n purpose p\n category first_party\n}": "",
+		"preset google_analytics at_internet piano xiti eulerian\nhosts":                     "",
 	} {
 		handler := provision(t, "cookie_charter {\n"+block+"\n}")
 		if got := strings.Join(handler.warnings(), "\n"); got != want {

@@ -31,6 +31,7 @@ var importPages = map[string]string{
 	"newer.html": `<table><caption>Cookies</caption><thead><tr><th>Émetteur</th><th>Nom</th><th>Durée de conservation</th><th>Fonction</th><th>Catégorie</th></tr></thead>
 		<tbody><tr><td>Portail</td><td>csrftoken</td><td>12 mois</td><td>Protège</td><td>Nécessaire</td></tr>
 		<tr><td>Portail</td><td>messages</td><td>Session</td><td>Messages</td><td>Nécessaire</td></tr>
+		<tr><td>Matomo</td><td>_pk_id</td><td>13 mois</td><td>Mesure</td><td>Statistiques</td></tr>
 		<tr><td>Google</td><td>_ga</td><td>6 mois, puis 13 mois si vous acceptez</td><td>Mesure</td><td>Statistiques</td></tr>
 		<tr><td>YouTube</td><td>VISITOR_INFO1_LIVE et YSC</td><td>variable</td><td>Vidéos</td><td>Tiers</td></tr>
 		<tr><td>X</td><td>odd</td><td>-</td><td></td><td>?</td></tr></tbody></table>`,
@@ -47,14 +48,14 @@ func TestImport(t *testing.T) {
 			[]string{
 				"    - name: sessionid\n      provider: {fr: \"Opendatasoft\"}\n      service: {fr: \"Authentification; (front et back office)\"}\n      purpose: {fr: \"Retient l'utilisateur\"}\n      category: necessary\n",
 				"name: [incap_ses_*, visid_incap_<ID>]", "match: [incap_ses_*, visid_incap_*]", "# unsure: the table names no cookie\n      name: \"\"",
-				"match: [_pk_id*, _pk_ses.*]", "category: statistics",
+				"match: [_pk_id.*, _pk_ses.*]", "category: statistics\n      # unsure: the key of a preset, for a cookie of this name\n      consent: matomo\n",
 			},
-			[]string{"Sert à quelque chose: the table names no cookie", `_pk_id#, _pk_ses.*: read from "_pk_id#, _pk_ses.*"`, "4 rows, 3 doubts"},
+			[]string{"Sert à quelque chose: the table names no cookie", `_pk_id#, _pk_ses.*: read from "_pk_id#, _pk_ses.*"`, "4 rows, 4 doubts"},
 			[]string{"duration"},
 		},
 		"newer.html": {
-			[]string{"name: csrftoken", "duration: 12 mois", "duration: session", "category: statistics\n      # unsure: the key of a preset, for a cookie of this name\n      consent: ga\n", "# unsure: read from \"6 mois, puis 13 mois si vous acceptez\"\n      duration: 13 mois", "name: [VISITOR_INFO1_LIVE, YSC]", "category: third_party", "purpose: \"\"", "category: \"\""},
-			[]string{`VISITOR_INFO1_LIVE et YSC: cannot be read: "variable"`, "odd: the table gives no purpose", "odd: the table tells no category", "_ga: the key of a preset, for a cookie of this name", "5 rows, 5 doubts"},
+			[]string{"name: csrftoken", "duration: 12 mois", "duration: session", "name: _pk_id\n      # unsure: read from \"_pk_id\"\n      match: _pk_id.*\n", "name: _ga\n      provider", "category: statistics\n      # unsure: the key of a preset, for a cookie of this name\n      consent: ga\n", "# unsure: read from \"6 mois, puis 13 mois si vous acceptez\"\n      duration: 13 mois", "name: [VISITOR_INFO1_LIVE, YSC]", "category: third_party", "purpose: \"\"", "category: \"\""},
+			[]string{`VISITOR_INFO1_LIVE et YSC: cannot be read: "variable"`, "odd: the table gives no purpose", "odd: the table tells no category", "_ga: the key of a preset, for a cookie of this name", "6 rows, 7 doubts"},
 			nil,
 		},
 		"page.md": {

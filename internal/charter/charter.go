@@ -67,10 +67,13 @@ func (c *Charter) Gaps() []string {
 }
 
 // KeysWithoutHosts returns the consent keys of which no row tells where its service is: it
-// may be where this site is, or the operator may have to say so.
+// may be where this site is, as what is the site's own surely is, or the operator may have to
+// say so.
 func (c *Charter) KeysWithoutHosts() []string {
 	return slices.DeleteFunc(c.ConsentKeys(), func(key string) bool {
-		return slices.ContainsFunc(c.Rows, func(row *Row) bool { return row.Key == key && len(row.Host)+len(row.Script) > 0 })
+		return slices.ContainsFunc(c.Rows, func(row *Row) bool {
+			return row.Key == key && (len(row.Host)+len(row.Script) > 0 || row.Category == FirstParty)
+		})
 	})
 }
 

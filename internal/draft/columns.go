@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 
@@ -183,6 +184,29 @@ func findInPresets(name string) *charter.Row {
 	}
 	return nil
 }
+
+// findSeriesInPresets returns the pattern of a preset for a name that people write without what its
+// cookies differ in, as _pk_id for _pk_id.*; "" if no preset has one.
+func findSeriesInPresets(written string) string { return presetSeries()[seriesStem(written)] }
+
+// presetSeries are the prefixes that presets have, by what people write of them.
+var presetSeries = sync.OnceValue(func() map[string]string {
+	series := map[string]string{}
+	presets, _ := charter.Presets() // tests load them
+	for _, preset := range presets {
+		for _, row := range preset.Rows {
+			for _, pattern := range row.Patterns() {
+				if strings.HasSuffix(pattern, "*") {
+					series[seriesStem(pattern)] = pattern
+				}
+			}
+		}
+	}
+	return series
+})
+
+// seriesStem returns a prefix without the signs that end it.
+func seriesStem(pattern string) string { return strings.TrimRight(pattern, "*._-") }
 
 // isEmpty tells whether a cell has nothing but a line, as people write for nothing.
 func isEmpty(cell string) bool { return strings.Trim(cell, "-–—=:_/. ") == "" }

@@ -2,6 +2,7 @@ package draft
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -566,6 +567,9 @@ func readNames(written string) (read cellNames) {
 		if charter.ValidatePattern(pattern, "") != nil {
 			read.doubt = fmt.Sprintf("%s is no cookie name; say in match what the filter matches", quote(name))
 			continue
+		}
+		if findInPresets(pattern) == nil {
+			pattern = cmp.Or(findSeriesInPresets(pattern), pattern)
 		}
 		read.patterns = append(read.patterns, pattern)
 	}
