@@ -48,7 +48,7 @@ func auditsIn(t *testing.T, storage Storage, now func() time.Time) (p *Page, ask
 	t.Helper()
 	a, _, _ := instance(t, storage, oneVersion, now)
 	core, log := zapobserver.New(zap.DebugLevel)
-	p = &Page{Options: Options{Logger: zap.New(core)}, Path: "/charter", archive: a, audits: openAudits(a)}
+	p = &Page{Options: Options{Config: Config{Path: "/charter"}, Logger: zap.New(core)}, archive: a, audits: openAudits(a)}
 	return p, func() {
 		patience, cancel := context.WithTimeout(context.Background(), archivePatience)
 		defer cancel()

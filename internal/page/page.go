@@ -137,7 +137,6 @@ type Page struct {
 	promises    []string         // keys of texts.Promises
 	monitored   string           // key of texts.Monitored; "" if all is enforced
 	lifetime    charter.Duration // of the stored preference
-	Path        string           // without the slash at its end
 	texts       []*texts         // the default language first, as in matcher
 	matcher     language.Matcher
 	kinds       map[*texts][]Kind
@@ -162,11 +161,8 @@ type Page struct {
 
 // New returns a page, or what is wrong with its options and the files that they name.
 func New(options Options) (*Page, error) {
-	p := &Page{
-		Options:     options,
-		Path:        strings.TrimSuffix(options.Path, "/"),
-		crossOrigin: http.NewCrossOriginProtection(),
-	}
+	options.Path = strings.TrimSuffix(options.Path, "/") // it is served with and without
+	p := &Page{Options: options, crossOrigin: http.NewCrossOriginProtection()}
 	for _, preference := range p.Answers.Preferences {
 		if preference.Manage != "" {
 			p.manageLinks = append(p.manageLinks, preference.Manage)
