@@ -403,7 +403,7 @@ func loadHandlers(path string) ([]siteHandler, error) {
 			return nil, err
 		}
 		if len(handlers) == 0 {
-			return nil, fmt.Errorf("%s has no cookie_charter", path)
+			return nil, fmt.Errorf("%s has no cookie_charter; write one in the block of a site, or name a charter file", path)
 		}
 	}
 	var mistakes []error

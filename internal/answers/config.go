@@ -85,7 +85,7 @@ func (p *Config) validate() error {
 		return fmt.Errorf("unknown preference format %q; use one of %s", p.Format, strings.Join(slices.Sorted(maps.Keys(Formats)), ", "))
 	}
 	if p.Cookie != "" && !setcookie.IsToken(p.Cookie) {
-		return fmt.Errorf("%q is not a cookie name", p.Cookie)
+		return fmt.Errorf("%q is not a cookie name; write it without spaces, quotes and separators, such as site_consent", p.Cookie)
 	}
 	if p.Cookie == "" && format.namedAs != "" {
 		return fmt.Errorf("the cookie of the preference format %s has a name of each portal's own; name it, as %s", p.Format, format.namedAs)

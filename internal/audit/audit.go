@@ -139,7 +139,7 @@ func timeLimit(pages int, wait time.Duration) time.Duration {
 	return maxAnswers + time.Duration(pages*len(visits))*(maxPerVisit+maxWaits*wait)
 }
 
-var errTooLong = errors.New("the audit takes too long")
+var errTooLong = errors.New("the audit takes too long; visit fewer pages, by --pages")
 
 // note adds a note to the report, once.
 func (a *audit) note(text string) {

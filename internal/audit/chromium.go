@@ -403,7 +403,7 @@ func (c *chromium) waitUntilSaved(ctx context.Context) error {
 			return nil
 		}
 		if time.Now().After(end) {
-			return errors.New("the form has not stored the answer")
+			return fmt.Errorf("the form at %s has not stored the answer", c.page)
 		}
 		if err := c.settle(ctx); err != nil {
 			return err
