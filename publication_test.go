@@ -209,7 +209,7 @@ func TestPublishedFindings(t *testing.T) {
 	address := site("first", "b=1")
 	report := auditedSite(t, address)
 	content := jsonOf(t, report)
-	if status, answer := postAudit(t, "", content); status != http.StatusBadRequest || !strings.Contains(answer, "1 cookies or hosts that violate the charter") {
+	if status, answer := postAudit(t, "", content); status != http.StatusBadRequest || !strings.Contains(answer, "1 cookies, stored items or hosts that violate the charter") {
 		t.Errorf("%d, %s", status, answer)
 	}
 	var told bytes.Buffer
@@ -217,7 +217,7 @@ func TestPublishedFindings(t *testing.T) {
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(&told), []string{file}, "en", delivery{publish: publishClean}, audit.Options{Format: "text"}); !errors.Is(err, errDifferences) || !strings.Contains(told.String(), "not published: the report has 1 cookies or hosts that violate the charter") {
+	if err := runAudit(terminal.NewPrinter(io.Discard), terminal.NewPrinter(&told), []string{file}, "en", delivery{publish: publishClean}, audit.Options{Format: "text"}); !errors.Is(err, errDifferences) || !strings.Contains(told.String(), "not published: the report has 1 cookies, stored items or hosts that violate the charter") {
 		t.Errorf("%v, %s", err, &told)
 	}
 	if said := testedOn(t, address); said != "" {

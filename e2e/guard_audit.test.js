@@ -1,5 +1,5 @@
-// An audit through Chromium tells what the guard has stopped, by code that knows nothing of the
-// guard: of the same pages, with the guard and without.
+// An audit through Chromium tells what the guard has stopped, and what scripts have stored, by code
+// that knows nothing of the guard: of the same pages, with the guard and without.
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -23,6 +23,8 @@ const page = `<!DOCTYPE html><title>Portal</title><script>
   localStorage.setItem("ph_one", "1");
   sessionStorage.setItem("state", "1");
   localStorage.setItem("mine", "1");
+  localStorage.setItem("dossier-2026-0042", "1");
+  try { indexedDB.open("stats-db"); } catch {} // as where browsers allow no storage
 </script>`;
 
 const site = (port, option) => `http://localhost:${port} {
@@ -32,7 +34,7 @@ const site = (port, option) => `http://localhost:${port} {
 			purpose "Is there in any case"
 			category necessary
 		}
-		storage ph_* {
+		storage ph_* stats-db {
 			purpose "Counts visits"
 			category statistics
 		}
@@ -78,15 +80,27 @@ ${site(ports.guarded, "guard")}${site(ports.plain, "")}`);
     return JSON.parse(stdout);
   };
   const stopped = (report) => Object.fromEntries(report.visits.map(({ visit, stopped = [] }) => [visit, stopped.map(({ kind, name, verdict }) => `${kind} ${name} ${verdict}`)]));
+  const stored = (report) => report.visits.map(({ items }) => items.map(({ name, storage, verdict }) => `${storage} ${name} ${verdict}`));
 
   test("with the guard, and without", async () => {
     const [guarded, plain] = await Promise.all([audit(ports.guarded), audit(ports.plain)]);
     const undeclared = ["cookie framed undeclared", "cookie stored undeclared", "cookie unknown undeclared"];
-    const refused = ["cookie _pk_id.1.1fff refused", "cookie _pk_ses.1.1fff refused", ...undeclared, "item ph_one refused"];
+    const refused = ["cookie _pk_id.1.1fff refused", "cookie _pk_ses.1.1fff refused", ...undeclared, "item ph_* refused"];
     assert.deepEqual(stopped(guarded), { first: refused, refused, accepted: undeclared, withdrawn: refused });
-    assert.deepEqual(guarded.findings, [], "and nothing of it is there");
+    // A database can be about to be deleted when the only page after withdrawal is left.
+    const found = (report) => report.findings.filter(({ storage }) => storage !== "indexedDB");
+    assert.deepEqual(found(guarded), [], "and nothing of it is there");
+    const harmless = ["localStorage dossier-* undeclared", "localStorage mine undeclared", "sessionStorage state allowed"];
+    const tracking = (verdict) => [harmless[0], harmless[1], `localStorage ph_* ${verdict}`, harmless[2], `indexedDB stats-db ${verdict}`];
+    assert.deepEqual(stored(guarded).slice(0, 3), [harmless, harmless, tracking("allowed")]);
+    assert.deepEqual(guarded.visits.slice(0, 2).flatMap(({ items }) => items.flatMap(({ violations }) => violations)), []);
 
     assert.deepEqual(stopped(plain), { first: [], refused: [], accepted: [], withdrawn: [] });
-    assert.deepEqual([...new Set(plain.findings.map(({ name }) => name))].sort(), ["_pk_id.1.1fff", "_pk_ses.1.1fff", "framed", "stored", "unknown"]);
+    assert.deepEqual([...new Set(plain.findings.map(({ name }) => name))].sort(), ["_pk_id.1.1fff", "_pk_ses.1.1fff", "framed", "ph_*", "stats-db", "stored", "unknown"]);
+    assert.deepEqual(stored(plain), [tracking("refused"), tracking("refused"), tracking("allowed"), tracking("refused")]);
+    const what = (name) => plain.findings.find((finding) => finding.name === name);
+    const violations = [["first", "set before consent"], ["refused", "set after refusal"], ["withdrawn", "kept after withdrawal"]].map(([visit, violation]) => ({ visit, violation }));
+    assert.deepEqual([what("ph_*"), what("stats-db")], [{ kind: "item", name: "ph_*", storage: "localStorage", violations }, { kind: "item", name: "stats-db", storage: "indexedDB", violations }]);
+    assert.doesNotMatch(JSON.stringify(plain), /ph_one|0042/, "a report has no keys that can be somebody's");
   });
 });

@@ -48,6 +48,9 @@ type browser interface {
 	// not reach the browser.
 	takeStopped() []write
 
+	// items returns the stored items of the site that it holds, if they can be read.
+	items(ctx context.Context) (held []storedItem, isKnown bool)
+
 	// takeOmissions returns what was not looked at since it was last asked, in words that
 	// go on with "of" and a page.
 	takeOmissions() []string
@@ -167,6 +170,9 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
 		a.note("No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
+		if slices.ContainsFunc(a.charter.Rows, func(row *charter.Row) bool { return len(row.Storage) > 0 }) {
+			a.note("Stored items, which the charter declares, are not part of this, either; --browser sees them.")
+		}
 	}
 	for i := range visits {
 		goesOn, err := a.answerAndVisit(ctx, i)
@@ -194,6 +200,9 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 		for _, cookie := range visit.Cookies {
 			a.report.Violations += len(cookie.Violations)
 		}
+		for _, item := range visit.Items {
+			a.report.Violations += len(item.Violations)
+		}
 		for _, host := range visit.Hosts {
 			a.report.Violations += len(host.Violations)
 		}
@@ -208,7 +217,7 @@ func limitsOf(hasBrowser bool) []string {
 	limits := []string{"Nobody was signed in, nothing was typed, and no other pages were visited than those that are listed."}
 	if hasBrowser {
 		return append(limits,
-			"What scripts store elsewhere than in cookies, such as in local storage, was looked at only as far as it was stopped in the page.",
+			"Of what scripts store elsewhere than in cookies, only local and session storage and the names of databases were looked at, after each page.",
 			"Connections without a request and pages in windows of their own are not seen, and of the address of a call, its host alone.",
 			"Other browsers, devices, places and times can be shown other pages.")
 	}
@@ -313,6 +322,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			a.checkLifetime(known, cookie.life)
 		}
 	}
+	items := a.beginItems(ctx)
 	for i := 0; i < len(a.pages); i++ {
 		page := a.pages[i]
 		a.tellProgress(number, i)
@@ -367,6 +377,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			}
 		}
 		a.lookAtStopped(&made, page, number)
+		a.lookAtItems(ctx, items, page, number)
 		for _, what := range a.browser.takeOmissions() {
 			a.omit(what + " of " + a.addresses.Show(page))
 		}
@@ -402,6 +413,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 	})
 	made.Cookies = cookies
 	if a.report.Browser != "" {
+		made.Items = items.check(number)
 		made.Hosts = a.checkCalls(hosts, number)
 	}
 	return made, nil

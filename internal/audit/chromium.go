@@ -319,11 +319,16 @@ func (c *chromium) load(ctx context.Context, address string) error {
 
 // evaluate evaluates an expression in the page.
 func (c *chromium) evaluate(ctx context.Context, expression string, result any) error {
+	return c.evaluateIn(ctx, map[string]any{"userGesture": true}, expression, result)
+}
+
+// evaluateIn evaluates an expression with parameters, such as the world in which it does.
+func (c *chromium) evaluateIn(ctx context.Context, parameters map[string]any, expression string, result any) error {
 	var evaluated struct {
 		Result           struct{ Value json.RawMessage }
 		ExceptionDetails *struct{ Text string }
 	}
-	parameters := map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true, "userGesture": true}
+	parameters["expression"], parameters["returnByValue"], parameters["awaitPromise"] = expression, true, true
 	if err := c.call(ctx, c.session, "Runtime.evaluate", parameters, &evaluated); err != nil {
 		return err
 	}

@@ -25,6 +25,9 @@ type toldBrowser struct {
 	isAsked   bool
 	answering []browserCookie // that it holds once it has answered
 	hasAnswer bool
+	stopped   []write
+	looks     int
+	stored    func(look int) ([]storedItem, bool) // two looks for each visit: before its page, and after
 }
 
 func (*toldBrowser) name() string { return "Told/1" }
@@ -55,7 +58,15 @@ func (b *toldBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 	return happened, called
 }
 
-func (*toldBrowser) takeStopped() []write { return nil }
+func (b *toldBrowser) takeStopped() []write { return b.stopped }
+
+func (b *toldBrowser) items(context.Context) ([]storedItem, bool) {
+	if b.stored == nil {
+		return nil, false
+	}
+	b.looks++
+	return b.stored(b.looks)
+}
 
 func (*toldBrowser) takeOmissions() []string { return nil }
 

@@ -96,6 +96,9 @@ func (b *httpBrowser) takeObservations() ([]observation, map[charter.Origin]outc
 // takeStopped tells nothing, as no scripts run.
 func (b *httpBrowser) takeStopped() []write { return nil }
 
+// items tells nothing, as above.
+func (b *httpBrowser) items(context.Context) ([]storedItem, bool) { return nil, false }
+
 func (b *httpBrowser) cookies(context.Context) ([]browserCookie, error) {
 	var held []browserCookie
 	for _, cookie := range b.jar {

@@ -10,7 +10,7 @@ import (
 )
 
 // A junitSuite is a report as JUnit writes one, which CI systems show: a test for each
-// cookie and host, and one for whether nothing is missing.
+// cookie, stored item and host, and one for whether nothing is missing.
 type junitSuite struct {
 	XMLName  xml.Name    `xml:"testsuite"`
 	Name     string      `xml:"name,attr"`
@@ -35,7 +35,7 @@ type junitMistake struct {
 
 func (v *view) writeJUnit(out *terminal.Printer) error {
 	suite := junitSuite{Name: v.Title(), Time: v.Ended.Sub(v.Time).Seconds(), Began: v.Time.Format(time.RFC3339)}
-	for _, seen := range slices.Concat(v.cookieRows(), v.hostRows()) {
+	for _, seen := range v.allRows() {
 		made := junitCase{Class: v.say(seen.Kind), Name: strings.TrimSpace(v.NameOf(seen.Finding) + " " + seen.Place())}
 		if len(seen.Violations) > 0 {
 			made.Failure = &junitMistake{v.What(seen.Finding)}

@@ -65,7 +65,7 @@ func (r *Report) CheckPublication(withFindings bool, now time.Time) error {
 	case withFindings:
 		return nil
 	case len(r.Findings) > 0:
-		return fmt.Errorf("the report has %d cookies or hosts that violate the charter; mend that, or publish what was found by --publish=findings", len(r.Findings))
+		return fmt.Errorf("the report has %d cookies, stored items or hosts that violate the charter; mend that, or publish what was found by --publish=findings", len(r.Findings))
 	case r.Since != nil && slices.ContainsFunc(slices.Concat(r.Since.New, r.Since.Gone), func(found Finding) bool { return len(found.Violations) > 0 }):
 		return errors.New("the report tells what an earlier one has found; make it without --since, or publish that by --publish=findings")
 	case r.Incomplete:

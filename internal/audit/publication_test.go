@@ -48,7 +48,7 @@ func TestPublication(t *testing.T) {
 	}{
 		"clean":       {func(*Report) {}, "", ""},
 		"incomplete":  {func(report *Report) { report.Incomplete = true }, "", "pages or visits are missing"},
-		"found":       {func(report *Report) { *report = *foundReport(t) }, "", "has 2 cookies or hosts that violate the charter"},
+		"found":       {func(report *Report) { *report = *foundReport(t) }, "", "has 2 cookies, stored items or hosts that violate the charter"},
 		"of before":   {func(report *Report) { report.Since = &Since{Gone: madeReport(t).Findings} }, "", "what an earlier one has found"},
 		"seen before": {func(report *Report) { report.Since = &Since{New: []Finding{{Name: "a"}}} }, "", ""},
 		"hidden":      {func(report *Report) { *report = *foundReport(t); report.Findings = []Finding{} }, "not those of its visits", "not those of its visits"},

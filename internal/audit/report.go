@@ -46,7 +46,7 @@ type Report struct {
 
 	HoldsHosts bool      `json:"holds_hosts"`     // other hosts are held against the charter, and not only told
 	Violations int       `json:"violations"`      // how many there are in all visits
-	Findings   []Finding `json:"findings"`        // the same by cookie and host
+	Findings   []Finding `json:"findings"`        // the same by cookie, stored item and host
 	Since      *Since    `json:"since,omitempty"` // how it differs from an earlier one
 	Incomplete bool      `json:"incomplete"`      // pages or visits are missing: that there are no violations says nothing
 
@@ -62,6 +62,7 @@ type Visit struct {
 	Pages      []Page      `json:"pages"`                 // in the order in which they were visited
 	Screenshot *Screenshot `json:"screenshot,omitempty"`  // of the first page
 	Cookies    []Cookie    `json:"cookies"`               // by name, domain and path
+	Items      []Item      `json:"items,omitzero"`        // stored items, by name and storage; none without a browser
 	Hosts      []Host      `json:"hosts,omitzero"`        // other than the site's that pages called, by name; none without a browser
 	Stopped    []Stopped   `json:"stopped,omitzero"`      // what scripts wrote, and something in the page kept from the browser, by kind and name
 }

@@ -117,10 +117,10 @@ func TestRowsOfReport(t *testing.T) {
 	}
 }
 
-// A report does not tell what was stopped in storage, and that nobody looked there.
+// A report tells how far storage was looked at.
 func TestLimitsOfStorage(t *testing.T) {
-	for hasBrowser, want := range map[bool]string{true: "was looked at only as far as it was stopped in the page.", false: "was not looked at."} {
-		if told := slices.DeleteFunc(limitsOf(hasBrowser), func(limit string) bool { return !strings.Contains(limit, "local storage") }); len(told) != 1 || !strings.HasSuffix(told[0], want) {
+	for hasBrowser, want := range map[bool]string{true: "only local and session storage and the names of databases were looked at, after each page.", false: "was not looked at."} {
+		if told := slices.DeleteFunc(limitsOf(hasBrowser), func(limit string) bool { return !strings.Contains(limit, "elsewhere than in cookies") }); len(told) != 1 || !strings.HasSuffix(told[0], want) {
 			t.Errorf("%t: %q", hasBrowser, told)
 		}
 	}
@@ -225,7 +225,7 @@ func TestSchemaOfReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, of := range map[string]reflect.Type{
-		"": reflect.TypeFor[Report](), "visit": reflect.TypeFor[Visit](), "page": reflect.TypeFor[Page](), "screenshot": reflect.TypeFor[Screenshot](), "cookie": reflect.TypeFor[Cookie](),
+		"": reflect.TypeFor[Report](), "visit": reflect.TypeFor[Visit](), "page": reflect.TypeFor[Page](), "screenshot": reflect.TypeFor[Screenshot](), "cookie": reflect.TypeFor[Cookie](), "item": reflect.TypeFor[Item](), "stopped": reflect.TypeFor[Stopped](),
 		"host": reflect.TypeFor[Host](), "finding": reflect.TypeFor[Finding](), "violation": reflect.TypeFor[Violation](), "since": reflect.TypeFor[Since](),
 	} {
 		written := schema.definition
@@ -256,7 +256,7 @@ func TestSchemaOfReports(t *testing.T) {
 	}
 }
 
-// CI systems see a test for each cookie and host, and whether anything is missing.
+// CI systems see a test for each cookie, stored item and host, and whether anything is missing.
 func TestReportAsJUnit(t *testing.T) {
 	report := madeReport(t)
 	report.Incomplete, report.Failures = true, []string{"https://data.example.fr/b, on the visit \"first\": there is no such page"}
@@ -521,7 +521,7 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	}
 	labels = slices.Concat(
 		find(`\.[Ss]ayf?(?:\(| )"`, "*"), find(`fact{"`, "*"), find(`[{ ]{"`, "*"), find(`writeList\(out, "`, "*"), find(`head\(\[\]string{"`, "*"), find(`head\(\[\]string{"[a-z]+", "`, "*"), find(`head\(.*}, "`, "*"), find(`head\(.*}, "[a-z]+", "`, "*"),
-		[]string{legend, stoppedTitle, "stopped", kindCookie, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
+		[]string{legend, stoppedTitle, "stopped", kindCookie, kindItem, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
 	)
 	for _, category := range charter.Categories {
 		labels = append(labels, string(category))
@@ -537,7 +537,7 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	sentences = slices.Concat(
 		limitsOf(true), limitsOf(false), find(`a\.note\((?:fmt\.Sprintf\()?"`, "*"), find(`Failures, fmt\.Sprintf\("`, "*"), find(`Violations, fmt\.Sprintf\("`, "*"),
 		find(`a\.omit\(fmt\.Sprintf\("`, "Not looked at: *."), find(`[bc]\.omit\((?:fmt\.Sprintf\()?"`, "Not looked at: * of %s."),
-		find(`many(?:Cookies|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of a visit."), find(`many(?:Cookies|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of %s."),
+		find(`many(?:Cookies|Items|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of a visit."), find(`many(?:Cookies|Items|Hosts) = fmt\.Sprintf\("`, "Not looked at: * of %s."),
 		[]string{"undeclared", errNoQuestions.Error() + " at %s", errNotFound.Error(), elsewhereError{"%s"}.Error(), "it answers %s"},
 	)
 	for _, visit := range visits {

@@ -6,12 +6,13 @@ import (
 	"strings"
 )
 
-// A Finding is a cookie or a host with what it violates.
+// A Finding is a cookie, a stored item or a host with what it violates.
 type Finding struct {
-	Kind       string      `json:"kind"`             // cookie or host
-	Name       string      `json:"name"`             // of the cookie ("" if it has none), or the host
-	Domain     string      `json:"domain,omitempty"` // of the cookie
-	Path       string      `json:"path,omitempty"`   // of the cookie
+	Kind       string      `json:"kind"`              // cookie, item or host
+	Name       string      `json:"name"`              // of the cookie ("" if it has none), the item or the host
+	Domain     string      `json:"domain,omitempty"`  // of the cookie
+	Path       string      `json:"path,omitempty"`    // of the cookie
+	Storage    string      `json:"storage,omitempty"` // of the item
 	Violations []Violation `json:"violations"`
 }
 
@@ -27,7 +28,7 @@ const (
 	kindHost   = "host"
 )
 
-// A row is a cookie or a host with what was seen of it on all visits.
+// A row is a cookie, a stored item or a host with what was seen of it on all visits.
 type row struct {
 	Finding
 	DeclaredAs string // the first name of the row that declares it, "" if none does
@@ -40,7 +41,7 @@ type row struct {
 	Cells      []cell // of each visit
 }
 
-// A cell is what was seen of a cookie or a host on one visit.
+// A cell is what was seen of one on one visit.
 type cell struct {
 	Words     []string // what happened, in the order in which it did
 	IsAgainst bool     // some of it is against the charter
@@ -91,7 +92,7 @@ func (w *row) happened(hasHappened bool, word string) {
 // rows returns the rows that are added for each visit, in order.
 func (r *Report) rows(look func(visit Visit, add func(Finding) *row)) []*row {
 	var rows []*row
-	places := map[[4]string]*row{}
+	places := map[[5]string]*row{}
 	for number, visit := range r.Visits {
 		look(visit, func(found Finding) *row {
 			known := places[found.key()]
@@ -116,7 +117,7 @@ func (r *Report) rows(look func(visit Visit, add func(Finding) *row)) []*row {
 }
 
 // key is what tells one finding from another.
-func (f Finding) key() [4]string { return [4]string{f.Kind, f.Name, f.Domain, f.Path} }
+func (f Finding) key() [5]string { return [5]string{f.Kind, f.Name, f.Domain, f.Path, f.Storage} }
 
 func keyOf(found Finding) []string {
 	key := found.key()
@@ -131,10 +132,13 @@ func violationsOn(visit Visit, words []string) []Violation {
 	return violations
 }
 
-// findings returns the cookies and hosts that violate the charter.
+// allRows returns a row for each cookie, stored item and host.
+func (r *Report) allRows() []*row { return slices.Concat(r.cookieRows(), r.itemRows(), r.hostRows()) }
+
+// findings returns what violates the charter.
 func (r *Report) findings() []Finding {
 	found := []Finding{}
-	for _, seen := range slices.Concat(r.cookieRows(), r.hostRows()) {
+	for _, seen := range r.allRows() {
 		if len(seen.Violations) > 0 {
 			found = append(found, seen.Finding)
 		}
@@ -153,8 +157,8 @@ func (f Finding) What() []string {
 	return what
 }
 
-// Place returns where a cookie is, "" for a host.
-func (f Finding) Place() string { return strings.TrimSpace(f.Domain + " " + f.Path) }
+// Place returns where a cookie or a stored item is, "" for a host.
+func (f Finding) Place() string { return strings.TrimSpace(f.Domain + " " + f.Path + f.Storage) }
 
 // A pageRow is a page with its statuses on all visits.
 type pageRow struct {

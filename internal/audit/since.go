@@ -35,9 +35,9 @@ func (r *Report) compare(earlier *Report) *Since {
 	return &Since{Time: earlier.Time, Browser: earlier.Browser, Version: earlier.Version, Hash: earlier.Hash, New: without(now, then), Gone: without(then, now)}
 }
 
-// seen returns all cookies and hosts, whether they violate anything or not.
+// seen returns all that was seen, whether it violates anything or not.
 func (r *Report) seen() []Finding {
-	rows := slices.Concat(r.cookieRows(), r.hostRows())
+	rows := r.allRows()
 	all := make([]Finding, 0, len(rows))
 	for _, seen := range rows {
 		all = append(all, seen.Finding)
@@ -48,7 +48,7 @@ func (r *Report) seen() []Finding {
 // without returns what is seen and was not in another report, or is violated and was not
 // there.
 func without(all, others []Finding) []Finding {
-	known := map[[4]string]Finding{}
+	known := map[[5]string]Finding{}
 	for _, other := range others {
 		known[other.key()] = other
 	}

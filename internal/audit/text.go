@@ -26,7 +26,7 @@ func (v *view) writeText(out *terminal.Printer) error {
 	if v.Report.Since != nil {
 		tables = append(tables, v.writeSince)
 	}
-	for _, write := range append(tables, v.writeCookies, v.writeStopped, v.writeHosts, v.writePages) {
+	for _, write := range append(tables, v.writeCookies, v.writeItems, v.writeStopped, v.writeHosts, v.writePages) {
 		if err := write(out); err != nil {
 			return err
 		}
@@ -166,6 +166,19 @@ func (v *view) writeCookies(out *terminal.Printer) error {
 	}
 	v.writeLine(out, v.say(legend))
 	return nil
+}
+
+func (v *view) writeItems(out *terminal.Printer) error {
+	rows := v.itemRows()
+	if len(rows) == 0 {
+		return nil
+	}
+	v.writeTitle(out, v.say("Stored items"))
+	table := terminal.Table{Head: v.head([]string{"item", "declared as"}, "first on")}
+	for _, seen := range rows {
+		table.Add(slices.Concat([]terminal.Cell{v.nameAndPlace(seen.Finding), entry(v.DeclaredAs(seen))}, v.cells(seen), []terminal.Cell{entry(v.Shown(seen.Page))})...)
+	}
+	return v.writeWide(out, &table)
 }
 
 func (v *view) writeStopped(out *terminal.Printer) error {

@@ -110,19 +110,18 @@ func (v *view) IsGood() bool { return len(v.Findings) == 0 && !v.Incomplete }
 // Verdict returns what was found.
 func (v *view) Verdict() string {
 	var text string
-	cookies, hosts := 0, 0
+	counts := map[string]int{}
 	for _, found := range v.Findings {
-		if found.Kind == kindCookie {
-			cookies++
-		} else {
-			hosts++
-		}
+		counts[found.Kind]++
 	}
+	cookies, items, hosts := strconv.Itoa(counts[kindCookie]), strconv.Itoa(counts[kindItem]), strconv.Itoa(counts[kindHost])
 	switch {
-	case hosts > 0:
-		text = v.sayf("Cookies that violate the charter: %s; hosts: %s", strconv.Itoa(cookies), strconv.Itoa(hosts))
-	case cookies > 0:
-		text = v.sayf("Cookies that violate the charter: %s", strconv.Itoa(cookies))
+	case counts[kindItem] > 0:
+		text = v.sayf("Cookies that violate the charter: %s; stored items: %s; hosts: %s", cookies, items, hosts)
+	case counts[kindHost] > 0:
+		text = v.sayf("Cookies that violate the charter: %s; hosts: %s", cookies, hosts)
+	case counts[kindCookie] > 0:
+		text = v.sayf("Cookies that violate the charter: %s", cookies)
 	case v.Incomplete:
 		return v.say("No violations were seen, but pages or visits are missing")
 	default:
@@ -146,7 +145,7 @@ func (v *view) Cell(seen cell) string {
 	return text
 }
 
-// DeclaredAs returns the row that declares a cookie or a host.
+// DeclaredAs returns the row that declares what was seen.
 func (v *view) DeclaredAs(seen *row) string {
 	if seen.DeclaredAs == "" {
 		return v.say("undeclared")
@@ -154,7 +153,7 @@ func (v *view) DeclaredAs(seen *row) string {
 	return seen.DeclaredAs + ", " + v.say(seen.Category)
 }
 
-// NameOf returns what a cookie or a host is called.
+// NameOf returns what a cookie, a stored item or a host is called.
 func (v *view) NameOf(found Finding) string { return cmp.Or(found.Name, v.say("(no name)")) }
 
 // LifetimeOf returns how long a cookie lives, and how long the charter says that.
@@ -218,6 +217,9 @@ func (v *view) StoppedName(seen *row) string {
 
 // StoppedRows returns a row for each cookie and stored item that was stopped.
 func (v *view) StoppedRows() []*row { return v.stoppedRows() }
+
+// ItemRows returns a row for each stored item.
+func (v *view) ItemRows() []*row { return v.itemRows() }
 
 // HostRows returns a row for each other host.
 func (v *view) HostRows() []*row { return v.hostRows() }

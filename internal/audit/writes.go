@@ -28,15 +28,12 @@ const writesBinding = "cookieCharterAudit"
 // the page kept from the browser.
 type Stopped struct {
 	Kind     string           `json:"kind"`     // cookie, or item of local or session storage
-	Name     string           `json:"name"`     // or the key of the item
+	Name     string           `json:"name"`     // or what is shown of the key of the item
 	Cookie   string           `json:"cookie"`   // the first name of the row that declares it, "" if none does
 	Category charter.Category `json:"category"` // of that row
 	Verdict  judge.Verdict    `json:"verdict"`  // allowed, undeclared or refused
 	Page     string           `json:"page"`     // the first page with it
 }
-
-// kindItem is the kind of a stored item.
-const kindItem = "item"
 
 // maxStopped is how many a report has of each visit, and maxWrittenName how long a name can be,
 // in bytes.
@@ -103,14 +100,15 @@ func (c *chromium) takeStopped() []write {
 // lookAtStopped adds what was stopped on a page to a visit.
 func (a *audit) lookAtStopped(made *Visit, page string, number int) {
 	for _, write := range a.browser.takeStopped() {
-		if len(made.Stopped) >= maxStopped || slices.ContainsFunc(made.Stopped, func(known Stopped) bool { return known.Kind == write.Kind && known.Name == write.Name }) {
-			continue
-		}
-		seen := Stopped{Kind: write.Kind, Name: write.Name, Verdict: judge.Undeclared, Page: a.addresses.Show(page)}
-		row := a.rowOf(write.Name)
+		name, row := write.Name, a.rowOf(write.Name)
 		if write.Kind == kindItem {
 			row = a.charter.FindItem(write.Name)
+			name = shownKey(row, write.Name)
 		}
+		if write.Kind == kindItem && name == "" || len(made.Stopped) >= maxStopped || slices.ContainsFunc(made.Stopped, func(known Stopped) bool { return known.Kind == write.Kind && known.Name == name }) {
+			continue
+		}
+		seen := Stopped{Kind: write.Kind, Name: name, Verdict: judge.Undeclared, Page: a.addresses.Show(page)}
 		if row != nil {
 			seen.Cookie, seen.Category, seen.Verdict = row.FirstName(), row.Category, judge.VerdictAfter(visits[number].answer, row)
 		}
