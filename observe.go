@@ -61,7 +61,7 @@ func newMetrics(registry *prometheus.Registry, c *charter.Charter) (*metrics, er
 	}
 	m.audits, err = register(registry, &auditCollector{
 		time:     prometheus.NewDesc(metricName("last_audit_timestamp_seconds"), "When the last audit that is published of a host ended, in Unix time.", []string{"host"}, nil),
-		findings: prometheus.NewDesc(metricName("last_audit_findings"), "How many cookies and hosts violated the charter in the last audit that is published of a host.", []string{"host"}, nil),
+		findings: prometheus.NewDesc(metricName("last_audit_findings"), "How many cookies, stored items and hosts violated the charter in the last audit that is published of a host.", []string{"host"}, nil),
 	})
 	if err != nil {
 		return nil, err

@@ -228,7 +228,7 @@ func TestPublishedFindings(t *testing.T) {
 		t.Fatalf("%d, %s", status, answer)
 	}
 	said := testedOn(t, address)
-	if !strings.Contains(said, ": cookies and domains found that this policy does not allow: 1. It ran no scripts") || strings.Contains(said, "version") || strings.Contains(said, "DPO") {
+	if !strings.Contains(said, ": cookies, stored items and domains found that this policy does not allow: 1. It ran no scripts") || strings.Contains(said, "version") || strings.Contains(said, "DPO") {
 		t.Errorf("%s", said)
 	}
 	if _, shown := get(t, address+pagePath+"audit?flg=en", nil); !strings.Contains(shown, "&lt;b&gt;DPO&lt;/b&gt;") || strings.Contains(shown, "<b>") {

@@ -283,7 +283,7 @@ func TestTested(t *testing.T) {
 		"cookies":       {func(report *audit.Report) { report.Browser = "x" }, []string{begin + "no cookie was found that this policy does not allow."}},
 		"hosts":         {func(report *audit.Report) { report.Browser, report.HoldsHosts = "x", true }, []string{begin + "no cookie and no domain was found that this policy does not allow."}},
 		"no scripts":    {func(*audit.Report) {}, []string{begin + "no cookie was found that this policy does not allow.", scripts}},
-		"found":         {func(report *audit.Report) { report.Findings = make([]audit.Finding, 3) }, []string{begin + "cookies and domains found that this policy does not allow: 3.", scripts}},
+		"found":         {func(report *audit.Report) { report.Findings = make([]audit.Finding, 3) }, []string{begin + "cookies, stored items and domains found that this policy does not allow: 3.", scripts}},
 		"incomplete":    {func(report *audit.Report) { report.Incomplete = true }, []string{begin + "no cookie was found that this policy does not allow.", "Some pages or visits are missing from this test.", scripts}},
 		"other version": {func(report *audit.Report) { report.Version = otherVersion }, []string{begin + "no cookie was found that this policy does not allow.", scripts, "What was tested is version 222222222222 of this policy, not the present one."}},
 	} {
