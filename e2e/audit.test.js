@@ -84,11 +84,11 @@ describe("audit", () => {
       } else if (request.url === "/away") {
         response.writeHead(302, { Location: `http://127.0.0.1:${parts.ports.ORIGIN_PORT}/inside` }).end();
       } else if (request.url === "/inside") {
-        response.writeHead(200, { "Content-Type": "text/html" }).end('<a href="/inside?further">further</a>');
+        response.writeHead(200, { "Content-Type": "text/html" }).end('<a href="/inside?further">further</a><script>localStorage.setItem("elsewhere", "1")</script>');
       } else if (request.url === "/list") {
         response.writeHead(200, { "Content-Type": "text/html" }).end('<a href="/away">away</a><a href="/item?id=1">1</a><a href="/item?id=2">2</a>');
       } else if (request.url.startsWith("/item")) {
-        response.writeHead(200, { "Content-Type": "text/html", "Set-Cookie": `item${request.url.slice(-1)}=1` }).end();
+        response.writeHead(200, { "Content-Type": "text/html", "Set-Cookie": `item${request.url.slice(-1)}=1` }).end('<script>localStorage.setItem("own", "1")</script>');
       } else if (request.url === "/flood") {
         response.writeHead(200, { "Content-Type": "text/html" })
           .end(`<body><script>document.body.append(...Array.from({ length: 20000 }, (_, i) => Object.assign(document.createElement("a"), { href: "/flood#" + i })));
@@ -297,6 +297,7 @@ describe("audit", () => {
     const { report } = await audit(`${site}/list`, "--charter", path.join(root, "testdata/charter.yaml"));
     assert.deepEqual(report.pages, ["/list", "/away", "/item?id=1", "/item?id=2"].map((page) => site + page));
     assert.deepEqual(findings(report).filter((finding) => finding.startsWith("first")), ["first: item1 undeclared", "first: item2 undeclared"]);
+    assert.deepEqual(report.visits[0].items.map(({ name, kept, violations }) => ({ name, kept, violations })), [{ name: "own", kept: true, violations: [] }], "what the site itself has stored, and nothing of others");
     assert.ok(report.notes.includes(`Not followed: ${site}/away, as it leads to another site, http://127.0.0.1:${parts.ports.ORIGIN_PORT}.`), report.notes.join());
   });
 

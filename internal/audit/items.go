@@ -5,6 +5,7 @@ import (
 	"context"
 	_ "embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -57,7 +58,7 @@ func (c *chromium) items(ctx context.Context) ([]storedItem, bool) {
 	var found [][2]string
 	var err error
 	for range 3 { // as the page can be about to load another
-		if found, err = c.readItems(ctx, site); err == nil {
+		if found, err = c.readItems(ctx, site); err == nil || errors.Is(err, context.DeadlineExceeded) {
 			break
 		}
 	}

@@ -44,7 +44,7 @@ func browserOfItems(stored func(visit int, isAfter bool) ([]storedItem, bool)) *
 // as set where it was not there before, else as kept.
 func TestStoredItemsAreHeld(t *testing.T) {
 	both := []storedItem{{"localStorage", "ph_phc_SiteKey_posthog"}, {"indexedDB", "stats-db"}}
-	harmless := []storedItem{{"localStorage", "state_42"}, {"sessionStorage", "AMP_unsent_123456"}, {"sessionStorage", "theme"}}
+	harmless := []storedItem{{"localStorage", "state_42"}, {"sessionStorage", "AMP_unsent_123456"}, {"sessionStorage", "theme"}, {"localStorage", "jeanne@example.fr"}}
 	report := auditOfItems(t, browserOfItems(func(visit int, isAfter bool) ([]storedItem, bool) {
 		switch {
 		case isAfter && visit < 4:
