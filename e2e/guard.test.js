@@ -290,7 +290,7 @@ describe("the guard", () => {
         const tab = await guest.open("/portal");
         const isWritten = await tab.evaluate(() => {
           for (let i = 0; i < 40; i++) {
-            localStorage.setItem(`item${i}`, "secret");
+            localStorage.setItem("item" + "i".repeat(i), "secret");
             document.cookie = `unknown${i}=secret; path=/`;
           }
           document.cookie = `${"x".repeat(65)}=1; path=/`;
@@ -312,7 +312,7 @@ describe("the guard", () => {
         assert.equal(names.length, 64);
         assert.equal(new Set(names).size, 64);
         // As many cookies as items, whichever there are more of.
-        assert.equal(names.filter((told) => /^@item\d+$/.test(told)).length, 32, names);
+        assert.equal(names.filter((told) => /^@itemi*$/.test(told)).length, 32, names);
         assert.equal(names.filter((told) => /^(_pk_id\.1\.1fff|unknown\d+)$/.test(told)).length, 32, names);
       } finally {
         await guest.close();
@@ -331,11 +331,14 @@ describe("the guard", () => {
       const keys = {
         local: [
           ...Object.keys(real), "_pk_id.1.1fff", "base64", "i18nextLng", "kc-callback-" + uuid, `mp_tab_id_mixpanel_${hash}`, "oidc." + hash, `oidc.${hash.slice(0, 5)}`, "panel1", "panel23", "panel456",
+          "tel_06-12-34-56-78", "ne_le_01-02-85", "uid42", "jean.dupont75", "MARTIN75", "session-V1StGXR8_Z5jdHi6B-myT", "s-dQw4w9WgXcQ", "t-dQwwWgXc",
           `ph_phc_${random}_posthog`, "shop.k3x9a1m2z8q", "same", uuid, "4711", "someone@city.example", "a:b", "a b", "é", "{}", "", "@x", "y".repeat(65), "z".repeat(64), "cut-" + "w".repeat(99) + "123",
         ],
         session: ["same", "tab", "cafebabe1"],
       };
-      const want = [...Object.values(real), "_pk_id.1.1fff", "base64", "i18nextLng", "kc-callback-*", "mp_tab_id_mixpanel_*", "oidc.*", "panel1", "panel23", "panel*", "ph_phc_*", "same", "shop.*", "tab", "z".repeat(64)];
+      const want = [
+        ...Object.values(real), "_pk_id.*", "base*", "jean.*", "kc-callback-*", "mp_tab_id_mixpanel_*", "ne_le_*", "oidc.*", "panel*", "ph_phc_*", "s-*", "same", "session-*", "shop.*", "t-*", "tab", "tel_*", "uid*", "z".repeat(64),
+      ];
       try {
         for (const guest of guests) {
           const tab = await guest.open("/portal");

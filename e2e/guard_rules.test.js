@@ -1,6 +1,6 @@
 // The script of the guard judges what scripts write by the corpus of Set-Cookie lines, as the
 // Go code judges what portals send: one corpus drives both. It runs without a browser, with an
-// accessor that records what it lets through.
+// accessor that records what it lets through. What it tells of keys is a corpus, too.
 import assert from "node:assert/strict";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import http from "node:http";
@@ -13,20 +13,21 @@ import { committed, shorten } from "./guard/shorten.js";
 import { buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
 
 const sites = path.join(root, "e2e/guard/Caddyfile");
-const corpus = readFileSync(path.join(root, "testdata/set_cookie.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
+const [corpus, keys] = ["set_cookie", "keys"].map((name) => readFileSync(path.join(root, `testdata/${name}.jsonl`), "utf8").trim().split("\n").map((line) => JSON.parse(line)));
 
 // realm runs the script in a realm of its own. It returns the document, and what reached the
 // browser of what was written to it.
-function realm([script, tag], { jar = "", state, answer } = {}) {
-  const written = [], asked = [], events = [];
+function realm([script, tag], { jar = "", state, answer, stored = [] } = {}) {
+  const written = [], asked = [], events = [], sent = [], listeners = {};
   class EventTarget {
-    addEventListener() {}
+    addEventListener(type, listener) { listeners[type] = listener; }
     dispatchEvent(event) { events.push(event); }
   }
   class Document extends EventTarget {
     get cookie() { return jar; }
     set cookie(line) { written.push(line); }
     get defaultView() { return context; }
+    get visibilityState() { return "hidden"; }
     write() {}
   }
   class Response {
@@ -36,17 +37,21 @@ function realm([script, tag], { jar = "", state, answer } = {}) {
   const [, version, stated, seen] = /\?v=(\w+)" data-state="(\w+)" data-seen="(\d+)"/.exec(tag);
   document.currentScript = { src: `https://x.example/guard.js?v=${version}`, dataset: { state: state ?? stated, seen }, remove() {} };
   const context = vm.createContext({
-    document, Document, EventTarget, Response, navigator: {}, setInterval() {}, setTimeout() {}, addEventListener() {},
+    document, Document, EventTarget, Response, navigator: { sendBeacon: (url, names) => sent.push(names) }, setInterval() {}, setTimeout() {}, addEventListener() {},
     location: { hostname: "x.example", pathname: "/a/b", protocol: "https:" },
     CustomEvent: class { constructor(type, { detail }) { Object.assign(this, { type, detail }); } },
     fetch: async (url) => { asked.push(url); return new Response(); },
     open() {},
+    Storage: class { getItem() {} setItem() {} removeItem() {} },
+    IDBFactory: class { open() {} databases() {} deleteDatabase() {} },
+    IDBDatabase: class { close() {} },
+    localStorage: Object.fromEntries(stored.map((key) => [key, "secret"])), sessionStorage: {},
   });
   context.window = context;
   for (const kind of ["IFrame", "Frame", "Object", "Embed"]) context[`HTML${kind}Element`] = class {};
   vm.runInContext(script, context);
   return {
-    document, asked, events, setJar: (now) => { jar = now; },
+    document, asked, events, sent, leave: () => listeners.visibilitychange(), setJar: (now) => { jar = now; },
     // writes returns what reaches the browser of a line.
     writes(line) {
       written.length = 0;
@@ -100,7 +105,7 @@ describe("the rules of the guard's script", () => {
     try {
       await new Promise((resolve) => origin.listen(environment.ORIGIN_PORT, "127.0.0.1", resolve));
       caddy = await runCaddy(buildCaddy(folder), sites, environment, environment.HTTP_PORT);
-      for (const site of ["corpus", "kinds"]) {
+      for (const site of ["corpus", "kinds", "told"]) {
         const get = async (at) => {
           const response = await new Promise((resolve, reject) => http.get({ host: "127.0.0.1", port: environment.HTTP_PORT, path: at, headers: { Host: `${site}.example` } }, resolve).once("error", reject));
           return (await response.setEncoding("utf8").toArray()).join("");
@@ -137,6 +142,16 @@ describe("the rules of the guard's script", () => {
     assert.deepEqual(wrong, []);
     assert.ok(same > 250);
     assert.deepEqual(Object.keys(used).sort(), Object.keys(exceptions).sort(), "each exception is needed");
+  });
+
+  test("what is told of keys", () => {
+    const tells = (...stored) => {
+      const { leave, sent } = realm(made.told, { stored });
+      leave();
+      return sent.join("").split("\n").filter((line) => line);
+    };
+    for (const { key, shown, why } of keys) assert.deepEqual(tells(key), shown ? [`@${shown}`] : [], why);
+    assert.deepEqual(tells("declared_someone", "declared_user_42", "panel7", "panel8"), ["@declared_*", "@declared_user_*", "@panel*"]);
   });
 
   test("lifetimes, prefixes and rows that are only monitored", () => {

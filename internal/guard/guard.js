@@ -93,14 +93,14 @@
     }
   };
   // Of a key that a row declares, what that says is enough. Another one can be somebody's: it is
-  // told up to what looks like a number, a hash or a random text, which has three digits or more,
-  // or is long and has one.
+  // told up to the first part that has a digit, or that is long and has capitals close to each
+  // other among small letters, as a random text has; of a short word with digits behind it, the
+  // word is told. The server has the same rule (ShowKey in internal/charter/key.go).
   const tellItem = (key) => {
     const { kind, name } = rowOfItem(key);
     if (isOptional({ kind })) return tell(name, "@");
-    key = cut(key, 0, 99);
-    const { index } = match(/(?![a-z]+\d+(?![a-z\d]))(?:[a-z]*\d){3}|(?=[a-f]*\d)[a-f\d]{8}|(?=[a-z]*\d)[a-z\d]{20}|$/i, key);
-    if (index > 0) tell(cut(key, 0, index) + (index < key.length ? "*" : ""), "@");
+    const { index } = match(/(?!(?=[a-zA-Z\d]{2,7}(?![a-zA-Z\d]))[a-zA-Z]+\d+(?![a-zA-Z\d]))[a-zA-Z]*\d|(?=[a-zA-Z]{8})(?=[A-Z]*[a-z])[a-zA-Z]*[A-Z][a-z]?[A-Z]|$/, cut(key, 0, 99)), begin = cut(key, 0, index);
+    if (match(/[a-z]/i, begin)) tell(begin + (index < key.length ? "*" : ""), "@");
   };
 
   // What is not known to be allowed is held back until it is; it does not replace then what is

@@ -43,7 +43,8 @@ func (p *Page) answerGuard(e Exchange) error {
 	return p.write(e, "application/json", answer)
 }
 
-// takeNames takes the names of cookies and stored items that a document's guard tells.
+// takeNames takes the names of cookies and stored items that a document's guard tells. Of items,
+// nothing gets further than what can be shown: anybody can post, also a script of before.
 func (p *Page) takeNames(e Exchange) error {
 	mediaType, _ := ascii.MediaType(e.Request.Header.Get("Content-Type"))
 	return p.takePost(e, &p.nameRate, mediaType == "text/plain", maxTold, func(body []byte) {
@@ -52,7 +53,7 @@ func (p *Page) takeNames(e Exchange) error {
 			name, isItem := strings.CutPrefix(line, itemMark)
 			names := &cookies
 			if isItem {
-				names = &items
+				names, name = &items, p.Charter.ShowItem(name)
 			}
 			if len(*names) < maxToldNames && len(name) <= maxToldLength && setcookie.IsToken(name) && !slices.Contains(*names, name) {
 				*names = append(*names, name)

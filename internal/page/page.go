@@ -87,8 +87,8 @@ type Observer interface {
 	Reported(e Exchange, reports []report.Report, network uint64)
 
 	// Found tells the names of cookies that scripts of a document have written and that its
-	// guard would have removed, and the keys of stored items that it would have removed or that
-	// no row declares, of which some are cut to their beginning with an asterisk.
+	// guard would have removed, and what can be shown of the keys of stored items that it would
+	// have removed or that no row declares.
 	Found(e Exchange, cookies, items []string)
 
 	// Ignored tells how many reports, or posts of such, were ignored: for one of the
