@@ -11,7 +11,6 @@ import (
 	"maps"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,10 +26,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
-	"github.com/cookie-charter/cookie_charter/internal/address"
 	"github.com/cookie-charter/cookie_charter/internal/answers"
-	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
+	"github.com/cookie-charter/cookie_charter/internal/page"
+	"github.com/cookie-charter/cookie_charter/internal/report"
 )
 
 // A guardedPage is a page of the portal, and what has to become of it.
@@ -779,17 +778,17 @@ func TestGuardMonitors(t *testing.T) {
 			continue
 		}
 		var names []string
-		for name, seen := range site.cookies.all() {
+		for name, entry := range entriesOf(t, strings.TrimPrefix(address, "http://")) {
 			names = append(names, name)
-			if seen.counts[fromScripts].Load() != 1 || seen.counts[judge.FromBrowser].Load() != 0 || seen.counts[judge.FromPortal].Load() != 0 || seen.path != "/terms/cookies-policy/guard" {
-				t.Errorf("%q: %s is seen as %+v", option, name, seen)
+			if entry.FromScripts != 1 || entry.Networks != 1 || entry.FromBrowser+entry.FromPortal != 0 || entry.Path != "/terms/cookies-policy/guard" {
+				t.Errorf("%q: %s is seen as %+v", option, name, entry)
 			}
 		}
 		if len(names) != 3+32 || !slices.Contains(names, "_pk_id.1") || !slices.Contains(names, "xtvrn") || !slices.Contains(names, "good") || slices.Contains(names, "many32") {
 			t.Errorf("%q: %q", option, names)
 		}
-		if _, row := site.cookies.find("xtvrn").verdictNow("xtvrn", (*charter.Charter).Find, running(), nil); row != nil {
-			t.Errorf("%v", row)
+		if entry := entriesOf(t, strings.TrimPrefix(address, "http://"))["xtvrn"]; entry.Cookie != "" || entry.Verdict != judge.Undeclared {
+			t.Errorf("%+v", entry)
 		}
 		for _, line := range []string{`script_cookies_total{cookie="_pk_id.<site>.<hash>",verdict="refused"} 1`, `script_cookies_total{cookie="none",verdict="undeclared"} 34`, `ignored_reports_total{reason="refused"} 5`} {
 			if !strings.Contains(metrics, line+"\n") {
@@ -871,7 +870,7 @@ func TestGuardTellsItems(t *testing.T) {
 			if entry.Item != "" {
 				kind = "item"
 			}
-			if entry.FromScripts != seen[name].FromScripts+1 || entry.FromBrowser+entry.FromPortal != 0 || entry.Path != "/terms/cookies-policy/guard" || entry.Attributes != nil || (entry.Name == "") == (entry.Item == "") || time.Since(entry.LastSeen) > time.Minute {
+			if entry.FromScripts != seen[name].FromScripts+1 || entry.FromBrowser+entry.FromPortal != 0 || entry.Networks != 1 || entry.Path != "/terms/cookies-policy/guard" || entry.Attributes != nil || (entry.Name == "") == (entry.Item == "") || time.Since(entry.LastSeen) > time.Minute {
 				t.Errorf("%q: %+v", test.body, entry)
 			}
 			told = append(told, fmt.Sprintf("%s %s%s %s %s", kind, entry.Name, entry.Item, entry.Verdict, entry.Cookie))
@@ -906,15 +905,6 @@ func TestGuardTellsItems(t *testing.T) {
 		t.Errorf("%d are taken", len(all))
 	}
 
-	// Items that somebody makes up push each other out, and no cookie.
-	site := inventories.all()[host]
-	for i := range 3000 {
-		site.items.note(&judge.Judgement{From: fromScripts, Name: madeUp(i)}, &address.RequestPath{Address: &url.URL{Path: "/"}}, nil, answers.Timestamp(i))
-	}
-	if items := len(maps.Collect(site.items.all())); items > maxFromBrowser || items < maxFromBrowser/2 || site.cookies.find("cookie0") == nil {
-		t.Errorf("%d items, or no cookie", items)
-	}
-
 	// Verdicts are those of the charter in force.
 	inventories.sites.Store(nil)
 	post("", "@AMP_*\n@AMP_x\n@mine\n@ph_*")
@@ -924,6 +914,54 @@ func TestGuardTellsItems(t *testing.T) {
 		if entry := entriesOf(t, host)[key]; fmt.Sprint(entry.Verdict, " ", entry.Cookie) != want {
 			t.Errorf("after a reload: %+v", entry)
 		}
+	}
+}
+
+// What one network tells of scripts, however much and how often, drives out nothing that two
+// networks have told, nor what the charter declares by its name, nor what was seen of cookies;
+// from how many networks a name is, the inventory tells.
+func TestMadeUpNamesOfScripts(t *testing.T) {
+	forgetSites()
+	handler := provision(t, `cookie_charter {
+		preset opendatasoft matomo
+		storage ph_* {
+			purpose p
+			category statistics
+		}
+		guard monitor
+	}`)
+	request := visit("https://told.example/")
+	exchange := page.Exchange{Request: request, Visitor: &answers.Visitor{Store: handler.answers}}
+	tell := func(network uint64, cookies, items []string) {
+		pageObserver{handler}.Found(exchange, cookies, items, network)
+	}
+	flood := func(network uint64) {
+		for post := range 40 {
+			var names []string
+			for i := range 32 {
+				names = append(names, fmt.Sprint(madeUp(100*post+i), "_", network))
+			}
+			tell(network, names, names)
+		}
+	}
+	seen := &sighting{request: request, time: 1}
+	handler.observers.inventory.tell(seen, &judge.Judgement{From: judge.FromBrowser, Name: "sent"})
+	tell(9, []string{"real", "sent", "_pk_id.1", "xtvrn"}, []string{"real", "ph_*"})
+	tell(8, []string{"real"}, []string{"real"})
+	flood(1)
+	tell(7, []string{"late"}, []string{"late"})
+	flood(1)
+	entries := entriesOf(t, "told.example")
+	for name, want := range map[string]string{
+		"real": "2 0 2 undeclared", "@real": "2 0 2 undeclared", "sent": "1 1 1 undeclared", "@ph_*": "1 0 1 refused", "late": "1 0 1 undeclared", "@late": "1 0 1 undeclared",
+	} {
+		entry := entries[name]
+		if got := fmt.Sprint(entry.FromScripts, entry.FromBrowser, entry.Networks, " ", entry.Verdict); got != want {
+			t.Errorf("%s: %s, not %s", name, got, want)
+		}
+	}
+	if most := 2 * (report.MaxNewcomers + report.MaxSettled); len(entries) > most || len(entries) < 2*report.MaxNewcomers {
+		t.Errorf("%d entries", len(entries))
 	}
 }
 

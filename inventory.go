@@ -42,8 +42,7 @@ const (
 	maxSites = 64
 
 	// maxFromPortal and maxFromBrowser are how many names are remembered of a
-	// site: those that its portal sets, and those that only browsers send. Of stored items,
-	// which no portal sets, as many are as of the latter.
+	// site: those that its portal sets, and those that only browsers send.
 	maxFromPortal  = 1024
 	maxFromBrowser = 512
 )
@@ -163,14 +162,32 @@ func selectHost(listed map[string][]InventoryEntry, host string) map[string][]In
 	return found
 }
 
-// An inventory is what was seen of a site's cookies, what documents' guards have told of its
-// stored items, and what was reported of the hosts that its pages load from.
+// An inventory is what was seen of a site's cookies, what documents' guards have told of those
+// of scripts and of stored items, and what was reported of the hosts that its pages load from.
 type inventory struct {
 	last     atomic.Int64 // Unix time in milliseconds
 	requests atomic.Int64 // how many had cookies, or were answered with some
 
-	cookies, items nameTable
-	hosts          report.Table
+	cookies              nameTable
+	scriptCookies, items scriptTable
+	hosts                report.Hosts
+}
+
+// A scriptTable is what documents' guards have told of names, which anybody can make up.
+type scriptTable = report.Table[string, scriptFacts]
+
+// scriptFacts are what is known of such a name.
+type scriptFacts struct {
+	count  int64
+	judged lastJudgement
+	path   string // of the first post
+}
+
+// A lastJudgement is the verdict that a name had last.
+type lastJudgement struct {
+	verdict judge.Verdict
+	row     *charter.Row   // that declares the name, nil if none does
+	charter *servedCharter // whose verdict it is
 }
 
 // A nameTable is what was seen of each name.
@@ -181,13 +198,10 @@ type nameTable struct {
 	count       int          // how many there are
 }
 
-// fromScripts stands beside the directions of judgements for what documents' guards have told.
-const fromScripts = judge.Direction(len(judge.Directions))
-
 // A nameRecord is what was seen of one name; never a value.
 type nameRecord struct {
 	first, last atomic.Int64 // Unix seconds
-	counts      [fromScripts + 1]atomic.Int64
+	counts      [len(judge.Directions)]atomic.Int64
 	verdict     atomic.Int32                         // the latest
 	row         atomic.Pointer[charter.Row]          // that declares it, nil if none does
 	charter     atomic.Pointer[servedCharter]        // whose verdict it is
@@ -338,6 +352,7 @@ type InventoryEntry struct {
 	FromBrowser int64 `json:"from_browser"` // cookies in requests
 	FromScripts int64 `json:"from_scripts"` // pages in which a guard that monitors has found it
 
+	Networks   int               `json:"networks,omitempty"`   // about how many have told that, 64 at most
 	Reports    *hostReports      `json:"reports,omitempty"`    // of a host
 	Attributes *portalAttributes `json:"attributes,omitempty"` // as the portal set them
 	Path       string            `json:"path"`                 // of the first request, without query and parameters
@@ -376,22 +391,21 @@ func judgeHost(origin charter.Origin, charters []*charter.Charter) (verdict judg
 	return verdict, row
 }
 
-// verdictNow returns the verdict of a name and the row that declares it, as find finds it, by
+// now returns the verdict of a name and the row that declares it, as find finds it, by
 // the charters in force: the last verdict, if one of these gave it. Else a row that asks for the same as the
 // last keeps the verdict, and another has that of a visitor without an answer. What
 // is served no longer keeps its last verdict, as does what had more wrong than its
 // name.
-func (r *nameRecord) verdictNow(name string, find func(*charter.Charter, string) *charter.Row, config runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
-	verdict, row, from := judge.Verdict(r.verdict.Load()), r.row.Load(), r.charter.Load()
-	if from == nil || config.has(from) || len(charters) == 0 || !setcookie.IsToken(name) || row == nil && find(from.charter, name) != nil {
-		return verdict, row
+func (l lastJudgement) now(name string, find func(*charter.Charter, string) *charter.Row, config runningConfig, charters []*charter.Charter) (judge.Verdict, *charter.Row) {
+	if l.charter == nil || config.has(l.charter) || len(charters) == 0 || !setcookie.IsToken(name) || l.row == nil && find(l.charter.charter, name) != nil {
+		return l.verdict, l.row
 	}
 	for _, charter := range charters {
 		found := find(charter, name)
 		switch {
 		case found == nil:
-		case row != nil && found.Key == row.Key && found.Exempt == row.Exempt:
-			return verdict, found
+		case l.row != nil && found.Key == l.row.Key && found.Exempt == l.row.Exempt:
+			return l.verdict, found
 		default:
 			return judge.VerdictAfter(answers.None, found), found
 		}
@@ -399,14 +413,9 @@ func (r *nameRecord) verdictNow(name string, find func(*charter.Charter, string)
 	return judge.Undeclared, nil
 }
 
-// entry returns what cookies and items have in common.
-func (r *nameRecord) entry(name string, find func(*charter.Charter, string) *charter.Row, config runningConfig, charters []*charter.Charter) InventoryEntry {
-	verdict, row := r.verdictNow(name, find, config, charters)
-	return InventoryEntry{
-		Cookie: firstNameOf(row), Verdict: verdict,
-		FromPortal: r.counts[judge.FromPortal].Load(), FromBrowser: r.counts[judge.FromBrowser].Load(), FromScripts: r.counts[fromScripts].Load(),
-		Path: r.path, FirstSeen: time.Unix(r.first.Load(), 0).UTC(), LastSeen: time.Unix(r.last.Load(), 0).UTC(),
-	}
+// judged returns the verdict that a cookie had last.
+func (r *nameRecord) judged() lastJudgement {
+	return lastJudgement{judge.Verdict(r.verdict.Load()), r.row.Load(), r.charter.Load()}
 }
 
 // bySite returns the inventory of every site, by host, with the verdicts of the
@@ -416,20 +425,33 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 	for host, site := range s.all() {
 		entries, charters := []InventoryEntry{}, config.charters(host)
 		for name, cookie := range site.cookies.all() {
-			entry := cookie.entry(name, (*charter.Charter).Find, config, charters)
-			entry.Name, entry.Attributes = name, cookie.attributes()
-			entries = append(entries, entry)
+			verdict, row := cookie.judged().now(name, (*charter.Charter).Find, config, charters)
+			entries = append(entries, InventoryEntry{
+				Name: name, Cookie: firstNameOf(row), Verdict: verdict,
+				FromPortal: cookie.counts[judge.FromPortal].Load(), FromBrowser: cookie.counts[judge.FromBrowser].Load(),
+				Attributes: cookie.attributes(), Path: cookie.path, FirstSeen: time.Unix(cookie.first.Load(), 0).UTC(), LastSeen: time.Unix(cookie.last.Load(), 0).UTC(),
+			})
 		}
-		for key, item := range site.items.all() {
-			entry := item.entry(key, (*charter.Charter).FindItem, config, charters)
-			entry.Item = key
+		told := func(table *scriptTable, find func(*charter.Charter, string) *charter.Row) (entries []InventoryEntry) {
+			for _, seen := range table.All() {
+				verdict, row := seen.Facts.judged.now(seen.Name, find, config, charters)
+				entries = append(entries, InventoryEntry{
+					Name: seen.Name, Cookie: firstNameOf(row), Verdict: verdict, FromScripts: seen.Facts.count, Networks: seen.Networks,
+					Path: seen.Facts.path, FirstSeen: seen.First.Truncate(time.Second).UTC(), LastSeen: seen.Last.Truncate(time.Second).UTC(),
+				})
+			}
+			return entries
+		}
+		entries = mergeEntries(entries, told(&site.scriptCookies, (*charter.Charter).Find))
+		for _, entry := range told(&site.items, (*charter.Charter).FindItem) {
+			entry.Name, entry.Item = "", entry.Name
 			entries = append(entries, entry)
 		}
 		for _, seen := range site.hosts.All() {
-			verdict, row := judgeHost(seen.Origin, charters)
+			verdict, row := judgeHost(seen.Name, charters)
 			entries = append(entries, InventoryEntry{
-				Host: seen.Origin.String(), Cookie: firstNameOf(row), Verdict: verdict,
-				Reports:   &hostReports{seen.Count, seen.Blocked, seen.Networks, seen.Directives},
+				Host: seen.Name.String(), Cookie: firstNameOf(row), Verdict: verdict,
+				Reports:   &hostReports{seen.Facts.Count, seen.Facts.Blocked, seen.Networks, seen.Facts.Directives()},
 				FirstSeen: seen.First.Truncate(time.Second).UTC(), LastSeen: seen.Last.Truncate(time.Second).UTC(),
 			})
 		}
@@ -577,7 +599,7 @@ func draftEntries(bySite map[string][]InventoryEntry) map[string][]draft.Entry {
 	all := map[string][]draft.Entry{}
 	for host, entries := range bySite {
 		for _, entry := range entries {
-			one := draft.Entry{Name: cmp.Or(entry.Item, entry.Name), IsItem: entry.Item != "", Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser, FromScripts: entry.FromScripts}
+			one := draft.Entry{Name: cmp.Or(entry.Item, entry.Name), IsItem: entry.Item != "", Host: entry.origin(), Path: entry.Path, IsUndeclared: entry.Verdict == judge.Undeclared, FromPortal: entry.FromPortal, FromBrowser: entry.FromBrowser, FromScripts: entry.FromScripts, Networks: entry.Networks}
 			if entry.Attributes != nil {
 				one.Lifetime = entry.Attributes.Lifetime
 			}
@@ -617,6 +639,7 @@ func mergeEntries(one, other []InventoryEntry) []InventoryEntry {
 		last.FromPortal += first.FromPortal
 		last.FromBrowser += first.FromBrowser
 		last.FromScripts += first.FromScripts
+		last.Networks = max(last.Networks, first.Networks) // as of hosts
 		last.Attributes = cmp.Or(last.Attributes, first.Attributes)
 		last.Reports = mergeReports(last.Reports, first.Reports)
 		if first.FirstSeen.Before(last.FirstSeen) {

@@ -42,11 +42,13 @@ func fill(site *inventory, length int) {
 	for i := range maxFromBrowser {
 		note(judge.FromBrowser, fmt.Sprintf("from_browser_%d", i), nil)
 	}
-	for i := range maxFromBrowser {
-		path := address.RequestPath{Address: &url.URL{Path: long("/terms/cookies-policy/guard")}}
-		site.items.note(&judge.Judgement{From: fromScripts, Name: long(fmt.Sprintf("item_%d", i))}, &path, nil, answers.Timestamp(1))
-	}
 	for i := range report.MaxNewcomers + report.MaxSettled {
+		path := address.RequestPath{Address: &url.URL{Path: long("/explore")}}
+		for kind, table := range map[string]*scriptTable{"cookie": &site.scriptCookies, "item": &site.items} {
+			for network := range uint64(2 - i%2) {
+				table.Note(long(fmt.Sprintf("%s_%d", kind, i)), uint64(i)+network, false, time.Now(), func(facts *scriptFacts) { facts.path = path.Shown() })
+			}
+		}
 		origin := charter.Origin{Scheme: "https", Host: long(fmt.Sprintf("host%d.example", i))}
 		for network := range uint64(2 - i%2) { // half of them settle
 			site.hosts.Note(report.Report{Origin: origin}, uint64(i)+network, false, time.Now())

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -420,23 +421,31 @@ func (t pageObserver) Reported(e page.Exchange, reports []report.Report, network
 
 // Found judges the cookies and the stored items of scripts that a guard tells, counts and logs
 // them, and adds them to the inventory.
-func (t pageObserver) Found(e page.Exchange, cookies, items []string) {
+func (t pageObserver) Found(e page.Exchange, cookies, items []string, network uint64) {
 	now := e.Visitor.Now()
 	site := inventories.ofReports(siteOf(e.Request), now)
 	if site == nil {
 		site = new(inventory) // which nobody asks
 	}
-	tell := func(kind string, judgement judge.Judgement, counter *prometheus.CounterVec, seen *nameTable) {
+	path := address.RequestPath{Address: e.Request.URL}
+	tell := func(kind string, judgement judge.Judgement, counter *prometheus.CounterVec, seen *scriptTable, isByName bool) {
 		counter.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
 		t.logger.Debug("found a script's "+kind, zap.String(kind, judgement.Name), zap.Stringer("verdict", judgement.Verdict))
-		judgement.From = fromScripts
-		seen.note(&judgement, &address.RequestPath{Address: e.Request.URL}, t.observers.inventory.charter, now)
+		// What the name is a part of is a whole post.
+		seen.Note(strings.Clone(judgement.Name), network, isByName, now.Time(), func(facts *scriptFacts) {
+			if facts.count++; facts.count == 1 {
+				facts.path = path.Shown()
+			}
+			facts.judged = lastJudgement{judgement.Verdict, judgement.Row, t.observers.inventory.charter}
+		})
 	}
 	for _, name := range cookies {
-		tell("cookie", t.policy.JudgePair(name, true, e.Visitor), t.metrics.found, &site.cookies)
+		judgement := t.policy.JudgePair(name, true, e.Visitor)
+		tell("cookie", judgement, t.metrics.found, &site.scriptCookies, judgement.Row != nil && slices.Contains(judgement.Row.Patterns(), name))
 	}
 	for _, key := range items {
-		tell("item", t.policy.JudgeItem(key, e.Visitor), t.metrics.foundItems, &site.items)
+		judgement := t.policy.JudgeItem(key, e.Visitor)
+		tell("item", judgement, t.metrics.foundItems, &site.items, judgement.Row != nil)
 	}
 }
 

@@ -203,10 +203,7 @@ describe("the guard", () => {
     };
     // becomes waits until something is so.
     const becomes = async (is, what) => {
-      for (let tries = 0; tries < 100; tries++) {
-        if (await is()) return;
-        await sleep(50);
-      }
+      for (const end = Date.now() + most; Date.now() < end; await sleep(50)) if (await is()) return;
       assert.fail(what);
     };
     const has = (guest, cookie) => async () => cookie in (await guest.cookies());

@@ -9,6 +9,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/document"
 	"github.com/cookie-charter/cookie_charter/internal/guard"
+	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -59,7 +60,7 @@ func (p *Page) takeNames(e Exchange) error {
 				*names = append(*names, name)
 			}
 		}
-		p.Observer.Found(e, cookies, items)
+		p.Observer.Found(e, cookies, items, request.Network(e.Request))
 	})
 }
 

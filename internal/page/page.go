@@ -88,8 +88,8 @@ type Observer interface {
 
 	// Found tells the names of cookies that scripts of a document have written and that its
 	// guard would have removed, and what can be shown of the keys of stored items that it would
-	// have removed or that no row declares.
-	Found(e Exchange, cookies, items []string)
+	// have removed or that no row declares, from a network.
+	Found(e Exchange, cookies, items []string, network uint64)
 
 	// Ignored tells how many reports, or posts of such, were ignored: for one of the
 	// reasons IgnoredReports.

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
@@ -47,6 +48,42 @@ type Report struct {
 	Origin    charter.Origin // from where something was to be loaded, or where it was to be sent
 	Directive Directive
 	IsBlocked bool // else the browser only reports
+}
+
+// HostFacts are what is kept of all reports of a host.
+type HostFacts struct {
+	Count, Blocked int64
+	directives     uint16 // a bit for each
+}
+
+// Add adds a report.
+func (f *HostFacts) Add(report Report) {
+	f.Count++
+	if report.IsBlocked {
+		f.Blocked++
+	}
+	f.directives |= 1 << report.Directive
+}
+
+// Directives returns what was loaded or sent.
+func (f *HostFacts) Directives() []string {
+	var words []string
+	for directive, word := range Directives {
+		if f.directives>>directive&1 == 1 {
+			words = append(words, word)
+		}
+	}
+	return words
+}
+
+// Hosts are the hosts that were reported, by origin.
+type Hosts struct {
+	Table[charter.Origin, HostFacts]
+}
+
+// Note adds a report that came from a network. Of what is declared, Table.Note tells.
+func (h *Hosts) Note(report Report, network uint64, isDeclared bool, now time.Time) {
+	h.Table.Note(report.Origin, network, isDeclared, now, func(facts *HostFacts) { facts.Add(report) })
 }
 
 // The types of bodies: of `report-uri` (Content Security Policy Level 3, section 5.5) and of

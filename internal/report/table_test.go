@@ -17,17 +17,17 @@ func reportOf(host string) Report {
 }
 
 // find returns what a table has of a host.
-func find(t *Table, host string) (seen Seen, ok bool) {
+func find(t *Hosts, host string) (seen Seen[charter.Origin, HostFacts], ok bool) {
 	for _, seen := range t.All() {
-		if seen.Origin.Host == host {
+		if seen.Name.Host == host {
 			return seen, true
 		}
 	}
-	return Seen{}, false
+	return seen, false
 }
 
 // keeps fails a test if a table does not have some hosts.
-func keeps(t *testing.T, table *Table, what string, number int) {
+func keeps(t *testing.T, table *Hosts, what string, number int) {
 	t.Helper()
 	for i := range number {
 		if _, ok := find(table, fmt.Sprintf("%s%d.example", what, i)); !ok {
@@ -38,13 +38,13 @@ func keeps(t *testing.T, table *Table, what string, number int) {
 	for _, brought := range table.newcomers {
 		newcomers += len(brought)
 	}
-	if settled := len(table.settled); newcomers > MaxNewcomers || settled > MaxSettled || newcomers+settled != len(table.origins) {
-		t.Errorf("%d newcomers, %d settled, of %d", newcomers, settled, len(table.origins))
+	if settled := len(table.settled); newcomers > MaxNewcomers || settled > MaxSettled || newcomers+settled != len(table.names) {
+		t.Errorf("%d newcomers, %d settled, of %d", newcomers, settled, len(table.names))
 	}
 }
 
 func TestTable(t *testing.T) {
-	var table Table
+	var table Hosts
 	report := reportOf("a.example")
 	for i, directive := range []string{"img-src", "script-src", "img-src"} {
 		report.Directive, _ = parseDirective(directive)
@@ -52,13 +52,13 @@ func TestTable(t *testing.T) {
 		table.Note(report, uint64(i%2), false, day.Add(time.Duration(i)*time.Hour))
 	}
 	seen, _ := find(&table, "a.example")
-	if fmt.Sprint(seen.Directives, seen.Count, seen.Blocked, seen.Networks, seen.First.Hour(), seen.Last.Hour()) != "[img-src script-src] 3 1 2 12 14" {
+	if fmt.Sprint(seen.Facts.Directives(), seen.Facts.Count, seen.Facts.Blocked, seen.Networks, seen.First.Hour(), seen.Last.Hour()) != "[img-src script-src] 3 1 2 12 14" {
 		t.Errorf("%+v", seen)
 	}
 }
 
 // flood reports hosts that nobody loads from: sixteen times as many as a table holds.
-func flood(table *Table, from, hosts uint64, now time.Time) {
+func flood(table *Hosts, from, hosts uint64, now time.Time) {
 	for i := range 16 * uint64(MaxNewcomers+MaxSettled) {
 		table.Note(reportOf(fmt.Sprintf("made-up-%d-%d.example", hosts, i)), from, false, now.Add(time.Duration(i)))
 	}
@@ -67,7 +67,7 @@ func flood(table *Table, from, hosts uint64, now time.Time) {
 // What one network reports, however much and how often, drives out nothing that two
 // networks have reported, nor keeps another network's hosts from being known.
 func TestFloodFromOneNetwork(t *testing.T) {
-	var table Table
+	var table Hosts
 	for i := range MaxSettled {
 		for network := range uint64(2) {
 			table.Note(reportOf(fmt.Sprintf("known%d.example", i)), network, false, day)
@@ -85,7 +85,7 @@ func TestFloodFromOneNetwork(t *testing.T) {
 // Two networks that agree settle what nobody has heard of, but drive out nothing that two have
 // reported.
 func TestFloodFromTwoNetworks(t *testing.T) {
-	var table Table
+	var table Hosts
 	for i := range 100 {
 		for network := range uint64(2) {
 			table.Note(reportOf(fmt.Sprintf("known%d.example", i)), network, false, day)
@@ -109,7 +109,7 @@ func TestFloodFromTwoNetworks(t *testing.T) {
 // others; what all of them report together does not drive out what more have reported.
 func TestFloodFromManyNetworks(t *testing.T) {
 	for _, isJoint := range []bool{false, true} {
-		var table Table
+		var table Hosts
 		for i := range 100 {
 			for network := range uint64(40) {
 				table.Note(reportOf(fmt.Sprintf("known%d.example", i)), network, false, day)
@@ -145,7 +145,7 @@ func TestFloodFromManyNetworks(t *testing.T) {
 // What is declared by its name has room, whatever was reported; what nobody reports for
 // long gives way.
 func TestDeclaredOrigins(t *testing.T) {
-	var table Table
+	var table Hosts
 	for i := range MaxSettled + 100 {
 		for network := range uint64(64) {
 			table.Note(reportOf(fmt.Sprintf("made-up%d.example", i)), network, false, day)
@@ -156,7 +156,7 @@ func TestDeclaredOrigins(t *testing.T) {
 	}
 	flood(&table, 2, 2, day)
 	keeps(t, &table, "declared", 100)
-	if table.Note(reportOf("undeclared.example"), 1, false, day); table.origins[reportOf("undeclared.example").Origin].isSettled {
+	if table.Note(reportOf("undeclared.example"), 1, false, day); table.names[reportOf("undeclared.example").Origin].isSettled {
 		t.Error("one network settles what is undeclared")
 	}
 
@@ -173,7 +173,7 @@ func TestDeclaredOrigins(t *testing.T) {
 
 // A report costs no more than one look at the table.
 func BenchmarkFlood(b *testing.B) {
-	var table Table
+	var table Hosts
 	flood(&table, 1, 1, day)
 	b.ReportAllocs()
 	for i := range b.N {
