@@ -180,7 +180,7 @@ type scriptTable = report.Table[string, scriptFacts]
 type scriptFacts struct {
 	count  int64
 	judged lastJudgement
-	path   string // of the first post
+	path   string // of the page of which it was told first, "" where that is not known
 }
 
 // A lastJudgement is the verdict that a name had last.
@@ -228,7 +228,10 @@ func (t *nameTable) find(name string) *nameRecord {
 }
 
 // An inventoryObserver adds to the inventory what is judged by a handler's charter.
-type inventoryObserver struct{ charter *servedCharter }
+type inventoryObserver struct {
+	charter *servedCharter
+	page    *page.Page
+}
 
 func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) {
 	if sighting.cookieCount == setcookie.MaxCookies {
@@ -238,6 +241,9 @@ func (o inventoryObserver) tell(sighting *sighting, judgement *judge.Judgement) 
 	if sighting.site == nil {
 		sighting.site = inventories.of(siteOf(sighting.request), sighting.time)
 		sighting.path.Address = sighting.request.URL
+		if o.page.IsBeside(sighting.request.URL.Path) {
+			sighting.path.Address = request.Referrer(sighting.request)
+		}
 	}
 	sighting.site.cookies.note(judgement, &sighting.path, o.charter, sighting.time)
 }
@@ -355,7 +361,7 @@ type InventoryEntry struct {
 	Networks   int               `json:"networks,omitempty"`   // about how many have told that, 64 at most
 	Reports    *hostReports      `json:"reports,omitempty"`    // of a host
 	Attributes *portalAttributes `json:"attributes,omitempty"` // as the portal set them
-	Path       string            `json:"path"`                 // of the first request, without query and parameters
+	Path       string            `json:"path"`                 // of the first request, or the page that made it by itself, without query and parameters; "" where that is not known
 	FirstSeen  time.Time         `json:"first_seen"`
 	LastSeen   time.Time         `json:"last_seen"`
 }
@@ -643,8 +649,9 @@ func mergeEntries(one, other []InventoryEntry) []InventoryEntry {
 		last.Attributes = cmp.Or(last.Attributes, first.Attributes)
 		last.Reports = mergeReports(last.Reports, first.Reports)
 		if first.FirstSeen.Before(last.FirstSeen) {
-			last.FirstSeen, last.Path = first.FirstSeen, first.Path
+			last.FirstSeen, last.Path = first.FirstSeen, cmp.Or(first.Path, last.Path)
 		}
+		last.Path = cmp.Or(last.Path, first.Path)
 		merged[i] = last
 	}
 	slices.SortFunc(merged, compareEntries)

@@ -299,6 +299,39 @@ func TestInventoryOfPorts(t *testing.T) {
 	}
 }
 
+// Of what browsers ask for, or post, beside the page by themselves, the inventory has the path of
+// the page that made them, where it is one of the same host.
+func TestPathOfThePage(t *testing.T) {
+	host := serve(t, false, "cookie_charter {\n preset matomo\n guard monitor\n hosts monitor\n}\nrespond portal")
+	inventories.sites.Store(nil)
+	for i, test := range []struct{ method, path, referrer, want string }{
+		{http.MethodPost, "reports", "http://%s/explore?q=S3cr3t", "/explore"},
+		{http.MethodPost, "guard?v=0", "http://%s/explore;jsessionid=S3cr3t#S3cr3t", "/explore"},
+		{http.MethodGet, "guard?v=0", "https://%s/explore", "/explore"},
+		{http.MethodGet, "guard.js?v=0", "http://%s/", "/"},
+		{http.MethodGet, "guard.js?v=0", "http://other.example/S3cr3t", ""},
+		{http.MethodGet, "guard.js?v=0", "http://%s.other.example/S3cr3t", ""},
+		{http.MethodGet, "guard.js?v=0", "//%s%%/S3cr3t", ""},
+		{http.MethodGet, "guard.js?v=0", "/S3cr3t", ""},
+		{http.MethodGet, "guard.js?v=0", "", ""},
+		{http.MethodGet, "", "http://%s/explore", "/terms/cookies-policy/"},
+		{http.MethodGet, "other", "http://%s/explore", "/terms/cookies-policy/other"},
+	} {
+		name := fmt.Sprint("path_", i)
+		header := http.Header{"Content-Type": {"text/plain"}, "Cookie": {name + "=1"}}
+		if test.referrer != "" {
+			header.Set("Referer", strings.Replace(strings.ReplaceAll(test.referrer, "%%", "%"), "%s", host, 1))
+		}
+		do(t, test.method, "http://"+host+"/terms/cookies-policy/"+test.path, header, "")
+		if path := entriesOf(t, host)[name].Path; path != test.want {
+			t.Errorf("%s %s from %q is told as of %q", test.method, test.path, test.referrer, path)
+		}
+	}
+	if told := inventoryOf(t, host); strings.Contains(told, "S3cr3t") {
+		t.Error(told)
+	}
+}
+
 // What stands behind a ";" in a path can be a session, however it is encoded.
 func TestPathParameters(t *testing.T) {
 	for written, want := range map[string]string{

@@ -223,7 +223,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		h.metrics.audits.add(h.page.LastAudits)
 	}
 	server, _ := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	h.observers = observers{metrics: h.metrics, inventory: inventoryObserver{&servedCharter{h.charter, weak.Make(server)}}}
+	h.observers = observers{metrics: h.metrics, inventory: inventoryObserver{&servedCharter{h.charter, weak.Make(server)}, h.page}}
 	if h.DebugHeader {
 		h.observers.others = append(h.observers.others, headerObserver{})
 	}

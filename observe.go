@@ -22,6 +22,7 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 	"github.com/cookie-charter/cookie_charter/internal/page"
 	"github.com/cookie-charter/cookie_charter/internal/report"
+	"github.com/cookie-charter/cookie_charter/internal/request"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -427,7 +428,7 @@ func (t pageObserver) Found(e page.Exchange, cookies, items []string, network ui
 	if site == nil {
 		site = new(inventory) // which nobody asks
 	}
-	path := address.RequestPath{Address: e.Request.URL}
+	path := address.RequestPath{Address: request.Referrer(e.Request)}
 	tell := func(kind string, judgement judge.Judgement, counter *prometheus.CounterVec, seen *scriptTable, isByName bool) {
 		counter.WithLabelValues(cmp.Or(firstNameOf(judgement.Row), "none"), judgement.Verdict.String()).Inc()
 		t.logger.Debug("found a script's "+kind, zap.String(kind, judgement.Name), zap.Stringer("verdict", judgement.Verdict))

@@ -48,12 +48,15 @@ const maxShownPath = 128
 // A RequestPath is the path of a request as it can be shown: worked out once, however
 // many cookies are seen there.
 type RequestPath struct {
-	Address *url.URL // of the request
+	Address *url.URL // of the request; nil if it is not known
 	shown   *string  // nil if it was not asked for yet
 }
 
-// Shown returns the path without parameters, cut after 128 bytes.
+// Shown returns the path without parameters, cut after 128 bytes; "" if it is not known.
 func (p *RequestPath) Shown() string {
+	if p.Address == nil {
+		return ""
+	}
 	if p.shown == nil {
 		path := WithoutParameters(p.Address.EscapedPath())
 		if plain, err := url.PathUnescape(path); err == nil {

@@ -261,6 +261,12 @@ func (p *Page) Serves(path string) bool {
 	return ok && (isAsset || p.isGuards(name))
 }
 
+// IsBeside tells whether a path is that of a file beside the page, which browsers ask for, or
+// post to, by themselves.
+func (p *Page) IsBeside(path string) bool {
+	return p.Serves(path) && strings.TrimSuffix(path, "/") != p.Path
+}
+
 // Serve answers every request to the page's paths.
 func (p *Page) Serve(e Exchange) error {
 	if p.isGPC(e.Request.URL.Path) {

@@ -35,6 +35,16 @@ func URL(r *http.Request) *url.URL {
 	return r.URL
 }
 
+// Referrer returns the address of the page that a request comes from, nil if that is not told,
+// or of another host.
+func Referrer(r *http.Request) *url.URL {
+	referrer, err := url.Parse(r.Header.Get("Referer"))
+	if err != nil || referrer.Host == "" || !ascii.EqualFold(referrer.Host, r.Host) {
+		return nil
+	}
+	return referrer
+}
+
 // Scheme returns the scheme of the URL as the visitor sees it.
 func Scheme(r *http.Request) string {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
