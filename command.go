@@ -505,7 +505,7 @@ func runCheck(out, report io.Writer, paths []string, format, language string) er
 
 // writeCharter writes what people check of a charter: what is in force, and its table.
 func writeCharter(out io.Writer, handler siteHandler, title, language string) error {
-	fmt.Fprintf(out, "%s: version %s, %d rows\n", title, handler.charter.Version, len(handler.charter.Rows))
+	fmt.Fprintf(out, "%s: version %s, %s\n", title, handler.charter.Version, terminal.Count(len(handler.charter.Rows), "row"))
 	if monitored := handler.monitored(); len(monitored) > 0 {
 		fmt.Fprintf(out, "only monitored, and not enforced: %s\n", strings.Join(monitored, ", "))
 	}
@@ -609,19 +609,19 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	for _, entry := range entries {
 		if entry.Reports != nil {
 			if verdict, _ := judgeHost(entry.origin(), []*charter.Charter{h.charter}); verdict == judge.Undeclared {
-				findings = append(findings, fmt.Sprintf("undeclared: host %q, reported %d times from about %d networks, for %s", entry.Host, entry.Reports.Count, entry.Reports.Networks, strings.Join(entry.Reports.Directives, ", ")))
+				findings = append(findings, fmt.Sprintf("undeclared: host %q, reported %s from about %s, for %s", entry.Host, terminal.Count(entry.Reports.Count, "time"), terminal.Count(entry.Reports.Networks, "network"), strings.Join(entry.Reports.Directives, ", ")))
 			}
 			continue
 		}
 		if entry.Item != "" {
 			if h.charter.FindItem(entry.Item) == nil {
-				findings = append(findings, fmt.Sprintf("undeclared: stored item %q, found in pages %d times", entry.Item, entry.FromScripts))
+				findings = append(findings, fmt.Sprintf("undeclared: stored item %q, found in pages %s", entry.Item, terminal.Count(entry.FromScripts, "time")))
 			}
 			continue
 		}
 		row := h.charter.Find(entry.Name)
 		if row == nil || !setcookie.IsToken(entry.Name) {
-			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %d times, sent by browsers %d times, found in pages %d times", entry.Name, entry.FromPortal, entry.FromBrowser, entry.FromScripts))
+			findings = append(findings, fmt.Sprintf("undeclared: %q, set by the portal %s, sent by browsers %s, found in pages %s", entry.Name, terminal.Count(entry.FromPortal, "time"), terminal.Count(entry.FromBrowser, "time"), terminal.Count(entry.FromScripts, "time")))
 			continue
 		}
 		isSeen[row] = true
@@ -700,20 +700,23 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 			_, err = out.Write(content)
 		}
 	case "table":
-		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "LIFETIME", "LAST SEEN"}}
+		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "NETWORKS", "LIFETIME", "LAST SEEN"}}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
 				if entry.Reports != nil || entry.Item != "" {
 					continue
 				}
-				lifetime := "-"
+				lifetime, networks := "-", "-"
+				if entry.FromScripts > 0 {
+					networks = fmt.Sprint(entry.Networks)
+				}
 				if entry.Attributes != nil {
 					lifetime = entry.Attributes.Lifetime
 					if seconds, err := strconv.Atoi(lifetime); err == nil {
 						lifetime = charter.DurationOf(seconds).String()
 					}
 				}
-				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), fmt.Sprint(entry.FromScripts), lifetime, entry.LastSeen.Format(time.DateTime))
+				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), fmt.Sprint(entry.FromScripts), networks, lifetime, entry.LastSeen.Format(time.DateTime))
 			}
 		}
 		if err = writeTable(out, &table); err == nil {
@@ -730,11 +733,11 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 
 // writeItems writes the table of stored items, if some were told.
 func writeItems(out io.Writer, bySite map[string][]InventoryEntry) error {
-	return writeSome(out, []string{"SITE", "STORED ITEM", "VERDICT", "DECLARED AS", "FROM SCRIPTS", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
+	return writeSome(out, []string{"SITE", "STORED ITEM", "VERDICT", "DECLARED AS", "FROM SCRIPTS", "NETWORKS", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
 		if entry.Item == "" {
 			return nil
 		}
-		return []string{strconv.Quote(entry.Item), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromScripts), entry.LastSeen.Format(time.DateTime)}
+		return []string{strconv.Quote(entry.Item), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromScripts), fmt.Sprint(entry.Networks), entry.LastSeen.Format(time.DateTime)}
 	})
 }
 

@@ -400,7 +400,7 @@ func TestDiffCommand(t *testing.T) {
 			{Name: "_gid", Verdict: judge.Refused, FromBrowser: 2},
 			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7, FromScripts: 3},
 			{Name: "", Verdict: judge.Undeclared, FromPortal: 1},
-			{Item: "AMP_*", Verdict: judge.Undeclared, FromScripts: 4},
+			{Item: "AMP_*", Verdict: judge.Undeclared, FromScripts: 4, Networks: 1, Path: "/explore"},
 			{Item: "state", Verdict: judge.Allowed, FromScripts: 1},
 		},
 		"b.example": {},
@@ -429,12 +429,12 @@ func TestDiffCommand(t *testing.T) {
 		{[]string{"hosts.yaml"}, "d.example", nil}, // no cookie is seen of a host
 		{[]string{"old.yaml"}, "a.example", []string{
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times, found in pages 3 times`,
-			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times, found in pages 0 times`,
-			`a.example: undeclared: stored item "AMP_*", found in pages 4 times`, `a.example: undeclared: stored item "state", found in pages 1 times`,
+			`a.example: undeclared: "", set by the portal 1 time, sent by browsers 0 times, found in pages 0 times`,
+			`a.example: undeclared: stored item "AMP_*", found in pages 4 times`, `a.example: undeclared: stored item "state", found in pages 1 time`,
 		}},
 		{[]string{"items.yaml"}, "a.example", []string{ // what is not stored is told by nobody
 			"a.example: longer: sessionid asks for 1 year, declared are 2 weeks", `a.example: undeclared: "_fbp", set by the portal 0 times, sent by browsers 7 times, found in pages 3 times`,
-			`a.example: undeclared: "", set by the portal 1 times, sent by browsers 0 times, found in pages 0 times`,
+			`a.example: undeclared: "", set by the portal 1 time, sent by browsers 0 times, found in pages 0 times`,
 		}},
 		{[]string{"old.yaml"}, "d.example", nil}, // nobody has answered yet
 		{[]string{"banner.caddyfile"}, "d.example", nil},
@@ -460,9 +460,9 @@ func TestDiffCommand(t *testing.T) {
 	}
 
 	for format, wants := range map[string][]string{
-		"table":   {"SITE", `"_fbp"`, "1 year", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS", `"AMP_*"      undeclared               4`},
+		"table":   {"SITE", `"_fbp"`, "1 year", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS  NETWORKS", `"AMP_*"      undeclared               4             1`},
 		"json":    {`"from_browser": 7`, `"item": "AMP_*"`},
-		"charter": {"# a.example: stored, as found in pages 4 times. unsure: ", "storage: AMP_*\n"},
+		"charter": {"# a.example: stored, as found in pages 4 times, first for \"/explore\", from one network alone, which can be made up. unsure: ", "storage: AMP_*\n"},
 	} {
 		var out bytes.Buffer
 		if err := runInventory(&out, []string{folder + "inventory.json"}, "", format); err != nil {
@@ -503,14 +503,14 @@ func TestInventoryOfSeveral(t *testing.T) {
 		"one.json": write(map[string][]InventoryEntry{"a.example": {
 			{Name: "b", Verdict: judge.Refused, FromPortal: 2, FromBrowser: 1, FromScripts: 2, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/late", FirstSeen: day(2), LastSeen: day(3)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
-			{Item: "b", Verdict: judge.Undeclared, FromScripts: 2, Path: "/late", FirstSeen: day(2), LastSeen: day(2)},
+			{Item: "b", Verdict: judge.Undeclared, FromScripts: 2, Networks: 1, Path: "/late", FirstSeen: day(2), LastSeen: day(2)},
 			{Host: "t.example", Reports: &hostReports{2, 1, 3, []string{"img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(1)},
 		}}),
 		"other.json": write(map[string][]InventoryEntry{
 			"a.example": {
 				{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
 				{Name: "b", Verdict: judge.Allowed, FromBrowser: 5, FromScripts: 1, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
-				{Item: "b", Verdict: judge.Refused, FromScripts: 3, Path: "/early", FirstSeen: day(1), LastSeen: day(3)},
+				{Item: "b", Verdict: judge.Refused, FromScripts: 3, Networks: 2, FirstSeen: day(1), LastSeen: day(3)},
 				{Host: "t.example", Reports: &hostReports{5, 0, 2, []string{"font-src", "img-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 			},
 			"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},
@@ -522,7 +522,7 @@ func TestInventoryOfSeveral(t *testing.T) {
 			{Name: "a", Verdict: judge.Undeclared, FromBrowser: 1, FirstSeen: day(1), LastSeen: day(1)},
 			{Name: "b", Verdict: judge.Allowed, FromPortal: 2, FromBrowser: 6, FromScripts: 3, Attributes: &portalAttributes{Lifetime: "60"}, Path: "/early", FirstSeen: day(1), LastSeen: day(4)},
 			{Name: "c", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)},
-			{Item: "b", Verdict: judge.Refused, FromScripts: 5, Path: "/early", FirstSeen: day(1), LastSeen: day(3)},
+			{Item: "b", Verdict: judge.Refused, FromScripts: 5, Networks: 2, Path: "/late", FirstSeen: day(1), LastSeen: day(3)},
 			{Host: "t.example", Reports: &hostReports{7, 1, 3, []string{"font-src", "img-src", "script-src"}}, FirstSeen: day(1), LastSeen: day(2)},
 		},
 		"b.example": {{Name: "z", Verdict: judge.Undeclared, FromPortal: 1, FirstSeen: day(1), LastSeen: day(1)}},

@@ -60,7 +60,7 @@ func TestImport(t *testing.T) {
 		},
 		"page.md": {
 			[]string{"name: session_id", "purpose: {fr: \"Stays | signed in\"}", "duration: 2 weeks", "category: third_party", "duration: session"},
-			[]string{`map: read from "until the browser is closed"`, "2 rows, 1 doubts"},
+			[]string{`map: read from "until the browser is closed"`, "2 rows, 1 doubt"},
 			nil,
 		},
 		"sheet.txt": {[]string{"name: lang", "duration: 1 an", "category: first_party", "name: vid", "duration: 90 jours", "category: third_party"}, []string{"2 rows, 0 doubts"}, []string{"unsure"}},

@@ -214,7 +214,7 @@ describe("stored items", () => {
         // Not by fetch, whose fields are those of a browser: Caddy's admin endpoint refuses these.
         const response = await new Promise((resolve, reject) => http.get(`http://127.0.0.1:${adminPort}/cookie_charter/inventory`, resolve).once("error", reject));
         const sites = JSON.parse(Buffer.concat(await response.toArray()));
-        return Object.fromEntries(Object.entries(sites).map(([site, entries]) => [site.split(".")[0], entries.filter(({ item }) => item).map(({ item, verdict, cookie, from_scripts: count }) => [item, verdict, cookie, count])]));
+        return Object.fromEntries(Object.entries(sites).map(([site, entries]) => [site.split(".")[0], entries.filter(({ item }) => item).map(({ item, verdict, cookie, from_scripts: count, networks, path }) => [item, verdict, cookie, count, networks, path])]));
       };
       const countOf = (list, key) => list?.find(([item]) => item === key)?.[3] ?? 0;
       const { monitored: before } = await told();
@@ -233,7 +233,8 @@ describe("stored items", () => {
       for (const end = Date.now() + 10_000; Date.now() < end && (!countOf(now, database) || more("mine") < 2); ) ({ monitored: now } = await told());
       assert.deepEqual(now.filter(([item]) => !item.endsWith("Db")).map((entry) => entry.slice(0, 3)), [["mine", "undeclared", ""], ["ph_*", "refused", "ph_*"], ["state", "refused", "ph_*"]]);
       assert.deepEqual(["mine", "ph_*", "state"].map(more), [2, 2, 2], "once by each document");
-      assert.deepEqual(now.find(([item]) => item === database), [database, "undeclared", "", 1]);
+      // From how many networks, and of which page, as browsers tell it in the post's Referer.
+      assert.deepEqual(now.find(([item]) => item === database), [database, "undeclared", "", 1, 1, "/page"]);
       assert.deepEqual((await told()).guarded ?? [], [], "who keeps them tells nothing");
     });
   }

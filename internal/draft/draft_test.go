@@ -59,7 +59,7 @@ func TestDraftOfSeries(t *testing.T) {
 func TestDraftOfItems(t *testing.T) {
 	items := func(keys ...string) (entries []Entry) {
 		for _, key := range keys {
-			entries = append(entries, Entry{Name: key, IsItem: true, IsUndeclared: true, FromScripts: 2, Path: "/terms/cookies-policy/guard"})
+			entries = append(entries, Entry{Name: key, IsItem: true, IsUndeclared: true, FromScripts: 2, Path: "/explore"})
 		}
 		return entries
 	}
@@ -98,6 +98,28 @@ func TestDraftOfItems(t *testing.T) {
 		}
 		if err != nil {
 			t.Errorf("%v: %s", err, drafted)
+		}
+	}
+}
+
+// A draft says where something was seen, if that is known, and what one network alone has told.
+func TestDraftTellsWhatMayBeMadeUp(t *testing.T) {
+	const doubted = ", from one network alone, which can be made up"
+	for _, test := range []struct {
+		entry Entry
+		want  string
+	}{
+		{Entry{FromScripts: 1, Networks: 1, Path: "/explore"}, `set by the portal 0 times, sent by browsers 0 times, found in pages 1 time, first for "/explore"` + doubted + ". "},
+		{Entry{FromScripts: 2, Networks: 2}, "found in pages 2 times. "},
+		{Entry{FromBrowser: 1, FromScripts: 2, Networks: 1}, "sent by browsers 1 time, found in pages 2 times. "},
+		{Entry{FromPortal: 1, Path: "/"}, `set by the portal 1 time, sent by browsers 0 times, found in pages 0 times, first for "/". `},
+		{Entry{IsItem: true, FromScripts: 1, Networks: 1}, "stored, as found in pages 1 time" + doubted + ". "},
+		{Entry{IsItem: true, FromScripts: 3, Networks: 3, Path: "/explore"}, `stored, as found in pages 3 times, first for "/explore". `},
+	} {
+		test.entry.Name, test.entry.IsUndeclared = "mine", true
+		drafted, err := Charter(map[string][]Entry{"a.example": {test.entry}})
+		if err != nil || !strings.Contains(string(drafted), test.want) {
+			t.Errorf("%v, no %s in\n%s", err, test.want, drafted)
 		}
 	}
 }

@@ -211,9 +211,9 @@ func writeDraft(out, report io.Writer, document *yaml.Node, doubts int) error {
 	}
 	verdict := "check accepts the draft"
 	if len(mistakes) > 0 {
-		verdict = fmt.Sprintf("check refuses the draft, for %d mistakes", len(mistakes))
+		verdict = "check refuses the draft, for " + terminal.Count(len(mistakes), "mistake")
 	}
-	fmt.Fprintf(report, "%d rows, %d doubts, each marked in the draft by a comment; %s\n", rows, doubts, verdict)
+	fmt.Fprintf(report, "%s, %s, each marked in the draft by a comment; %s\n", terminal.Count(rows, "row"), terminal.Count(doubts, "doubt"), verdict)
 	return nil
 }
 

@@ -73,7 +73,7 @@ func TestImportOtherColumns(t *testing.T) {
 		if told := strings.Contains(report.String(), doubt+"\n") && strings.Contains(draft.String(), "# "+doubt+"\n"); told == isUsed || strings.Count(report.String(), "not used") > 1 {
 			t.Errorf("%s: told is %t\n%s%s", header, told, &report, &draft)
 		}
-		if doubts := map[bool]string{true: "2 rows, 2 doubts", false: "1 rows, 2 doubts"}[isUsed]; !strings.Contains(report.String(), doubts) {
+		if doubts := map[bool]string{true: "2 rows, 2 doubts", false: "1 row, 2 doubts"}[isUsed]; !strings.Contains(report.String(), doubts) {
 			t.Errorf("%s: no %s\n%s", header, doubts, &report)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
+	"github.com/cookie-charter/cookie_charter/internal/terminal"
 )
 
 // An Entry is what was seen of one cookie of a site, told of one stored item, or reported of one
@@ -22,14 +23,14 @@ type Entry struct {
 	Name         string // "" if it had none, and of a host
 	IsItem       bool   // the name is the key of a stored item, or the beginning of some with an asterisk
 	Host         charter.Origin
-	Path         string // of the first request
+	Path         string // of the first page, "" where that is not known
 	Lifetime     string // "session", or in seconds; "" if the portal does not set it
 	IsUndeclared bool   // no row declares it
 
 	FromPortal, FromBrowser, FromScripts int64 // how often
 
 	Reports  int64 // of a host
-	Networks int   // that have reported it
+	Networks int   // that have reported it, or told it from scripts
 }
 
 // Charter returns a charter file, in YAML, from what was seen by host, with a row for each
@@ -82,17 +83,21 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 			case entry.IsItem && strings.HasSuffix(entry.Name, "*"):
 				comment = "unsure: stands for all keys that begin so, of which browsers do not tell the rest, as it looks like a number or a hash. " + comment
 			}
-			seen := fmt.Sprintf("set by the portal %d times, sent by browsers %d times, found in pages %d times, first for %q", entry.FromPortal, entry.FromBrowser, entry.FromScripts, entry.Path)
+			seen := fmt.Sprintf("set by the portal %s, sent by browsers %s, found in pages %s", terminal.Count(entry.FromPortal, "time"), terminal.Count(entry.FromBrowser, "time"), terminal.Count(entry.FromScripts, "time"))
 			if entry.IsItem {
-				seen = fmt.Sprintf("stored, as found in pages %d times", entry.FromScripts)
+				seen = "stored, as found in pages " + terminal.Count(entry.FromScripts, "time")
 			}
+			if entry.Path != "" {
+				seen += fmt.Sprintf(", first for %q", entry.Path)
+			}
+			seen += doubt(entry)
 			if err := add(row, fmt.Sprintf("%s: %s. %s", host, seen, comment)); err != nil {
 				return nil, err
 			}
 		}
 		for _, entry := range sites[host] {
 			if row, comment, ok := draftHost(entry, known); ok {
-				if err := add(row, fmt.Sprintf("%s: pages load from %s, or send to it, as browsers reported %d times%s. %s", host, entry.Host, entry.Reports, doubt(entry), comment)); err != nil {
+				if err := add(row, fmt.Sprintf("%s: pages load from %s, or send to it, as browsers reported %s%s. %s", host, entry.Host, terminal.Count(entry.Reports, "time"), doubt(entry), comment)); err != nil {
 					return nil, err
 				}
 			}
@@ -206,6 +211,7 @@ func joinSeries(joined, entry Entry) Entry {
 	joined.FromPortal += entry.FromPortal
 	joined.FromBrowser += entry.FromBrowser
 	joined.FromScripts += entry.FromScripts
+	joined.Networks = max(joined.Networks, entry.Networks)
 	if joined.Lifetime == "" || secondsOf(entry.Lifetime) > secondsOf(joined.Lifetime) {
 		joined.Lifetime = entry.Lifetime
 	}
@@ -243,9 +249,10 @@ func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cooki
 	return row, isUnknown
 }
 
-// doubt returns why a host may be made up, "" if that is not likely.
+// doubt returns why an entry may be made up, "" if that is not likely. Cookies in headers are
+// told by no network.
 func doubt(entry Entry) string {
-	if entry.Networks > 1 {
+	if entry.Networks != 1 || entry.FromPortal+entry.FromBrowser > 0 {
 		return ""
 	}
 	return ", from one network alone, which can be made up"

@@ -27,6 +27,14 @@ const (
 	maxMistake = 2000
 )
 
+// Count returns a number of things in words, by the word for one.
+func Count[Number int | int64](number Number, thing string) string {
+	if number != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", number, thing)
+}
+
 // Printable returns a text of somebody else's as any terminal can show it, on one
 // line: what is not printable, such as control characters, the escape sequences that
 // begin with them, and controls of direction, is written \u001b, and what is no UTF-8

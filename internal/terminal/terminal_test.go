@@ -71,3 +71,11 @@ func TestMakePrintable(t *testing.T) {
 		t.Errorf("%d bytes", len(got))
 	}
 }
+
+func TestCount(t *testing.T) {
+	for number, want := range map[int]string{0: "0 networks", 1: "1 network", 2: "2 networks"} {
+		if got := Count(number, "network"); got != want {
+			t.Errorf("%d: %s", number, got)
+		}
+	}
+}

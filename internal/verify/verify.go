@@ -185,7 +185,7 @@ func (a Archive) HoldConfig(out *terminal.Printer, own []byte, by string) (int, 
 // nobody, and returns how much of it is not as it should be. A config may not be in force
 // yet.
 func (a Archive) verify(out *terminal.Printer, published []byte, by string, isConfig bool) (findings int, err error) {
-	fmt.Fprintf(out, "%s: %s\n", a.name, countVersions(len(a.entries)))
+	fmt.Fprintf(out, "%s: %s\n", a.name, terminal.Count(len(a.entries), "version"))
 	judged := chain.Judge(a.entries)
 	for i, version := range judged {
 		judged[i].Version = terminal.Printable(version.Version, terminal.MaxCell) // whatever is said to be missing
@@ -238,13 +238,6 @@ func (a Archive) verify(out *terminal.Printer, published []byte, by string, isCo
 		return findings, nil
 	}
 	return findings + len(changes), nil
-}
-
-func countVersions(count int) string {
-	if count == 1 {
-		return "1 version"
-	}
-	return fmt.Sprintf("%d versions", count)
 }
 
 // meaningOf returns what a verdict comes to, "" where it needs no words.
