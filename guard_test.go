@@ -946,19 +946,23 @@ func TestMadeUpNamesOfScripts(t *testing.T) {
 	}
 	seen := &sighting{request: request, time: 1}
 	handler.observers.inventory.tell(seen, &judge.Judgement{From: judge.FromBrowser, Name: "sent"})
-	tell(9, []string{"real", "sent", "_pk_id.1", "xtvrn"}, []string{"real", "ph_*"})
+	tell(9, []string{"real", "sent"}, []string{"real"})
+	tell(1, []string{"csrftoken", "_pk_id.1"}, []string{"ph_*"})
 	tell(8, []string{"real"}, []string{"real"})
 	flood(1)
 	tell(7, []string{"late"}, []string{"late"})
 	flood(1)
 	entries := entriesOf(t, "told.example")
 	for name, want := range map[string]string{
-		"real": "2 0 2 undeclared", "@real": "2 0 2 undeclared", "sent": "1 1 1 undeclared", "@ph_*": "1 0 1 refused", "late": "1 0 1 undeclared", "@late": "1 0 1 undeclared",
+		"real": "2 0 2 undeclared", "@real": "2 0 2 undeclared", "sent": "1 1 1 undeclared", "@ph_*": "1 0 1 refused", "csrftoken": "1 0 1 allowed", "late": "1 0 1 undeclared", "@late": "1 0 1 undeclared",
 	} {
 		entry := entries[name]
 		if got := fmt.Sprint(entry.FromScripts, entry.FromBrowser, entry.Networks, " ", entry.Verdict); got != want {
 			t.Errorf("%s: %s, not %s", name, got, want)
 		}
+	}
+	if _, isThere := entries["_pk_id.1"]; isThere {
+		t.Error("a name that a prefix declares, of which anybody can make up many, has room of its own")
 	}
 	if most := 2 * (report.MaxNewcomers + report.MaxSettled); len(entries) > most || len(entries) < 2*report.MaxNewcomers {
 		t.Errorf("%d entries", len(entries))

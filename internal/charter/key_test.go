@@ -29,7 +29,7 @@ func TestShowKey(t *testing.T) {
 
 // Of an item that is declared, what its row says is shown, whatever the key.
 func TestShowItem(t *testing.T) {
-	charter := charterOf(t, "storage: [ph_*, ph_user_*, 'a:*', ph_42]", "storage: [user_42]")
+	charter := charterOf(t, "storage: [ph_user_*, ph_*, 'a:*', ph_42]", "storage: [user_42]")
 	for key, want := range map[string]string{
 		"ph_someone": "ph_*", "ph_user_someone": "ph_user_*", "ph_*": "ph_*", "ph_": "ph_*", "ph_42": "ph_42", "ph_421": "ph_*", "a:someone": "a:*",
 		"user_42": "user_42", "user_421": "user_*", "b:someone": "",
