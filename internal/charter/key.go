@@ -22,6 +22,7 @@ const (
 var (
 	keyPart       = regexp.MustCompile(`[0-9A-Za-z]+`)
 	keyLetter     = regexp.MustCompile(`[A-Za-z]`)
+	smallLetter   = regexp.MustCompile(`[a-z]`)
 	closeCapitals = regexp.MustCompile(`[A-Z][a-z]?[A-Z]`)
 )
 
@@ -74,7 +75,7 @@ func ShowKey(key string) string {
 // digits behind it, the word; else nothing.
 func shownOfPart(part string) int {
 	word := strings.TrimRight(part, keyDigits)
-	isMixed := word != part || closeCapitals.MatchString(part) && part != strings.ToUpper(part)
+	isMixed := word != part || closeCapitals.MatchString(part) && smallLetter.MatchString(part)
 	if strings.ContainsAny(word, keyDigits) || len(part) >= minRandom && isMixed {
 		return 0
 	}
