@@ -162,7 +162,7 @@ func TestExportFormats(t *testing.T) {
 	address := "http://" + serve(t, false, exportedSite)
 	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
 	for _, want := range []string{
-		"# Cookie policy\n", "## Third-party cookies\n", `| Tuiles SAS | Loads from or sends to: \*.tile.example, tile.example | – | Map backgrounds |  |`, `| Notes SAS | Stored in the browser: seen,once, ph\_\* | – | Remembers |  |`, `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/; Stored in the browser: odd\_&lt;id>, a\_\* | odd\_&lt;id>, other | To see it all Set without consent; you can object to it. | 13 months |`,
+		"# Cookie policy\n", "## Third-party cookies\n", `| Tuiles SAS | Loads from or sends to: \*.tile.example, tile.example | – | Map backgrounds |  |`, `| Notes SAS |  | Stored in the browser: seen,once, ph\_\* | Remembers | Stored in the browser: until deleted |`, `| [Ville \| d'Ys](https://city.example/a%7Cb_%28c%29); Data go to: France, United States. | a\*b\_c &amp; &lt;d>; Loads from or sends to: stats.city.example, https://\*.odd.example:8443/a\_b/ | odd\_&lt;id>, other; Stored in the browser: odd\_&lt;id>, a\_\* | To see it all Set without consent; you can object to it. | Cookies: 13 months; Stored in the browser: until deleted |`,
 	} {
 		if !strings.Contains(markdown, want) {
 			t.Errorf("no %q in %s", want, markdown)

@@ -1002,7 +1002,9 @@ func TestPageListsHosts(t *testing.T) {
 	}
 }
 
-// The page lists stored items with their rows, likewise.
+// The page lists stored items with the names of their rows' cookies, and says how long either is
+// kept, in the tables, where it asks, and in the notice, in all languages. Tables without any
+// have the heads that they have elsewhere.
 func TestPageListsStorage(t *testing.T) {
 	address := "http://" + serve(t, false, `cookie_charter {
 	languages ar ca de en es eu fr it nl pt sv
@@ -1022,21 +1024,68 @@ func TestPageListsStorage(t *testing.T) {
 		category third_party
 		consent film
 	}
+	cookie old {
+		purpose q
+		category third_party
+		consent old
+		storage older
+	}
 }`)
+	const items = `<code dir="ltr">ad:&lt;b&gt;</code>, <code dir="ltr">ad_*</code>`
+	labels := regexp.MustCompile(`data-label="([^"]*)"`)
 	for _, language := range page.Languages {
 		_, shown := get(t, address+pagePath+"?flg="+language, nil)
-		const listed = `<code dir="ltr">ad:&lt;b&gt;</code>, <code dir="ltr">ad_*</code>`
-		if strings.Count(shown, `<code dir="ltr">ad.example</code></small><br><small>`) != 1 || strings.Count(shown, listed+"</small></td>") != 1 || strings.Count(shown, listed+"</dd>") != 1 || strings.Count(shown, `<code dir="ltr">film</code></dd>`) != 1 {
-			t.Errorf("%s: stored items are not listed once in the table and once in the question: %s", language, shown)
+		_, notice := get(t, address+pagePath+"notice?flg="+language, nil)
+		for _, want := range []string{
+			items + "</small></th>", items + "</dd>", `: <code dir="ltr">film</code></dd>`, `: <code dir="ltr">film</code></small></th>`,
+			`<code dir="ltr">ad.example</code></small></td>`,
+		} {
+			if count := strings.Count(shown, want); count != 1 {
+				t.Errorf("%s: %d times %s in %s", language, count, want, shown)
+			}
 		}
-		if got := publishedNames(t, shown); !slices.Equal(got, []string{"charter_preference", "__Host-charter_preference", "ad", "–"}) {
-			t.Errorf("%s: rows %q", language, got)
+		if strings.Count(notice, items+" (") != 1 || strings.Count(notice, `: <code dir="ltr">film</code> (`) != 1 {
+			t.Errorf("%s: the notice does not list what is stored: %s", language, notice)
+		}
+		names := map[string]int{}
+		for _, label := range labels.FindAllStringSubmatch(shown, -1) {
+			names[label[1]]++
+		}
+		heads := strings.Count(shown, `<th scope="col"`)
+		if len(names) != 6 || heads != 10 {
+			t.Errorf("%s: columns %v, %d heads", language, names, heads)
 		}
 	}
 	_, shown := get(t, address+pagePath+"?flg=en", nil)
-	for _, want := range []string{"<dd>2 days at most</dd>", "<dd>duration not declared</dd>", `<dd>Stored in the browser: <code dir="ltr">film</code></dd>`} {
+	_, notice := get(t, address+pagePath+"notice?flg=en", nil)
+	for _, want := range []string{
+		"<dt>How long</dt><dd>Cookies: 2 days at most<br>Stored in the browser: until deleted</dd>", "<dt>How long</dt><dd>Stored in the browser: until deleted</dd>",
+		"<dt>How long</dt><dd>Cookies: duration not declared<br>Stored in the browser: until deleted</dd>",
+		`<dt>Name of the cookie or item</dt><dd>Stored in the browser: <code dir="ltr">film</code></dd>`,
+		`data-label="Name of the cookie"><code dir="ltr">charter_preference</code>`, `data-label="Name of the cookie or item"><code dir="ltr">ad</code><br><small>Stored in the browser: ` + items,
+		`data-label="Service and location">–</td>`,
+		`data-label="Duration">6 months</td>`, `data-label="Duration">Cookies: 2 days<br><small>Stored in the browser: until deleted</small></td>`,
+		`data-label="Duration"><small>Stored in the browser: until deleted</small></td>`, `data-label="Duration">Cookies: –<br><small>Stored in the browser: until deleted</small></td>`,
+	} {
 		if !strings.Contains(shown, want) {
 			t.Errorf("no %s in %s", want, shown)
+		}
+	}
+	for _, want := range []string{
+		` (Cookies: 2 days at most)<br>p<br>Loads from or sends to: <code dir="ltr">ad.example</code><br>Stored in the browser: ` + items + " (until deleted)<br>", `</bdi><br>q<br>Stored in the browser: <code dir="ltr">film</code> (until deleted)<br>`,
+	} {
+		if !strings.Contains(notice, want) {
+			t.Errorf("no %s in %s", want, notice)
+		}
+	}
+	_, markdown := get(t, address+pagePath+"?format=markdown&flg=en", nil)
+	for _, want := range []string{
+		"| Service and location | Name of the cookie | Purposes |", "| Service and location | Name of the cookie or item | Purposes |",
+		`| Advertising; Loads from or sends to: ad.example | ad; Stored in the browser: ad:&lt;b>, ad\_\* | p | Cookies: 2 days; Stored in the browser: until deleted |`,
+		"|  |  | Stored in the browser: film | q | Stored in the browser: until deleted |", "| old; Stored in the browser: older | q | Cookies: –; Stored in the browser: until deleted |",
+	} {
+		if !strings.Contains(markdown, want) {
+			t.Errorf("no %s in %s", want, markdown)
 		}
 	}
 	_, knowledge := get(t, address+pagePath+"?format=edpb", nil)

@@ -652,21 +652,22 @@ var hostTexts = []string{
 	"Chargement depuis ou envoi vers : ", "Carica da o invia a: ", "Laadt van of verzendt naar: ", "Carrega de ou envia para: ", "Läser in från eller skickar till: ",
 }
 
-// storageTexts are how it begins to say there what a row stores in the browser.
+// storageTexts are how it begins to say behind the name what a row stores in the browser, and
+// behind the duration how long that stays.
 var storageTexts = []string{
 	"المخزَّن في المتصفح: ", "Emmagatzemat al navegador: ", "Im Browser gespeichert: ", "Stored in the browser: ", "Almacenado en el navegador: ", "Nabigatzailean gordetakoa: ",
 	"Stockage dans le navigateur : ", "Memorizzato nel browser: ", "Opgeslagen in de browser: ", "Armazenado no navegador: ", "Lagras i webbläsaren: ",
 }
 
-// cutList returns a service without the list that the page says behind some text, and what
+// cutList returns a cell without the list that the page says behind some text, and what
 // is on it.
-func cutList(service string, texts []string) (rest string, list []string) {
+func cutList(cell string, texts []string) (rest string, list []string) {
 	for _, text := range texts {
-		if rest, list, ok := strings.Cut(service, text); ok {
+		if rest, list, ok := strings.Cut(cell, text); ok {
 			return strings.TrimRight(rest, "; "), strings.Split(list, ", ")
 		}
 	}
-	return service, nil
+	return cell, nil
 }
 
 // splitProvider returns the provider and the service of a cell that has both, as the page
@@ -684,7 +685,7 @@ func splitProvider(text string) (provider, service, doubt string) {
 // importRow drafts a row from the cells of a table; it returns nil if they are
 // no cookie, such as a line between the rows.
 func importRow(cell func(column string) string, isShared bool, category foundCategory, language string, codesOf func(names string) []string) *draftedRow {
-	written := cell("name")
+	written, items := cutList(cell("name"), storageTexts)
 	if isEmpty(written) && cell("purpose") == "" || written != "" && cell("purpose") == "" && cell("provider") == "" && cell("duration") == "" {
 		return nil
 	}
@@ -708,8 +709,7 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		addNode(key, doubt, value)
 	}
 
-	service, items := cutList(cell("service"), storageTexts)
-	service, hosts := cutList(service, hostTexts)
+	service, hosts := cutList(cell("service"), hostTexts)
 	read := readNames(written)
 	switch {
 	case isEmpty(written) && (hosts != nil || items != nil): // a row without cookies
@@ -771,14 +771,18 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 	if isExempt && category.category != charter.Necessary {
 		addNode("exempt", "", &yaml.Node{Kind: yaml.ScalarNode, Value: "true"})
 	}
-	if text := cell("duration"); !isEmpty(text) {
-		switch found, isCertain := charter.FindDuration(text); {
+	duration, ofItems := cutList(cell("duration"), storageTexts)
+	if _, ofCookies, isLabelled := strings.Cut(duration, ":"); isLabelled && ofItems != nil {
+		duration = strings.TrimSpace(ofCookies)
+	}
+	if !isEmpty(duration) {
+		switch found, isCertain := charter.FindDuration(duration); {
 		case isCertain:
 			add("duration", "", found)
 		case found != "":
-			add("duration", "read from "+quote(text), found)
+			add("duration", "read from "+quote(duration), found)
 		default:
-			add("duration", "cannot be read: "+quote(text), "")
+			add("duration", "cannot be read: "+quote(duration), "")
 		}
 	}
 	return drafted

@@ -108,7 +108,8 @@ type Remaining struct {
 type Kind struct {
 	Name, Definition string
 	Providers        [][]Row // the rows, by who sets them; none if no cookie is of this kind
-	HasDurations     bool    // some row has one
+	HasDurations     bool    // some row has one, or stored items, which have none
+	HasStorage       bool    // some row has stored items
 }
 
 // Rows returns all rows of the kind.
@@ -121,7 +122,7 @@ type Row struct {
 	Storage                    charter.Names // what scripts store in the browser beside cookies
 	Provider, Service, Purpose Text
 	Countries                  string // where data go, as a list in words
-	Duration                   string // as it is enforced
+	Duration                   string // of its cookies, as it is enforced; "" if that is not declared
 	Exempt                     bool   // allowed unless it is refused
 }
 
@@ -325,8 +326,8 @@ func (p *Page) sample(text *texts) *Data {
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
-		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}, {Storage: charter.Names{"c"}}}}, true}, {Name: "name"}},
-		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, []Text{word, word}, "1 day", charter.Names{"a", "b"}, "stored", true, true, "exemption", true, true}, {Key: "key"}},
+		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}, {Storage: charter.Names{"c"}}}}, true, true}, {Name: "name"}},
+		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, []Text{word, word}, charter.Names{"a", "b"}, "1 day", "stored", true, true, "exemption", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
 		Promises: []string{"promise"}, Monitored: "monitored", Tested: &Tested{[]string{"sentence", "sentence"}, "/", "/"}, Version: "version", Updated: &Date{"2026-11-21", "words"},
@@ -355,8 +356,9 @@ func (p *Page) kindsIn(text *texts) []Kind {
 			}
 			if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 				row.Duration = text.duration(lifetime)
-				kind.HasDurations = true
 			}
+			kind.HasStorage = kind.HasStorage || len(row.Storage) > 0
+			kind.HasDurations = kind.HasDurations || row.Duration != "" || len(row.Storage) > 0
 			i := slices.IndexFunc(kind.Providers, func(rows []Row) bool { return rows[0].Provider.Text == row.Provider.Text })
 			if i < 0 {
 				i = len(kind.Providers)

@@ -134,21 +134,28 @@ func markdownProvider(row Row, text *texts) string {
 	return provider
 }
 
-// markdownService returns what a row belongs to, its hosts and stored items.
-func markdownService(row Row, text *texts) string {
-	var parts []string
-	if row.Service.Text != "" {
-		parts = append(parts, markdownEscapes.Replace(row.Service.Text))
+// markdownList returns what a row has in a cell, with a list of other names behind it.
+func markdownList(own, label string, names charter.Names) string {
+	if len(names) == 0 {
+		return own
 	}
-	for _, others := range []struct {
-		label string
-		names charter.Names
-	}{{text.Hosts, row.Hosts}, {text.Storage, row.Storage}} {
-		if len(others.names) > 0 {
-			parts = append(parts, others.label+" "+markdownEscapes.Replace(strings.Join(others.names, ", ")))
-		}
+	list := label + " " + markdownEscapes.Replace(strings.Join(names, ", "))
+	if own == "" {
+		return list
 	}
-	return strings.Join(parts, "; ")
+	return own + "; " + list
+}
+
+// markdownDuration returns how long a row's cookies are kept, and its stored items.
+func markdownDuration(row Row, text *texts) string {
+	if len(row.Storage) == 0 {
+		return row.Duration
+	}
+	var cookies string
+	if len(row.Names) > 0 {
+		cookies = text.Cookies + " " + cmp.Or(row.Duration, "–")
+	}
+	return markdownList(cookies, text.Storage, charter.Names{text.UntilDeleted})
 }
 
 // exportMarkdown returns the tables of the page, to be pasted into a back office.
@@ -161,17 +168,18 @@ func (p *Page) exportMarkdown(r *http.Request, text *texts) ([]byte, error) {
 		}
 		fmt.Fprintf(&body, "## %s\n\n%s\n\n", markdownEscapes.Replace(kind.Name), markdownEscapes.Replace(kind.Definition))
 		columns := text.Columns
+		if kind.HasStorage {
+			columns.Name = columns.Item
+		}
 		fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n|---|---|---|---|---|\n", columns.Provider, columns.Service, columns.Name, columns.Purpose, columns.Duration)
 		for _, row := range kind.Rows() {
-			var names []string
-			for _, name := range row.Names {
-				names = append(names, markdownEscapes.Replace(name))
-			}
+			service := markdownList(markdownEscapes.Replace(row.Service.Text), text.Hosts, row.Hosts)
+			names := markdownList(markdownEscapes.Replace(strings.Join(row.Names, ", ")), text.Storage, row.Storage)
 			purpose := row.Purpose.Text
 			if row.Exempt {
 				purpose += " " + text.Exempt
 			}
-			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownProvider(row, text), markdownService(row, text), cmp.Or(strings.Join(names, ", "), "–"), markdownEscapes.Replace(purpose), row.Duration)
+			fmt.Fprintf(&body, "| %s | %s | %s | %s | %s |\n", markdownProvider(row, text), service, cmp.Or(names, "–"), markdownEscapes.Replace(purpose), markdownDuration(row, text))
 		}
 		body.WriteByte('\n')
 	}

@@ -69,30 +69,32 @@ var Wording = sync.OnceValue(func() string {
 
 // texts are the page's own words in one language, read from its file.
 type texts struct {
-	Name       string                        `yaml:"name"`      // of the language
-	Direction  string                        `yaml:"direction"` // "ltr" or "rtl"
-	Comma      string                        `yaml:"comma"`     // in lists
-	Title      string                        `yaml:"title"`
-	Languages  string                        `yaml:"languages"`
-	Date       string                        `yaml:"date"` // of day, month, year
-	Days       map[int]string                `yaml:"days"` // that are not written as numbers
-	Months     []string                      `yaml:"months"`
-	Updated    string                        `yaml:"updated"` // of a date
-	Back       string                        `yaml:"back"`
-	Skip       string                        `yaml:"skip"` // to the content
-	WhatTitle  string                        `yaml:"what_title"`
-	What       string                        `yaml:"what"`
-	KindsTitle string                        `yaml:"kinds_title"`
-	Kinds      map[charter.Category]kindText `yaml:"kinds"`
-	UsedTitle  string                        `yaml:"used_title"` // of the site
-	Columns    columnTexts                   `yaml:"columns"`
-	Exempt     string                        `yaml:"exempt"`
-	Countries  string                        `yaml:"countries"` // of a list
-	Hosts      string                        `yaml:"hosts"`     // before a list
-	Storage    string                        `yaml:"storage"`   // before a list
-	Durations  map[string]map[string]string  `yaml:"durations"` // by unit and plural form, of a number
-	AtMost     string                        `yaml:"at_most"`   // of a duration
-	Untold     string                        `yaml:"untold"`    // instead of one
+	Name         string                        `yaml:"name"`      // of the language
+	Direction    string                        `yaml:"direction"` // "ltr" or "rtl"
+	Comma        string                        `yaml:"comma"`     // in lists
+	Title        string                        `yaml:"title"`
+	Languages    string                        `yaml:"languages"`
+	Date         string                        `yaml:"date"` // of day, month, year
+	Days         map[int]string                `yaml:"days"` // that are not written as numbers
+	Months       []string                      `yaml:"months"`
+	Updated      string                        `yaml:"updated"` // of a date
+	Back         string                        `yaml:"back"`
+	Skip         string                        `yaml:"skip"` // to the content
+	WhatTitle    string                        `yaml:"what_title"`
+	What         string                        `yaml:"what"`
+	KindsTitle   string                        `yaml:"kinds_title"`
+	Kinds        map[charter.Category]kindText `yaml:"kinds"`
+	UsedTitle    string                        `yaml:"used_title"` // of the site
+	Columns      columnTexts                   `yaml:"columns"`
+	Exempt       string                        `yaml:"exempt"`
+	Countries    string                        `yaml:"countries"`     // of a list
+	Hosts        string                        `yaml:"hosts"`         // before a list
+	Storage      string                        `yaml:"storage"`       // before a list
+	Cookies      string                        `yaml:"cookies"`       // before a duration, beside that of stored items
+	UntilDeleted string                        `yaml:"until_deleted"` // how long these stay
+	Durations    map[string]map[string]string  `yaml:"durations"`     // by unit and plural form, of a number
+	AtMost       string                        `yaml:"at_most"`       // of a duration
+	Untold       string                        `yaml:"untold"`        // instead of one
 
 	ChoiceTitle       string            `yaml:"choice_title"`
 	Choice            string            `yaml:"choice"`
@@ -182,6 +184,7 @@ type columnTexts struct {
 	Provider string `yaml:"provider"`
 	Service  string `yaml:"service"`
 	Name     string `yaml:"name"`
+	Item     string `yaml:"item"` // in the place of Name, where a table has stored items
 	Purpose  string `yaml:"purpose"`
 	Duration string `yaml:"duration"`
 }

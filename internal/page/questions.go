@@ -24,8 +24,8 @@ type Question struct {
 	Hosts            charter.Names // of all rows of the key, each once
 	Storage          charter.Names // what scripts store in the browser beside cookies
 	Purposes         []Text        // of all cookies of the key, each once
-	Longest          string        // how long the longest-lived is kept, in words, or that some row does not tell; "" if no row keeps anything
-	Names            charter.Names // of all cookies of the key
+	Names            charter.Names // of these cookies
+	Longest          string        // how long the longest-lived of them is kept, in words, or that some row does not tell; "" if there are none
 	Stored           string        // the answer in force, in words, and what it does if that is not plain
 	Granted, Refused bool          // what the form shows
 	Exemption        string        // that cookies are set without an answer, in words; "" if none is
@@ -64,8 +64,8 @@ func (p *Page) asked(text *texts) []Question {
 			}
 			question.Hosts = addOnce(question.Hosts, row.Host...)
 			question.Storage = append(question.Storage, row.Storage...)
-			if len(row.Name)+len(row.Storage) == 0 {
-				continue // nothing of it is kept
+			if len(row.Name) == 0 {
+				continue // stored items have no duration, and what else there is is not kept
 			}
 			lifetime, ok := p.Policy.PublishedDuration(row)
 			isTold = isTold && ok
@@ -78,7 +78,7 @@ func (p *Page) asked(text *texts) []Question {
 		}
 		question.Countries = text.countries(countries)
 		switch {
-		case len(question.Names)+len(question.Storage) == 0:
+		case len(question.Names) == 0:
 		case isTold:
 			question.Longest = text.longest(longest)
 		default:

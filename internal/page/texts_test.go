@@ -124,7 +124,7 @@ func TestTexts(t *testing.T) {
 		if len(loaded.Trial) != 18 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
 		}
-		if len(loaded.Limits) != 2 || loaded.LimitsScripts == "" || loaded.LimitsHosts == "" || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") {
+		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") || !strings.HasSuffix(loaded.Cookies, ":") {
 			t.Errorf("%s has other words for hosts or stored items", name)
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
