@@ -11,6 +11,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -694,7 +695,7 @@ func TestPageSaysWhatHolds(t *testing.T) {
 			want := slices.Concat(test.want...)
 			checkSaid(t, name, said, all, want)
 			isEnforced := strings.Contains(test.block, "consent ad") && !slices.Contains(want, willHold) && !slices.Contains(want, rowsHold)
-			if strings.Contains(shown, "the server withholds them, and you lose only what they serve.") != isEnforced {
+			if strings.Contains(shown, "they are not allowed, and you lose only what they serve.") != isEnforced {
 				t.Error("what either answer comes to is said, or is not")
 			}
 			if strings.Contains(said, trial) && strings.Index(said, trial) > strings.Index(said, "<h2") {
@@ -853,7 +854,7 @@ func TestPageSaysWhatHoldsOfCookiesBesideHosts(t *testing.T) {
 		hosts   = "host video.example {\n purpose q\n category third_party\n consent video\n}\n"
 		same    = "host video.example {\n purpose q\n category third_party\n consent ad\n}\n"
 		others  = "For what is not a cookie, a refusal is not fully applied yet."
-		comesTo = "if you refuse, the server withholds them, and you lose only what they serve."
+		comesTo = "if you refuse, they are not allowed, and you lose only what they serve."
 		chooses = "without an answer from you, a cookie that needs your consent is refused."
 		stays   = "A cookie that needs your consent stays refused as long as you have not accepted it."
 		asks    = "They are refused until you accept them."
@@ -1118,6 +1119,96 @@ func TestPageSaysWhatHoldsOfStorage(t *testing.T) {
 		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
 		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
 		checkSaid(t, block, shown, []string{stillFree, hostsFree, idle}, want)
+	}
+}
+
+// Where the guard keeps scripts to a refusal of stored items, and only there, the page says
+// that, on what either answer comes to, and no longer that scripts can store anything.
+func TestPageSaysWhatIsDoneAboutStorage(t *testing.T) {
+	const (
+		row       = "storage ph_* {\n purpose p\n category statistics\n}\n"
+		necessary = "storage cart {\n purpose p\n category necessary\n}\n"
+		cookie    = "cookie ad {\n purpose p\n category third_party\n consent ad\n storage ad_*\n}\n"
+		alone     = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
+		keeps     = "A script of a page of the portal keeps no item of the table in the browser that is refused; those that are still there are removed."
+		removed   = "Those that you refuse are removed by the portal’s pages."
+		same      = "they are not allowed, and you lose only what they serve. The same holds for the items named here that are stored in the browser."
+		free      = "A script of the page can write a cookie itself, or use the browser’s local storage."
+		around    = "and any script can use the browser’s local storage."
+		others    = "can still write a cookie or keep an item, and any script can use the browser’s storage for what is not in the table."
+	)
+	monitored := func(row string) string { return strings.Replace(row, "purpose", "monitor\n purpose", 1) }
+	kept := []string{keeps, removed, same, others}
+	for block, want := range map[string][]string{
+		row:                                    {free},
+		cookie:                                 {free},
+		"guard monitor\n" + row:                {free},
+		"guard\nmonitor\n" + row:               {free},
+		"guard\n" + row:                        kept,
+		"guard\n" + cookie:                     kept,
+		"guard\n" + cookie + row + necessary:   kept,
+		"guard\nmonitor undeclared\n" + row:    kept,
+		"guard\n" + monitored(necessary) + row: kept,
+		"guard\n" + alone:                      {around},
+		"guard\n" + necessary + alone:          {around}, // nobody can refuse it
+		"guard\n" + monitored(row):             {around},
+		"guard\n" + monitored(cookie):          {around},
+		"guard\n" + monitored(row) + cookie:    {around}, // of some, nothing of it is so
+		"guard\n" + monitored(cookie) + row:    {around},
+		"guard\n" + row + monitored(alone):     {keeps, removed, others}, // of cookies, an answer comes to nothing yet
+		"guard\nhosts\n" + row + "host a.example {\n consent statistics\n}\n": kept,
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nheader Content-Type text/html\nrespond portal")
+		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
+		_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
+		checkSaid(t, block, shown, []string{keeps, removed, same, free, around, others}, want)
+		if strings.Contains(notice, same) != slices.Contains(want, same) {
+			t.Errorf("%q: the notice says %s", block, notice)
+		}
+		// What the script itself does: it has the items, and the visitor's answer decides.
+		_, body := get(t, address+"/", nil)
+		_, script := get(t, address+pagePath+regexp.MustCompile(`guard\.js\?v=[0-9a-f]+|$`).FindString(body), nil)
+		holds := false
+		for _, kind := range regexp.MustCompile(`(\d+) \d+ (?:ph|ad)_\*`).FindAllStringSubmatch(script, -1) {
+			number, _ := strconv.Atoi(kind[1])
+			if holds = number>>3 > 1 && !strings.Contains(script, "sendBeacon"); !holds {
+				break
+			}
+		}
+		if holds != slices.Contains(want, keeps) {
+			t.Errorf("%q: the script holds items: %v", block, holds)
+		}
+	}
+}
+
+// What the page means beside cookies, and by an asterisk, it says where its rows have that.
+func TestPageSaysWhatItIsAbout(t *testing.T) {
+	const (
+		cookie  = "cookie ad {\n purpose p\n category third_party\n"
+		storage = "This policy is also about items that scripts keep in the browser’s storage. Those of local storage and databases stay there until the site, you or the browser delete them; those of session storage, until the tab is closed."
+		prefix  = "A name that ends in * stands for all names that begin with what comes before it."
+	)
+	for block, want := range map[string][]string{
+		"":                             nil,
+		cookie + "}":                   nil,
+		cookie + "host *.a.example\n}": nil,
+		cookie + "match ad_*\n}":       nil, // people do not read it
+		"cookie ad_* {\n purpose p\n category necessary\n}": {prefix},
+		cookie + "storage ad\n}":                            {storage},
+		"storage ad {\n purpose p\n category necessary\n}":  {storage},
+		cookie + "storage ad_*\n}":                          {storage, prefix},
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\nlanguages "+strings.Join(page.Languages, " ")+"\n"+block+"\n}\nrespond portal")
+		_, shown := get(t, address+pagePath+"?flg=en", nil)
+		checkSaid(t, block, shown, []string{storage, prefix}, want)
+		for _, language := range page.Languages {
+			_, shown := get(t, address+pagePath+"?flg="+language, nil)
+			_, what, _ := strings.Cut(shown, "<section class=\"charter-section\">\n<h2>")
+			what, _, _ = strings.Cut(what, "</section>")
+			if strings.Contains(what, "*") != slices.Contains(want, prefix) {
+				t.Errorf("%q: %s: %s", block, language, what)
+			}
+		}
 	}
 }
 

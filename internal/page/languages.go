@@ -69,61 +69,65 @@ var Wording = sync.OnceValue(func() string {
 
 // texts are the page's own words in one language, read from its file.
 type texts struct {
-	Name         string                        `yaml:"name"`      // of the language
-	Direction    string                        `yaml:"direction"` // "ltr" or "rtl"
-	Comma        string                        `yaml:"comma"`     // in lists
-	Title        string                        `yaml:"title"`
-	Languages    string                        `yaml:"languages"`
-	Date         string                        `yaml:"date"` // of day, month, year
-	Days         map[int]string                `yaml:"days"` // that are not written as numbers
-	Months       []string                      `yaml:"months"`
-	Updated      string                        `yaml:"updated"` // of a date
-	Back         string                        `yaml:"back"`
-	Skip         string                        `yaml:"skip"` // to the content
-	WhatTitle    string                        `yaml:"what_title"`
-	What         string                        `yaml:"what"`
-	KindsTitle   string                        `yaml:"kinds_title"`
-	Kinds        map[charter.Category]kindText `yaml:"kinds"`
-	UsedTitle    string                        `yaml:"used_title"` // of the site
-	Columns      columnTexts                   `yaml:"columns"`
-	Exempt       string                        `yaml:"exempt"`
-	Countries    string                        `yaml:"countries"`     // of a list
-	Hosts        string                        `yaml:"hosts"`         // before a list
-	Storage      string                        `yaml:"storage"`       // before a list
-	Cookies      string                        `yaml:"cookies"`       // before a duration, beside that of stored items
-	UntilDeleted string                        `yaml:"until_deleted"` // how long these stay
-	Durations    map[string]map[string]string  `yaml:"durations"`     // by unit and plural form, of a number
-	AtMost       string                        `yaml:"at_most"`       // of a duration
-	Untold       string                        `yaml:"untold"`        // instead of one
+	Name               string                        `yaml:"name"`      // of the language
+	Direction          string                        `yaml:"direction"` // "ltr" or "rtl"
+	Comma              string                        `yaml:"comma"`     // in lists
+	Title              string                        `yaml:"title"`
+	Languages          string                        `yaml:"languages"`
+	Date               string                        `yaml:"date"` // of day, month, year
+	Days               map[int]string                `yaml:"days"` // that are not written as numbers
+	Months             []string                      `yaml:"months"`
+	Updated            string                        `yaml:"updated"` // of a date
+	Back               string                        `yaml:"back"`
+	Skip               string                        `yaml:"skip"` // to the content
+	WhatTitle          string                        `yaml:"what_title"`
+	What               string                        `yaml:"what"`
+	WhatStorage        string                        `yaml:"what_storage"`         // after it, where rows have stored items
+	WhatStorageRefused string                        `yaml:"what_storage_refused"` // after that, where the guard removes what is refused
+	WhatPrefix         string                        `yaml:"what_prefix"`          // last, where names end in an asterisk
+	KindsTitle         string                        `yaml:"kinds_title"`
+	Kinds              map[charter.Category]kindText `yaml:"kinds"`
+	UsedTitle          string                        `yaml:"used_title"` // of the site
+	Columns            columnTexts                   `yaml:"columns"`
+	Exempt             string                        `yaml:"exempt"`
+	Countries          string                        `yaml:"countries"`     // of a list
+	Hosts              string                        `yaml:"hosts"`         // before a list
+	Storage            string                        `yaml:"storage"`       // before a list
+	Cookies            string                        `yaml:"cookies"`       // before a duration, beside that of stored items
+	UntilDeleted       string                        `yaml:"until_deleted"` // how long these stay
+	Durations          map[string]map[string]string  `yaml:"durations"`     // by unit and plural form, of a number
+	AtMost             string                        `yaml:"at_most"`       // of a duration
+	Untold             string                        `yaml:"untold"`        // instead of one
 
-	ChoiceTitle       string            `yaml:"choice_title"`
-	Choice            string            `yaml:"choice"`
-	ChoiceHere        string            `yaml:"choice_here"`        // where the page takes answers
-	ChoiceExempt      string            `yaml:"choice_exempt"`      // where no other can be chosen
-	ChoiceExemptHere  string            `yaml:"choice_exempt_here"` // and the page takes answers
-	ChoiceOpen        string            `yaml:"choice_open"`        // after the others, where hosts are enforced
-	Consequences      string            `yaml:"consequences"`
-	ConsequencesHosts string            `yaml:"consequences_hosts"` // after them, where hosts are enforced
-	Question          questionTexts     `yaml:"question"`
-	ChoiceKept        string            `yaml:"choice_kept"`  // of a duration
-	ChoiceGiven       string            `yaml:"choice_given"` // of two dates
-	ChoiceElsewhere   string            `yaml:"choice_elsewhere"`
-	ChoiceBanner      string            `yaml:"choice_banner"`
-	Manage            string            `yaml:"manage"`
-	NothingToChoose   string            `yaml:"nothing_to_choose"`
-	AcceptAll         string            `yaml:"accept_all"`
-	RefuseAll         string            `yaml:"refuse_all"`
-	Save              string            `yaml:"save"`
-	Accept            string            `yaml:"accept"`
-	Refuse            string            `yaml:"refuse"`
-	Stored            map[string]string `yaml:"stored"`        // by answer
-	StoredExempt      map[string]string `yaml:"stored_exempt"` // beside no answer, by whether all are exempt
-	Opposed           string            `yaml:"opposed"`       // by Global Privacy Control
-	Status            map[string]string `yaml:"status"`
-	StillRefused      string            `yaml:"still_refused"` // after a choice was lost
-	Remaining         map[string]string `yaml:"remaining"`     // refused cookies, by when they go
-	Reference         string            `yaml:"reference"`     // of a record
-	Framed            string            `yaml:"framed"`        // of the page's address
+	ChoiceTitle         string            `yaml:"choice_title"`
+	Choice              string            `yaml:"choice"`
+	ChoiceHere          string            `yaml:"choice_here"`        // where the page takes answers
+	ChoiceExempt        string            `yaml:"choice_exempt"`      // where no other can be chosen
+	ChoiceExemptHere    string            `yaml:"choice_exempt_here"` // and the page takes answers
+	ChoiceOpen          string            `yaml:"choice_open"`        // after the others, where hosts are enforced
+	Consequences        string            `yaml:"consequences"`
+	ConsequencesStorage string            `yaml:"consequences_storage"` // after them, where the guard is in force for stored items
+	ConsequencesHosts   string            `yaml:"consequences_hosts"`   // last, where hosts are enforced
+	Question            questionTexts     `yaml:"question"`
+	ChoiceKept          string            `yaml:"choice_kept"`  // of a duration
+	ChoiceGiven         string            `yaml:"choice_given"` // of two dates
+	ChoiceElsewhere     string            `yaml:"choice_elsewhere"`
+	ChoiceBanner        string            `yaml:"choice_banner"`
+	Manage              string            `yaml:"manage"`
+	NothingToChoose     string            `yaml:"nothing_to_choose"`
+	AcceptAll           string            `yaml:"accept_all"`
+	RefuseAll           string            `yaml:"refuse_all"`
+	Save                string            `yaml:"save"`
+	Accept              string            `yaml:"accept"`
+	Refuse              string            `yaml:"refuse"`
+	Stored              map[string]string `yaml:"stored"`        // by answer
+	StoredExempt        map[string]string `yaml:"stored_exempt"` // beside no answer, by whether all are exempt
+	Opposed             string            `yaml:"opposed"`       // by Global Privacy Control
+	Status              map[string]string `yaml:"status"`
+	StillRefused        string            `yaml:"still_refused"` // after a choice was lost
+	Remaining           map[string]string `yaml:"remaining"`     // refused cookies, by when they go
+	Reference           string            `yaml:"reference"`     // of a record
+	Framed              string            `yaml:"framed"`        // of the page's address
 
 	AboutTitle    string `yaml:"about_title"`
 	Controller    string `yaml:"controller"`
@@ -150,6 +154,7 @@ type texts struct {
 	LimitsTitle   string            `yaml:"limits_title"`
 	Limits        []string          `yaml:"limits"`         // of scripts, and of other domains
 	LimitsScripts string            `yaml:"limits_scripts"` // of scripts, where the guard is in force
+	LimitsStorage string            `yaml:"limits_storage"` // of scripts, where it is for stored items, too
 	LimitsHosts   string            `yaml:"limits_hosts"`   // of other domains, where hosts are enforced
 	LimitsAdvice  string            `yaml:"limits_advice"`
 

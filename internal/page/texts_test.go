@@ -106,7 +106,7 @@ func TestTexts(t *testing.T) {
 				t.Errorf("%s lacks the outcome %s", name, key)
 			}
 		}
-		for _, key := range []string{"set", "declared", "requests", "expiries", "durations", "hosts", "scripts", "scripts_declared"} {
+		for _, key := range []string{"set", "declared", "requests", "expiries", "durations", "hosts", "scripts", "scripts_declared", "storage"} {
 			if loaded.Promises[key] == "" {
 				t.Errorf("%s lacks the promise %s", name, key)
 			}
@@ -124,7 +124,7 @@ func TestTexts(t *testing.T) {
 		if len(loaded.Trial) != 18 || loaded.Monitored["everything"] == "" || loaded.Monitored["some"] == "" {
 			t.Errorf("%s has other words for a trial", name)
 		}
-		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") || !strings.HasSuffix(loaded.Cookies, ":") {
+		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") || !strings.HasSuffix(loaded.Cookies, ":") || strings.Count(loaded.WhatPrefix, "*") != 1 {
 			t.Errorf("%s has other words for hosts or stored items", name)
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {

@@ -3,6 +3,7 @@ package page
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/document"
@@ -15,7 +16,7 @@ type scope struct {
 	policy        *judge.Policy
 	keepsHosts    bool // pages reach no hosts but those that are allowed
 	observesHosts bool // it is reported which others they reach
-	keepsScripts  bool // their scripts write no cookies but those that are allowed
+	keepsScripts  bool // their scripts write no cookies but those that are allowed, and no other stored items of rows
 
 	observesScripts bool // it is told which others they write
 
@@ -33,6 +34,9 @@ type scope struct {
 	refuses      bool // a refusal of some cookie is enforced
 	shortens     bool // a duration that is told is enforced
 	asksHosts    bool // an answer decides about some host
+	keepsItems   bool // a refusal of any stored item is enforced, and there are some
+	hasItems     bool // there are some, be it of necessary rows
+	hasPrefixes  bool // some names stand for all that begin so
 
 	// Rows that are refused without an answer, but for those without cookies that pass, and
 	// how many of them pass.
@@ -47,12 +51,19 @@ func newScope(options Options) scope {
 	}
 	var hosts, items charter.Names
 	var areHostsAlone, areItemsAlone bool // some of them are of a row without cookies
+	var itemsPass bool                    // some, whatever the answer
 	for _, row := range options.Charter.Rows {
 		canAnswer, isObserved, isMonitored := row.Key != "", s.passes(row), s.policy.IsMonitored(row)
 		s.hasAnswers = s.hasAnswers || canAnswer
 		s.refuses = s.refuses || canAnswer && !isObserved
 		s.shortens = s.shortens || row.Duration != "" && !isObserved && s.policy.EnforcesDuration
 		s.asksHosts = s.asksHosts || canAnswer && !isObserved && s.keepsHosts && len(row.Host) > 0
+		if len(row.Storage) > 0 {
+			s.hasItems = true
+			s.keepsItems = s.keepsItems || canAnswer && s.keepsScripts
+			itemsPass = itemsPass || canAnswer && isMonitored
+		}
+		s.hasPrefixes = s.hasPrefixes || slices.ContainsFunc(slices.Concat(row.Name, row.Storage), func(name string) bool { return strings.HasSuffix(name, "*") })
 		passesAlone := isObserved && len(row.Name) == 0
 		othersPass := isObserved && !s.everything && !isOfCookies(row)
 		if isMonitored && !s.everything {
@@ -78,6 +89,7 @@ func newScope(options Options) scope {
 			}
 		}
 	}
+	s.keepsItems = s.keepsItems && !itemsPass
 	if areHostsAlone {
 		s.hosts = hosts
 	}
@@ -144,6 +156,9 @@ func (s *scope) promises() []string {
 	case s.refuses:
 		promises = append(promises, "scripts_declared")
 	}
+	if s.keepsItems {
+		promises = append(promises, "storage")
+	}
 	if s.keepsHosts {
 		promises = append(promises, "hosts")
 	}
@@ -180,12 +195,25 @@ func (s *scope) wording(text *texts) *texts {
 		own.Trial = maps.Clone(text.Trial)
 		own.Trial["title"] = text.Trial["title_pending"]
 	}
+	if s.hasItems {
+		own.What += " " + text.WhatStorage
+	}
+	if s.keepsItems {
+		own.What += " " + text.WhatStorageRefused
+		own.Consequences += " " + text.ConsequencesStorage
+	}
+	if s.hasPrefixes {
+		own.What += " " + text.WhatPrefix
+	}
 	if s.asksHosts {
 		own.Choice += " " + text.ChoiceOpen
 		own.Consequences += " " + text.ConsequencesHosts
 	}
 	own.Limits = slices.Clone(text.Limits)
-	if s.keepsScripts {
+	switch {
+	case s.keepsItems:
+		own.Limits[0] = text.LimitsStorage
+	case s.keepsScripts:
 		own.Limits[0] = text.LimitsScripts
 	}
 	if s.keepsHosts {
