@@ -1022,7 +1022,7 @@ func TestPageListsStorage(t *testing.T) {
 	}
 	storage film {
 		purpose q
-		category third_party
+		category statistics
 		consent film
 	}
 	cookie old {
@@ -1030,6 +1030,17 @@ func TestPageListsStorage(t *testing.T) {
 		category third_party
 		consent old
 		storage older
+	}
+	cookie both {
+		purpose q
+		category third_party
+		consent both
+		duration "3 days"
+	}
+	storage more {
+		purpose q
+		category third_party
+		consent both
 	}
 }`)
 	const items = `<code dir="ltr">ad:&lt;b&gt;</code>, <code dir="ltr">ad_*</code>`
@@ -1053,7 +1064,7 @@ func TestPageListsStorage(t *testing.T) {
 			names[label[1]]++
 		}
 		heads := strings.Count(shown, `<th scope="col"`)
-		if len(names) != 6 || heads != 10 {
+		if len(names) != 6 || heads != 15 {
 			t.Errorf("%s: columns %v, %d heads", language, names, heads)
 		}
 	}
@@ -1061,7 +1072,7 @@ func TestPageListsStorage(t *testing.T) {
 	_, notice := get(t, address+pagePath+"notice?flg=en", nil)
 	for _, want := range []string{
 		"<dt>How long</dt><dd>Cookies: 2 days at most<br>Stored in the browser: until deleted</dd>", "<dt>How long</dt><dd>Stored in the browser: until deleted</dd>",
-		"<dt>How long</dt><dd>Cookies: duration not declared<br>Stored in the browser: until deleted</dd>",
+		"<dt>How long</dt><dd>Cookies: 3 days at most<br>Stored in the browser: until deleted</dd>", "<dt>How long</dt><dd>Cookies: duration not declared<br>Stored in the browser: until deleted</dd>",
 		`<dt>Name of the cookie or item</dt><dd>Stored in the browser: <code dir="ltr">film</code></dd>`,
 		`data-label="Name of the cookie"><code dir="ltr">charter_preference</code>`, `data-label="Name of the cookie or item"><code dir="ltr">ad</code><br><small>Stored in the browser: ` + items,
 		`data-label="Service and location">–</td>`,
