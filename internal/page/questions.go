@@ -65,7 +65,7 @@ func (p *Page) asked(text *texts) []Question {
 			question.Hosts = addOnce(question.Hosts, row.Host...)
 			question.Storage = append(question.Storage, row.Storage...)
 			if len(row.Name) == 0 {
-				continue // stored items have no duration, and what else there is is not kept
+				continue // nothing else of a row has a duration
 			}
 			lifetime, ok := p.Policy.PublishedDuration(row)
 			isTold = isTold && ok
