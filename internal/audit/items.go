@@ -7,13 +7,11 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // An Item is what the site has stored in the browser on a visit, beside cookies. Keys can be
@@ -120,7 +118,7 @@ func (a *audit) lookAtItems(ctx context.Context, items itemsOfVisit, page string
 	}
 	for _, item := range held {
 		row := a.charter.FindItem(item.key)
-		name := shownKey(row, item.key)
+		name := a.charter.ShowItem(item.key)
 		if name == "" {
 			continue
 		}
@@ -157,45 +155,6 @@ func (i itemsOfVisit) check(number int) []Item {
 	}
 	slices.SortFunc(stored, func(a, b Item) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Storage, b.Storage)) })
 	return stored
-}
-
-// maxShown is how long the shown part of a key can be, in characters.
-const maxShown = 64
-
-var wordsOfKeys = regexp.MustCompile(`[A-Za-z0-9]+`)
-
-// shownKey returns what a report shows of the key of a stored item, "" for nothing: reports are
-// published, and keys can be somebody's. What a row declares is shown as the row has it; of the
-// rest, what comes before the first word that has a digit or is long, with an asterisk.
-func shownKey(row *charter.Row, key string) string {
-	if row != nil {
-		return patternOf(row, key)
-	}
-	shown := key
-	for _, place := range wordsOfKeys.FindAllStringIndex(key, -1) {
-		if word := key[place[0]:place[1]]; len(word) >= 20 || strings.ContainsAny(word, "0123456789") {
-			shown = key[:place[0]] + "*"
-			break
-		}
-	}
-	if !setcookie.IsToken(shown) || len(shown) > maxShown || !wordsOfKeys.MatchString(shown) {
-		return ""
-	}
-	return shown
-}
-
-// patternOf returns by what a row declares a stored item: its key, or the longest prefix.
-func patternOf(row *charter.Row, key string) (pattern string) {
-	for _, declared := range row.Storage {
-		prefix, isPrefix := strings.CutSuffix(declared, "*")
-		switch {
-		case declared == key:
-			return declared
-		case isPrefix && strings.HasPrefix(key, prefix) && len(declared) > len(pattern):
-			pattern = declared
-		}
-	}
-	return pattern
 }
 
 // itemRows returns a row for each stored item.

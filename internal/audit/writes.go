@@ -103,7 +103,7 @@ func (a *audit) lookAtStopped(made *Visit, page string, number int) {
 		name, row := write.Name, a.rowOf(write.Name)
 		if write.Kind == kindItem {
 			row = a.charter.FindItem(write.Name)
-			name = shownKey(row, write.Name)
+			name = a.charter.ShowItem(write.Name)
 		}
 		if write.Kind == kindItem && name == "" || len(made.Stopped) >= maxStopped || slices.ContainsFunc(made.Stopped, func(known Stopped) bool { return known.Kind == write.Kind && known.Name == name }) {
 			continue
