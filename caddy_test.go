@@ -270,8 +270,7 @@ func do(t *testing.T, method, url string, header http.Header, body string) (*htt
 		response, err := client.Do(request)
 		// At a reload, the former server closes connections that it has accepted and
 		// of which it has read no request yet; the next connection is its successor's.
-		// What has a body is not sent twice.
-		if body == "" && tries < 5 && isUnanswered(err) {
+		if tries < 5 && isUnanswered(err) {
 			time.Sleep(10 * time.Millisecond)
 			continue
 		}
