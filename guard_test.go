@@ -905,6 +905,13 @@ func TestGuardTellsItems(t *testing.T) {
 		t.Errorf("%d are taken", len(all))
 	}
 
+	// Nor is more looked at, as lines of which nothing is taken cost, too.
+	inventories.sites.Store(nil)
+	post("", strings.Repeat("@1\n", 32)+"@late\n"+strings.Repeat("\x01\n", 32)+"late\n")
+	if all := entries(nil); len(all) != 0 {
+		t.Errorf("behind others are taken: %v", all)
+	}
+
 	// Verdicts are those of the charter in force.
 	inventories.sites.Store(nil)
 	post("", "@AMP_*\n@AMP_x\n@mine\n@ph_*")

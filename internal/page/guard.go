@@ -50,13 +50,17 @@ func (p *Page) takeNames(e Exchange) error {
 	mediaType, _ := ascii.MediaType(e.Request.Header.Get("Content-Type"))
 	return p.takePost(e, &p.nameRate, mediaType == "text/plain", maxTold, func(body []byte) {
 		var cookies, items []string
+		read := map[bool]int{} // lines, by whether they are of items
 		for line := range strings.SplitSeq(string(body), "\n") {
 			name, isItem := strings.CutPrefix(line, itemMark)
+			if read[isItem]++; read[isItem] > maxToldNames {
+				continue // a script tells no more, and each costs
+			}
 			names := &cookies
 			if isItem {
 				names, name = &items, p.Charter.ShowItem(name)
 			}
-			if len(*names) < maxToldNames && len(name) <= maxToldLength && setcookie.IsToken(name) && !slices.Contains(*names, name) {
+			if len(name) <= maxToldLength && setcookie.IsToken(name) && !slices.Contains(*names, name) {
 				*names = append(*names, name)
 			}
 		}
