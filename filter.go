@@ -65,6 +65,7 @@ type filter struct {
 	status      int            // of the final header; 0 as long as nobody has said it
 	begun       []byte         // of the body, as long as that is too little to tell its type
 	inserted    insertion.Body // what puts markup into the body; nil if nothing does
+	mark        caching.Mark   // of the header
 	final       finalFields
 }
 
@@ -175,7 +176,7 @@ func (f *filter) finish() {
 	header := f.Header()
 	if f.wasAsked.Load() || f.hasScript {
 		f.isPrivate = true
-		caching.MakeUnstored(header)
+		f.mark.MakeUnstored(header)
 	}
 	if len(f.sighting.verdicts) > 0 {
 		header.Set(debugField, string(f.sighting.verdicts))
@@ -222,7 +223,7 @@ func (f *filter) withhold() {
 		editHeader(header, "Set-Cookie", func(line string) (string, bool) { return f.judgeLine(line, response) })
 	}
 	if f.isPrivate {
-		caching.MakePrivate(header)
+		f.mark.MakePrivate(header)
 	}
 }
 
@@ -331,7 +332,7 @@ func (f *filter) restrict() (policy string, varies bool) {
 	}
 	if allowed.DependsOnAnswer {
 		f.isPrivate = true
-		caching.MakeAsked(header)
+		f.mark.MakeAsked(header)
 	}
 	return policy, varies
 }
@@ -383,7 +384,7 @@ func (f *filter) guardBody() func(below io.Writer, form insertion.Form) insertio
 		f.handler.tellAmended(admission.Amended)
 	}
 	f.isPrivate = true
-	caching.MakeAsked(header)
+	f.mark.MakeAsked(header)
 	if len(header["Integrity-Policy"]) > 0 {
 		admission.NeedsIntegrity = true // it stops scripts that come without
 	}
@@ -418,7 +419,7 @@ func (f *filter) noticeBody() func(below io.Writer) insertion.Body {
 		return nil
 	}
 	f.isPrivate = true
-	caching.MakeAsked(header)
+	f.mark.MakeAsked(header)
 	if !f.hasNotice && !f.hasLink || insertion.FormOf(http.StatusOK, header) == insertion.Closed {
 		return nil
 	}
@@ -511,7 +512,7 @@ func (f *filter) AddExpiries(lines []string) {
 		f.handler.metrics.expiries.Add(float64(len(lines)))
 		header := f.Header()
 		header["Set-Cookie"] = slices.Concat(header["Set-Cookie"], lines)
-		caching.MakePrivate(header)
+		f.mark.MakePrivate(header)
 	}
 }
 

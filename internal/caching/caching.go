@@ -40,25 +40,40 @@ func IsTargeted(field string) bool {
 	return false
 }
 
+// A Mark is the line by which an answer tells caches whether they may keep it. Whoever
+// answers holds it, so that marking takes no memory of its own. The zero value is ready.
+type Mark [1]string
+
 // MakePrivate marks an answer so that no shared cache keeps it: by that first, and
 // by what else it says to caches as far as that is plain, and not the contrary.
 // Caches differ over the rest, such as quotes that do not end.
-func MakePrivate(header http.Header) { keepPrivate(header, "private") }
+func (m *Mark) MakePrivate(header http.Header) { m.keepPrivate(header, "private") }
 
 // MakeAsked marks an answer so that no shared cache keeps it, and that a browser asks
 // again before it uses what it has kept (RFC 9111, section 5.2.2.4). Pages to which a
 // visitor goes back can come back whole all the same, which "no-store" would forbid them.
-func MakeAsked(header http.Header) { keepPrivate(header, "private", "no-cache") }
+func (m *Mark) MakeAsked(header http.Header) { m.keepPrivate(header, "private", "no-cache") }
+
+// MakeUnstored marks an answer so that no cache keeps it.
+func (m *Mark) MakeUnstored(header http.Header) {
+	DropTargeted(header)
+	m.set(header, "private, no-store")
+}
 
 // keepPrivate keeps some directives, and with them what does not contradict them.
-func keepPrivate(header http.Header, kept ...string) {
+func (m *Mark) keepPrivate(header http.Header, kept ...string) {
 	DropTargeted(header)
 	for directive := range directives(header) {
 		if isHarmless(directive) && !slices.Contains(kept, directive) {
 			kept = append(kept, directive)
 		}
 	}
-	header["Cache-Control"] = []string{strings.Join(kept, ", ")}
+	m.set(header, strings.Join(kept, ", "))
+}
+
+func (m *Mark) set(header http.Header, line string) {
+	m[0] = line
+	header["Cache-Control"] = m[:]
 }
 
 // isHarmless tells whether a directive says nothing of shared caches, or forbids
@@ -71,12 +86,6 @@ func isHarmless(directive string) bool {
 	}
 	isNumber := seconds != "" && strings.Trim(seconds, "0123456789") == ""
 	return hasSeconds == isNumber && slices.ContainsFunc(names, func(known string) bool { return ascii.EqualFold(name, known) })
-}
-
-// MakeUnstored marks an answer so that no cache keeps it.
-func MakeUnstored(header http.Header) {
-	DropTargeted(header)
-	header["Cache-Control"] = []string{"private, no-store"}
 }
 
 // DropTargeted drops the fields for single caches from a header, and leaves one

@@ -59,8 +59,9 @@ func TestMakePrivate(t *testing.T) {
 		{http.Header{"cache-control": {"private"}, "Cache-Control": {"public"}}, []string{"private"}},
 		{http.Header{"Cache-Control": {"private"}, "X-Accel-Expires": {"60"}, "cdn-cache-control": {"max-age=60"}}, []string{"private"}},
 	} {
-		MakePrivate(test.header)
-		MakePrivate(test.header)
+		var mark Mark
+		mark.MakePrivate(test.header)
+		mark.MakePrivate(test.header)
 		if got := test.header["Cache-Control"]; !slices.Equal(got, test.want) || len(test.header) != 1 {
 			t.Errorf("got %v, want %q", test.header, test.want)
 		}
@@ -82,8 +83,9 @@ func TestMakeAsked(t *testing.T) {
 		{http.Header{"cache-control": {"no-store"}, "Cdn-Cache-Control": {"max-age=60"}}, "private, no-cache, no-store"},
 		{http.Header{"Cache-Control": {`no-cache="Set-Cookie"`}}, "private, no-cache"},
 	} {
-		MakeAsked(test.header)
-		MakeAsked(test.header)
+		var mark Mark
+		mark.MakeAsked(test.header)
+		mark.MakeAsked(test.header)
 		if got := test.header["Cache-Control"]; !slices.Equal(got, []string{test.want}) || len(test.header) != 1 {
 			t.Errorf("got %v, want %q", test.header, test.want)
 		}
