@@ -482,11 +482,10 @@ func (f *filter) askAnew() {
 
 // serveEmpty serves an empty script in the place of one that the visitor does not allow,
 // whatever is asked of it: nothing reaches who is behind its path.
-func (f *filter) serveEmpty() error {
+func (f *filter) serveEmpty() {
 	f.Header().Set("Content-Type", "text/javascript; charset=utf-8")
 	f.Header().Set("Content-Length", "0")
 	f.WriteHeader(http.StatusOK)
-	return nil
 }
 
 // origin returns from where the request came.

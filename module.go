@@ -338,7 +338,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case f.isPage:
 		err = h.page.Serve(page.Exchange{ResponseWriter: f, Request: r, Visitor: &f.visitor, Origin: f.origin(), Removals: f})
 	case !script.Keeps:
-		err = f.serveEmpty()
+		f.serveEmpty()
 	default:
 		err = next.ServeHTTP(f, r)
 	}
