@@ -928,6 +928,7 @@ func TestGuardTellsItems(t *testing.T) {
 // networks have told, nor what the charter declares by its name, nor what was seen of cookies;
 // from how many networks a name is, the inventory tells.
 func TestMadeUpNamesOfScripts(t *testing.T) {
+	load(t, fmt.Sprintf("http://127.0.0.1:%d {\n respond none\n}", freePort())) // no charter judges anew
 	forgetSites()
 	handler := provision(t, `cookie_charter {
 		preset opendatasoft matomo
