@@ -34,9 +34,12 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
+
+	"github.com/cookie-charter/cookie_charter/internal/page"
 )
 
 func TestMain(m *testing.M) {
+	page.ArchivePatience = time.Minute // so that pages show all of an archive on a busy machine, too
 	code := m.Run()
 	if err := caddy.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -30,10 +30,6 @@ const (
 	// archiveInterval is how often an archive's storage is asked at most.
 	archiveInterval = time.Minute
 
-	// archivePatience is how long a page waits for that; then it is served with what
-	// is known.
-	archivePatience = time.Second
-
 	// archiveTimeout is how long the storage has.
 	archiveTimeout = 10 * time.Second
 
@@ -41,6 +37,10 @@ const (
 	// that are the last.
 	maxBefore = 32
 )
+
+// ArchivePatience is how long a page waits for an archive's storage; then it is served with
+// what is known. It is never changed while pages are served.
+var ArchivePatience = time.Second
 
 // Storage is what an archive needs of Caddy's storage, a certmagic.Storage.
 type Storage interface {

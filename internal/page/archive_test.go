@@ -90,7 +90,7 @@ func instance(t *testing.T, storage Storage, version string, now func() time.Tim
 	}
 	core, log := zapobserver.New(zap.DebugLevel)
 	return a, func() {
-		patience, cancel := context.WithTimeout(t.Context(), archivePatience)
+		patience, cancel := context.WithTimeout(t.Context(), ArchivePatience)
 		defer cancel()
 		a.update(patience, func(time.Time, []chain.Link) ([]byte, error) { return []byte("charter " + version), nil }, zap.New(core))
 	}, log
@@ -237,7 +237,7 @@ func TestArchiveInSlowStorage(t *testing.T) {
 			a, visit, log := instance(t, storage, oneVersion, time.Now)
 			began := time.Now()
 			visit()
-			if took := time.Since(began); took != archivePatience {
+			if took := time.Since(began); took != ArchivePatience {
 				t.Errorf("%s: a page took %s", slow, took)
 			}
 			began = time.Now()

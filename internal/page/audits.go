@@ -354,7 +354,7 @@ func (p *Page) tested(r *http.Request, base string, text *texts) *Tested {
 func (p *Page) showAudit(e Exchange) error {
 	header := e.Header()
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
-	patience, cancel := context.WithTimeout(e.Request.Context(), archivePatience)
+	patience, cancel := context.WithTimeout(e.Request.Context(), ArchivePatience)
 	defer cancel()
 	p.audits.update(patience, p.Logger)
 	last := p.audits.of(address(e.Request))

@@ -50,7 +50,7 @@ func auditsIn(t *testing.T, storage Storage, now func() time.Time) (p *Page, ask
 	core, log := zapobserver.New(zap.DebugLevel)
 	p = &Page{Options: Options{Config: Config{Path: "/charter"}, Logger: zap.New(core)}, archive: a, audits: openAudits(a)}
 	return p, func() {
-		patience, cancel := context.WithTimeout(context.Background(), archivePatience)
+		patience, cancel := context.WithTimeout(context.Background(), ArchivePatience)
 		defer cancel()
 		p.audits.update(patience, p.Logger)
 	}, log
@@ -231,7 +231,7 @@ func TestAuditsInSlowStorage(t *testing.T) {
 		p, ask, log := auditsIn(t, storage, time.Now)
 		began := time.Now()
 		ask()
-		if took := time.Since(began); took != archivePatience {
+		if took := time.Since(began); took != ArchivePatience {
 			t.Errorf("took %v", took)
 		}
 		began = time.Now()

@@ -360,7 +360,7 @@ func (p *Page) show(e Exchange) error {
 	header.Add("Vary", "Accept, Accept-Language, Cookie")
 	text := p.textsFor(r)
 	if p.archive != nil {
-		patience, cancel := context.WithTimeout(r.Context(), archivePatience) // for both
+		patience, cancel := context.WithTimeout(r.Context(), ArchivePatience) // for both
 		defer cancel()
 		p.archive.update(patience, p.exportVersion, p.Logger)
 		p.audits.update(patience, p.Logger)
