@@ -62,13 +62,13 @@ func init() {
 // The page is served where the handler is reached: behind a request matcher,
 // only for requests that match.
 type Handler struct {
-	// Charters shipped with the module: `aws_alb`, `at_internet`, `ckan`,
-	// `cloudflare`, `django`, `dokuwiki`, `drupal`, `eulerian`,
-	// `google_analytics`, `haproxy`, `keycloak`, `matomo`, `mediawiki`, `nginx`,
-	// `opendatasoft`, `php`, `piano`, `wordpress`, `xiti`. Rows declared
-	// elsewhere replace a preset's rows of the same name or match, as do those
-	// of a later preset. Default: `opendatasoft` if no rows are declared in any
-	// way, else none.
+	// Charters shipped with the module: `amplitude`, `aws_alb`, `at_internet`,
+	// `ckan`, `cloudflare`, `django`, `dokuwiki`, `drupal`, `eulerian`,
+	// `google_analytics`, `haproxy`, `keycloak`, `matomo`, `mediawiki`,
+	// `mixpanel`, `nginx`, `opendatasoft`, `php`, `piano`, `posthog`,
+	// `wordpress`, `xiti`. Rows declared elsewhere replace a preset's rows of
+	// the same name, match or stored item, as do those of a later preset.
+	// Default: `opendatasoft` if no rows are declared in any way, else none.
 	Presets []string `json:"presets,omitempty"`
 
 	// Charter files, YAML or JSON. A relative path begins at the working

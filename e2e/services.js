@@ -51,7 +51,7 @@ export const services = [
     name: "PostHog",
     package: "posthog-js",
     key: "posthog",
-    hosts: ["*.i.posthog.com"],
+    hosts: ["*.posthog.com"],
     serves: { "eu-assets.i.posthog.com": (at) => at === "/static/array.js" ? file("posthog-js/dist/array.js") : at.startsWith("/static/") ? file(`posthog-js/dist/${path.basename(at)}`) : code(""), "eu.i.posthog.com": () => data() },
     asks: ["eu-assets.i.posthog.com"],
     cookies: ["ph_phc_portal_posthog"],
@@ -61,11 +61,11 @@ export const services = [
     name: "Mixpanel, which the portal serves",
     package: "mixpanel-browser",
     key: "mixpanel",
-    hosts: ["*.mixpanel.com"],
+    hosts: ["cdn.mxpnl.com", "*.mixpanel.com"],
     serves: { "api-js.mixpanel.com": () => data() },
     asks: ["api-js.mixpanel.com"],
-    cookies: ["mp_portal_mixpanel"],
-    page: inline(`var MIXPANEL_CUSTOM_LIB_URL = "/static/mixpanel-browser/dist/mixpanel.min.js";` + readFileSync(path.join(packages, "mixpanel-browser/dist/mixpanel-jslib-snippet.min.js"), "utf8") + `; mixpanel.init("portal", { track_pageview: true, batch_requests: false })`),
+    cookies: ["mp_0123456789abcdef0123456789abcdef_mixpanel"],
+    page: inline(`var MIXPANEL_CUSTOM_LIB_URL = "/static/mixpanel-browser/dist/mixpanel.min.js";` + readFileSync(path.join(packages, "mixpanel-browser/dist/mixpanel-jslib-snippet.min.js"), "utf8") + `; mixpanel.init("0123456789abcdef0123456789abcdef", { track_pageview: true, batch_requests: false })`),
   },
   {
     name: "Amplitude",
@@ -218,10 +218,7 @@ ${inline(`tarteaucitron.user.bypass = true; tarteaucitron.user.gtagUa = "G-PORTA
 
 // The charter, with options that its rows have to be fit for.
 const charter = (...options) => `cookie_charter {
-		preset opendatasoft matomo google_analytics piano xiti at_internet eulerian
-		${[["ph_*", "posthog"], ["mp_*", "mixpanel"], ["AMP_*", "amplitude"]]
-      .map(([name, key]) => `cookie ${name} {\n\t\t\tpurpose "Counts visits"\n\t\t\tcategory statistics\n\t\t\tconsent ${key}\n\t\t}`)
-      .join("\n\t\t")}
+		preset opendatasoft matomo google_analytics piano xiti at_internet eulerian posthog mixpanel amplitude
 		${options.includes("hosts") ? hostRows() : ""}
 		${options.join("\n\t\t")}
 	}`;

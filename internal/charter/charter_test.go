@@ -34,8 +34,8 @@ func TestPresets(t *testing.T) {
 				hosts = append(hosts, row.Host...)
 				continue
 			}
-			if len(row.Host)+len(row.Script) > 0 {
-				t.Errorf("%s: %s takes hosts with it where it is replaced", name, row.Name)
+			if len(row.Host)+len(row.Script) > 0 || len(row.Storage) > 0 && row.Category != Necessary {
+				t.Errorf("%s: %s takes hosts or stored items with it where it is replaced", name, row.Name)
 			}
 			checkTypography(t, &row.Cookie)
 			_, isPortal := row.Provider["en"]
@@ -86,6 +86,16 @@ func TestPresets(t *testing.T) {
 				t.Errorf("%s: %s asks for %d seconds, longer than %s", name, cookie.name, cookie.asked, row.Duration)
 			}
 		}
+		for item, key := range presetItems[name] {
+			if row := joined.FindItem(item); row == nil || row.Key != key {
+				t.Errorf("%s: the stored item %s is not declared by a row of %q", name, item, key)
+			}
+		}
+		for _, other := range []string{"ph_theme", "mp", "mixpanel", "AMP", "amp_theme", "theme", "token"} {
+			if row := joined.FindItem(other); row != nil {
+				t.Errorf("%s: %s swallows the stored item %s", name, row.Name, other)
+			}
+		}
 		for _, row := range joined.Rows {
 			if !used[row] {
 				t.Errorf("%s: nothing writes %s", name, row.Name)
@@ -95,6 +105,7 @@ func TestPresets(t *testing.T) {
 			"xtander", "xtorder", "xtdate_format", "xtanx", "atsessionid", "atremanx", "atredirect", "_gatsby", "_gat2", "_gas", "_dc_gtm", "_pk_identity", "_pk_testcookies", "_pk_uid",
 			"_cookie_tests", "_pcidx", "_pc", "pa_", "mtm_consented", "cookies_preferences2",
 			"wordpress_apbct_antibot", "wordpress_ct_sent", "wp_langs", "comment_authors", "SESSION", "SSESSION", "SESSIONID", "JSESSIONID", "Drupal.visitor.utm_source", "my_wikimwuser-sessionId", "my_wiki", "DWsid", "DWA", "DW", "SERVERIDS",
+			"ph_theme", "__ph_opt_in_out", "mp_theme", "AMP_ECID", "AMP_CONSENT", "amp_0123456789",
 		} {
 			if row := joined.Find(other); row != nil {
 				t.Errorf("%s: %s swallows %s", name, row.Name, other)
@@ -143,6 +154,28 @@ var presetHosts = map[string]Names{
 	"piano":            {"tag.aticdn.net", "*.pa-cd.com"},
 	"xiti":             {"*.xiti.com"},
 	"eulerian":         {"*.eulerian.net"},
+	"posthog":          {"*.posthog.com"},
+	"mixpanel":         {"cdn.mxpnl.com", "*.mixpanel.com"},
+	"amplitude":        {"*.amplitude.com"},
+}
+
+// presetItems are keys of local and session storage, and names of databases, that each
+// service has written in Chromium and in Firefox, with the consent key that decides.
+var presetItems = map[string]map[string]string{
+	"posthog": {
+		"ph_phc_abc_posthog": "posthog", "ph_phc_abc_window_id": "posthog", "ph_phc_abc_primary_window_exists": "posthog",
+		"ph_phc_abc_session_registered_properties": "posthog", "__ph_opt_in_out_phc_abc": "",
+	},
+	"mixpanel": {
+		"mp_0123456789abcdef0123456789abcdef_mixpanel": "mixpanel", "mp_f123456789abcdef0123456789abcdef_mixpanel": "mixpanel",
+		"mp_tab_id_mixpanel_0123456789abcdef0123456789abcdef": "mixpanel", "mp_gen_new_tab_id_mixpanel_0123456789abcdef0123456789abcdef": "mixpanel",
+		"__mpq_0123456789abcdef0123456789abcdef_ev": "mixpanel", "__mpq_0123456789abcdef0123456789abcdef_pp": "mixpanel", "__mpq_0123456789abcdef0123456789abcdef_ev:X": "mixpanel",
+		"mixpanelBrowserDb": "mixpanel", "mixpanelFlagsDb": "mixpanel", "__mp_opt_in_out_0123456789abcdef0123456789abcdef": "",
+	},
+	"amplitude": {
+		"AMP_0123456789": "amplitude", "AMP_MKTG_0123456789": "amplitude", "AMP_unsent_0123456789": "amplitude", "AMP_remote_config_0123456789": "amplitude",
+		"AMP_URL_INFO": "amplitude", "AMP_PAGE_VIEW": "amplitude", "AMP_diagnostics_0123456789": "amplitude",
+	},
 }
 
 // presetCookies are names that each service writes, with the consent key that
@@ -224,6 +257,24 @@ var presetCookies = map[string][]struct {
 		{"xtatrd", "xiti", 30},
 	},
 	"eulerian": {{"etuix", "eulerian", 0}},
+	"posthog": {
+		{"ph_phc_abc_posthog", "posthog", 365 * oneDay},
+		{"__ph_cookie_support_0198c0de-0000-7000-8000-000000000000", "posthog", 0},
+		{"__ph_opt_in_out_phc_abc", "", 365 * oneDay},
+	},
+	"mixpanel": {
+		{"mp_0123456789abcdef0123456789abcdef_mixpanel", "mixpanel", 365 * oneDay},
+		{"mp_f123456789abcdef0123456789abcdef_mixpanel", "mixpanel", 365 * oneDay},
+		{"__mp_opt_in_out_0123456789abcdef0123456789abcdef", "", 365 * oneDay},
+	},
+	"amplitude": {
+		{"AMP_0123456789", "amplitude", 365 * oneDay},
+		{"AMP_f123456789", "amplitude", 365 * oneDay},
+		{"AMP_MKTG_0123456789", "amplitude", 365 * oneDay},
+		{"AMP_TEST", "amplitude", 0},
+		{"AMP_TEST_1764369453", "amplitude", 0},
+		{"AMP_TLDTEST", "amplitude", 0},
+	},
 	"django": {
 		{"sessionid", "", 14 * oneDay}, {"csrftoken", "", 364 * oneDay}, {"django_language", "", 0}, {"messages", "", 0},
 	},

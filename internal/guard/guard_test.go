@@ -78,7 +78,11 @@ func TestScriptIsSmall(t *testing.T) {
 		{some, "", judge.MonitorEverything, 2 << 10},
 		{services, "", "", 3 << 10},
 		{services, items, "", 3<<10 + 640},
-		{charter.PresetNames(), "", "", 3<<10 + 512},
+		{charter.PresetNames(), "", "", 4<<10 + 256},
+		{append(some, "posthog"), "", "", 3<<10 + 128},
+		{append(some, "mixpanel"), "", "", 3<<10 + 128},
+		{append(some, "amplitude"), "", "", 3<<10 + 128},
+		{append(services, "posthog", "mixpanel", "amplitude"), "", "", 3<<10 + 640},
 	} {
 		g, _ := guardOf(t, judge.Options{EnforcesDuration: true, Monitor: test.monitor}, test.presets, test.rows, answers.Config{Format: "charter"})
 		size := compressed(t, g)
