@@ -462,7 +462,7 @@ func TestDiffCommand(t *testing.T) {
 	for format, wants := range map[string][]string{
 		"table":   {"SITE", `"_fbp"`, "1 year", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS  NETWORKS", `"AMP_*"      undeclared               4             1`},
 		"json":    {`"from_browser": 7`, `"item": "AMP_*"`},
-		"charter": {"# a.example: stored, as found in pages 4 times, first for \"/explore\", from one network alone, which can be made up. unsure: ", "storage: AMP_*\n"},
+		"charter": {"# a.example: stored, as found in pages 4 times, first for \"/explore\", from one network alone, which can be made up. Suggested by the preset amplitude: ", "storage: AMP_*\n"},
 	} {
 		var out bytes.Buffer
 		if err := runInventory(&out, []string{folder + "inventory.json"}, "", format); err != nil {

@@ -71,7 +71,7 @@ func TestDraftOfItems(t *testing.T) {
 		{items("mine"), "storage: mine"},
 		{append(items("mine"), cookie), "storage: mine, name: mine"},
 		{[]Entry{cookie, {Name: "mine", IsItem: true}}, "name: mine"}, // it is declared
-		{items("AMP_*", "AMP_PAGE_VIEW", "ph_*"), "storage: AMP_*, storage: AMP_PAGE_VIEW, storage: ph_*"},
+		{items("tour_*", "tour_PAGE_VIEW", "ph_*"), "storage: tour_*, storage: tour_PAGE_VIEW, storage: ph_*"},
 		{items("*", "a*b", "_ga"), "storage: _ga"}, // which a preset knows, as a cookie
 		{items("panelLeft1", "panelLeft2", "panelLeft3"), "storage: panelLeft*"},
 		{append(items("panelLeft1", "panelLeft2", "panelLeft3"), Entry{Name: "panelLeft", IsUndeclared: true}), "storage: panelLeft*, name: panelLeft"}, // a cookie is none of them
@@ -98,6 +98,46 @@ func TestDraftOfItems(t *testing.T) {
 		}
 		if err != nil {
 			t.Errorf("%v: %s", err, drafted)
+		}
+	}
+}
+
+// What a preset knows of stored items is suggested as it declares them, each once, with what it
+// says of them and nothing of its cookies.
+func TestDraftOfKnownItems(t *testing.T) {
+	var entries []Entry
+	for _, key := range []string{"AMP_unsent_*", "AMP_PAGE_VIEW", "ph_phc_*", "mp_*", "mixpanelFlagsDb", "__mp_opt_in_out_*"} {
+		entries = append(entries, Entry{Name: key, IsItem: true, IsUndeclared: true, FromScripts: 2, Networks: 2})
+	}
+	drafted, err := Charter(map[string][]Entry{"a.example": entries})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(drafted), "unsure: ") || strings.Count(string(drafted), "Suggested by the preset ") != 5 {
+		t.Errorf("%s", drafted)
+	}
+	declared, err := charter.Parse(drafted, "f")
+	if err != nil {
+		t.Fatalf("%v: %s", err, drafted)
+	}
+	joined, err := charter.New(declared)
+	if err != nil {
+		t.Fatalf("%v: %s", err, drafted)
+	}
+	presets, err := charter.Presets()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		row := joined.FindItem(entry.Name)
+		if row == nil {
+			t.Errorf("%s is not declared: %s", entry.Name, drafted)
+			continue
+		}
+		for _, preset := range presets {
+			if known := preset.FindItem(entry.Name); known != nil && (known.Key != row.Key || known.Purpose["fr"] != row.Purpose["fr"] || known.Provider[""] != row.Provider[""]) {
+				t.Errorf("%s: %+v, not %+v", entry.Name, row.Cookie, known.Cookie)
+			}
 		}
 	}
 }

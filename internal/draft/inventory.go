@@ -33,6 +33,14 @@ type Entry struct {
 	Networks int   // that have reported it, or told it from scripts
 }
 
+// rowIn returns the row that declares a cookie, or a stored item, nil if none does.
+func (e Entry) rowIn(c *charter.Charter) *charter.Row {
+	if e.IsItem {
+		return c.FindItem(e.Name)
+	}
+	return c.Find(e.Name)
+}
+
 // Charter returns a charter file, in YAML, from what was seen by host, with a row for each
 // undeclared cookie, stored item and host.
 // What the presets know of a name is suggested; where they know nothing, the
@@ -57,7 +65,7 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 		}
 		return nil
 	}
-	series := map[bool]map[string]*nameSeries{false: findSeries(sites, false, known), true: findSeries(sites, true, nil)} // no preset knows items
+	series := map[bool]map[string]*nameSeries{false: findSeries(sites, false, known), true: findSeries(sites, true, known)}
 	for _, host := range slices.Sorted(maps.Keys(sites)) {
 		joined := map[*nameSeries]Entry{}
 		for _, entry := range sites[host] {
@@ -80,7 +88,7 @@ func Charter(sites map[string][]Entry) ([]byte, error) {
 			switch {
 			case of != nil:
 				comment = fmt.Sprintf("unsure: stands for %d names that differ in a number or a hash alone, such as %s. %s", len(of.names), strings.Join(of.names[:minSeries], ", "), comment)
-			case entry.IsItem && strings.HasSuffix(entry.Name, "*"):
+			case entry.IsItem && row.Category == "" && strings.HasSuffix(entry.Name, "*"):
 				comment = "unsure: stands for all keys that begin so, of which browsers do not tell the rest, as it looks like a number or a hash. " + comment
 			}
 			seen := fmt.Sprintf("set by the portal %s, sent by browsers %s, found in pages %s", terminal.Count(entry.FromPortal, "time"), terminal.Count(entry.FromBrowser, "time"), terminal.Count(entry.FromScripts, "time"))
@@ -170,7 +178,7 @@ func findSeries(sites map[string][]Entry, ofItems bool, known map[string]*charte
 			}
 			isKnown := false
 			for _, preset := range known {
-				isKnown = isKnown || preset.Find(entry.Name) != nil
+				isKnown = isKnown || entry.rowIn(preset) != nil
 			}
 			if series := seriesOf(entry.Name); !all[entry.Name] && isDraftable(entry) && !isKnown && series != entry.Name {
 				if found[series] == nil {
@@ -231,15 +239,19 @@ func secondsOf(lifetime string) int {
 // and a comment that says which.
 func draftRow(entry Entry, known map[string]*charter.Charter) (row charter.Cookie, comment string) {
 	const isUnknown = "Nothing is known of it: say what it is for, and of which category it is."
-	if entry.IsItem {
-		return charter.Cookie{Storage: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}, isUnknown
-	}
 	for _, preset := range slices.Sorted(maps.Keys(known)) {
-		if row := known[preset].Find(entry.Name); row != nil {
+		if row := entry.rowIn(known[preset]); row != nil {
 			drafted := row.Cookie
 			drafted.Host, drafted.Script, drafted.Storage = nil, nil, nil // of which nothing was seen
+			if entry.IsItem {
+				drafted.Name, drafted.Match, drafted.Duration, drafted.Domain = nil, nil, "", ""
+				drafted.Storage = charter.Names{known[preset].ShowItem(entry.Name)}
+			}
 			return drafted, fmt.Sprintf("Suggested by the preset %s: check it, or use that preset.", preset)
 		}
+	}
+	if entry.IsItem {
+		return charter.Cookie{Storage: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}, isUnknown
 	}
 	row = charter.Cookie{Name: charter.Names{entry.Name}, Purpose: charter.Text{"": ""}}
 	row.Duration = entry.Lifetime
