@@ -78,6 +78,12 @@ func guardedPortal(t *testing.T) (address string, page string) {
 		case "/missing":
 			w.WriteHeader(http.StatusNotFound)
 			io.WriteString(w, page)
+		case "/choices":
+			w.WriteHeader(http.StatusMultipleChoices)
+			io.WriteString(w, page)
+		case "/nowhere":
+			w.WriteHeader(http.StatusFound)
+			io.WriteString(w, page)
 		case "/marked":
 			io.WriteString(w, "\xEF\xBB\xBF"+page)
 		case "/marked.gz":
@@ -178,7 +184,7 @@ func TestGuardIsInserted(t *testing.T) {
 	for version, client := range clients(t) {
 		t.Run(version, func(t *testing.T) {
 			for path, isGuarded := range map[string]bool{
-				"/plain": true, "/gzip": true, "/untyped": true, "/parts": true, "/missing": true,
+				"/plain": true, "/gzip": true, "/untyped": true, "/parts": true, "/missing": true, "/choices": true, "/nowhere": true,
 				"/attachment": false, "/brotli": false, "/utf-16": false, "/text": false, "/events": false,
 			} {
 				for _, encoding := range []string{"identity", "gzip, br", "br"} {

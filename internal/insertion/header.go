@@ -52,9 +52,7 @@ func ObstacleOf(status int, header http.Header) Obstacle {
 
 func formOf(status int, header http.Header) (Form, Obstacle) {
 	switch {
-	case status < 200, status == http.StatusNoContent, status == http.StatusResetContent, status == http.StatusPartialContent:
-		return Closed, ""
-	case status >= 300 && status <= 399:
+	case status < 200, status == http.StatusNoContent, status == http.StatusResetContent, status == http.StatusPartialContent, status == http.StatusNotModified:
 		return Closed, ""
 	}
 	if disposition, _, _ := strings.Cut(header.Get("Content-Disposition"), ";"); ascii.EqualFold(setcookie.Trim(disposition), "attachment") {

@@ -62,7 +62,8 @@ func TestFormOf(t *testing.T) {
 		{204, html(), Closed, ""},
 		{205, html(), Closed, ""},
 		{206, html(), Closed, ""},
-		{301, html(), Closed, ""},
+		{300, html(), Plain, ""}, // which browsers show, as all that leads nowhere
+		{302, html(), Plain, ""},
 		{304, html(), Closed, ""},
 	} {
 		if got, obstacle := FormOf(one.status, one.header), ObstacleOf(one.status, one.header); got != one.want || obstacle != one.obstacle {
