@@ -18,7 +18,7 @@ const [corpus, keys] = ["set_cookie", "keys"].map((name) => readFileSync(path.jo
 // realm runs the script in a realm of its own. It returns the document, and what reached the
 // browser of what was written to it.
 function realm([script, tag], { jar = "", state, answer, stored = [] } = {}) {
-  const written = [], asked = [], events = [], sent = [], listeners = {};
+  const written = [], asked = [], events = [], sent = [], timers = [], listeners = {};
   class EventTarget {
     addEventListener(type, listener) { listeners[type] = listener; }
     dispatchEvent(event) { events.push(event); }
@@ -37,7 +37,7 @@ function realm([script, tag], { jar = "", state, answer, stored = [] } = {}) {
   const [, version, stated, seen] = /\?v=(\w+)" data-state="(\w+)" data-seen="(\d+)"/.exec(tag);
   document.currentScript = { src: `https://x.example/guard.js?v=${version}`, dataset: { state: state ?? stated, seen }, remove() {} };
   const context = vm.createContext({
-    document, Document, EventTarget, Response, navigator: { sendBeacon: (url, names) => sent.push(names) }, setInterval() {}, setTimeout() {}, addEventListener() {},
+    document, Document, EventTarget, Response, navigator: { sendBeacon: (url, names) => sent.push(names) }, setInterval() {}, setTimeout: (then, wait) => timers.push({ then, wait }), addEventListener() {},
     location: { hostname: "x.example", pathname: "/a/b", protocol: "https:" },
     CustomEvent: class { constructor(type, { detail }) { Object.assign(this, { type, detail }); } },
     fetch: async (url) => { asked.push(url); return new Response(); },
@@ -51,7 +51,7 @@ function realm([script, tag], { jar = "", state, answer, stored = [] } = {}) {
   for (const kind of ["IFrame", "Frame", "Object", "Embed"]) context[`HTML${kind}Element`] = class {};
   vm.runInContext(script, context);
   return {
-    document, asked, events, sent, leave: () => listeners.visibilitychange(), setJar: (now) => { jar = now; },
+    document, asked, events, sent, timers, leave: () => listeners.visibilitychange(), setJar: (now) => { jar = now; },
     // writes returns what reaches the browser of a line.
     writes(line) {
       written.length = 0;
@@ -218,6 +218,19 @@ describe("the rules of the guard's script", () => {
     assert.deepEqual(guarded.asked, [`https://x.example/guard?v=${/v=(\w+)/.exec(tag)[1]}`]);
     assert.deepEqual(guarded.written.filter((line) => !/Max-Age=0/.test(line)), ["needed=1", "longer.x=1"], "what was held is written, but over nothing");
     assert.deepEqual(JSON.parse(JSON.stringify(guarded.events)), [{ type: "cookie-charter", detail: { allowed: { statistics: true } } }]);
+  });
+
+  test("a question without an answer is asked less and less often", async () => {
+    const [script, tag] = made.kinds;
+    const { asked, timers } = realm([script, tag.replace(/data-seen="\d+"/, 'data-seen="1"')], { answer: () => { throw new Error("none"); } });
+    for (let i = 0; i < 40; i++) {
+      await new Promise(setImmediate); // when all promises are kept
+      assert.deepEqual([asked.length, timers.length], [i + 1, i + 1]);
+      timers[i].then();
+    }
+    const waits = timers.map(({ wait }) => wait);
+    assert.deepEqual(waits.toSorted((a, b) => a - b), waits);
+    assert.deepEqual([waits[0], waits.at(-1) > 600_000, waits.at(-1) < 3_600_000], [50, true, true]);
   });
 
   test("nothing is removed either", async () => {

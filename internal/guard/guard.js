@@ -218,8 +218,9 @@
         isKnown = hash() === seen;
       }
     } catch {}
-    // Soon, where the answer was outrun by another; less and less often where there is none.
-    if (!isKnown) return setTimeout(() => { isAsking = false; ask(); }, wait *= 2);
+    // Soon, where the answer was outrun by another; less and less often where there is none, but
+    // for no longer than browsers can wait, which then would not wait at all.
+    if (!isKnown) return setTimeout(() => { isAsking = false; ask(); }, wait < 1e6 ? wait *= 2 : wait);
     isAsking = false;
     wait = 25;
     const release = held;
