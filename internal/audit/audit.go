@@ -319,7 +319,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		if !beforeAnswer[cookie.key()] {
 			known := look(cookie, a.pages[0])
 			known.SetBy = "answer"
-			a.checkLifetime(known, cookie.life)
+			a.recordLifetime(known, cookie.life)
 		}
 	}
 	items := a.beginItems(ctx)
@@ -367,10 +367,10 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			switch {
 			case !happened.isSent:
 				known.SetBy = "header"
-				a.checkLifetime(known, happened.cookie.life)
+				a.recordLifetime(known, happened.cookie.life)
 			case known.SetBy == "" && !before[happened.cookie.key()]:
 				known.SetBy = "script" // and it may be removed by now
-				a.checkLifetime(known, happened.cookie.life)
+				a.recordLifetime(known, happened.cookie.life)
 				fallthrough
 			default:
 				known.Sent = true
@@ -394,7 +394,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 			if known.SetBy == "" {
 				known.SetBy = "script" // as no header has set it
 			}
-			a.checkLifetime(known, cookie.life) // a script can have set it anew
+			a.recordLifetime(known, cookie.life) // a script can have set it anew
 		}
 	}
 	for _, cookie := range held {
@@ -405,6 +405,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		if cookie.Host == "" && !a.isOwn(key) {
 			a.findHost(cookie, hosts, number)
 		}
+		a.checkLifetime(cookie)
 		a.checkPresence(cookie, number)
 		cookies = append(cookies, *cookie)
 	}
@@ -513,7 +514,7 @@ func (a *audit) judge(cookie browserCookie, number int) *Cookie {
 	}
 	judgement.Cookie, judgement.Category = row.FirstName(), row.Category
 	judgement.Verdict = judge.VerdictAfter(visits[number].answer, row)
-	if published, ok := a.charter.Published(row); ok {
+	if published, ok := a.publishedOf(cookie.name); ok {
 		judgement.Declared = published.String()
 	}
 	return judgement
@@ -527,20 +528,29 @@ func (a *audit) rowOf(name string) *charter.Row {
 	return a.charter.Find(name)
 }
 
-// checkLifetime records how long a cookie was set to live at most, and if that is too long.
-func (a *audit) checkLifetime(cookie *Cookie, life setcookie.Lifetime) {
-	var published charter.Duration
-	isPublished := false
-	if row := a.charter.Find(cookie.Name); row != nil {
-		published, isPublished = a.charter.Published(row)
+// recordLifetime records how long a cookie was set to live at most.
+func (a *audit) recordLifetime(cookie *Cookie, life setcookie.Lifetime) {
+	switch {
+	case cookie.Lifetime == "" && !life.Persistent:
+		cookie.Lifetime = charter.Session
+	case life.Persistent && (cookie.Lifetime == "" || life.Seconds > cookie.Seconds+tolerance): // else less of the same is left
+		published, _ := a.publishedOf(cookie.Name)
+		cookie.Lifetime, cookie.Seconds = lifetimeInWords(life.Seconds, published), life.Seconds
 	}
-	if cookie.Lifetime == "" || life.Persistent && life.Seconds > cookie.Seconds+tolerance { // else less of the same is left
-		cookie.Lifetime, cookie.Seconds = charter.Session, 0
-		if life.Persistent {
-			cookie.Lifetime, cookie.Seconds = lifetimeInWords(life.Seconds, published), life.Seconds
-		}
+}
+
+// publishedOf returns the lifetime that the charter publishes of a name, if it does.
+func (a *audit) publishedOf(name string) (charter.Duration, bool) {
+	row := a.rowOf(name)
+	if row == nil {
+		return charter.Duration{}, false
 	}
-	if isPublished && len(cookie.Violations) == 0 && life.Persistent && life.Seconds > int64(published.Seconds())+tolerance { // one is enough
+	return a.charter.Published(row)
+}
+
+// checkLifetime adds the violation that a cookie makes by its lifetime.
+func (a *audit) checkLifetime(cookie *Cookie) {
+	if published, isPublished := a.publishedOf(cookie.Name); isPublished && cookie.Seconds > int64(published.Seconds())+tolerance {
 		cookie.Violations = append(cookie.Violations, fmt.Sprintf("set for %s, published is %s", cookie.Lifetime, published))
 	}
 }
