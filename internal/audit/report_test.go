@@ -300,8 +300,28 @@ func TestSince(t *testing.T) {
 	if !strings.Contains(text, want) {
 		t.Errorf("%s", text)
 	}
-	if html := written(t, now, "html", Words{}, 0); !strings.Contains(html, "<code>_new</code>") || !strings.Contains(html, "<p>Gone:</p>") {
+	if html := written(t, now, "html", Words{}, 0); !strings.Contains(html, "<code>_new</code>") || !strings.Contains(html, "<p>Gone:</p>") || strings.Contains(html, "same") {
 		t.Errorf("%s", html)
+	}
+
+	// Audits that did not look at the same say so where they differ.
+	for name, change := range map[string]func(){
+		"scripts": func() { now.Browser = "" }, "hosts": func() { now.HoldsHosts = !now.HoldsHosts }, "pages": func() { now.Pages = append(now.Pages, "https://data.example.fr/more") },
+		"visits": func() { now.Visits = now.Visits[:len(now.Visits)-1] }, "missing": func() { now.Incomplete = !now.Incomplete },
+	} {
+		kept := *now
+		change()
+		now.Since = now.compare(earlier)
+		for _, format := range []string{"text", "html"} {
+			if text := written(t, now, format, Words{}, 0); !now.Since.OtherScope || !strings.Contains(text, otherScope) {
+				t.Errorf("%s: %s", name, text)
+			}
+		}
+		*now = kept
+	}
+	one, other := &Report{Pages: []string{"a", "b"}}, &Report{Pages: []string{"b", "a"}}
+	if one.compare(other).OtherScope {
+		t.Error("the same pages in another order")
 	}
 
 	folder := checks.WriteFiles(t, map[string]string{"report.json": written(t, earlier, "json", Words{}, 0), "other.json": "{}"})
@@ -526,7 +546,7 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	}
 	labels = slices.Concat(
 		find(`\.[Ss]ayf?(?:\(| )"`, "*"), find(`fact{"`, "*"), find(`[{ ]{"`, "*"), find(`writeList\(out, "`, "*"), find(`head\(\[\]string{"`, "*"), find(`head\(\[\]string{"[a-z]+", "`, "*"), find(`head\(.*}, "`, "*"), find(`head\(.*}, "[a-z]+", "`, "*"),
-		[]string{legend, stoppedTitle, "stopped", kindCookie, kindItem, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
+		[]string{legend, stoppedTitle, otherScope, "stopped", kindCookie, kindItem, kindHost, "more than 10 years", "header", "script", "answer", "kept", "sent", "reached", "blocked", "failed"},
 	)
 	for _, category := range charter.Categories {
 		labels = append(labels, string(category))

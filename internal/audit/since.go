@@ -3,6 +3,7 @@ package audit
 import (
 	"fmt"
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 )
@@ -15,6 +16,10 @@ type Since struct {
 	Hash    string    `json:"hash"`    // of itself
 	New     []Finding `json:"new"`     // what was not there, with the violations that were not; without any, it was only seen
 	Gone    []Finding `json:"gone"`    // the same of what is not there any more
+
+	// OtherScope is that the two have not looked at the same pages on the same visits, with
+	// scripts or without, or not held other hosts against the charter alike.
+	OtherScope bool `json:"other_scope,omitempty"`
 }
 
 // loadEarlier loads an earlier report of a site from a file, if one is named.
@@ -32,7 +37,23 @@ func loadEarlier(path string, site *url.URL) (*Report, error) {
 // compare returns how a report differs from an earlier one.
 func (r *Report) compare(earlier *Report) *Since {
 	now, then := r.seen(), earlier.seen()
-	return &Since{Time: earlier.Time, Browser: earlier.Browser, Version: earlier.Version, Hash: earlier.Hash, New: without(now, then), Gone: without(then, now)}
+	return &Since{
+		Time: earlier.Time, Browser: earlier.Browser, Version: earlier.Version, Hash: earlier.Hash, New: without(now, then), Gone: without(then, now),
+		OtherScope: !reflect.DeepEqual(r.scope(), earlier.scope()),
+	}
+}
+
+// scope is what an audit looks at.
+type scope struct {
+	hasScripts, holdsHosts, isIncomplete bool
+	visits                               int
+	pages                                []string
+}
+
+// scope returns what was looked at, the pages in the order of their addresses: links can come
+// in another.
+func (r *Report) scope() scope {
+	return scope{r.Browser != "", r.HoldsHosts, r.Incomplete, len(r.Visits), slices.Sorted(slices.Values(r.Pages))}
 }
 
 // seen returns all that was seen, whether it violates anything or not.

@@ -122,6 +122,9 @@ func (v *view) writeSince(out *terminal.Printer) error {
 			return err
 		}
 	}
+	if v.Report.Since.OtherScope {
+		v.writeLine(out, v.say(otherScope))
+	}
 	return nil
 }
 

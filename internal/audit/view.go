@@ -227,6 +227,12 @@ func (v *view) HostRows() []*row { return v.hostRows() }
 // PageRows returns a row for each page.
 func (v *view) PageRows() []*pageRow { return v.pageRows() }
 
+// otherScope tells how a comparison is to be read where OtherScope is true.
+const otherScope = "The two audits did not look at the same (pages, visits, scripts or hosts), so that what is new or gone can be what only one of them saw."
+
+// OtherScope returns it in English.
+func (*view) OtherScope() string { return otherScope }
+
 // SinceTitle returns which earlier report this one is compared with.
 func (v *view) SinceTitle() string {
 	earlier := v.Report.Since
