@@ -34,14 +34,17 @@ func (v *view) writeText(out *terminal.Printer) error {
 	v.writeList(out, "Notes", slices.Concat(v.Notes, v.Failures))
 	v.writeList(out, "What this cannot see", v.Limits)
 	fmt.Fprintln(out)
-	err := out.WriteColoured(colour, v.Verdict())
-	fmt.Fprintln(out)
+	var err error
+	for _, line := range terminal.Wrap(v.Verdict(), out.Width) {
+		err = errors.Join(err, out.WriteColoured(colour, line))
+		fmt.Fprintln(out)
+	}
 	return err
 }
 
 // writeLine writes a sentence, or a title.
 func (v *view) writeLine(out *terminal.Printer, text string) {
-	for _, line := range terminal.Wrap(terminal.Printable(text, terminal.MaxSentence), out.Width) {
+	for _, line := range terminal.Wrap(statement(text).Text, out.Width) {
 		fmt.Fprintln(out, line)
 	}
 }
@@ -58,13 +61,20 @@ func (v *view) writeList(out *terminal.Printer, title string, sentences []string
 	}
 	v.writeTitle(out, v.say(title))
 	for _, text := range v.sayAll(sentences) {
-		v.writeLine(out, "- "+text)
+		begin := "- "
+		for _, line := range terminal.Wrap(statement(text).Text, max(out.Width-len(begin), 0)) {
+			fmt.Fprintln(out, begin+line)
+			begin = "  "
+		}
 	}
 }
 
-// maxEntry is how much of a text a table shows, in characters: longer names are made up,
-// and JSON has all of them.
-const maxEntry = 256
+// maxEntry is how much is shown of a name, in characters: longer ones are made up, and JSON
+// has all of them. maxStatement is how much is shown of a sentence, which can list hosts.
+const (
+	maxEntry     = 256
+	maxStatement = 16 << 10
+)
 
 // entry returns a text in a table.
 func entry(text string) terminal.Cell {
@@ -73,7 +83,7 @@ func entry(text string) terminal.Cell {
 
 // statement returns a sentence in a table.
 func statement(text string) terminal.Cell {
-	return terminal.Cell{Text: terminal.Printable(text, terminal.MaxSentence)}
+	return terminal.Cell{Text: terminal.Printable(text, maxStatement)}
 }
 
 func (v *view) writeFindings(out *terminal.Printer) error {
@@ -205,7 +215,7 @@ func (v *view) writeHosts(out *terminal.Printer) error {
 	v.writeTitle(out, v.say("Other hosts"))
 	table := terminal.Table{Head: v.head([]string{"host", "declared as"}, "cookies", "first on")}
 	for _, seen := range rows {
-		table.Add(slices.Concat([]terminal.Cell{entry(seen.Name), entry(v.DeclaredAs(seen))}, v.cells(seen), []terminal.Cell{entry(v.CookiesOf(seen)), entry(v.Shown(seen.Page))})...)
+		table.Add(slices.Concat([]terminal.Cell{entry(seen.Name), entry(v.DeclaredAs(seen))}, v.cells(seen), []terminal.Cell{statement(v.CookiesOf(seen)), entry(v.Shown(seen.Page))})...)
 	}
 	return v.writeWide(out, &table)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -20,15 +21,20 @@ type Table struct {
 func (t *Table) Add(cells ...Cell) { t.rows = append(t.rows, cells) }
 
 const (
-	gap       = 2 // columns between cells
-	minColumn = 8 // how narrow a column is made, in characters
+	gap       = 2  // columns between cells
+	minColumn = 8  // how narrow a column is made, in characters
+	maxWord   = 16 // how long a word is that has to stay whole in a table with a head
 )
 
 // Write writes the table. On a terminal, cells are broken into several lines, so that
-// the table fits; elsewhere, each row is one line.
+// the table fits, and where words would have to be broken for that, each cell is a line
+// below the other, named by its head; elsewhere, each row is one line.
 func (t *Table) Write(out *Printer) error {
 	rows := t.all()
-	widths := widthsOf(rows, out.Width)
+	widths, fits := widthsOf(rows, out.Width)
+	if !fits && t.Head != nil {
+		return t.upright().Write(out)
+	}
 	for _, row := range rows {
 		lines := make([][]string, len(row))
 		most := 1
@@ -69,11 +75,25 @@ func (p *Printer) writeCell(colour, text string) error {
 
 // Width returns how wide the table is where rows are lines, in characters.
 func (t *Table) Width() int {
-	total := -gap
-	for _, width := range widthsOf(t.all(), 0) {
-		total += width + gap
+	widths, _ := widthsOf(t.all(), 0)
+	return widthOf(widths)
+}
+
+// upright returns a table with a row for each cell that says something, named by its head,
+// and an empty one between the rows of the table itself.
+func (t *Table) upright() *Table {
+	turned := new(Table)
+	for number, row := range t.rows {
+		if number > 0 {
+			turned.Add(Cell{}, Cell{})
+		}
+		for i, cell := range row {
+			if cell.Text != "" && cell.Text != "-" {
+				turned.Add(Cell{Text: t.Head[i]}, cell)
+			}
+		}
 	}
-	return total
+	return turned
 }
 
 // Pick returns a table of some of the columns, as many as there are.
@@ -105,35 +125,50 @@ func (t *Table) all() [][]Cell {
 }
 
 // widthsOf returns how wide columns are: as wide as their cells, and where that is too
-// wide in all, the widest are made narrower, down to their words as long as that can be.
-func widthsOf(rows [][]Cell, most int) []int {
-	var widths, words []int
+// wide in all, the widest are made narrower: down to their words and to three lines, else to
+// words that take no more than a third of the width, else to the least. It tells whether all
+// words fit but for long ones.
+func widthsOf(rows [][]Cell, most int) (widths []int, fits bool) {
+	var lines, words, short []int
 	for _, row := range rows {
 		for i, cell := range row {
 			if i == len(widths) {
-				widths, words = append(widths, 0), append(words, minColumn)
+				widths, lines, words, short = append(widths, 0), append(lines, minColumn), append(words, minColumn), append(short, minColumn)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell.Text))
-			for word := range strings.FieldsSeq(cell.Text) {
-				words[i] = max(words[i], utf8.RuneCountInString(word))
+			length := utf8.RuneCountInString(cell.Text)
+			widths[i], lines[i] = max(widths[i], length), max(lines[i], (length+2)/3)
+			for word := range strings.FieldsFuncSeq(cell.Text, isSpace) {
+				length := utf8.RuneCountInString(word)
+				lines[i], words[i], short[i] = max(lines[i], length), max(words[i], min(length, most/3)), max(short[i], min(length, maxWord))
 			}
 		}
 	}
-	if most > 0 {
-		narrow(widths, words, most)
-		narrow(widths, slices.Repeat([]int{minColumn}, len(widths)), most)
+	if most <= 0 {
+		return widths, true
 	}
-	return widths
+	narrowed := widths
+	for _, least := range [][]int{lines, words, slices.Repeat([]int{minColumn}, len(widths))} {
+		if narrowed = narrow(widths, least, most); widthOf(narrowed) <= most {
+			break
+		}
+	}
+	return narrowed, widthOf(short) <= most
 }
 
-// narrow makes the widest columns narrower, none than its least, until all are as wide as
-// they may be.
-func narrow(widths, least []int, most int) {
+// widthOf returns how wide columns are together.
+func widthOf(widths []int) int {
 	total := -gap
 	for _, width := range widths {
 		total += width + gap
 	}
-	for ; total > most; total-- {
+	return total
+}
+
+// narrow returns the widths of columns of which the widest are made narrower, none than its
+// least, until all are as wide as they may be.
+func narrow(widths, least []int, most int) []int {
+	widths = slices.Clone(widths)
+	for total := widthOf(widths); total > most; total-- {
 		widest := -1
 		for i, width := range widths {
 			if width > least[i] && (widest < 0 || width > widths[widest]) {
@@ -141,11 +176,16 @@ func narrow(widths, least []int, most int) {
 			}
 		}
 		if widest < 0 {
-			return
+			break
 		}
 		widths[widest]--
 	}
+	return widths
 }
+
+// isSpace tells whether a line can be broken at a character: French has spaces before its
+// signs that keep these on the line.
+func isSpace(char rune) bool { return unicode.IsSpace(char) && char != '\u00a0' && char != '\u202f' }
 
 // Wrap breaks a text into lines of some characters at most: between words, and within
 // those that are longer. Without a width, it is one line.
@@ -155,7 +195,7 @@ func Wrap(text string, width int) []string {
 	}
 	var lines []string
 	var line []rune
-	for word := range strings.FieldsSeq(text) {
+	for word := range strings.FieldsFuncSeq(text, isSpace) {
 		rest := []rune(word)
 		if len(line) > 0 && len(line)+1+len(rest) > width {
 			lines, line = append(lines, string(line)), nil
