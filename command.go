@@ -75,35 +75,40 @@ func addCommands(root *cobra.Command) {
 	root.Version = moduleVersion() // for --version; "caddy version" tells Caddy's
 
 	check := &cobra.Command{
-		Use:   "check <charter file or Caddy config...>",
+		Use:   "check CHARTER...",
 		Short: "Checks charters, and prints their tables",
+		Long:  "Checks charters, and prints their tables. " + whatCharters,
 		Example: `  caddy cookie-charter check charter.yaml
   caddy cookie-charter check Caddyfile --format json`,
 		Args: cobra.MinimumNArgs(1),
 	}
-	format := check.Flags().String("format", "table", "table, json, yaml or markdown; none prints nothing")
-	language := check.Flags().String("language", "", "of the texts; the page's own, if none is said")
+	format, language := "table", ""
+	addChoice(check, "format", &format, []string{"table", "json", "yaml", "markdown", "none"}, "table, json, yaml or markdown; none prints nothing")
+	addChoice(check, "language", &language, page.Languages, "of the texts; the page's own, if none is said")
 	run(check, func(out, report *terminal.Printer) error {
-		return runCheck(out, report, check.Flags().Args(), *format, *language)
+		return runCheck(out, report, check.Flags().Args(), format, language)
 	})
 
 	export := &cobra.Command{
-		Use:   "export <charter file or Caddy config>",
+		Use:   "export CHARTER",
 		Short: "Writes a charter in another format",
+		Long:  "Writes a charter in another format. " + whatCharters,
 		Example: `  caddy cookie-charter export charter.yaml --format markdown
   caddy cookie-charter export Caddyfile --format html --language fr > preview.html`,
 		Args: cobra.ExactArgs(1),
 	}
-	exportAs := export.Flags().String("format", "json", "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool), html, or notice (to be pasted into a portal's pages)")
-	exportIn := export.Flags().String("language", "", "of the texts; the page's own, if none is said")
+	exportAs, exportIn := "json", ""
+	addChoice(export, "format", &exportAs, []string{"json", "yaml", "markdown", "edpb", "html", "notice"}, "json, yaml, markdown, edpb (the knowledge base of the EDPB's Website Auditing Tool), html, or notice (to be pasted into a portal's pages)")
+	addChoice(export, "language", &exportIn, page.Languages, "of the texts; the page's own, if none is said")
 	site := export.Flags().String("site", "", "the address of the site; default: that of the Caddy config, if one has a name")
 	run(export, func(out, _ *terminal.Printer) error {
-		return runExport(out, export.Flags().Args()[0], *exportAs, *exportIn, *site)
+		return runExport(out, export.Flags().Args()[0], exportAs, exportIn, *site)
 	})
 
 	diff := &cobra.Command{
-		Use:   "diff <charter file or Caddy config> [<another>]",
+		Use:   "diff CHARTER [CHARTER]",
 		Short: "Compares two charters, or one with what a running Caddy has seen",
+		Long:  "Compares two charters, or one with what a running Caddy has seen. " + whatCharters,
 		Example: `  caddy cookie-charter diff old.yaml new.yaml
   caddy cookie-charter diff charter.yaml --host opendata.example.fr`,
 		Args: cobra.RangeArgs(1, 2),
@@ -126,12 +131,13 @@ func addCommands(root *cobra.Command) {
 	}
 	showAddresses := addressFlag(show)
 	showHost := show.Flags().String("host", "", "of one site; default: all")
-	showAs := show.Flags().String("format", "table", "table, json, or charter: a charter file that declares what is undeclared")
+	showAs := "table"
+	addChoice(show, "format", &showAs, []string{"table", "json", "charter"}, "table, json, or charter: a charter file that declares what is undeclared")
 	run(show, func(out, _ *terminal.Printer) error {
-		return runInventory(out, *showAddresses, *showHost, *showAs)
+		return runInventory(out, *showAddresses, *showHost, showAs)
 	})
 	imports := &cobra.Command{
-		Use:   "import <file or URL>",
+		Use:   "import FILE|URL",
 		Short: "Drafts a charter file from an existing charter page",
 		Long: `
 Drafts a charter file from the tables of an existing charter page: HTML, Markdown,
@@ -143,15 +149,13 @@ what they are called, in any language of the page, and by what stands in them.`,
 		Example: `  caddy cookie-charter import https://opendata.example.fr/terms/cookies-policy/ --language fr > charter.yaml`,
 		Args:    cobra.ExactArgs(1),
 	}
-	importIn := imports.Flags().String("language", "fr", "of the page")
+	importIn := "fr"
+	addChoice(imports, "language", &importIn, page.Languages, "of the page")
 	run(imports, func(out, report *terminal.Printer) error {
-		if err := page.CheckLanguage(*importIn); err != nil {
-			return err
-		}
-		return draft.Import(out, report, imports.Flags().Args()[0], *importIn)
+		return draft.Import(out, report, imports.Flags().Args()[0], importIn)
 	})
 	audits := &cobra.Command{
-		Use:   "audit <URL... or report>",
+		Use:   "audit URL...|REPORT",
 		Short: "Tests whether a site keeps its charter, as an inspector would",
 		Long: `
 Visits pages of a site four times: without an answer, after refusing, after
@@ -191,7 +195,7 @@ another machine has made.`,
   caddy cookie-charter audit https://opendata.example.fr --browser --publish
   caddy cookie-charter audit audit.json --publish --address localhost:2019`,
 	}
-	var options audit.Options
+	options := audit.Options{Format: audit.Formats[0]}
 	var to delivery
 	flags := audits.Flags()
 	flags.StringVar(&options.Charter, "charter", "", "a charter file, a Caddy config, or the URL of an exported charter; default: what the site publishes")
@@ -205,12 +209,13 @@ another machine has made.`,
 	flags.StringArrayVar(&options.Refuse, "refuse", nil, "what to click to refuse")
 	flags.StringArrayVar(&options.Withdraw, "withdraw", nil, "what to click to withdraw")
 	flags.DurationVar(&options.Wait, "wait", time.Second, "how long a page has to ask for nothing new before it is left")
-	flags.StringVar(&options.Format, "format", "text", strings.Join(audit.Formats, ", "))
+	addChoice(audits, "format", &options.Format, audit.Formats, strings.Join(audit.Formats, ", "))
 	flags.StringArrayVar(&to.outputs, "output", nil, "a file to write the report into as well, in the format that its name says; can be repeated")
-	reportIn := flags.String("language", "en", "of the report, but for JSON")
+	reportIn := "en"
+	addChoice(audits, "language", &reportIn, page.Languages, "of the report, but for JSON")
 	flags.StringVar(&options.By, "by", "", "who makes the audit, for the report")
 	flags.StringVar(&options.Since, "since", "", "an earlier report, as JSON, to be compared with")
-	flags.StringVar(&to.publish, "publish", "", "has Caddy keep the report and the page show it: clean, if nothing was found, or findings, whatever was")
+	addChoice(audits, "publish", &to.publish, []string{publishClean, publishFindings}, "has Caddy keep the report and the page show it: clean, if nothing was found, or findings, whatever was")
 	flags.Lookup("publish").NoOptDefVal = publishClean
 	flags.StringArrayVar(&to.addresses, "address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, for --publish; repeat it for several instances that share no storage")
 	flags.StringVar(&options.Pictures, "screenshots", "", "a folder for a screenshot of the first page on each visit")
@@ -225,18 +230,19 @@ another machine has made.`,
 				}
 			}
 		}
-		return runAudit(out, report, flags.Args(), *reportIn, to, options)
+		return runAudit(out, report, flags.Args(), reportIn, to, options)
 	})
 
 	verifies := &cobra.Command{
-		Use:   "verify <Caddy config, folder of an archive, or URL>",
+		Use:   "verify CONFIG|FOLDER|URL",
 		Short: "Tells whether archived versions are what they were, and what is published is kept",
 		Long: `
 Each version in an archive names the hash of the one before. This tells of each
 whether it is still what a later one names, which is missing, and which was not there
 when later ones were kept. The versions are those of the archives that a Caddy
 config names, in a folder or in Caddy's storage (ask as the user as whom Caddy
-runs), or those that a site shows, from the one in force on.
+runs), those of the folder of an archive, or those that a site shows, from the one
+in force on.
 
 The charter that the config makes, or that --site publishes, is held against what is
 kept of its version.
@@ -252,35 +258,43 @@ anew. So keep its hash elsewhere, and compare.`,
 		return runVerify(out, verifies.Flags().Args()[0], *verified)
 	})
 	root.AddCommand(check, export, diff, imports, show, audits, verifies)
-	for _, command := range root.Commands() {
-		completeFlags(command)
-	}
 }
+
+// whatCharters says what CHARTER stands for.
+const whatCharters = "A charter is a charter file (YAML or JSON), or a Caddy config."
 
 // addressFlag adds the flag that says of which instances the inventory is.
 func addressFlag(command *cobra.Command) *[]string {
 	return command.Flags().StringArray("address", []string{caddy.DefaultAdminListen}, "of Caddy's admin endpoint, or a file with the inventory as JSON; repeat it for several instances")
 }
 
-// completeFlags has shells complete the values of flags of which all are known.
-func completeFlags(command *cobra.Command) {
-	known := map[string][]string{"language": page.Languages, "format": formatsOf[command.Name()]}
-	for _, name := range slices.Sorted(maps.Keys(known)) {
-		if command.Flags().Lookup(name) == nil {
-			continue
-		}
-		if err := command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(known[name], cobra.ShellCompDirectiveNoFileComp)); err != nil {
-			panic(err) // it was registered twice
-		}
+// addChoice adds a flag that takes one of some values, and has shells complete these.
+func addChoice(command *cobra.Command, name string, chosen *string, values []string, usage string) {
+	command.Flags().Var(choice{chosen, values}, name, usage)
+	if err := command.RegisterFlagCompletionFunc(name, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // it was registered twice
 	}
 }
 
-// formatsOf are the formats that commands write.
-var formatsOf = map[string][]string{
-	"check":     {"table", "json", "yaml", "markdown", "none"},
-	"export":    {"json", "yaml", "markdown", "edpb", "html", "notice"},
-	"inventory": {"table", "json", "charter"},
-	"audit":     audit.Formats,
+// A choice is the value of a flag that takes one of some.
+type choice struct {
+	chosen *string
+	values []string
+}
+
+// Type returns how the value is called where the flag is explained.
+func (choice) Type() string { return "string" }
+
+// String returns the value.
+func (c choice) String() string { return *c.chosen }
+
+// Set takes a value, be it the default one, which can be none.
+func (c choice) Set(value string) error {
+	if value != *c.chosen && !slices.Contains(c.values, value) {
+		return fmt.Errorf("use one of %s", strings.Join(c.values, ", "))
+	}
+	*c.chosen = value
+	return nil
 }
 
 // run has a sub-command do something. What it writes, and what it makes wrong, can
@@ -457,14 +471,6 @@ func findHandlers(config []byte) ([]siteHandler, error) {
 }
 
 func runCheck(out, report io.Writer, paths []string, format, language string) error {
-	if !slices.Contains(formatsOf["check"], format) {
-		return fmt.Errorf("unknown format %q; use table, json, yaml, markdown or none", format)
-	}
-	if language != "" {
-		if err := page.CheckLanguage(language); err != nil {
-			return err
-		}
-	}
 	if format == "table" {
 		fmt.Fprintf(out, "cookie_charter %s\n", moduleVersion())
 	}
@@ -725,8 +731,6 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 		if err == nil {
 			err = writeHosts(out, bySite)
 		}
-	default:
-		err = fmt.Errorf("unknown format %q; use table, json or charter", format)
 	}
 	return err
 }
@@ -811,9 +815,6 @@ type delivery struct {
 
 // runAudit makes an audit, or reads the report of one, and delivers it.
 func runAudit(out, progress *terminal.Printer, pages []string, language string, to delivery, options audit.Options) error {
-	if to.publish != "" && to.publish != publishClean && to.publish != publishFindings {
-		return fmt.Errorf("unknown value %q of --publish; use %s, or %s", to.publish, publishClean, publishFindings)
-	}
 	options.DefaultPage, options.Load, options.Tool = page.DefaultPath, loadForAudit, fmt.Sprintf("cookie_charter %s, %s/%s", moduleVersion(), runtime.GOOS, runtime.GOARCH)
 	words, err := page.WordsIn(language)
 	if err != nil {
