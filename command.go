@@ -706,7 +706,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 			_, err = out.Write(content)
 		}
 	case "table":
-		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "NETWORKS", "LIFETIME", "LAST SEEN"}}
+		table := terminal.Table{Head: []string{"SITE", "NAME", "VERDICT", "DECLARED AS", "FROM PORTAL", "FROM BROWSERS", "FROM SCRIPTS", "NETWORKS", "LIFETIME", "LAST SEEN (UTC)"}}
 		for _, site := range slices.Sorted(maps.Keys(bySite)) {
 			for _, entry := range bySite[site] {
 				if entry.Reports != nil || entry.Item != "" {
@@ -722,7 +722,7 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 						lifetime = charter.DurationOf(seconds).String()
 					}
 				}
-				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), fmt.Sprint(entry.FromScripts), networks, lifetime, entry.LastSeen.Format(time.DateTime))
+				addRow(&table, site, strconv.Quote(entry.Name), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromPortal), fmt.Sprint(entry.FromBrowser), fmt.Sprint(entry.FromScripts), networks, lifetime, entry.LastSeen.UTC().Format(time.DateTime))
 			}
 		}
 		if err = writeTable(out, &table); err == nil {
@@ -737,21 +737,21 @@ func runInventory(out io.Writer, addresses []string, host, format string) error 
 
 // writeItems writes the table of stored items, if some were told.
 func writeItems(out io.Writer, bySite map[string][]InventoryEntry) error {
-	return writeSome(out, []string{"SITE", "STORED ITEM", "VERDICT", "DECLARED AS", "FROM SCRIPTS", "NETWORKS", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
+	return writeSome(out, []string{"SITE", "STORED ITEM", "VERDICT", "DECLARED AS", "FROM SCRIPTS", "NETWORKS", "LAST SEEN (UTC)"}, bySite, func(entry InventoryEntry) []string {
 		if entry.Item == "" {
 			return nil
 		}
-		return []string{strconv.Quote(entry.Item), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromScripts), fmt.Sprint(entry.Networks), entry.LastSeen.Format(time.DateTime)}
+		return []string{strconv.Quote(entry.Item), entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.FromScripts), fmt.Sprint(entry.Networks), entry.LastSeen.UTC().Format(time.DateTime)}
 	})
 }
 
 // writeHosts writes the table of hosts, if some were reported.
 func writeHosts(out io.Writer, bySite map[string][]InventoryEntry) error {
-	return writeSome(out, []string{"SITE", "HOST", "VERDICT", "DECLARED AS", "REPORTS", "BLOCKED", "NETWORKS", "DIRECTIVES", "LAST SEEN"}, bySite, func(entry InventoryEntry) []string {
+	return writeSome(out, []string{"SITE", "HOST", "VERDICT", "DECLARED AS", "REPORTS", "BLOCKED", "NETWORKS", "DIRECTIVES", "LAST SEEN (UTC)"}, bySite, func(entry InventoryEntry) []string {
 		if entry.Reports == nil {
 			return nil
 		}
-		return []string{entry.Host, entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.Reports.Count), fmt.Sprint(entry.Reports.Blocked), fmt.Sprint(entry.Reports.Networks), strings.Join(entry.Reports.Directives, " "), entry.LastSeen.Format(time.DateTime)}
+		return []string{entry.Host, entry.Verdict.String(), entry.Cookie, fmt.Sprint(entry.Reports.Count), fmt.Sprint(entry.Reports.Blocked), fmt.Sprint(entry.Reports.Networks), strings.Join(entry.Reports.Directives, " "), entry.LastSeen.UTC().Format(time.DateTime)}
 	})
 }
 

@@ -395,7 +395,7 @@ func TestDiffCommand(t *testing.T) {
 	changed := strings.NewReplacer("2 weeks", "3 weeks", "provider: Portal", "# nobody", "[_ga, _gid]", "other").Replace(commandCharter)
 	inventory, err := json.Marshal(map[string][]InventoryEntry{
 		"a.example": {
-			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "31556952"}, LastSeen: time.Unix(0, 0)},
+			{Name: "sessionid", Verdict: judge.Allowed, FromPortal: 3, Attributes: &portalAttributes{Lifetime: "31556952"}, LastSeen: time.Date(2026, 3, 1, 0, 30, 0, 0, time.FixedZone("CET", 3600))},
 			{Name: "charter_preference", Verdict: judge.Allowed, Attributes: &portalAttributes{Lifetime: "60"}},
 			{Name: "_gid", Verdict: judge.Refused, FromBrowser: 2},
 			{Name: "_fbp", Verdict: judge.Refused, FromBrowser: 7, FromScripts: 3},
@@ -460,7 +460,7 @@ func TestDiffCommand(t *testing.T) {
 	}
 
 	for format, wants := range map[string][]string{
-		"table":   {"SITE", `"_fbp"`, "1 year", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS  NETWORKS", `"AMP_*"      undeclared               4             1`},
+		"table":   {"SITE", `"_fbp"`, "1 year    2026-02-28 23:30:00\n", "STORED ITEM  VERDICT     DECLARED AS  FROM SCRIPTS  NETWORKS", `"AMP_*"      undeclared               4             1`},
 		"json":    {`"from_browser": 7`, `"item": "AMP_*"`},
 		"charter": {"# a.example: stored, as found in pages 4 times, first for \"/explore\", from one network alone, which can be made up. Suggested by the preset amplitude: ", "storage: AMP_*\n"},
 	} {
