@@ -19,6 +19,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/cookie-charter/cookie_charter/internal/audit"
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
 const (
@@ -337,6 +338,9 @@ func (p *Page) tested(r *http.Request, base string, text *texts) *Tested {
 	}
 	told := &Tested{Report: base + auditFile + "?flg=" + text.tag.String(), JSON: base + auditFile + "?format=json"}
 	told.Sentences = append(told.Sentences, fmt.Sprintf(result, text.date(last.Ended), last.CountPages(), len(last.Visits), len(last.Findings)))
+	if len(last.Findings) == 0 && last.Browser != "" && last.Version == p.Charter.Version && p.declaresItems() {
+		told.Sentences = append(told.Sentences, words.CleanItems)
+	}
 	if last.Incomplete {
 		told.Sentences = append(told.Sentences, words.Incomplete)
 	}
@@ -347,6 +351,12 @@ func (p *Page) tested(r *http.Request, base string, text *texts) *Tested {
 		told.Sentences = append(told.Sentences, fmt.Sprintf(words.OtherVersion, last.Version))
 	}
 	return told
+}
+
+// declaresItems tells whether the charter has stored items, which audits with a browser hold
+// against it. Of others they say nothing.
+func (p *Page) declaresItems() bool {
+	return slices.ContainsFunc(p.Charter.Rows, func(row *charter.Row) bool { return len(row.Storage) > 0 })
 }
 
 // showAudit writes the last audit of the site: as a page in the visitor's language, or as it

@@ -276,19 +276,30 @@ func TestTested(t *testing.T) {
 	ended := time.Date(2026, 3, 1, 23, 30, 0, 0, time.FixedZone("", -3600))
 	const begin = "Last tested on 1 March 2026 (pages: 1; visits: 1): "
 	const scripts = "It ran no scripts, so it did not see what these set or call."
+	const items = "No stored item of the table was found where it was not allowed."
+	const clean = begin + "no cookie was found that this policy does not allow."
 	for name, test := range map[string]struct {
 		change func(report *audit.Report)
 		want   []string
 	}{
-		"cookies":       {func(report *audit.Report) { report.Browser = "x" }, []string{begin + "no cookie was found that this policy does not allow."}},
+		"cookies":       {func(report *audit.Report) { report.Browser = "x" }, []string{clean}},
 		"hosts":         {func(report *audit.Report) { report.Browser, report.HoldsHosts = "x", true }, []string{begin + "no cookie and no domain was found that this policy does not allow."}},
-		"no scripts":    {func(*audit.Report) {}, []string{begin + "no cookie was found that this policy does not allow.", scripts}},
+		"no scripts":    {func(*audit.Report) {}, []string{clean, scripts}},
 		"found":         {func(report *audit.Report) { report.Findings = make([]audit.Finding, 3) }, []string{begin + "cookies, stored items and domains found that this policy does not allow: 3.", scripts}},
-		"incomplete":    {func(report *audit.Report) { report.Incomplete = true }, []string{begin + "no cookie was found that this policy does not allow.", "Some pages or visits are missing from this test.", scripts}},
-		"other version": {func(report *audit.Report) { report.Version = otherVersion }, []string{begin + "no cookie was found that this policy does not allow.", scripts, "What was tested is version 222222222222 of this policy, not the present one."}},
+		"incomplete":    {func(report *audit.Report) { report.Incomplete = true }, []string{clean, "Some pages or visits are missing from this test.", scripts}},
+		"other version": {func(report *audit.Report) { report.Version = otherVersion }, []string{clean, scripts, "What was tested is version 222222222222 of this policy, not the present one."}},
+
+		"items":                 {func(report *audit.Report) { report.Browser = "x" }, []string{clean, items}},
+		"items, no scripts":     {func(*audit.Report) {}, []string{clean, scripts}},
+		"items, other version":  {func(report *audit.Report) { report.Browser, report.Version = "x", otherVersion }, []string{clean, "What was tested is version 222222222222 of this policy, not the present one."}},
+		"items that were found": {func(report *audit.Report) { report.Browser, report.Findings = "x", make([]audit.Finding, 1) }, []string{begin + "cookies, stored items and domains found that this policy does not allow: 1."}},
+		"items, pages missing":  {func(report *audit.Report) { report.Browser, report.Incomplete = "x", true }, []string{clean, items, "Some pages or visits are missing from this test."}},
 	} {
 		p, _, _ := auditsIn(t, fileStorage(t.TempDir()), time.Now)
-		p.Charter = &charter.Charter{Version: oneVersion}
+		p.Charter = &charter.Charter{Version: oneVersion, Rows: []*charter.Row{{Cookie: charter.Cookie{Name: []string{"a"}}}}}
+		if strings.HasPrefix(name, "items") {
+			p.Charter.Rows = append(p.Charter.Rows, &charter.Row{Cookie: charter.Cookie{Storage: []string{"b"}}})
+		}
 		report := madeAudit(t, "https://a.example", ended)
 		test.change(report)
 		p.audits.remember(&publishedAudit{Report: report})

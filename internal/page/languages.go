@@ -207,6 +207,7 @@ type questionTexts struct {
 type testedTexts struct {
 	Clean          string `yaml:"clean"`       // of the date, pages and visits
 	CleanHosts     string `yaml:"clean_hosts"` // the same, where hosts were held against the charter, too
+	CleanItems     string `yaml:"clean_items"` // says so of the stored items of the charter
 	Found          string `yaml:"found"`       // of these, and how much was
 	Incomplete     string `yaml:"incomplete"`
 	WithoutScripts string `yaml:"without_scripts"`

@@ -87,7 +87,7 @@ func TestTexts(t *testing.T) {
 			}
 		}
 		for format, want := range map[string]string{
-			loaded.Tested.Clean: "1 day, 20, 4", loaded.Tested.CleanHosts: "1 day, 20, 4", loaded.Tested.Found: "1 day, 20, 4, 3", loaded.Tested.OtherVersion: "1 day", loaded.Tested.Report: "", loaded.Tested.Incomplete: "", loaded.Tested.WithoutScripts: "",
+			loaded.Tested.Clean: "1 day, 20, 4", loaded.Tested.CleanHosts: "1 day, 20, 4", loaded.Tested.Found: "1 day, 20, 4, 3", loaded.Tested.OtherVersion: "1 day", loaded.Tested.Report: "", loaded.Tested.Incomplete: "", loaded.Tested.WithoutScripts: "", loaded.Tested.CleanItems: "",
 		} {
 			said := fmt.Sprintf(format, "1 day", 20, 4, 3)
 			for part := range strings.SplitSeq(want, ", ") {
