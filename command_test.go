@@ -181,7 +181,7 @@ func TestCheckTellsAllMistakes(t *testing.T) {
 		"options.json":     `{"apps":{"http":{"servers":{"x":{"routes":[{"handle":[{"handler":"cookie_charter","presets":["ckan"],"gpc":"soon"}]}]}}}}}`,
 	})
 	ofCharter := []string{`unreadable date "soon"; write it as 2026-11-21, at @charter.yaml:1`, "exempt is true or false", `cookie "b": missing category; use one of [necessary statistics first_party third_party], at @charter.yaml:4`, `unknown field "what"`}
-	ofOther := []string{`cookie "c": missing purpose; say in "purpose" what the cookie is for, at @other.yaml:2`}
+	ofOther := []string{`cookie "c": missing purpose; say in "purpose" what the cookie is for, at @other.yaml:2`, `cookie "c": missing category; use one of [necessary statistics first_party third_party], at @other.yaml:2`}
 	for file, wants := range map[string][]string{
 		"charter.yaml":     append(ofCharter, `cookie "b" is declared twice; remove one of the two, at @charter.yaml:4 and @charter.yaml:5`),
 		"Caddyfile":        slices.Concat(ofCharter, ofOther, ofOther, []string{`cookie "b" is declared twice`, "missing.yaml"}),

@@ -111,25 +111,25 @@ func New(sources ...Source) (*Charter, error) {
 	return c, nil
 }
 
-// Check returns the mistakes in rows that others may stand beside: for each the first.
+// Check returns the mistakes in rows that others may stand beside.
 func (s Source) Check() error {
 	return errors.Join(s.eachMistake()...)
 }
 
-// eachMistake returns the first mistake of each row by itself, and beside the others.
+// eachMistake returns the mistakes of each row by itself, or else the first beside the others.
 func (s Source) eachMistake() (mistakes []error) {
 	declared := map[claimed]*Row{}
 	for i := range s.Rows {
 		row := &s.Rows[i]
-		err := row.mistake()
+		found := row.eachMistake()
 		for _, each := range row.claims() {
-			if earlier := declared[each]; earlier != nil && err == nil && earlier != row {
-				err = declaredTwice(each, earlier, row)
+			if earlier := declared[each]; earlier != nil && found == nil && earlier != row {
+				found = []error{declaredTwice(each, earlier, row)}
 			}
 			declared[each] = row
 		}
-		if err != nil && !row.isMistaken {
-			mistakes = append(mistakes, err)
+		if !row.isMistaken {
+			mistakes = append(mistakes, found...)
 		}
 	}
 	return mistakes
@@ -264,13 +264,20 @@ func join(sources []Source) (*Charter, []addition, error) {
 	return c, additions, nil
 }
 
-// mistake returns what Validate finds, with where it is.
+// mistake returns the first mistake in the row, nil if there is none.
 func (r *Row) mistake() error {
-	field, err := r.Validate()
-	if err != nil {
-		return fmt.Errorf("%s: %w, at %s", r.title(), err, r.Place(field))
+	for _, first := range r.eachMistake() {
+		return first
 	}
 	return nil
+}
+
+// eachMistake returns what cannot be used in the row, with where it is.
+func (r *Row) eachMistake() (mistakes []error) {
+	for _, mistake := range r.mistakes() {
+		mistakes = append(mistakes, fmt.Errorf("%s: %w, at %s", r.title(), mistake.error, r.Place(mistake.field)))
+	}
+	return mistakes
 }
 
 // A claimed is what one row alone declares.

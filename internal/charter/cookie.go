@@ -194,116 +194,124 @@ func (c *Cookie) consentKey() string {
 // Validate returns the first mistake in the row and the field that has it; "" and nil if
 // there is none.
 func (c *Cookie) Validate() (field string, err error) {
+	for _, first := range c.mistakes() {
+		return first.field, first.error
+	}
+	return "", nil
+}
+
+// A fieldMistake is what cannot be used in a field of a row.
+type fieldMistake struct {
+	field string
+	error
+}
+
+// mistakes returns the first mistake in each field of the row, in the order in which they
+// matter.
+func (c *Cookie) mistakes() []fieldMistake {
+	var found []fieldMistake
+	add := func(field string, err error) {
+		if err != nil && !slices.ContainsFunc(found, func(earlier fieldMistake) bool { return earlier.field == field }) {
+			found = append(found, fieldMistake{field, err})
+		}
+	}
 	isOfCookies := !otherFields.isSetIn(c) || len(c.Name)+len(c.Match) > 0
 	if isOfCookies && len(c.Name) == 0 || slices.Contains(c.Name, "") {
-		return "name", errors.New("a cookie has an empty name; give it one, such as sessionid")
+		add("name", errors.New("a cookie has an empty name; give it one, such as sessionid"))
 	}
-	if err := validateHosts(c.Host); err != nil {
-		return "host", err
-	}
-	if err := validateScripts(c.Script); err != nil {
-		return "script", err
-	}
-	if err := validateStorage(c.Storage); err != nil {
-		return "storage", err
-	}
+	add("host", validateHosts(c.Host))
+	add("script", validateScripts(c.Script))
+	add("storage", validateStorage(c.Storage))
 	if !isOfCookies {
 		for _, field := range Fields {
 			if field.isOfCookies && field.isSet(c) {
-				return field.Name, fmt.Errorf("%s is said of cookies, and the row names none; remove it, or write the row's cookies in \"name\"", field.Name)
+				add(field.Name, fmt.Errorf("%s is said of cookies, and the row names none; remove it, or write the row's cookies in \"name\"", field.Name))
 			}
 		}
 		if c.isAddition() {
-			return c.validateConsent()
+			add("consent", c.validateConsent())
+			return found
 		}
 	}
 	for _, name := range c.Name {
-		if err := checkVisible(name); err != nil {
-			return "name", err
-		}
+		add("name", checkVisible(name))
 	}
 	field, fix := "name", "keep it if people read it so, and say in \"match\" what the filter matches"
 	if len(c.Match) > 0 {
 		field, fix = "match", "browsers differ over other names, so none of them can be let through"
 	}
 	for i, pattern := range c.Patterns() {
-		if err := ValidatePattern(pattern, fix); err != nil {
-			return field, err
-		}
+		add(field, ValidatePattern(pattern, fix))
 		if slices.Contains(c.Patterns()[:i], pattern) {
-			return field, fmt.Errorf("%q stands there twice; remove one", pattern)
+			add(field, fmt.Errorf("%q stands there twice; remove one", pattern))
 		}
 	}
 	if !slices.ContainsFunc(slices.Collect(maps.Values(c.Purpose)), func(text string) bool { return strings.TrimSpace(text) != "" }) {
 		if !isOfCookies {
-			return "purpose", errors.New(`missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to`)
+			add("purpose", errors.New(`missing purpose; say in "purpose" what it is for, or nothing but the consent key of the rows that it belongs to`))
 		}
-		return "purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`)
+		add("purpose", errors.New(`missing purpose; say in "purpose" what the cookie is for`))
 	}
 	for _, tag := range slices.Sorted(maps.Keys(c.Policy)) {
+		field := strings.TrimSpace("policy " + tag)
 		if err := checkLink(c.Policy[tag], true); err != nil {
-			return strings.TrimSpace("policy " + tag), fmt.Errorf("unusable policy: %w", err)
+			add(field, fmt.Errorf("unusable policy: %w", err))
 		}
 		if words, link := SplitLink(c.Policy[tag]); words != "" || !isPage(link) {
-			return strings.TrimSpace("policy " + tag), fmt.Errorf("unusable policy %q; write a link alone: https://... or a path from the root of this site", c.Policy[tag])
+			add(field, fmt.Errorf("unusable policy %q; write a link alone: https://... or a path from the root of this site", c.Policy[tag]))
 		}
 	}
 	for i, code := range c.Country {
-		if err := checkCountry(code); err != nil {
-			return "country", err
-		}
+		add("country", checkCountry(code))
 		if slices.Contains(c.Country[:i], code) {
-			return "country", fmt.Errorf("%s stands there twice; remove one", code)
+			add("country", fmt.Errorf("%s stands there twice; remove one", code))
 		}
 	}
 	if c.Category == "" {
-		return "category", fmt.Errorf("missing category; use one of %v", Categories)
+		add("category", fmt.Errorf("missing category; use one of %v", Categories))
 	}
 	for _, field := range Fields {
 		if word, isWord := field.Of(c).(*string); isWord && *word != "" && field.Values != nil && !slices.Contains(field.Values, *word) {
-			return field.Name, fmt.Errorf("unknown %s %q; %s", field.Name, *word, field.fix)
+			add(field.Name, fmt.Errorf("unknown %s %q; %s", field.Name, *word, field.fix))
 		}
 	}
 	if c.Category == Necessary && c.Consent != "" {
-		return "consent", errors.New("a necessary cookie needs no answer; remove its consent key or choose another category")
+		add("consent", errors.New("a necessary cookie needs no answer; remove its consent key or choose another category"))
 	}
 	if c.Category == Necessary && c.Exempt {
-		return "exempt", errors.New("a necessary cookie needs no answer; remove exempt or choose another category")
+		add("exempt", errors.New("a necessary cookie needs no answer; remove exempt or choose another category"))
 	}
-	if field, err := c.validateConsent(); err != nil {
-		return field, err
-	}
+	add("consent", c.validateConsent())
 	if c.Duration != "" {
-		if _, err := ParseDuration(c.Duration); err != nil {
-			return "duration", err
-		}
+		_, err := ParseDuration(c.Duration)
+		add("duration", err)
 	}
 	if c.Domain != "" && c.Domain != RegistrableDomain {
 		_, notAddress := netip.ParseAddr(c.Domain)
 		if _, err := publicsuffix.EffectiveTLDPlusOne(c.Domain); err != nil || notAddress == nil || !setcookie.IsHost(c.Domain) {
-			return "domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr, or %s", c.Domain, RegistrableDomain)
+			add("domain", fmt.Errorf("unusable domain %q; write a host in lower case that is no public suffix, such as example.fr, or %s", c.Domain, RegistrableDomain))
 		}
 	}
 	for _, pattern := range c.Patterns() {
 		if ascii.HasPrefixFold(pattern, "__Host-") && (c.Domain != "" || c.Path != "" && c.Path != "/") {
-			return "domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern)
+			add("domain", fmt.Errorf("%q can have no domain, and no path but /; remove them", pattern))
 		}
 	}
 	if c.Path != "" && !setcookie.IsPath(c.Path) {
-		return "path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path)
+		add("path", fmt.Errorf("unusable path %q; write one from the root, such as /", c.Path))
 	}
 	if c.SameSite == "None" && !c.Secure {
-		return "same_site", errors.New("browsers refuse SameSite=None without Secure; add secure")
+		add("same_site", errors.New("browsers refuse SameSite=None without Secure; add secure"))
 	}
-	return "", nil
+	return found
 }
 
 // validateConsent returns the mistake in the consent key.
-func (c *Cookie) validateConsent() (field string, err error) {
+func (c *Cookie) validateConsent() error {
 	if c.Consent != "" && !IsConsentKey(c.Consent) {
-		return "consent", fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, TimestampKey, CharterKey)
+		return fmt.Errorf("unusable consent key %q; use 1 to 64 letters, digits, '_', '-' or '.', and not %q or %q", c.Consent, TimestampKey, CharterKey)
 	}
-	return "", nil
+	return nil
 }
 
 // checkCountry returns an error for what is no code of a country (ISO 3166-1), in its

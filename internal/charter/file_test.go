@@ -245,8 +245,15 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 	got = Mistakes([]byte(good+"- {host: A.fr, consent: k}\n- {script: x, consent: k}\n- {host: a.fr}\n- {host: a.fr, consent: k}\n"), "draft", true)
-	for i, want := range []string{`host "A.fr": `, `script "x": `, `host "a.fr": missing purpose`, `host "a.fr": no row has the consent key "k"`} {
-		if len(got) != 4 || !strings.Contains(got[i].Error(), want) {
+	for i, want := range []string{`host "A.fr": `, `script "x": `, `host "a.fr": missing purpose`, `host "a.fr": missing category`, `host "a.fr": no row has the consent key "k"`} {
+		if len(got) != 5 || !strings.Contains(got[i].Error(), want) {
+			t.Errorf("no %s in %v", want, got)
+		}
+	}
+	// Of each field that is a mistake, the first; else of the row beside the others.
+	got = Mistakes([]byte(good+"- {name: [c d, e f, a], category: necessry, duration: 2 wekks, consent: a b, domain: fr, path: x, same_site: None}\n"), "draft", true)
+	for i, want := range []string{`"c d" is not a cookie name`, "missing purpose", `unknown category "necessry"`, `unusable consent key "a b"`, "2 wekks", `unusable domain "fr"`, `unusable path "x"`, "without Secure"} {
+		if len(got) != 8 || !strings.Contains(got[i].Error(), want) || !strings.HasSuffix(got[i].Error(), ", at draft:3") {
 			t.Errorf("no %s in %v", want, got)
 		}
 	}
