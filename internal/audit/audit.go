@@ -246,7 +246,9 @@ func (a *audit) tellProgress(number, page int) {
 // be others.
 func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, err error) {
 	visit := visits[number]
-	a.progress(fmt.Sprintf("visit %d (%s): answering", number+1, visit.name))
+	if visit.answer != answers.None {
+		a.progress(fmt.Sprintf("visit %d (%s): answering", number+1, visit.name))
+	}
 	if visit.isFresh {
 		if err := a.browser.begin(ctx); err != nil {
 			return false, err

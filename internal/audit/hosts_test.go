@@ -314,7 +314,7 @@ func TestReportOfHosts(t *testing.T) {
 	for format, wants := range map[string][]string{
 		"text": {"\nOther hosts\nHOST            DECLARED AS      FIRST              COOKIES  FIRST ON\n", "\npx.ads.example  undeclared       \x1b[31m✗ reached, failed\x1b[0m  <a>      /a\n", "\ncdn.example     maps, necessary  blocked            –        /\n", "\nhost  px.ads.example  \x1b[31mundeclared\x1b[0m\n"},
 		"json": {`"holds_hosts": true`, `"host": "px.ads.example"`, `"reached": true`, `"blocked": true`, `"failed": true`},
-		"html": {`<tr><th scope="row"><code>px.ads.example</code></th><td>undeclared</td><td class="against">✗ reached, failed</td><td>&lt;a&gt;</td><td>/a</td></tr>`, `<li><span class="kind">host</span> <code>px.ads.example</code>: undeclared</li>`, `<span class="place">px.ads.example</span>`, "<td>maps, necessary</td><td>blocked</td>"},
+		"html": {`<tr><th scope="row"><code>px.ads.example</code></th><td>undeclared</td><td class="against">✗ reached, failed</td><td>&lt;a&gt;</td><td>/a</td></tr>`, `<li><span class="kind">host</span> <code>px.ads.example</code> – undeclared</li>`, `<span class="place">px.ads.example</span>`, "<td>maps, necessary</td><td>blocked</td>"},
 	} {
 		var out bytes.Buffer
 		if err := report.Write(&terminal.Printer{Out: &out, IsTerminal: format == "text"}, format, Words{}); err != nil {

@@ -164,7 +164,7 @@ func TestReportOfItems(t *testing.T) {
 			"\nitem    ph_* (localStorage)  set before consent\nhost ", "\nStored items\nITEM ", "\n<theme> (indexedDB)  undeclared           –               kept     /b\n", "\nph_* (localStorage)  posthog, statistics  ✗ script, kept  –        /a\n",
 			"\nNew:\nitem  <theme> (indexedDB)  seen\nitem  ph_* (localStorage)  set before consent\n", "\nCookies that violate the charter: 1; stored items: 1; hosts: 1\n",
 		},
-		"html":  {`<h2 id="items">`, `<code>ph_*</code> <span class="place">localStorage</span></th><td>posthog, statistics</td><td class="against">✗ script, kept</td><td>–</td>`, `<code>&lt;theme&gt;</code>`, `<span class="kind">item</span> <code>ph_*</code> <span class="place">localStorage</span>: set before consent`},
+		"html":  {`<h2 id="items">`, `<code>ph_*</code> <span class="place">(localStorage)</span></th><td>posthog, statistics</td><td class="against">✗ script, kept</td><td>–</td>`, `<code>&lt;theme&gt;</code>`, `<span class="kind">item</span> <code>ph_*</code> <span class="place">(localStorage)</span> – set before consent`},
 		"junit": {`<testcase classname="item" name="ph_* localStorage">`, `<failure message="set before consent">`, `<testcase classname="item" name="&lt;theme&gt; indexedDB"></testcase>`},
 		"json":  {`"items": [`, `"storage": "localStorage"`},
 	} {
@@ -175,7 +175,7 @@ func TestReportOfItems(t *testing.T) {
 			}
 		}
 	}
-	if text := written(t, report, "text", Words{Language: "fr"}, 0); !strings.Contains(text, "\nÉléments stockés\nÉLÉMENT STOCKÉ ") || !strings.Contains(text, "Cookies contraires à la charte : 1 ; éléments stockés : 1 ; domaines : 1") {
+	if text := written(t, report, "text", Words{Language: "fr"}, 0); !strings.Contains(text, "\nÉléments stockés\nÉLÉMENT STOCKÉ ") || !strings.Contains(text, "Cookies contraires à la charte\u00a0: 1\u00a0; éléments stockés\u00a0: 1\u00a0; domaines\u00a0: 1") {
 		t.Errorf("%s", text)
 	}
 	if text := written(t, earlier, "json", Words{}, 0); strings.Contains(text, `"items"`) || strings.Contains(text, `"storage"`) {

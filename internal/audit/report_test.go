@@ -6,6 +6,7 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -141,9 +142,9 @@ func TestReportAsHTML(t *testing.T) {
 	report.Site, report.Hash = `https://data.example.fr/"</style>`, `0123456789"</style>`
 	html := written(t, report, "html", Words{Language: "fr", Direction: "ltr", Date: func(time.Time) string { return "28 novembre 2026" }, Duration: charter.Duration.String}, 0)
 	for _, want := range []string{
-		`<html lang="fr" dir="ltr">`, "28 novembre 2026, de 09:30:00 à 09:31:30", "<dt>Établi par</dt><dd>DPO, Ys</dd>", "Cookies contraires à la charte : 1 ; domaines : 1",
-		"déposé pour 1158 days, publié : 13 months ; gardé après le refus", `<th scope="col">première</th><th scope="col">refus</th>`,
-		`<th scope="row"><code>&lt;b&gt;</code> <span class="place">data.example.fr /</span></th><td>non déclaré</td><td>–</td><td>en-tête, envoyé</td>`,
+		`<html lang="fr" dir="ltr">`, "28 novembre 2026, de 09:30:00 à 09:31:30", "<dt>Établi par</dt><dd>DPO, Ys</dd>", "Cookies contraires à la charte\u00a0: 1\u00a0; domaines\u00a0: 1",
+		"déposé pour 1158 days, publié\u00a0: 13 months\u00a0; gardé après le refus", `<th scope="col">première</th><th scope="col">refus</th>`,
+		`<th scope="row"><code>&lt;b&gt;</code> <span class="place">(data.example.fr /)</span></th><td>non déclaré</td><td>–</td><td>en-tête, envoyé</td>`,
 		`content: "https://data.example.fr, 2026-11-28 09:30, 0123456789/sty"`,
 	} {
 		if !strings.Contains(html, want) {
@@ -468,7 +469,7 @@ func TestReportIsEvidence(t *testing.T) {
 	if html := written(t, &read, "html", Words{}, 0); strings.Contains(html, ".png") {
 		t.Errorf("%s", html)
 	}
-	if !slices.Contains(progress, "visit 1 of 4 (first), page 1 of 2") || !slices.Contains(progress, "visit 4 of 4 (withdrawn), page 2 of 2, about 5s left") {
+	if progress[0] != "visit 1 of 4 (first), page 1 of 2" || !slices.Contains(progress, "visit 2 (refused): answering") || !slices.Contains(progress, "visit 4 of 4 (withdrawn), page 2 of 2, about 5s left") {
 		t.Errorf("%q", progress)
 	}
 	if a.report.Ended.Before(a.report.Time) || a.report.CharterHash != declared.hash || a.report.Limits == nil {
@@ -511,15 +512,20 @@ func TestLanguagesOfReports(t *testing.T) {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
-		"set for more than 10 years, published is 13 months":                                                      "déposé pour plus de 10 ans, publié : 13 mois",
-		"Not looked at: its links after the first 10000 of https://a.example/.":                                   "Non examiné : les liens après les 10000 premiers de https://a.example/.",
-		"https://a.example/b, on the visit \"refused\": it answers 500 Internal Server Error":                     "https://a.example/b, visite « refus » : elle répond 500 Internal Server Error",
-		"Not followed: https://a.example/b, as it leads to another site, https://b.example.":                      "Lien non suivi : https://a.example/b, car elle mène à un autre site, https://b.example.",
-		"No answer was given, so visits that need one were not made: no form for answers at https://a.example/c.": "Aucune réponse n’a été donnée, et les visites qui en demandent une n’ont pas été faites : pas de formulaire pour répondre à la page https://a.example/c.",
+		"set for more than 10 years, published is 13 months":                                                      "déposé pour plus de 10 ans, publié\u00a0: 13 mois",
+		"Not looked at: its links after the first 10000 of https://a.example/.":                                   "Non examiné\u00a0: les liens après les 10000 premiers de https://a.example/.",
+		"https://a.example/b, on the visit \"refused\": it answers 500 Internal Server Error":                     "https://a.example/b, visite «\u00a0refus\u00a0»\u00a0: elle répond 500 Internal Server Error",
+		"Not followed: https://a.example/b, as it leads to another site, https://b.example.":                      "Page non visitée\u00a0: https://a.example/b, car elle mène à un autre site, https://b.example.",
+		"No answer was given, so visits that need one were not made: no form for answers at https://a.example/c.": "Aucune réponse n’a été donnée, et les visites qui en demandent une n’ont pas été faites\u00a0: pas de formulaire pour répondre à la page https://a.example/c.",
 		"something else": "something else",
 	} {
 		if got := french.say(text); got != want {
 			t.Errorf("says %q, not %q", got, want)
+		}
+	}
+	for _, said := range slices.Concat(slices.Collect(maps.Values(french.Labels)), slices.Collect(maps.Values(french.Sentences))) { // lines end before no sign
+		if regexp.MustCompile(` [:;?!»]|« `).MatchString(said) {
+			t.Errorf("%q has spaces at which it breaks before a sign", said)
 		}
 	}
 	if _, err := readLanguage(Words{Language: "xx"}); err == nil || !strings.Contains(err.Error(), `reports do not speak "xx"; use en or one of `) {

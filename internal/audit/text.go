@@ -20,7 +20,7 @@ func (v *view) writeText(out *terminal.Printer) error {
 	fmt.Fprintln(out)
 	var facts terminal.Table
 	for _, each := range v.Facts() {
-		facts.Add(entry(each.Name), statement(each.Text))
+		facts.Add(statement(each.Name), statement(each.Text))
 	}
 	tables := []func(*terminal.Printer) error{facts.Write, v.writeFindings}
 	if v.Report.Since != nil {
@@ -35,7 +35,7 @@ func (v *view) writeText(out *terminal.Printer) error {
 	v.writeList(out, "What this cannot see", v.Limits)
 	fmt.Fprintln(out)
 	var err error
-	for _, line := range terminal.Wrap(v.Verdict(), out.Width) {
+	for _, line := range terminal.Wrap(statement(v.Verdict()).Text, out.Width) {
 		err = errors.Join(err, out.WriteColoured(colour, line))
 		fmt.Fprintln(out)
 	}
@@ -81,10 +81,16 @@ func entry(text string) terminal.Cell {
 	return terminal.Cell{Text: terminal.Printable(text, maxEntry)}
 }
 
-// statement returns a sentence in a table.
+// statement returns a sentence in a table, with the spaces that keep French signs on a line.
 func statement(text string) terminal.Cell {
-	return terminal.Cell{Text: terminal.Printable(text, maxStatement)}
+	parts := strings.Split(text, noBreak)
+	for i, part := range parts {
+		parts[i] = terminal.Printable(part, maxStatement)
+	}
+	return terminal.Cell{Text: strings.Join(parts, noBreak)}
 }
+
+const noBreak = "\u00a0"
 
 func (v *view) writeFindings(out *terminal.Printer) error {
 	if len(v.Findings) == 0 {
@@ -172,7 +178,7 @@ func (v *view) writeCookies(out *terminal.Printer) error {
 	}
 	table := terminal.Table{Head: v.head([]string{"cookie", "declared as"}, "lifetime", "first on")}
 	for _, seen := range rows {
-		table.Add(slices.Concat([]terminal.Cell{v.nameAndPlace(seen.Finding), entry(v.DeclaredAs(seen))}, v.cells(seen), []terminal.Cell{entry(v.LifetimeOf(seen)), entry(v.Shown(seen.Page))})...)
+		table.Add(slices.Concat([]terminal.Cell{v.nameAndPlace(seen.Finding), entry(v.DeclaredAs(seen))}, v.cells(seen), []terminal.Cell{statement(v.LifetimeOf(seen)), entry(v.Shown(seen.Page))})...)
 	}
 	if err := v.writeWide(out, &table); err != nil {
 		return err
