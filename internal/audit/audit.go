@@ -125,6 +125,8 @@ type audit struct {
 	progress   func(text string)
 	report     Report
 
+	failures       []failure                              // each once
+	failedOn       map[failure][]string                   // on which visits
 	judgedHosts    map[charter.Origin]judge.HostJudgement // on this visit
 	hostsOfCookies map[browserCookie]charter.Origin       // of those of other hosts, on all visits
 }
@@ -166,7 +168,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	a.report.Browser, a.report.Charter, a.report.Version, a.report.CharterHash = a.browser.name(), a.charter.source, a.charter.Version, a.charter.hash
 	a.report.Limits = limitsOf(a.report.Browser != "")
 	a.report.CharterPage = a.addresses.Show(originOf(a.pages[0]) + (&url.URL{Path: a.charter.Path}).EscapedPath())
-	a.hostsOfCookies = map[browserCookie]charter.Origin{}
+	a.hostsOfCookies, a.failedOn = map[browserCookie]charter.Origin{}, map[failure][]string{}
 	a.report.HoldsHosts = a.charter.HoldsHosts && a.report.Browser != ""
 	if a.report.Browser == "" {
 		a.note("No scripts ran, so cookies that scripts set, other hosts that pages call, and the cookies of these are not part of this; --browser sees them.")
@@ -192,7 +194,7 @@ func (a *audit) run(ctx context.Context, limit time.Duration) error {
 	for _, page := range a.pages {
 		a.report.Pages = append(a.report.Pages, a.addresses.Show(page))
 	}
-	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
+	a.tellFailures()
 	if !a.report.HoldsHosts && slices.ContainsFunc(a.report.Visits, func(visit Visit) bool { return len(visit.Hosts) > 0 }) {
 		a.note("Other hosts violate nothing here, as the charter does not say that the site keeps its pages to those that it declares; --hosts holds them against it.")
 	}
@@ -441,8 +443,32 @@ func (a *audit) fail(page string, number int, err error, isNamed bool) {
 	case isElsewhere && !isNamed:
 		a.note(fmt.Sprintf("Not followed: %s, as %v.", a.addresses.Show(page), err))
 	default:
-		a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %v", a.addresses.Show(page), visits[number].name, err))
+		failed, visit := failure{a.addresses.Show(page), err.Error()}, visits[number].name
+		on, isKnown := a.failedOn[failed]
+		if !isKnown {
+			a.failures = append(a.failures, failed)
+		}
+		if !slices.Contains(on, visit) {
+			a.failedOn[failed] = append(on, visit)
+		}
 	}
+}
+
+// A failure is that a page could not be visited, and why.
+type failure struct{ page, reason string }
+
+// tellFailures adds the failures to the report: what is the same on all visits, once.
+func (a *audit) tellFailures() {
+	for _, failed := range a.failures {
+		if on := a.failedOn[failed]; len(on) > 1 && len(on) == len(a.report.Visits) {
+			a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on all visits: %s", failed.page, failed.reason))
+			continue
+		}
+		for _, visit := range a.failedOn[failed] {
+			a.report.Failures = append(a.report.Failures, fmt.Sprintf("%s, on the visit %q: %s", failed.page, visit, failed.reason))
+		}
+	}
+	a.report.Incomplete = a.report.Incomplete || len(a.report.Failures) > 0
 }
 
 // follow adds the pages of the same host to which links lead, each once.

@@ -331,3 +331,28 @@ func TestAuditOfPagesByQuery(t *testing.T) {
 		}
 	}
 }
+
+// A page that fails alike on all visits is told once.
+func TestFailures(t *testing.T) {
+	broken, gone := errors.New("it answers 500 Internal Server Error"), errors.New("it is gone")
+	a := &audit{failedOn: map[failure][]string{}}
+	for number := range visits {
+		for range 2 { // as of two pages that are shown alike
+			a.fail("https://a.example/broken", number, broken, false)
+		}
+		if number > 1 {
+			a.fail("https://a.example/late", number, gone, false)
+		}
+		a.report.Visits = append(a.report.Visits, Visit{})
+	}
+	a.tellFailures()
+	want := []string{"https://a.example/broken, on all visits: it answers 500 Internal Server Error", `https://a.example/late, on the visit "accepted": it is gone`, `https://a.example/late, on the visit "withdrawn": it is gone`}
+	if !slices.Equal(a.report.Failures, want) || !a.report.Incomplete {
+		t.Errorf("%q", a.report.Failures)
+	}
+	one := &audit{failedOn: map[failure][]string{}, report: Report{Visits: make([]Visit, 1)}}
+	one.fail("https://a.example/broken", 0, broken, false)
+	if one.tellFailures(); !slices.Equal(one.report.Failures, []string{`https://a.example/broken, on the visit "first": it answers 500 Internal Server Error`}) {
+		t.Errorf("%q", one.report.Failures)
+	}
+}
