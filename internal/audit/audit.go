@@ -18,7 +18,6 @@ import (
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/fetch"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
-	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
 // A browser is what an audit looks with.
@@ -107,10 +106,6 @@ var visits = []struct {
 	{"accepted", answers.Granted, true, "although refused"}, // which cannot be
 	{"withdrawn", answers.Refused, false, "after withdrawal"},
 }
-
-// tolerance is by how many seconds a cookie may live longer than published: its
-// dates are in whole seconds, and of another clock.
-const tolerance = 5
 
 // An audit visits the pages of a site as a visitor who has not answered, who
 // refuses, accepts and withdraws, and holds what it sees against a charter.
@@ -293,38 +288,11 @@ func (a *audit) answerAndVisit(ctx context.Context, number int) (goesOn bool, er
 // that were there before the answer.
 func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) (Visit, error) {
 	made := Visit{Visit: visits[number].name}
-	seen := map[browserCookie]*Cookie{}
 	hosts := map[charter.Origin]*Host{}
 	a.judgedHosts = map[charter.Origin]judge.HostJudgement{}
-	look := func(cookie browserCookie, page string) *Cookie {
-		known := seen[cookie.key()]
-		if known == nil {
-			known = a.judge(cookie, number)
-			known.Page = a.addresses.Show(page)
-			if len(seen) >= maxCookies {
-				a.omit(manyCookies + " of a visit")
-				return known // which no report has
-			}
-			seen[cookie.key()] = known
-		}
-		return known
-	}
-	held, err := a.browser.cookies(ctx)
+	cookies, err := a.beginCookies(ctx, earlier, number)
 	if err != nil {
 		return Visit{}, err
-	}
-	beforeAnswer := map[browserCookie]bool{}
-	for _, cookie := range earlier {
-		beforeAnswer[cookie.key()] = true
-	}
-	before := map[browserCookie]bool{} // cookies that were there before the pages
-	for _, cookie := range held {
-		before[cookie.key()] = true
-		if !beforeAnswer[cookie.key()] {
-			known := look(cookie, a.pages[0])
-			known.SetBy = "answer"
-			a.recordLifetime(known, cookie.life)
-		}
 	}
 	items := a.beginItems(ctx)
 	for i := 0; i < len(a.pages); i++ {
@@ -346,14 +314,7 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		if number == 0 && !isPage(landed.at, a.report.CharterPage) { // whose links lead to itself, in each language and format
 			a.follow(landed.links)
 		}
-		visited := Page{Address: a.addresses.Show(page), Status: landed.status}
-		switch {
-		case err != nil:
-			visited.Failure = err.Error()
-		case isPage(landed.at, a.report.CharterPage) && !isPage(page, a.report.CharterPage):
-			visited.Failure = "it leads to the charter page"
-		}
-		made.Pages = append(made.Pages, visited)
+		made.Pages = append(made.Pages, a.visited(page, landed, err))
 		if i == 0 && a.pictures != "" {
 			if made.Screenshot, err = a.takePicture(ctx, number); err != nil {
 				return Visit{}, err
@@ -363,65 +324,34 @@ func (a *audit) visit(ctx context.Context, number int, earlier []browserCookie) 
 		for origin, became := range called {
 			a.lookAtHost(hosts, origin, became, page, number)
 		}
-		for _, happened := range happenings {
-			known := look(happened.cookie, page)
-			if !a.isOwn(happened.cookie) {
-				a.judgeByHost(known, happened.host, number)
-			}
-			switch {
-			case !happened.isSent:
-				known.SetBy = "header"
-				a.recordLifetime(known, happened.cookie.life)
-			case known.SetBy == "" && !before[happened.cookie.key()]:
-				known.SetBy = "script" // and it may be removed by now
-				a.recordLifetime(known, happened.cookie.life)
-				fallthrough
-			default:
-				known.Sent = true
-			}
-		}
+		a.lookAtHappenings(cookies, happenings, page, number)
 		a.lookAtStopped(&made, page, number)
 		a.lookAtItems(ctx, items, page, number)
 		for _, what := range a.browser.takeOmissions() {
 			a.omit(what + " of " + a.addresses.Show(page))
 		}
-		if now, err := a.browser.cookies(ctx); ctx.Err() == nil && err != nil {
+		if err := a.lookAtHeld(ctx, cookies, page, number); err != nil {
 			return Visit{}, err
-		} else if err == nil {
-			held = now
-		}
-		for _, cookie := range held {
-			known := look(cookie, page)
-			if before[cookie.key()] && known.SetBy != "header" {
-				continue
-			}
-			if known.SetBy == "" {
-				known.SetBy = "script" // as no header has set it
-			}
-			a.recordLifetime(known, cookie.life) // a script can have set it anew
 		}
 	}
-	for _, cookie := range held {
-		look(cookie, a.pages[len(a.pages)-1]).Kept = true
-	}
-	cookies := make([]Cookie, 0, len(seen))
-	for key, cookie := range seen {
-		if cookie.Host == "" && !a.isOwn(key) {
-			a.findHost(cookie, hosts, number)
-		}
-		a.checkLifetime(cookie)
-		a.checkPresence(cookie, number)
-		cookies = append(cookies, *cookie)
-	}
-	slices.SortFunc(cookies, func(a, b Cookie) int {
-		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Domain, b.Domain), cmp.Compare(a.Path, b.Path))
-	})
-	made.Cookies = cookies
+	made.Cookies = a.checkCookies(cookies, hosts, number)
 	if a.report.Browser != "" {
 		made.Items = items.check(number)
 		made.Hosts = a.checkCalls(hosts, number)
 	}
 	return made, nil
+}
+
+// visited returns what a report has of a page that was visited, with the mistake in that.
+func (a *audit) visited(page string, landed landing, mistake error) Page {
+	visited := Page{Address: a.addresses.Show(page), Status: landed.status}
+	switch {
+	case mistake != nil:
+		visited.Failure = mistake.Error()
+	case isPage(landed.at, a.report.CharterPage) && !isPage(page, a.report.CharterPage):
+		visited.Failure = "it leads to the charter page"
+	}
+	return visited
 }
 
 // An elsewhereError is that a page leads to another site.
@@ -531,89 +461,4 @@ func sameSite(one, other string) bool {
 	site, err := fetch.ParseSite(one)
 	otherSite, otherErr := fetch.ParseSite(other)
 	return err == nil && otherErr == nil && site.Scheme == otherSite.Scheme && site.Host == otherSite.Host
-}
-
-// judge returns what the charter says of a cookie on a visit.
-func (a *audit) judge(cookie browserCookie, number int) *Cookie {
-	judgement := &Cookie{Name: cookie.name, Domain: cookie.domain, Path: cookie.path, Verdict: judge.Undeclared, Violations: []string{}}
-	row := a.rowOf(cookie.name)
-	if row == nil {
-		return judgement
-	}
-	judgement.Cookie, judgement.Category = row.FirstName(), row.Category
-	judgement.Verdict = judge.VerdictAfter(visits[number].answer, row)
-	if published, ok := a.publishedOf(cookie.name); ok {
-		judgement.Declared = published.String()
-	}
-	return judgement
-}
-
-// rowOf returns the row that declares a name, nil if none does.
-func (a *audit) rowOf(name string) *charter.Row {
-	if !setcookie.IsToken(name) {
-		return nil
-	}
-	return a.charter.Find(name)
-}
-
-// recordLifetime records how long a cookie was set to live at most.
-func (a *audit) recordLifetime(cookie *Cookie, life setcookie.Lifetime) {
-	switch {
-	case cookie.Lifetime == "" && !life.Persistent:
-		cookie.Lifetime = charter.Session
-	case life.Persistent && (cookie.Lifetime == "" || life.Seconds > cookie.Seconds+tolerance): // else less of the same is left
-		published, _ := a.publishedOf(cookie.Name)
-		cookie.Lifetime, cookie.Seconds = lifetimeInWords(life.Seconds, published), life.Seconds
-	}
-}
-
-// publishedOf returns the lifetime that the charter publishes of a name, if it does.
-func (a *audit) publishedOf(name string) (charter.Duration, bool) {
-	row := a.rowOf(name)
-	if row == nil {
-		return charter.Duration{}, false
-	}
-	return a.charter.Published(row)
-}
-
-// checkLifetime adds the violation that a cookie makes by its lifetime.
-func (a *audit) checkLifetime(cookie *Cookie) {
-	if published, isPublished := a.publishedOf(cookie.Name); isPublished && cookie.Seconds > int64(published.Seconds())+tolerance {
-		cookie.Violations = append(cookie.Violations, fmt.Sprintf("set for %s, published is %s", cookie.Lifetime, published))
-	}
-}
-
-// lifetimeInWords returns how long a cookie was set to live: in the words in which that is
-// published, if it is as long, or else in the greatest unit that leaves no rest.
-func lifetimeInWords(seconds int64, published charter.Duration) string {
-	if seconds > 10*int64(charter.SecondsPer("year")) {
-		return "more than 10 years"
-	}
-	if difference := seconds - int64(published.Seconds()); published.Seconds() > 0 && max(difference, -difference) <= tolerance {
-		return published.String()
-	}
-	shortest := charter.DurationOf(int(seconds))
-	for rounded := seconds + 1; rounded <= seconds+tolerance; rounded++ { // as some of it has passed
-		if words := charter.DurationOf(int(rounded)); words.Count < shortest.Count {
-			shortest = words
-		}
-	}
-	return shortest.String()
-}
-
-// checkPresence adds the violations that a cookie makes by being there. One of another host
-// can be removed by nobody else, so it makes none until it is sent there, or set anew.
-func (a *audit) checkPresence(cookie *Cookie, number int) {
-	reason, isOwn := visits[number].reason, cookie.Host == ""
-	switch {
-	case cookie.SetBy == "" && (isOwn && !cookie.Kept || !isOwn && !cookie.Sent): // removed, or only sent
-	case cookie.Verdict == judge.Undeclared:
-		cookie.Violations = append(cookie.Violations, "undeclared")
-	case cookie.Verdict == judge.Refused && cookie.SetBy != "" && cookie.SetBy != "answer":
-		cookie.Violations = append(cookie.Violations, "set "+reason)
-	case cookie.Verdict == judge.Refused && !isOwn && cookie.Sent:
-		cookie.Violations = append(cookie.Violations, "sent "+reason)
-	case cookie.Verdict == judge.Refused && isOwn && cookie.Kept:
-		cookie.Violations = append(cookie.Violations, "kept "+reason)
-	}
 }
