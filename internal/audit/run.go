@@ -46,66 +46,81 @@ type Options struct {
 	Load func(path, host string) (Charter, error)
 }
 
-// Run audits a site: the pages to which the links of one page lead, or several pages. It
-// writes what it does to progress.
-func Run(progress *terminal.Printer, pages []string, options Options) (*Report, error) {
-	if len(pages) == 0 {
-		return nil, errors.New("name the site: caddy cookie-charter audit https://opendata.example.fr --browser")
-	}
-	if err := checkFormat(options.Format); err != nil {
+// check returns what to click for which answer, nil for the form of the charter page, or what
+// of the options does not go together.
+func (o Options) check() (clicks map[string][]string, err error) {
+	if err := checkFormat(o.Format); err != nil {
 		return nil, err
 	}
-	if _, err := readLanguage(options.Words); err != nil {
+	if _, err := readLanguage(o.Words); err != nil {
 		return nil, err
 	}
-	clicks := map[string][]string{"accept": options.Accept, "refuse": options.Refuse, "withdraw": options.Withdraw}
+	clicks = map[string][]string{"accept": o.Accept, "refuse": o.Refuse, "withdraw": o.Withdraw}
 	given := 0
 	for _, selectors := range clicks {
 		given += min(len(selectors), 1)
 	}
+	hasBrowser := o.Browser != ""
 	switch {
-	case given == 0:
-		clicks = nil
-	case given < len(clicks), options.Browser == "":
+	case given > 0 && (given < len(clicks) || !hasBrowser):
 		return nil, errors.New("--accept, --refuse and --withdraw go together, and with --browser")
-	}
-	if options.Pages < 1 {
+	case o.Pages < 1:
 		return nil, errors.New("--pages is at least 1")
-	}
-	if options.NoSandbox && options.Browser == "" {
+	case o.NoSandbox && !hasBrowser:
 		return nil, errors.New("--no-sandbox goes with --browser")
-	}
-	if options.Hosts && options.Browser == "" {
+	case o.Hosts && !hasBrowser:
 		return nil, errors.New("--hosts goes with --browser, without which no other hosts are seen")
-	}
-	if options.Pictures != "" && options.Browser == "" {
+	case o.Pictures != "" && !hasBrowser:
 		return nil, errors.New("--screenshots goes with --browser, without which nothing is shown")
+	case given == 0:
+		return nil, nil
 	}
-	for _, page := range pages {
+	return clicks, nil
+}
+
+// readPages returns the addresses of pages of one site, and that of the first.
+func readPages(named []string) (site *url.URL, pages []string, err error) {
+	if len(named) == 0 {
+		return nil, nil, errors.New("name the site: caddy cookie-charter audit https://opendata.example.fr --browser")
+	}
+	for _, page := range named {
 		switch {
 		case page == "findings" || page == "clean":
-			return nil, fmt.Errorf("%q is no address; write --publish=%s", page, page)
+			return nil, nil, fmt.Errorf("%q is no address; write --publish=%s", page, page)
 		case strings.HasSuffix(page, ".json") && !fetch.IsURL(page):
-			return nil, fmt.Errorf("there is no report %q, and it is no address", page)
+			return nil, nil, fmt.Errorf("there is no report %q, and it is no address", page)
 		}
 	}
-	site, err := fetch.ParseSite(pages[0])
+	site, err = fetch.ParseSite(named[0])
 	if err != nil || site.Scheme != "https" && site.Scheme != "http" || site.Host == "" {
-		return nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", pages[0])
+		return nil, nil, fmt.Errorf("unusable address %q; write it as https://opendata.example.fr", named[0])
 	}
 	if site.User != nil {
-		return nil, errors.New("leave user and password out of the address; they would stand in the report")
+		return nil, nil, errors.New("leave user and password out of the address; they would stand in the report")
 	}
-	pages = slices.Clone(pages)
-	for i, page := range pages {
+	for _, page := range named {
 		if !sameSite(page, site.String()) {
-			return nil, fmt.Errorf("%q is not of the site %s://%s; audit one site at a time (the path of a browser is written --browser=/path)", page, site.Scheme, site.Host)
+			return nil, nil, fmt.Errorf("%q is not of the site %s://%s; audit one site at a time (the path of a browser is written --browser=/path)", page, site.Scheme, site.Host)
 		}
 		address, err := fetch.ParseSite(page)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		pages[i] = address.String()
+		pages = append(pages, address.String())
+	}
+	return site, pages, nil
+}
+
+// Run audits a site: the pages to which the links of one page lead, or several pages. It
+// writes what it does to progress.
+func Run(progress *terminal.Printer, named []string, options Options) (*Report, error) {
+	clicks, err := options.check()
+	if err != nil {
+		return nil, err
+	}
+	site, pages, err := readPages(named)
+	if err != nil {
+		return nil, err
 	}
 	earlier, err := loadEarlier(options.Since, site)
 	if err != nil {
