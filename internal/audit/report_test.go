@@ -81,7 +81,7 @@ func TestReportAsText(t *testing.T) {
 		}
 	}
 	report.Visits[0].Cookies[0].Name = strings.Repeat("long ", 40) + "end"
-	report.Notes = []string{"The charter is that of other hosts: " + strings.Repeat("data.example.fr, ", 50) + "last.example.fr."}
+	report.Notes = []string{"The charter is that of other hosts: " + strings.Repeat("data.example.fr, maps.example.fr, ", 25) + "last.example.fr."}
 	for i := range 30 {
 		report.Visits[0].Cookies = append(report.Visits[0].Cookies, Cookie{Name: fmt.Sprintf("of_another_host_%d", i), Domain: "cdn.example", Path: "/", Host: "cdn.example"})
 	}
@@ -92,7 +92,7 @@ func TestReportAsText(t *testing.T) {
 	report.Notes, report.Visits[0].Cookies, report.Incomplete = report.Notes[:1], report.Visits[0].Cookies[:1], true
 	report.Findings = append(report.Findings, Finding{Kind: kindItem, Name: "theme", Storage: "localStorage"})
 	narrow := written(t, report, "text", Words{}, 80)
-	if !strings.Contains(narrow, "\nNotes\n- The charter is that of other hosts: data.example.fr, data.example.fr,\n  data.example.fr, ") {
+	if !strings.Contains(narrow, "\nNotes\n- The charter is that of other hosts: data.example.fr, maps.example.fr,\n  data.example.fr, ") {
 		t.Errorf("%s", narrow)
 	}
 	for line := range strings.Lines(narrow) {

@@ -275,7 +275,7 @@ func (r *Row) mistake() error {
 // eachMistake returns what cannot be used in the row, with where it is.
 func (r *Row) eachMistake() (mistakes []error) {
 	for _, mistake := range r.mistakes() {
-		mistakes = append(mistakes, fmt.Errorf("%s: %w, at %s", r.title(), mistake.error, r.Place(mistake.field)))
+		mistakes = append(mistakes, fmt.Errorf("%s: %w, at %s", r.title(), mistake.err, r.Place(mistake.field)))
 	}
 	return mistakes
 }

@@ -195,7 +195,7 @@ func (c *Cookie) consentKey() string {
 // there is none.
 func (c *Cookie) Validate() (field string, err error) {
 	for _, first := range c.mistakes() {
-		return first.field, first.error
+		return first.field, first.err
 	}
 	return "", nil
 }
@@ -203,7 +203,7 @@ func (c *Cookie) Validate() (field string, err error) {
 // A fieldMistake is what cannot be used in a field of a row.
 type fieldMistake struct {
 	field string
-	error
+	err   error
 }
 
 // mistakes returns the first mistake in each field of the row, in the order in which they
