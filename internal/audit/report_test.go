@@ -587,3 +587,14 @@ func saidByReports(t *testing.T) (labels, sentences []string) {
 	}
 	return labels, sentences
 }
+
+// A sentence in a report as text is bounded, whatever stands in it, and keeps French signs on
+// their line.
+func TestStatement(t *testing.T) {
+	if got := statement("publié\u00a0: \x1b[2J").Text; got != "publié\u00a0: \\u001b[2J" {
+		t.Errorf("%q", got)
+	}
+	if got := utf8.RuneCountInString(statement(strings.Repeat("\u00a0", 2*maxStatement)).Text); got > maxStatement {
+		t.Errorf("%d characters", got)
+	}
+}

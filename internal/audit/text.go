@@ -83,14 +83,8 @@ func entry(text string) terminal.Cell {
 
 // statement returns a sentence in a table, with the spaces that keep French signs on a line.
 func statement(text string) terminal.Cell {
-	parts := strings.Split(text, noBreak)
-	for i, part := range parts {
-		parts[i] = terminal.Printable(part, maxStatement)
-	}
-	return terminal.Cell{Text: strings.Join(parts, noBreak)}
+	return terminal.Cell{Text: strings.ReplaceAll(terminal.Printable(text, maxStatement), `\u00a0`, "\u00a0")}
 }
-
-const noBreak = "\u00a0"
 
 func (v *view) writeFindings(out *terminal.Printer) error {
 	if len(v.Findings) == 0 {
