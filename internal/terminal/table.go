@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -183,9 +182,9 @@ func narrow(widths, least []int, most int) []int {
 	return widths
 }
 
-// isSpace tells whether a line can be broken at a character: French has spaces before its
-// signs that keep these on the line.
-func isSpace(char rune) bool { return unicode.IsSpace(char) && char != '\u00a0' && char != '\u202f' }
+// isSpace tells whether a line can be broken at a character: not at the spaces by which French
+// keeps its signs on the line.
+func isSpace(char rune) bool { return strings.ContainsRune(" \t\n\v\f\r", char) }
 
 // Wrap breaks a text into lines of some characters at most: between words, and within
 // those that are longer. Without a width, it is one line.
