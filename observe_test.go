@@ -256,21 +256,29 @@ func checkAlerts(t *testing.T, known map[string][]string, documented string) {
 		if len(used) == 0 || rule.For == "" || rule.Labels["severity"] == "" || rule.Annotations["summary"] == "" || rule.Annotations["description"] == "" {
 			t.Errorf("%+v", rule)
 		}
+		if strings.HasSuffix(rule.For, "d") && !strings.Contains(rule.Expr, "[1d]") {
+			t.Errorf("%s: a quiet night ends what has to hold for days", rule.Alert)
+		}
+		var ofAll []string
 		for _, metric := range used {
 			labels := known[metric[1]]
 			if labels == nil {
 				t.Errorf("%s watches %s, which is not there", rule.Alert, metric[1])
+			}
+			if metric[1] == "caddy_cookie_charter_choices_total" && !strings.Contains(rule.Expr, "sum by (instance, key)") {
+				t.Errorf("%s: one form answers to all keys, and is counted for each", rule.Alert)
 			}
 			for _, match := range regexp.MustCompile(`(\w+)!?="(\w*)"`).FindAllStringSubmatch(metric[2], -1) {
 				if !slices.Contains(labels, match[1]) || !strings.Contains(documented, "`"+match[2]+"`") {
 					t.Errorf("%s: %s has no %s", rule.Alert, metric[1], match[0])
 				}
 			}
-			for _, by := range regexp.MustCompile(`by \(([^)]*)\)`).FindAllStringSubmatch(rule.Expr, -1) {
-				for label := range strings.SplitSeq(by[1], ", ") {
-					if !slices.Contains(labels, label) {
-						t.Errorf("%s: %s has no %s", rule.Alert, metric[1], label)
-					}
+			ofAll = append(ofAll, labels...)
+		}
+		for _, by := range regexp.MustCompile(`by \(([^)]*)\)`).FindAllStringSubmatch(rule.Expr, -1) {
+			for label := range strings.SplitSeq(by[1], ", ") {
+				if !slices.Contains(ofAll, label) {
+					t.Errorf("%s: what it watches has no %s", rule.Alert, label)
 				}
 			}
 		}
