@@ -126,7 +126,7 @@ func addCommands(root *cobra.Command) {
 		Use:   "inventory",
 		Short: "Shows the cookies that a running Caddy has seen, and the hosts that were reported",
 		Example: `  caddy cookie-charter inventory --host opendata.example.fr
-  caddy cookie-charter inventory --address 10.0.0.1:2019 --address 10.0.0.2:2019 --format charter > draft.yaml`,
+  caddy cookie-charter inventory --address localhost:2021 --address localhost:2022 --format charter > draft.yaml`,
 		Args: cobra.NoArgs,
 	}
 	showAddresses := addressFlag(show)
