@@ -128,7 +128,7 @@ func siteOf(r *http.Request) string {
 		return host
 	}
 	port := r.Host[colon+1:]
-	if port == "" || len(port) > len("65535") || strings.Trim(port, "0123456789") != "" || port == defaultPorts[request.Scheme(r)] {
+	if port == "" || len(port) > len("65535") || strings.Trim(port, "0123456789") != "" || port == address.DefaultPorts[request.Scheme(r)] {
 		return host
 	}
 	if r.Host[:colon] == host {
@@ -136,9 +136,6 @@ func siteOf(r *http.Request) string {
 	}
 	return net.JoinHostPort(host, port)
 }
-
-// defaultPorts are those that an address need not say, by its scheme.
-var defaultPorts = map[string]string{"http": "80", "https": "443"}
 
 // selectHost returns the site of a host, or else its sites on all ports. A port that
 // an address need not say can be said.
@@ -150,7 +147,7 @@ func selectHost(listed map[string][]InventoryEntry, host string) map[string][]In
 	}
 	found := map[string][]InventoryEntry{}
 	for _, site := range []string{host, name} {
-		if entries, ok := listed[site]; ok && (site == host || port == defaultPorts["http"] || port == defaultPorts["https"]) {
+		if entries, ok := listed[site]; ok && (site == host || port == address.DefaultPorts["http"] || port == address.DefaultPorts["https"]) {
 			return map[string][]InventoryEntry{site: entries}
 		}
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
 
@@ -492,11 +493,11 @@ func (c runningConfig) handlers(site string) []*Handler {
 // isListening tells whether some handler answers on the very port of an address, and so without
 // anything in front.
 func (c runningConfig) isListening(origin string) bool {
-	address, err := url.Parse(origin)
+	at, err := url.Parse(origin)
 	if err != nil {
 		return false
 	}
-	onPort, _ := c.handlersByPort(net.JoinHostPort(address.Hostname(), cmp.Or(address.Port(), defaultPorts[address.Scheme])))
+	onPort, _ := c.handlersByPort(net.JoinHostPort(at.Hostname(), cmp.Or(at.Port(), address.DefaultPorts[at.Scheme])))
 	return len(onPort) > 0
 }
 
@@ -563,13 +564,13 @@ func isByHostAlone(sets caddyhttp.MatcherSets) bool {
 func listensOn(listen []string, port string) bool {
 	ports := []string{port}
 	if port == "" {
-		ports = slices.Collect(maps.Values(defaultPorts))
+		ports = slices.Collect(maps.Values(address.DefaultPorts))
 	}
 	for _, written := range listen {
-		address, err := caddy.ParseNetworkAddress(written)
+		network, err := caddy.ParseNetworkAddress(written)
 		for _, port := range ports {
 			number, notNumber := strconv.ParseUint(port, 10, 16)
-			if err == nil && notNumber == nil && uint(number) >= address.StartPort && uint(number) <= address.EndPort {
+			if err == nil && notNumber == nil && uint(number) >= network.StartPort && uint(number) <= network.EndPort {
 				return true
 			}
 		}

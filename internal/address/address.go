@@ -1,4 +1,5 @@
-// Package address shows addresses without what can be the value of a cookie.
+// Package address shows addresses without what can be the value of a cookie, and knows what
+// every browser takes for granted of them.
 package address
 
 import (
@@ -67,6 +68,10 @@ func (p *RequestPath) Shown() string {
 	}
 	return *p.shown
 }
+
+// DefaultPorts are those that an address need not say, by its scheme in lower case: of all
+// schemes that pages load from.
+var DefaultPorts = map[string]string{"http": "80", "https": "443", "ws": "80", "wss": "443"}
 
 // IsLocalhost tells whether a host is this machine for every browser, whatever
 // name servers say (Secure Contexts, section 5.2; RFC 6761, section 6.3).

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/idna"
 	"golang.org/x/net/publicsuffix"
 
+	"github.com/cookie-charter/cookie_charter/internal/address"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
@@ -44,18 +45,15 @@ type hostSource struct {
 	isPrefixed               bool   // by "*.": all subdomains, but not the host itself
 }
 
-// hostSchemes are the schemes that a declared host can have, with the port of each.
-var hostSchemes = map[string]string{"http": "80", "https": "443", "ws": "80", "wss": "443"}
-
 // parseHost reads a declared host. The error names the fix.
 func parseHost(text string) (hostSource, error) {
 	var source hostSource
 	rest := text
 	if scheme, after, ok := strings.Cut(text, "://"); ok {
-		if lower := ascii.ToLower(scheme); lower != scheme && hostSchemes[lower] != "" {
+		if lower := ascii.ToLower(scheme); lower != scheme && address.DefaultPorts[lower] != "" {
 			return source, fmt.Errorf("%q is not written as browsers match it; write %s://%s", text, lower, after)
 		}
-		if hostSchemes[scheme] == "" {
+		if address.DefaultPorts[scheme] == "" {
 			return source, fmt.Errorf("%q has no scheme that pages load from; use https, http, wss or ws, or none", text)
 		}
 		source.scheme, rest = scheme, after
@@ -152,11 +150,11 @@ func (s hostSource) includes(origin Origin) bool {
 	}
 	port := origin.Port
 	if port == "" {
-		port = hostSchemes[origin.Scheme]
+		port = address.DefaultPorts[origin.Scheme]
 	}
 	switch s.port {
 	case "":
-		return port == hostSchemes[origin.Scheme]
+		return port == address.DefaultPorts[origin.Scheme]
 	case port:
 		return true
 	}
@@ -254,10 +252,10 @@ type UnaskedHost struct {
 
 // ParseOrigin reads the origin of an address; it is not ok if that has none that a page
 // can load from.
-func ParseOrigin(address string) (origin Origin, ok bool) {
-	scheme, rest, ok := strings.Cut(address, "://")
+func ParseOrigin(text string) (origin Origin, ok bool) {
+	scheme, rest, ok := strings.Cut(text, "://")
 	scheme = ascii.ToLower(scheme)
-	if !ok || hostSchemes[scheme] == "" {
+	if !ok || address.DefaultPorts[scheme] == "" {
 		return Origin{}, false
 	}
 	if end := strings.IndexAny(rest, "/?#\\"); end >= 0 {
@@ -269,7 +267,7 @@ func ParseOrigin(address string) (origin Origin, ok bool) {
 	if !setcookie.IsHost(host) || port != "" && (err != nil || strconv.FormatUint(number, 10) != port) {
 		return Origin{}, false
 	}
-	if port == hostSchemes[scheme] {
+	if port == address.DefaultPorts[scheme] {
 		port = ""
 	}
 	return Origin{scheme, host, port}, true

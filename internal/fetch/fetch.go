@@ -176,8 +176,8 @@ func IsURL(source string) bool {
 }
 
 // ParseSite reads the address of a page, and writes its host as browsers do.
-func ParseSite(address string) (*url.URL, error) {
-	site, err := url.Parse(address)
+func ParseSite(text string) (*url.URL, error) {
+	site, err := url.Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -185,7 +185,7 @@ func ParseSite(address string) (*url.URL, error) {
 	if err != nil {
 		host = ascii.ToLower(site.Hostname()) // an address, or a name with "_"
 	}
-	if port := site.Port(); port != "" && port != map[string]string{"http": "80", "https": "443"}[site.Scheme] {
+	if port := site.Port(); port != "" && port != address.DefaultPorts[site.Scheme] {
 		host = net.JoinHostPort(host, port)
 	} else if strings.Contains(host, ":") {
 		host = "[" + host + "]"
