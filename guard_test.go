@@ -632,11 +632,13 @@ func TestGuardHoldsNothingElseUp(t *testing.T) {
 				if path == "/events" {
 					t.Error(version, err)
 				}
-				cancel() // over HTTP/3, a reset takes with it what has not been read yet
+				cancel()
 				continue
 			}
 			first := make([]byte, len(want))
-			if _, err := io.ReadFull(response.Body, first); string(first) != want {
+			_, err = io.ReadFull(response.Body, first)
+			isLost := version == "HTTP/3.0" && path == "/page" && err != nil // a reset takes with it what has not been read yet
+			if string(first) != want && !isLost {
 				t.Errorf("%s%s: %q, %v", version, path, first, err)
 			}
 			if path == "/page" {
