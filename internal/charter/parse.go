@@ -252,6 +252,10 @@ func parseJSON(data []byte) (root *yaml.Node, line int, err error) {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		offset = syntax.Offset
 	}
+	// How an end is told, and where it is, depends on Go's version.
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || strings.HasPrefix(err.Error(), "unexpected end") {
+		err, offset = errors.New("it ends before its last bracket"), int64(len(bytes.TrimRight(data, " \t\r\n")))
+	}
 	return nil, lineAt(offset), fmt.Errorf("unreadable JSON: %w", err)
 }
 
