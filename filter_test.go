@@ -3,6 +3,7 @@ package cookiecharter
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -24,6 +25,7 @@ import (
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
 	"golang.org/x/net/http2"
+	"golang.org/x/net/http2/hpack"
 	"golang.org/x/net/websocket"
 
 	"github.com/caddyserver/caddy/v2"
@@ -961,8 +963,8 @@ func TestWebSocket(t *testing.T) {
 	hangUp(reader, connection.(*net.TCPConn).CloseWrite)
 }
 
-// extendedConnect is the environment in which Go's HTTP/2 server and client
-// speak RFC 8441; they read it when the process starts.
+// extendedConnect is the environment in which Go's HTTP/2 server speaks RFC 8441; it reads
+// that when the process starts.
 const extendedConnect = "http2xconnect=1"
 
 func TestWebSocketHTTP2(t *testing.T) {
@@ -976,30 +978,78 @@ func TestWebSocketHTTP2(t *testing.T) {
 		return
 	}
 	address := serve(t, true, "cookie_charter\nreverse_proxy "+webSocketUpstream(t))
-	body, send := io.Pipe()
-	request, _ := http.NewRequest(http.MethodConnect, "https://"+address+"/socket", body)
-	request.Header[":protocol"] = []string{"websocket"}
-	request.Header.Set("Origin", "https://"+address)
-	request.Header.Set("Sec-WebSocket-Version", "13")
-	// net/http's own client refuses the pseudo-header of RFC 8441.
-	client := &http2.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true, ServerName: "localhost"}} //nolint:staticcheck
-	defer client.CloseIdleConnections()                                                                         //nolint:staticcheck
-	response, err := client.RoundTrip(request)                                                                  //nolint:staticcheck
+	connection, err := tls.Dial("tcp", address, &tls.Config{InsecureSkipVerify: true, ServerName: "localhost", NextProtos: []string{http2.NextProtoTLS}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer response.Body.Close()
-	if response.StatusCode != http.StatusOK || response.ProtoMajor != 2 {
-		t.Fatalf("%s %s", response.Proto, response.Status)
+	defer connection.Close()
+	connection.SetDeadline(time.Now().Add(20 * time.Second))
+	stream := http2Stream{Framer: http2.NewFramer(connection, connection)}
+	stream.ReadMetaHeaders = hpack.NewDecoder(4096, nil)
+	var asked bytes.Buffer
+	encoder := hpack.NewEncoder(&asked)
+	for _, field := range []hpack.HeaderField{
+		{Name: ":method", Value: "CONNECT"},
+		{Name: ":protocol", Value: "websocket"},
+		{Name: ":scheme", Value: "https"},
+		{Name: ":authority", Value: address},
+		{Name: ":path", Value: "/socket"},
+		{Name: "origin", Value: "https://" + address},
+		{Name: "sec-websocket-version", Value: "13"},
+	} {
+		encoder.WriteField(field)
 	}
-	if got := response.Header["Set-Cookie"]; !slices.Equal(got, portalCookies[:1]) {
-		t.Errorf("got %q", got)
+	_, err = io.WriteString(connection, http2.ClientPreface)
+	if err := cmp.Or(err, stream.WriteSettings(), stream.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: asked.Bytes(), EndHeaders: true})); err != nil {
+		t.Fatal(err)
 	}
-	echo(t, struct {
-		io.Reader
-		io.Writer
-	}{response.Body, send})
-	hangUp(response.Body, send.Close)
+	echo(t, &stream)
+	if status, cookies := stream.header[":status"], stream.header["set-cookie"]; !slices.Equal(status, []string{"200"}) || !slices.Equal(cookies, portalCookies[:1]) {
+		t.Errorf("got %q, %q", status, cookies)
+	}
+	hangUp(&stream, func() error { return stream.WriteData(1, true, nil) })
+}
+
+// An http2Stream is the first stream of a connection, frame by frame: Go's own clients refuse
+// the pseudo-header of RFC 8441.
+type http2Stream struct {
+	*http2.Framer
+	header map[string][]string // of the answer
+	rest   []byte              // of the data that have come
+}
+
+func (s *http2Stream) Write(data []byte) (int, error) { return len(data), s.WriteData(1, false, data) }
+
+func (s *http2Stream) Read(into []byte) (int, error) {
+	for len(s.rest) == 0 {
+		frame, err := s.ReadFrame()
+		if err != nil {
+			return 0, err
+		}
+		switch frame := frame.(type) {
+		case *http2.SettingsFrame:
+			if !frame.IsAck() {
+				err = s.WriteSettingsAck()
+			}
+		case *http2.MetaHeadersFrame:
+			s.header = map[string][]string{}
+			for _, field := range frame.Fields {
+				s.header[field.Name] = append(s.header[field.Name], field.Value)
+			}
+		case *http2.DataFrame:
+			if s.rest = bytes.Clone(frame.Data()); len(s.rest) == 0 && frame.StreamEnded() {
+				err = io.EOF
+			}
+		case *http2.RSTStreamFrame:
+			err = io.EOF
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	read := copy(into, s.rest)
+	s.rest = s.rest[read:]
+	return read, nil
 }
 
 func TestWebSocketHTTP3(t *testing.T) {
