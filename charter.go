@@ -97,7 +97,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err := joined.ComputeVersion(h.Language, page.Wording(), h.Page.Title, h.Monitor, h.RequestCookies, h.Durations, h.Hosts, h.Guard); err != nil {
 		return nil, nil, err
 	}
-	answers, err := answers.NewStore(preferences, joined, h.enforcesDurations(), time.Now)
+	answers, err := answers.NewStore(preferences, joined, h.judgeOptions().HoldsDurations(), time.Now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,7 +107,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 // warnings returns what is not as it was written, or may not be meant, though it can be
 // served.
 func (h *Handler) warnings() []string {
-	warnings := h.charter.Doubts(h.enforcesDurations(), page.Languages)
+	warnings := h.charter.Doubts(h.judgeOptions().HoldsDurations(), page.Languages)
 	if h.Hosts != "" {
 		warnings = append(warnings, h.missingHosts()...)
 		for _, host := range h.charter.UnaskedHosts() {
@@ -138,12 +138,6 @@ func (h *Handler) checkPolicy() error {
 		return fmt.Errorf("with all hosts that rows declare, the policy of documents would have %d bytes, %d too many: servers in front refuse long headers; declare fewer hosts, or all subdomains of one as *.example.fr", len(policy), excess)
 	}
 	return nil
-}
-
-// enforcesDurations tells whether durations are enforced, save those of rows that are
-// monitored one by one.
-func (h *Handler) enforcesDurations() bool {
-	return h.Durations != declareDurations && h.Monitor != judge.MonitorEverything
 }
 
 // monitored names what is only reported, and not enforced.

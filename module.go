@@ -245,11 +245,7 @@ func (h *Handler) prepare() error {
 	if h.charter, h.answers, err = h.loadCharter(); err != nil {
 		return err
 	}
-	h.policy = judge.NewPolicy(h.charter, judge.Options{
-		Monitor:          h.Monitor,
-		PassesRequests:   h.RequestCookies == passCookies,
-		EnforcesDuration: h.Durations != declareDurations,
-	})
+	h.policy = judge.NewPolicy(h.charter, h.judgeOptions())
 	h.rules = &document.Rules{
 		Hosts:        h.hostsEffect(),
 		OmitsCookies: h.ThirdPartyCookies == omitCookies && h.Monitor == "",
@@ -346,6 +342,15 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	// What is still to leave are trailers, or an error's answer, or the header of
 	// an answer that nobody wrote, or that a writer below holds back.
 	return cmp.Or(err, f.end())
+}
+
+// judgeOptions returns the options by which cookies are judged.
+func (h *Handler) judgeOptions() judge.Options {
+	return judge.Options{
+		Monitor:          h.Monitor,
+		PassesRequests:   h.RequestCookies == passCookies,
+		EnforcesDuration: h.Durations != declareDurations,
+	}
 }
 
 // hostsEffect returns what is done about hosts that a visitor does not allow. A policy

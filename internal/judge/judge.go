@@ -105,6 +105,12 @@ type Options struct {
 	EnforcesDuration bool   // cookies live no longer than their rows say
 }
 
+// HoldsDurations tells whether durations are really enforced, save those of rows that are
+// monitored one by one.
+func (o Options) HoldsDurations() bool {
+	return o.EnforcesDuration && o.Monitor != MonitorEverything
+}
+
 // A Policy is by what cookies are judged, beside the visitor's answers. Nothing
 // changes it once it is made.
 type Policy struct {
@@ -140,7 +146,7 @@ func (p *Policy) IsMonitored(row *charter.Row) bool {
 // PublishedDuration returns the duration that is published of a row, if it has one: the
 // one that is enforced, or else the declared one.
 func (p *Policy) PublishedDuration(row *charter.Row) (charter.Duration, bool) {
-	return row.PublishedDuration(p.EnforcesDuration && p.Monitor != MonitorEverything)
+	return row.PublishedDuration(p.HoldsDurations())
 }
 
 // judgeName judges a cookie by its name, which is not ok if browsers differ over it.

@@ -48,11 +48,17 @@ func Referrer(r *http.Request) *url.URL {
 // Scheme returns the scheme of the URL as the visitor sees it.
 func Scheme(r *http.Request) string {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
-	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	if r.TLS != nil || trusted && ascii.EqualFold(setcookie.Trim(forwarded), "https") {
+	if r.TLS != nil || trusted && isForwardedEncrypted(r) {
 		return "https"
 	}
 	return "http"
+}
+
+// isForwardedEncrypted tells whether a request says that the visitor uses https, which anybody
+// can write.
+func isForwardedEncrypted(r *http.Request) bool {
+	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
+	return ascii.EqualFold(setcookie.Trim(forwarded), "https")
 }
 
 // IsEncrypted tells whether a visitor's connection is, also in a request that a
@@ -65,8 +71,7 @@ func IsEncrypted(r *http.Request) bool {
 		return false
 	}
 	server, ok := r.Context().Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
-	forwarded, _, _ := strings.Cut(r.Header.Get("X-Forwarded-Proto"), ",")
-	return ok && len(server.TLSConnPolicies) > 0 || ascii.EqualFold(setcookie.Trim(forwarded), "https")
+	return ok && len(server.TLSConnPolicies) > 0 || isForwardedEncrypted(r)
 }
 
 // seed is known to nobody, and gone with the process.
