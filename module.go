@@ -257,7 +257,7 @@ func (h *Handler) prepare() error {
 		return err
 	}
 	if h.Guard != "" {
-		if h.guard, err = guard.New(h.charter, h.policy, h.answers, h.Page.Path, h.Guard == monitorGuard); err != nil {
+		if h.guard, err = guard.New(h.charter, h.policy, h.answers, h.Page.Path, h.Guard == monitorOnly); err != nil {
 			return err
 		}
 		h.amended = new(sync.Map)
@@ -360,7 +360,7 @@ func (h *Handler) hostsEffect() document.Effect {
 	switch {
 	case h.Hosts == "":
 		return document.Ignored
-	case h.Hosts == monitorHosts, h.Monitor != "":
+	case h.Hosts == monitorOnly, h.Monitor != "":
 		return document.Reported
 	}
 	return document.Enforced

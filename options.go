@@ -28,7 +28,7 @@ type option struct {
 	defaultValue string                                   // what holds if it is not given
 	bareValue    string                                   // what its name alone means; "" if it needs a value
 	values       []string                                 // that can be used; nil if there is no list of them
-	hint         string                                   // for who gives two values
+	hint         string                                   // ends an error about its value, or a second one
 	check        func(value string) error                 // returns what is wrong; nil if values tell that
 	resolve      func(file, value string) (string, error) // returns a path that begins beside the Caddyfile
 }
@@ -37,10 +37,8 @@ type option struct {
 const (
 	passCookies      = "pass"
 	declareDurations = "declare"
-	enforceHosts     = "enforce"
-	monitorHosts     = "monitor"
-	enforceGuard     = "enforce"
-	monitorGuard     = "monitor"
+	enforce          = "enforce"
+	monitorOnly      = "monitor"
 	omitCookies      = "omit"
 	insertNotice     = "insert"
 	manageNotice     = "manage"
@@ -63,10 +61,10 @@ var options = []option{
 	{name: "language", text: func(h *Handler) *string { return &h.Language }, values: page.Languages, check: page.CheckLanguage},
 	{name: "preference", jsonName: "preferences"},
 	{name: "request_cookies", text: func(h *Handler) *string { return &h.RequestCookies }, defaultValue: "filter", values: []string{"filter", passCookies}},
-	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: "enforce", values: []string{"enforce", declareDurations}},
+	{name: "durations", text: func(h *Handler) *string { return &h.Durations }, defaultValue: enforce, values: []string{enforce, declareDurations}},
 	{name: "monitor", text: func(h *Handler) *string { return &h.Monitor }, bareValue: judge.MonitorEverything, values: []string{judge.MonitorEverything, judge.MonitorUndeclared}},
-	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforceHosts, values: []string{enforceHosts, monitorHosts}, check: checkHosts},
-	{name: "guard", text: func(h *Handler) *string { return &h.Guard }, bareValue: enforceGuard, values: []string{enforceGuard, monitorGuard}},
+	{name: "hosts", text: func(h *Handler) *string { return &h.Hosts }, bareValue: enforce, values: []string{enforce, monitorOnly}, hint: `, remove it for neither, and declare hosts by "host"`},
+	{name: "guard", text: func(h *Handler) *string { return &h.Guard }, bareValue: enforce, values: []string{enforce, monitorOnly}},
 	{name: "notice", text: func(h *Handler) *string { return &h.Notice }, values: []string{insertNotice, manageNotice}, hint: " (manage includes insert)"},
 	{name: "third_party_cookies", text: func(h *Handler) *string { return &h.ThirdPartyCookies }, values: []string{omitCookies}},
 	{name: "debug_header", flag: func(h *Handler) *bool { return &h.DebugHeader }},
@@ -155,7 +153,7 @@ func (h *Handler) validateOptions() error {
 				return err
 			}
 		} else if option.values != nil && !slices.Contains(option.values, value) {
-			return fmt.Errorf("unknown %s %q; use %s", option.name, value, strings.Join(option.values, " or "))
+			return fmt.Errorf("unknown %s %q; use %s%s", option.name, value, strings.Join(option.values, " or "), option.hint)
 		}
 	}
 	if h.GPC != "" && strings.TrimSuffix(h.Page.Path, "/") == page.GPCPath {
@@ -176,16 +174,6 @@ func (h *Handler) validateOptions() error {
 func checkDate(text string) error {
 	date, err := charter.ParseDate(text)
 	return cmp.Or(err, charter.CheckPast(date, time.Now()))
-}
-
-// checkHosts returns an error if that is nothing to be done about hosts. The option is easily
-// taken for the one that declares some.
-func checkHosts(value string) error {
-	switch value {
-	case enforceHosts, monitorHosts:
-		return nil
-	}
-	return fmt.Errorf(`unknown hosts %q; use enforce or monitor, remove it for neither, and declare hosts by "host"`, value)
 }
 
 // defaultFormat returns the format of the preference where none is configured:
