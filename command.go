@@ -28,6 +28,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 
+	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/ascii"
 	"github.com/cookie-charter/cookie_charter/internal/audit"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -614,7 +615,7 @@ func diffInventory(h *Handler, entries []InventoryEntry) []string {
 	isSeen := map[*charter.Row]bool{}
 	for _, entry := range entries {
 		if entry.Reports != nil {
-			if verdict, _ := judgeHost(entry.origin(), []*charter.Charter{h.charter}); verdict == judge.Undeclared {
+			if judge.JudgeHostAfter(answers.None, h.charter.Rows, entry.origin()).Verdict == judge.Undeclared {
 				findings = append(findings, fmt.Sprintf("undeclared: host %q, reported %s from about %s, for %s", entry.Host, terminal.Count(entry.Reports.Count, "time"), terminal.Count(entry.Reports.Networks, "network"), strings.Join(entry.Reports.Directives, ", ")))
 			}
 			continue

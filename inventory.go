@@ -381,19 +381,6 @@ func (e *InventoryEntry) origin() charter.Origin {
 	return origin
 }
 
-// judgeHost returns the verdict of a host for a visitor without an answer, by some
-// charters, and the row that declares it.
-func judgeHost(origin charter.Origin, charters []*charter.Charter) (verdict judge.Verdict, row *charter.Row) {
-	for _, charter := range charters {
-		for _, declared := range charter.Rows {
-			if after := judge.VerdictAfter(answers.None, declared); after > verdict && declared.IncludesOrigin(origin) {
-				verdict, row = after, declared
-			}
-		}
-	}
-	return verdict, row
-}
-
 // now returns the verdict of a name and the row that declares it, as find finds it, by
 // the charters in force: the last verdict, if one of these gave it. Else a row that asks for the same as the
 // last keeps the verdict, and another has that of a visitor without an answer. What
@@ -427,6 +414,10 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 	bySite := map[string][]InventoryEntry{}
 	for host, site := range s.all() {
 		entries, charters := []InventoryEntry{}, config.charters(host)
+		var rows []*charter.Row
+		for _, charter := range charters {
+			rows = append(rows, charter.Rows...)
+		}
 		for name, cookie := range site.cookies.all() {
 			verdict, row := cookie.judged().now(name, (*charter.Charter).Find, config, charters)
 			entries = append(entries, InventoryEntry{
@@ -451,9 +442,9 @@ func (s *inventorySet) bySite(config runningConfig) map[string][]InventoryEntry 
 			entries = append(entries, entry)
 		}
 		for _, seen := range site.hosts.All() {
-			verdict, row := judgeHost(seen.Name, charters)
+			judged := judge.JudgeHostAfter(answers.None, rows, seen.Name)
 			entries = append(entries, InventoryEntry{
-				Host: seen.Name.String(), Cookie: firstNameOf(row), Verdict: verdict,
+				Host: seen.Name.String(), Cookie: firstNameOf(judged.Row), Verdict: judged.Verdict,
 				Reports:   &hostReports{seen.Facts.Count, seen.Facts.Blocked, seen.Networks, seen.Facts.Directives()},
 				FirstSeen: seen.First.Truncate(time.Second).UTC(), LastSeen: seen.Last.Truncate(time.Second).UTC(),
 			})
