@@ -205,9 +205,9 @@ func (p *Config) layout() *layout {
 
 // Cookies returns the names, or prefixes that end in "*", of the cookies that
 // hold answers.
-func (p *Config) Cookies() []string {
+func (p *Config) Cookies() charter.Names {
 	if p.Cookie != "" {
-		return []string{p.Cookie}
+		return charter.Names{p.Cookie}
 	}
 	return Formats[p.Format].Cookies
 }
@@ -249,7 +249,7 @@ func Validate(preferences []Config) error {
 		}
 		for _, earlier := range preferences[:i] {
 			for _, name := range preference.Cookies() {
-				if holdsAnswers(earlier.Cookies(), name) && (preference.IsWritten() || earlier.IsWritten()) {
+				if earlier.Cookies().Include(name) && (preference.IsWritten() || earlier.IsWritten()) {
 					return fmt.Errorf("two preferences, %s and %s, are written into the cookie %q; keep one", earlier.Format, preference.Format, name)
 				}
 			}

@@ -3,6 +3,7 @@ package answers
 import (
 	"errors"
 
+	"github.com/cookie-charter/cookie_charter/internal/charter"
 	"github.com/cookie-charter/cookie_charter/internal/setcookie"
 )
 
@@ -11,7 +12,7 @@ import (
 type storageFormat struct {
 	// Cookies are the usual names of those that hold the answers, or prefixes that end
 	// in "*"; nil if there is no usual name.
-	Cookies []string
+	Cookies charter.Names
 
 	// What the cookie is called, for who has not named it, where a part of its name is the
 	// portal's own.

@@ -2,7 +2,6 @@ package answers
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/charter"
 )
@@ -29,7 +28,7 @@ var preferenceLifetime = charter.Duration{Count: 6, Unit: "month"}
 type Preference struct {
 	Config // how it is configured
 
-	Names          []string         // of the cookies, or prefixes that end in "*"
+	Names          charter.Names    // of the cookies, or prefixes that end in "*"
 	usesHostCookie bool             // over https, it is in HostCookie
 	Lifetime       charter.Duration // of what the charter page writes
 	layout         *layout          // of a JSON object; nil if it is not configured
@@ -110,17 +109,6 @@ func shareRow(sources []charter.Source) bool {
 		}
 	}
 	return true
-}
-
-// holdsAnswers tells whether a cookie of this name is one of some, by their names
-// or prefixes.
-func holdsAnswers(patterns []string, name string) bool {
-	for _, pattern := range patterns {
-		if prefix, isPrefix := strings.CutSuffix(pattern, "*"); name == pattern || isPrefix && strings.HasPrefix(name, prefix) {
-			return true
-		}
-	}
-	return false
 }
 
 // grantHasEnded tells whether a grant that the page wrote has ended: it was kept for as

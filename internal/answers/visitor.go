@@ -170,7 +170,7 @@ func (v *Visitor) decode() []reading {
 	hasHost := false
 	for name, value := range v.Lines.Pairs() {
 		for i, p := range v.Store.Preferences {
-			if !holdsAnswers(p.Names, name) {
+			if !p.Names.Include(name) {
 				continue
 			}
 			from := place{p, p.usesHostCookie && name == PlainCookie}
@@ -240,7 +240,7 @@ func (v *Visitor) prove() []proof {
 // format, and the answer is not the page's.
 func (v *Visitor) IsReserved(name string) bool {
 	for _, p := range v.Store.Preferences {
-		if p.Format == CharterFormat && holdsAnswers(p.Names, name) {
+		if p.Format == CharterFormat && p.Names.Include(name) {
 			return !v.hasSaved
 		}
 	}

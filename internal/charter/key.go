@@ -38,7 +38,7 @@ func (c *Charter) ShowItem(key string) string {
 		if item == key {
 			return item
 		}
-		if prefix, isPrefix := strings.CutSuffix(item, "*"); isPrefix && strings.HasPrefix(key, prefix) && len(item) > len(longest) {
+		if includes(item, key) && len(item) > len(longest) {
 			longest = item
 		}
 	}

@@ -16,6 +16,17 @@ import (
 // it is one string or an array of strings.
 type Names []string
 
+// Include tells whether a name is among them, or begins as one of those that end in "*".
+func (n Names) Include(name string) bool {
+	return slices.ContainsFunc(n, func(pattern string) bool { return includes(pattern, name) })
+}
+
+// includes tells whether a pattern is a name, or what that begins with and "*".
+func includes(pattern, name string) bool {
+	prefix, isPrefix := strings.CutSuffix(pattern, "*")
+	return pattern == name || isPrefix && strings.HasPrefix(name, prefix)
+}
+
 // Text is a text for people: one for all languages, or one per language. In
 // JSON and in charter files it is a string, or an object from BCP 47 language
 // tags to strings, of which the primary subtag counts (`fr-CA` is `fr`). The

@@ -3,7 +3,6 @@ package judge
 import (
 	"path"
 	"slices"
-	"strings"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
@@ -108,7 +107,7 @@ func (p *Policy) JudgeScript(requested string, visitor *answers.Visitor) ScriptJ
 	}
 	clean := path.Clean(requested) // many servers take "//" for "/", and all take "/./"
 	for _, row := range p.scripts {
-		if !slices.ContainsFunc(row.Script, func(script string) bool { return includesPath(script, requested) || includesPath(script, clean) }) {
+		if !row.Script.Include(requested) && !row.Script.Include(clean) {
 			continue
 		}
 		verdict, isMonitored := VerdictOf(row, visitor), p.IsMonitored(row)
@@ -120,10 +119,4 @@ func (p *Policy) JudgeScript(requested string, visitor *answers.Visitor) ScriptJ
 	}
 	judgement.Keeps = judgement.Verdict != Refused || judgement.IsMonitored
 	return judgement
-}
-
-// includesPath tells whether a declared script, or beginning of some, includes a path.
-func includesPath(script, requested string) bool {
-	prefix, isPrefix := strings.CutSuffix(script, "*")
-	return requested == script || isPrefix && strings.HasPrefix(requested, prefix)
 }
