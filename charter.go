@@ -2,7 +2,6 @@ package cookiecharter
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
@@ -82,11 +81,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if len(h.Preferences) == 0 {
 		h.Preferences = []answers.Config{{Format: defaultFormat(sources)}}
 	}
-	preferences, declared, err := answers.NewPreferences(h.Preferences, sources)
-	if err != nil {
-		return nil, nil, err
-	}
-	joined, err := charter.New(slices.Concat(declared, sources)...)
+	joined, store, err := answers.Join(sources, h.Preferences, h.judgeOptions().HoldsDurations(), time.Now)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -97,11 +92,7 @@ func (h *Handler) loadCharter() (*charter.Charter, *answers.Store, error) {
 	if err := joined.ComputeVersion(h.Language, page.Wording(), h.Page.Title, h.Monitor, h.RequestCookies, h.Durations, h.Hosts, h.Guard); err != nil {
 		return nil, nil, err
 	}
-	answers, err := answers.NewStore(preferences, joined, h.judgeOptions().HoldsDurations(), time.Now)
-	if err != nil {
-		return nil, nil, err
-	}
-	return joined, answers, answers.CheckRoom(h.RecordChoices)
+	return joined, store, store.CheckRoom(h.RecordChoices)
 }
 
 // warnings returns what is not as it was written, or may not be meant, though it can be

@@ -47,19 +47,11 @@ func portalWith(t testing.TB, presets, rows string, preferences ...Config) porta
 	if err := Validate(preferences); err != nil {
 		t.Fatal(err)
 	}
-	stored, declared, err := NewPreferences(preferences, sources)
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := charter.New(append(declared, sources...)...)
+	joined, store, err := Join(sources, preferences, true, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := joined.ComputeVersion("fr"); err != nil {
-		t.Fatal(err)
-	}
-	store, err := NewStore(stored, joined, true, time.Now)
-	if err != nil {
 		t.Fatal(err)
 	}
 	return portal{joined, store}

@@ -43,9 +43,9 @@ func (p *Preference) cookieName(secure bool) string {
 	return p.Cookies()[0]
 }
 
-// NewPreferences returns where answers are stored in some formats, and the rows that
+// newPreferences returns where answers are stored in some formats, and the rows that
 // declare the cookies, for charters whose sources do not.
-func NewPreferences(formats []Config, sources []charter.Source) (preferences []*Preference, rows []charter.Source, err error) {
+func newPreferences(formats []Config, sources []charter.Source) (preferences []*Preference, rows []charter.Source, err error) {
 	for _, config := range formats {
 		p := &Preference{Config: config, Names: config.Cookies(), layout: config.layout()}
 		format := Formats[p.Format]

@@ -21,9 +21,24 @@ type Store struct {
 	enforces       bool                  // declared durations hold
 }
 
-// NewStore returns the store of a charter that declares its cookies; whether
-// their durations are enforced tells how long grants hold.
-func NewStore(preferences []*Preference, c *charter.Charter, enforces bool, now func() time.Time) (*Store, error) {
+// Join joins sources into a charter that also declares the cookies in which answers are stored
+// in some formats, and returns it with the store of these. Whether durations are enforced tells
+// how long grants hold.
+func Join(sources []charter.Source, formats []Config, enforces bool, now func() time.Time) (*charter.Charter, *Store, error) {
+	preferences, declared, err := newPreferences(formats, sources)
+	if err != nil {
+		return nil, nil, err
+	}
+	joined, err := charter.New(slices.Concat(declared, sources)...)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := newStore(preferences, joined, enforces, now)
+	return joined, store, err
+}
+
+// newStore returns the store of a charter that declares its cookies.
+func newStore(preferences []*Preference, c *charter.Charter, enforces bool, now func() time.Time) (*Store, error) {
 	s := &Store{charter: c, Preferences: preferences, Rows: map[*charter.Row]bool{}, Now: now, enforces: enforces}
 	for _, p := range preferences {
 		for _, name := range slices.Concat(p.Names, Formats[p.Format].proofs) {

@@ -39,19 +39,11 @@ func guardOf(t testing.TB, options judge.Options, names []string, rows string, f
 		}
 		sources = append(sources, inline)
 	}
-	stored, declared, err := answers.NewPreferences(formats, sources)
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := charter.New(append(declared, sources...)...)
+	joined, store, err := answers.Join(sources, formats, true, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := joined.ComputeVersion("fr"); err != nil {
-		t.Fatal(err)
-	}
-	store, err := answers.NewStore(stored, joined, true, time.Now)
-	if err != nil {
 		t.Fatal(err)
 	}
 	g, err := New(joined, judge.NewPolicy(joined, options), store, "/terms/cookies-policy", false)
@@ -106,11 +98,7 @@ func TestScriptHasBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	joined, err := charter.New(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := answers.NewStore(nil, joined, true, time.Now)
+	joined, store, err := answers.Join([]charter.Source{c}, nil, true, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -62,19 +62,11 @@ func portalOf(t testing.TB, presets []string, rows string, format answers.Config
 		t.Fatal(err)
 	}
 	sources = append(sources, inline)
-	stored, declared, err := answers.NewPreferences([]answers.Config{format}, sources)
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := charter.New(append(declared, sources...)...)
+	joined, store, err := answers.Join(sources, []answers.Config{format}, true, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := joined.ComputeVersion("fr"); err != nil {
-		t.Fatal(err)
-	}
-	store, err := answers.NewStore(stored, joined, true, time.Now)
-	if err != nil {
 		t.Fatal(err)
 	}
 	return joined, store

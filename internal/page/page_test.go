@@ -36,15 +36,7 @@ func pageOf(t *testing.T) *Page {
 	if err != nil {
 		t.Fatal(err)
 	}
-	stored, declared, err := answers.NewPreferences([]answers.Config{{Format: "opendatasoft"}}, []charter.Source{preset})
-	if err != nil {
-		t.Fatal(err)
-	}
-	joined, err := charter.New(append(declared, preset)...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := answers.NewStore(stored, joined, true, time.Now)
+	joined, store, err := answers.Join([]charter.Source{preset}, []answers.Config{{Format: "opendatasoft"}}, true, time.Now)
 	if err != nil {
 		t.Fatal(err)
 	}
