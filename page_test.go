@@ -590,7 +590,7 @@ func TestPageSaysWhatHolds(t *testing.T) {
 		isRefused   = "a cookie that needs your consent is refused."
 		passesYet   = "those that are only observed pass all the same."
 		isExempt    = "The cookies below are exempt from consent."
-		answerIdle  = "For now only observed: it still passes, whatever the answer."
+		answerIdle  = "Not enforced yet: it still passes, whatever the answer."
 		partIdle    = "For now, some of these cookies are only observed"
 		unasked     = "Set without consent, by exemption; to refuse is to object to it."
 		partUnasked = "Some of these cookies are set without consent, by exemption"
@@ -736,7 +736,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 	const (
 		trial     = "Trial period"
 		observes  = "The server only observes which other domains pages call"
-		pending   = "Not enforced yet"
+		pending   = ">Not enforced yet<"
 		stillFree = "Nothing keeps pages from calling these domains of the table yet"
 		others    = "For what is not a cookie, a refusal is not fully applied yet."
 		keeps     = "A page of the portal loads only from the portal itself and those domains of the table that are not refused, and by itself sends data to them only."
@@ -744,7 +744,7 @@ func TestPageSaysWhatHoldsOfHosts(t *testing.T) {
 		open      = "a page that is already open keeps what it was allowed when it was loaded"
 		anyOther  = "Another domain that the page calls, for a video or a map for example, can set cookies of its own."
 		allowed   = "A domain of the table that is allowed can set cookies of its own, and so can a site to which a link or a form leads."
-		idle      = "For now only observed: it still passes, whatever the answer."
+		idle      = "Not enforced yet: it still passes, whatever the answer."
 		readable  = "A script of the page can write a cookie itself"
 		listed    = "Loads from or sends to: "
 		isTrial   = "these cookies still pass, even if refused."
@@ -858,7 +858,7 @@ func TestPageSaysWhatHoldsOfCookiesBesideHosts(t *testing.T) {
 		chooses = "without an answer from you, a cookie that needs your consent is refused."
 		stays   = "A cookie that needs your consent stays refused as long as you have not accepted it."
 		asks    = "They are refused until you accept them."
-		alone   = "No answer stored. For now only observed: it still passes, whatever the answer."
+		alone   = "No answer stored. Not enforced yet: it still passes, whatever the answer."
 		part    = "No answer stored. " + others
 	)
 	passing := []string{"some of these cookies", "some of them still pass", "these cookies still pass", "those that are only observed pass"}
@@ -868,7 +868,7 @@ func TestPageSaysWhatHoldsOfCookiesBesideHosts(t *testing.T) {
 		cookie + hosts:                     {comesTo, chooses, stays, asks, others, alone},
 		cookie + strings.Replace(same, "host video.example", "storage film", 1):        {comesTo, chooses, stays, asks, others, part},
 		"hosts\n" + cookie + strings.Replace(hosts, "purpose", "monitor\n purpose", 1): {comesTo, chooses, stays, asks, others, alone},
-		"hosts monitor\n" + hosts: {chooses, stays, asks, others, alone}, // no answer comes to anything
+		"hosts monitor\n" + hosts: {others, alone}, // nothing is said of cookies
 		"hosts monitor\n" + strings.Replace(cookie, "purpose", "monitor\n purpose", 1) + hosts:        {others, alone, passing[2], passing[3]},
 		"hosts monitor\n" + strings.Replace(cookie, "purpose", "monitor\n purpose", 1) + same:         {others, alone, passing[2], passing[3]},
 		"hosts monitor\n" + cookie + strings.Replace(cookie, "ad {\n", "ad2 {\n monitor\n", 1) + same: {asks, others, passing[0], passing[1], passing[3]},
@@ -1114,7 +1114,7 @@ func TestPageSaysWhatHoldsOfStorage(t *testing.T) {
 		hosts     = "host stats.example {\n consent statistics\n}\n"
 		stillFree = "Nothing keeps scripts from storing these items of the table in the browser yet, even if you refuse them:"
 		hostsFree = "Nothing keeps pages from calling these domains of the table yet"
-		idle      = "For now only observed: it still passes, whatever the answer."
+		idle      = "Not enforced yet: it still passes, whatever the answer."
 	)
 	for block, want := range map[string][]string{
 		row:                     {stillFree, idle},
@@ -1144,22 +1144,24 @@ func TestPageSaysWhatIsDoneAboutStorage(t *testing.T) {
 		keeps     = "A script of a page of the portal keeps no item of the table in the browser that is refused; those that are still there are removed."
 		removed   = "Those that you refuse are removed by the portal’s pages."
 		same      = "they are not allowed, and you lose only what they serve. The same holds for the items named here that are stored in the browser."
+		itself    = "if you refuse, it is not allowed, and you lose only what it serves."
 		free      = "A script of the page can write a cookie itself, or use the browser’s local storage."
 		around    = "and any script can use the browser’s local storage."
 		others    = "can still write a cookie or keep an item, and any script can use the browser’s storage for what is not in the table."
 	)
 	monitored := func(row string) string { return strings.Replace(row, "purpose", "monitor\n purpose", 1) }
 	kept := []string{keeps, removed, same, others}
+	keptAlone := []string{keeps, removed, itself, others} // no answer is about cookies
 	for block, want := range map[string][]string{
 		row:                                    {free},
 		cookie:                                 {free},
 		"guard monitor\n" + row:                {free},
 		"guard\nmonitor\n" + row:               {free},
-		"guard\n" + row:                        kept,
+		"guard\n" + row:                        keptAlone,
 		"guard\n" + cookie:                     kept,
 		"guard\n" + cookie + row + necessary:   kept,
-		"guard\nmonitor undeclared\n" + row:    kept,
-		"guard\n" + monitored(necessary) + row: kept,
+		"guard\nmonitor undeclared\n" + row:    keptAlone,
+		"guard\n" + monitored(necessary) + row: keptAlone,
 		"guard\n" + alone:                      {around},
 		"guard\n" + necessary + alone:          {around}, // nobody can refuse it
 		"guard\n" + monitored(row):             {around},
@@ -1167,14 +1169,16 @@ func TestPageSaysWhatIsDoneAboutStorage(t *testing.T) {
 		"guard\n" + monitored(row) + cookie:    {around}, // of some, nothing of it is so
 		"guard\n" + monitored(cookie) + row:    {around},
 		"guard\n" + row + monitored(alone):     {keeps, removed, others}, // of cookies, an answer comes to nothing yet
-		"guard\nhosts\n" + row + "host a.example {\n consent statistics\n}\n": kept,
+		"guard\nhosts\n" + row + "host a.example {\n consent statistics\n}\n": keptAlone,
 	} {
 		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nheader Content-Type text/html\nrespond portal")
 		_, shown := get(t, address+pagePath, http.Header{"Accept-Language": {"en"}})
 		_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
-		checkSaid(t, block, shown, []string{keeps, removed, same, free, around, others}, want)
-		if strings.Contains(notice, same) != slices.Contains(want, same) {
-			t.Errorf("%q: the notice says %s", block, notice)
+		checkSaid(t, block, shown, []string{keeps, removed, same, itself, free, around, others}, want)
+		for _, comesTo := range []string{same, itself} {
+			if strings.Contains(notice, comesTo) != slices.Contains(want, comesTo) {
+				t.Errorf("%q: the notice says %s", block, notice)
+			}
 		}
 		// What the script itself does: it has the items, and the visitor's answer decides.
 		_, body := get(t, address+"/", nil)
@@ -1218,6 +1222,50 @@ func TestPageSaysWhatItIsAbout(t *testing.T) {
 			what, _, _ = strings.Cut(what, "</section>")
 			if strings.Contains(what, "*") != slices.Contains(want, prefix) {
 				t.Errorf("%q: %s: %s", block, language, what)
+			}
+		}
+	}
+}
+
+// Where answers decide about no cookie, the page and the notice ask of none.
+func TestPageAsksOfWhatThereIs(t *testing.T) {
+	const (
+		cookie   = "cookie ad {\n purpose p\n category third_party\n consent ad\n}\n"
+		more     = "storage ad_*\n"
+		items    = "storage ph_* {\n purpose p\n category statistics\n}\n"
+		hosts    = "host video.example {\n purpose q\n category third_party\n}\n"
+		ofCookie = "without an answer from you, a cookie that needs your consent is refused."
+		trial    = "a cookie that needs your consent counts as refused."
+		ofAll    = "without an answer from you, what needs your consent counts as refused."
+		cookies  = "This portal would like to use cookies that need your consent."
+		follows  = "This portal asks for your consent to what follows. Without an answer from you, it counts as refused."
+		others   = "For what is not a cookie, a refusal is not fully applied yet."
+		allows   = "If you accept, these cookies are allowed"
+		allowsIt = "If you accept, what is asked about here is allowed"
+		lets     = "Accepting also lets pages call the domains named here."
+		stays    = "A cookie that needs your consent stays refused"
+	)
+	for block, want := range map[string][]string{
+		cookie: {ofCookie, cookies, allows, stays},
+		strings.Replace(cookie, "purpose", more+"purpose", 1): {ofCookie, cookies, allows, stays},
+		cookie + items:                    {ofCookie, cookies, allows, stays, others},
+		"guard\n" + cookie + items:        {ofCookie, cookies, allows, stays},
+		"monitor\n" + cookie + items:      {trial, cookies},
+		"guard\n" + items:                 {ofAll, follows, allowsIt},
+		"hosts\n" + hosts:                 {ofAll, follows, allowsIt, lets},
+		"hosts\nguard\n" + hosts + items:  {ofAll, follows, allowsIt, lets},
+		"hosts\n" + hosts + items:         {ofAll, follows, others}, // an answer comes to nothing for the items
+		items:                             {ofAll, follows, others},
+		"monitor\nguard\nhosts\n" + items: {ofAll, follows, others},
+		"script /v.js {\n purpose p\n category third_party\n}\n": {ofCookie, cookies, allows, stays}, // which sets some
+	} {
+		address := "http://" + serve(t, false, "cookie_charter {\n"+block+"}\nrespond portal")
+		_, shown := get(t, address+pagePath+"?status=lost&at="+fmt.Sprint(time.Now().UnixMilli()), http.Header{"Accept-Language": {"en"}})
+		_, notice := get(t, address+pagePath+"notice", http.Header{"Accept-Language": {"en"}})
+		checkSaid(t, block, shown+notice, []string{ofCookie, trial, ofAll, cookies, follows, others, allows, allowsIt, stays, lets}, want)
+		for _, comesTo := range []string{allows, allowsIt, lets} {
+			if strings.Contains(notice, comesTo) != strings.Contains(shown, comesTo) {
+				t.Errorf("%q: the page and the notice differ in %q", block, comesTo)
 			}
 		}
 	}

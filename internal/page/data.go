@@ -408,9 +408,9 @@ func (p *Page) textIn(text *texts, t charter.Text) Text {
 }
 
 // consequences returns what either answer comes to, "" if some are not enforced yet of cookies,
-// or none is of anything.
+// or, without these, of others, or none is of anything.
 func (p *Page) consequences(text *texts) string {
-	if p.scope.letsCookiesPass() || !p.scope.refuses {
+	if p.scope.letsCookiesPass() || p.scope.asksOthersAlone() && p.scope.letsOthersPass() || !p.scope.refuses {
 		return ""
 	}
 	return text.Consequences

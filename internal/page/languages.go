@@ -101,11 +101,13 @@ type texts struct {
 
 	ChoiceTitle         string            `yaml:"choice_title"`
 	Choice              string            `yaml:"choice"`
+	ChoiceOthers        string            `yaml:"choice_others"`      // where nothing that is asked about is a cookie
 	ChoiceHere          string            `yaml:"choice_here"`        // where the page takes answers
 	ChoiceExempt        string            `yaml:"choice_exempt"`      // where no other can be chosen
 	ChoiceExemptHere    string            `yaml:"choice_exempt_here"` // and the page takes answers
 	ChoiceOpen          string            `yaml:"choice_open"`        // after the others, where hosts are enforced
 	Consequences        string            `yaml:"consequences"`
+	ConsequencesOthers  string            `yaml:"consequences_others"`  // where nothing that is asked about is a cookie
 	ConsequencesStorage string            `yaml:"consequences_storage"` // after them, where the guard is in force for stored items
 	ConsequencesHosts   string            `yaml:"consequences_hosts"`   // last, where hosts are enforced
 	Question            questionTexts     `yaml:"question"`
@@ -165,6 +167,7 @@ type texts struct {
 
 	NoticeTitle       string `yaml:"notice_title"`
 	Notice            string `yaml:"notice"`
+	NoticeOthers      string `yaml:"notice_others"` // where nothing that is asked about is a cookie
 	NoticeMore        string `yaml:"notice_more"`
 	NoticeManage      string `yaml:"notice_manage"`      // at the end of each document
 	NoticeLater       string `yaml:"notice_later"`       // how to withdraw

@@ -5,6 +5,7 @@ import (
 	"io/fs"
 	"os"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -48,6 +49,7 @@ func eachText(t *testing.T, value reflect.Value, path string, do func(path, text
 
 // Every language says everything.
 func TestTexts(t *testing.T) {
+	ofCookies := regexp.MustCompile(`(?i)cookie|galet|kak[ao]|ارتباط`) // what languages call them
 	for _, name := range Languages {
 		loaded, err := loadTexts(files, name)
 		if err != nil {
@@ -126,6 +128,11 @@ func TestTexts(t *testing.T) {
 		}
 		if len(loaded.Limits) != 2 || !strings.HasSuffix(loaded.Hosts, ":") || !strings.HasSuffix(loaded.Storage, ":") || !strings.HasSuffix(loaded.Cookies, ":") || strings.Count(loaded.WhatPrefix, "*") != 1 {
 			t.Errorf("%s has other words for hosts or stored items", name)
+		}
+		for _, text := range []string{loaded.ChoiceOthers, loaded.NoticeOthers, loaded.ConsequencesOthers} {
+			if ofCookies.MatchString(text) {
+				t.Errorf("%s says of what is no cookie: %s", name, text)
+			}
 		}
 		if len(loaded.Months) != 12 || loaded.Durations[charter.Session]["other"] == "" || len(loaded.Stored) != 3 {
 			t.Errorf("%s is incomplete", name)

@@ -29,7 +29,8 @@ type scope struct {
 	items      charter.Names // stored ones, likewise
 
 	takesAnswers bool // by its form; else a banner does
-	hasAnswers   bool // some cookie can be answered
+	hasAnswers   bool // some row can be answered
+	asksCookies  bool // and some such row is of cookies
 	needsConsent bool // some cookie is refused without an answer
 	refuses      bool // a refusal of some cookie is enforced
 	shortens     bool // a duration that is told is enforced
@@ -55,6 +56,7 @@ func newScope(options Options) scope {
 	for _, row := range options.Charter.Rows {
 		canAnswer, isObserved, isMonitored := row.Key != "", s.passes(row), s.policy.IsMonitored(row)
 		s.hasAnswers = s.hasAnswers || canAnswer
+		s.asksCookies = s.asksCookies || canAnswer && isOfCookies(row)
 		s.refuses = s.refuses || canAnswer && !isObserved
 		s.shortens = s.shortens || row.Duration != "" && !isObserved && s.policy.EnforcesDuration
 		s.asksHosts = s.asksHosts || canAnswer && !isObserved && s.keepsHosts && len(row.Host) > 0
@@ -125,6 +127,10 @@ func (s *scope) ignoresAnswers() bool { return s.letsCookiesPass() || s.letsOthe
 // letsCookiesPass tells whether that is so of cookies.
 func (s *scope) letsCookiesPass() bool { return s.everything && s.hasAnswers || s.rowsAnswer }
 
+// asksOthersAlone tells whether answers decide about hosts or stored items, and about no
+// cookies.
+func (s *scope) asksOthersAlone() bool { return s.hasAnswers && !s.asksCookies }
+
 // letsOthersPass tells whether that is so of hosts or stored items.
 func (s *scope) letsOthersPass() bool { return len(s.hosts)+len(s.items) > 0 }
 
@@ -169,11 +175,14 @@ func (s *scope) promises() []string {
 func (s *scope) wording(text *texts) *texts {
 	own := *text
 	own.Status = maps.Clone(text.Status)
-	if s.needsConsent && !s.letsCookiesPass() {
+	if s.needsConsent && s.asksCookies && !s.letsCookiesPass() {
 		own.Status[statusLost] += " " + text.StillRefused
 	}
 	if s.letsCookiesPass() {
 		own.Choice, own.ChoiceElsewhere = text.Trial["choice"], text.Trial["elsewhere"]
+	}
+	if s.asksOthersAlone() {
+		own.Choice, own.Consequences = text.ChoiceOthers, text.ConsequencesOthers
 	}
 	if s.hasAnswers && !s.needsConsent {
 		own.Choice, own.ChoiceHere = text.ChoiceExempt, text.ChoiceExemptHere
@@ -181,14 +190,16 @@ func (s *scope) wording(text *texts) *texts {
 	if s.takesAnswers {
 		own.Choice += " " + own.ChoiceHere
 	}
-	switch s.askedObserved {
-	case 0:
-	case s.asked:
+	switch {
+	case s.asksOthersAlone():
+		own.Notice = text.NoticeOthers
+	case s.askedObserved == 0:
+	case s.askedObserved == s.asked:
 		own.Notice = text.Trial["notice"]
 	default:
 		own.Notice += " " + text.Trial["notice_some"]
 	}
-	if s.letsOthersPass() {
+	if s.letsOthersPass() || s.asksOthersAlone() && s.everything {
 		own.Notice += " " + text.Trial["others"]
 	}
 	if !s.observes() {
@@ -200,7 +211,9 @@ func (s *scope) wording(text *texts) *texts {
 	}
 	if s.keepsItems {
 		own.What += " " + text.WhatStorageRefused
-		own.Consequences += " " + text.ConsequencesStorage
+		if s.asksCookies {
+			own.Consequences += " " + text.ConsequencesStorage
+		}
 	}
 	if s.hasPrefixes {
 		own.What += " " + text.WhatPrefix
