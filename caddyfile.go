@@ -278,6 +278,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 	texts := map[string]*string{"path": &preference.Path, "list": &preference.List, "manage": &preference.Manage}
 	words := map[string]*charter.Names{"granted": &preference.Granted, "refused": &preference.Refused}
 	wordsOf := map[string]*map[string]charter.Names{"key": &preference.Keys, "proof": &preference.Proofs}
+	isGiven := map[string]bool{}
 	for nesting := d.Nesting(); d.NextBlock(nesting); {
 		option, values := d.Val(), d.RemainingArgs()
 		switch {
@@ -289,7 +290,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 			return preference, d.Errf("%s takes words of the banner's", option)
 		case (texts[option] != nil || option == "revision") && len(values) != 1:
 			return preference, oneValueError(d, option)
-		case texts[option] != nil && *texts[option] != "":
+		case isGiven[option] && words[option] == nil && wordsOf[option] == nil:
 			return preference, d.Errf("%s already specified", option)
 		case option == "local_storage" && len(values) > 1:
 			return preference, d.Err("local_storage takes one key at most")
@@ -323,6 +324,7 @@ func unmarshalPreference(d *caddyfile.Dispenser) (answers.Config, error) {
 			}
 			return preference, d.Errf("unrecognized option: %s; a preference has %s", option, strings.Join(optionNames("preference"), ", "))
 		}
+		isGiven[option] = true
 	}
 	return preference, nil
 }
