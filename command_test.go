@@ -186,7 +186,7 @@ func TestCheckTellsAllMistakes(t *testing.T) {
 		"charter.yaml":     append(ofCharter, `cookie "b" is declared twice; remove one of the two, at @charter.yaml:4 and @charter.yaml:5`),
 		"Caddyfile":        slices.Concat(ofCharter, ofOther, ofOther, []string{`cookie "b" is declared twice`, "missing.yaml"}),
 		"inline.caddyfile": {`cookie "x": missing purpose`, `cookie "y z": missing category`, `cookie "x" is declared twice; remove one of the two, at @inline.caddyfile:3 and @inline.caddyfile:9`},
-		"alone.yaml":       {`no row has the consent key "matomo"`, `no row has the consent key "ga"`},
+		"alone.yaml":       {`name the preset matomo, whose rows have it, beside this charter, and check the Caddyfile that does`, `name the preset google_analytics, whose rows`},
 		"options.json":     {`unreadable date "soon"`},
 	} {
 		_, _, mistake := runCommand("check", folder+file)

@@ -104,7 +104,7 @@ func TestLoadErrors(t *testing.T) {
 		`{"cookies":[{"name":"a","exempt":"yes"}]}`:                                                    "exempt is true or false, not a text, at inline row 1",
 		`{"cookies":[{"name":"a","purposes":"p"}]}`:                                                    `unknown field "purposes"; there are name, match, host, script, storage, provider, policy, country, service, purpose, category, consent, exempt, duration, domain, path, secure, http_only, same_site, monitor, at inline row 1`,
 		`{"cookies":[{"host":"A.fr","purpose":"p","category":"necessary"}]}`:                           `host "A.fr": "A.fr" is not written as browsers match it; write a.fr, at inline row 1`,
-		`{"cookies":[{"host":"a.fr","consent":"matomo"}]}`:                                             `host "a.fr": no row has the consent key "matomo", to which it would be added; say in "purpose" and "category" what it is for, at inline row 1`,
+		`{"cookies":[{"host":"a.fr","consent":"matomo"}]}`:                                             `host "a.fr": no row has the consent key "matomo", to which it would be added; name the preset matomo, whose rows have it, beside this charter, and check the Caddyfile that does, or say in "purpose" and "category" what it is for, at inline row 1`,
 		`{"cookies":[{"script":"a.js","consent":"matomo"}]}`:                                           `script "a.js": "a.js" is no path of a script`,
 		`{"cookies":[{"host":5}]}`:                                                                     "names are a string or an array of strings, at inline row 1",
 		`{"host":["a.fr"]}`:                                                                            `unknown field "host": JSON calls it cookies`,

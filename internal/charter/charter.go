@@ -190,6 +190,9 @@ func (r *Row) belongsNowhere(keys []string) error {
 	if len(keys) > 0 {
 		fix = UseOneOf(keys) + ", or " + fix
 	}
+	if names := presetsOf(r.Consent); len(names) > 0 {
+		fix = fmt.Sprintf("name the preset %s, whose rows have it, beside this charter, and check the Caddyfile that does, or %s", strings.Join(names, " or "), fix)
+	}
 	return fmt.Errorf("%s: no row has the consent key %q, to which it would be added; %s, at %s", r.title(), r.Consent, fix, r.Place("consent"))
 }
 

@@ -68,6 +68,14 @@ var Presets = sync.OnceValues(func() (map[string]*Charter, error) {
 	return charters, nil
 })
 
+// presetsOf returns the names of the presets of which rows have a consent key, sorted.
+func presetsOf(key string) []string {
+	return slices.DeleteFunc(PresetNames(), func(name string) bool {
+		preset, err := LoadPreset(name)
+		return err != nil || !slices.ContainsFunc(preset.Rows, func(row Row) bool { return !row.isAddition() && row.consentKey() == key })
+	})
+}
+
 // preferenceFile is what its places are in.
 const preferenceFile = "preference.yaml"
 
