@@ -213,7 +213,11 @@ func writeDraft(out, report io.Writer, document *yaml.Node, doubts int) error {
 	if len(mistakes) > 0 {
 		verdict = "check refuses the draft, for " + terminal.Count(len(mistakes), "mistake")
 	}
-	fmt.Fprintf(report, "%s, %s, each marked in the draft by a comment; %s\n", terminal.Count(rows, "row"), terminal.Count(doubts, "doubt"), verdict)
+	unsure := terminal.Count(doubts, "doubt")
+	if doubts > 0 {
+		unsure += ", each marked in the draft by a comment"
+	}
+	fmt.Fprintf(report, "%s, %s; %s\n", terminal.Count(rows, "row"), unsure, verdict)
 	return nil
 }
 
