@@ -340,6 +340,11 @@ func (c *tableColumns) complete(header []string, body [][]string) {
 		_, hasService := c.of["service"]
 		c.isShared = !hasService && columnWords[slices.IndexFunc(columnWords, func(known columnWord) bool { return known.column == "service" })].words.areIn(header[i])
 	}
+	for i, content := range contents {
+		if isFree(i) && content.filled > 0 {
+			c.doubts = append(c.doubts, fmt.Sprintf("the column %s is not used", describeColumn(i, header)))
+		}
+	}
 }
 
 // findNames finds the column of the names among those that can be called so, and else by

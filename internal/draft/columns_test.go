@@ -67,7 +67,9 @@ func TestFindColumnsByContent(t *testing.T) {
 		doubts int
 	}{
 		"header":              {[]string{"Nom du cookie|Finalité", "lang|Langue"}, map[string]int{"name": 0, "purpose": 1}, 0, 0},
-		"cookies of platform": {[]string{"Nom de la plateforme|Nom du cookie|Finalité", "Portail|sid|Garde"}, map[string]int{"name": 1, "purpose": 2}, 0, 0},
+		"cookies of platform": {[]string{"Nom de la plateforme|Nom du cookie|Finalité", "Portail|sid|Garde"}, map[string]int{"name": 1, "purpose": 2}, 0, 1},
+		"not used":            {[]string{"Nom|Domaine|Finalité", "sid|.ys.example|Garde"}, map[string]int{"name": 0, "purpose": 2}, 0, 1},
+		"empty":               {[]string{"Nom|Domaine|Finalité", "sid|–|Garde"}, map[string]int{"name": 0, "purpose": 2}, 0, 0},
 		"wrong name": {
 			[]string{"Nom|Outil|Finalité", "Portail|_pk_id.*|Compte", "Portail|_pk_ses.*|Compte"},
 			map[string]int{"provider": 0, "name": 1, "purpose": 2},
@@ -111,6 +113,9 @@ func TestFindColumnsByContent(t *testing.T) {
 // What is found by content is marked in the draft.
 func TestImportByContent(t *testing.T) {
 	draft, report := importText(t, "Cookies internes\nA\tB\nsession_id\tGarde la session ouverte\nlang_id\tRetient la langue choisie\n")
+	if _, report := importText(t, "Cookies internes\nNom\tDomaine\tFinalité\nsid\t.ys.example\tGarde la session ouverte\n"); !strings.Contains(report, `a table: the column "Domaine" is not used`) {
+		t.Error(report)
+	}
 	if strings.Count(draft, "# unsure: of this table, the column") != 2 || !strings.Contains(report, `a table: the column "A" is taken for the name by what stands in it`) || !strings.Contains(report, "2 rows, 2 doubts") {
 		t.Errorf("%s%s", report, draft)
 	}
