@@ -125,6 +125,47 @@ func TestImportOwnPage(t *testing.T) {
 	}
 }
 
+// Of our own page, a row is imported with its consent key, by which answers are stored
+// already.
+func TestImportOwnConsentKeys(t *testing.T) {
+	address := "http://" + serve(t, false, `cookie_charter {
+	preset matomo
+	cookie a b_* {
+		provider A
+		purpose "Counts"
+		category statistics
+		consent own.key-1
+	}
+	storage ph_* {
+		purpose "Counts, too"
+		category statistics
+		consent posthog
+	}
+	cookie c {
+		purpose "Counts as well"
+		category statistics
+	}
+}`)
+	var drafted, report bytes.Buffer
+	if err := draft.Import(&drafted, &report, address+pagePath+"?flg=en", "en"); err != nil {
+		t.Fatal(err)
+	}
+	source, err := charter.Parse(drafted.Bytes(), "draft.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{"a": "own.key-1", "ph_*": "posthog", "c": "", "_pk_id.<site>.<hash>": "matomo", "mtm_consent": ""}
+	for _, row := range source.Rows {
+		if key, ok := want[row.FirstName()]; ok && key != row.Consent {
+			t.Errorf("%s: consent %q, want %q", row.FirstName(), row.Consent, key)
+		}
+		delete(want, row.FirstName())
+	}
+	if len(want) > 0 || strings.Contains(report.String(), "the key of a preset") {
+		t.Errorf("lacks %v\n%s", want, &report)
+	}
+}
+
 // What the page exports is imported as the charter that it is, as far as the format tells
 // it; what it does not tell for sure is doubted.
 func TestImportOwnExports(t *testing.T) {

@@ -61,9 +61,10 @@ const (
 
 // A pageTable is a table of a charter page that people wrote.
 type pageTable struct {
-	heading string // above it: often the category
-	rows    [][]string
-	links   [][]string // by row and cell, where the cell leads to another site; "" if it does not
+	heading  string // above it: often the category
+	rows     [][]string
+	links    [][]string // by row and cell, where the cell leads to another site; "" if it does not
+	consents []string   // by row, the consent key that our own page tells; "" if there is none
 }
 
 // hasColumns tells whether a table has several rows and columns: others are layout.
@@ -90,14 +91,16 @@ func (t *pageTables) last() *pageTable {
 	return &t.list[len(t.list)-1]
 }
 
-// add adds a row to the last table, unless there are too many, with where its cells lead.
-func (t *pageTables) add(cells, links []string) {
+// add adds a row to the last table, unless there are too many, with where its cells lead
+// and its consent key.
+func (t *pageTables) add(cells, links []string, consent string) {
 	if t.rows++; t.rows > maxRows || len(cells) > maxColumns {
 		t.isCut = true
 	}
 	if table := t.last(); table != nil && t.rows <= maxRows {
 		table.rows = append(table.rows, cells[:min(len(cells), maxColumns)])
 		table.links = append(table.links, links)
+		table.consents = append(table.consents, consent)
 	}
 }
 
@@ -141,11 +144,14 @@ func Import(out, report io.Writer, source, language string) error {
 		}
 		category, first := findCategory(table.heading), len(rows.Content)
 		for i, cells := range body {
-			links := table.links[len(table.rows)-len(body)+i]
+			row := len(table.rows) - len(body) + i
 			cell := func(column string) string {
 				in := cells
-				if column == "policy" {
-					column, in = "provider", links
+				switch column {
+				case "policy":
+					column, in = "provider", table.links[row]
+				case "consent":
+					return table.consents[row]
 				}
 				if i := columns.at(column); i >= 0 && i < len(in) {
 					return in[i]
@@ -305,7 +311,7 @@ func findTabbedTables(content []byte) *pageTables {
 			cells = append(cells, strings.TrimSpace(cell))
 		}
 		if !isEmpty(strings.Join(cells, "")) { // nor lines that are drawn
-			tables.add(cells, nil)
+			tables.add(cells, nil, "")
 		}
 	}
 	return tables
@@ -428,7 +434,7 @@ func findHTMLTables(content []byte) *pageTables {
 	heading := ""
 	var headingText, cellText *strings.Builder // while they are read
 	var cells, links []string
-	link := ""
+	link, consent := "", ""
 	endHeading := func() {
 		if headingText != nil {
 			heading, headingText = onOneLine(headingText.String()), nil
@@ -444,7 +450,7 @@ func findHTMLTables(content []byte) *pageTables {
 		endHeading()
 		endCell()
 		if len(cells) > 0 {
-			tables.add(cells, links)
+			tables.add(cells, links, consent)
 			cells, links = nil, nil
 		}
 	}
@@ -483,8 +489,12 @@ func findHTMLTables(content []byte) *pageTables {
 			}
 		case "table", "thead", "tbody", "tr":
 			endRow()
-			if isStart && token.Data == "table" {
+			consent = ""
+			switch {
+			case isStart && token.Data == "table":
 				tables.begin(heading)
+			case isStart && token.Data == "tr":
+				consent = consentOf(token)
 			}
 		case "td", "th":
 			endCell()
@@ -514,6 +524,16 @@ func linkOf(tag html.Token) string {
 	for _, attribute := range tag.Attr {
 		if _, link := charter.SplitLink(attribute.Val); attribute.Key == "href" && strings.HasPrefix(link, "https://") {
 			return link
+		}
+	}
+	return ""
+}
+
+// consentOf returns the consent key that our own page tells of a row, "" if there is none.
+func consentOf(tag html.Token) string {
+	for _, attribute := range tag.Attr {
+		if attribute.Key == "data-consent" && charter.IsConsentKey(attribute.Val) {
+			return attribute.Val
 		}
 	}
 	return ""
@@ -767,9 +787,13 @@ func importRow(cell func(column string) string, isShared bool, category foundCat
 		add("category", category.doubt, string(category.category))
 	}
 	// By another key, answers that are stored already would not be read.
-	if len(read.patterns) > 0 && category.category != "" && category.category != charter.Necessary {
-		if row := findInPresets(read.patterns[0]); row != nil && row.Consent != "" {
-			add("consent", "the key of a preset, for a cookie of this name", row.Consent)
+	if category.category != "" && category.category != charter.Necessary {
+		if key := cell("consent"); key != "" {
+			add("consent", "", key)
+		} else if len(read.patterns) > 0 {
+			if row := findInPresets(read.patterns[0]); row != nil && row.Consent != "" {
+				add("consent", "the key of a preset, for a cookie of this name", row.Consent)
+			}
 		}
 	}
 	if isExempt && category.category != charter.Necessary {

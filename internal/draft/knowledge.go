@@ -23,7 +23,7 @@ func findKnowledge(content []byte) *pageTables {
 	}
 	for _, base := range bases {
 		tables.begin("")
-		tables.add([]string{"Name", "Category", "Provider", "Purpose", "Duration"}, nil)
+		tables.add([]string{"Name", "Category", "Provider", "Purpose", "Duration"}, nil, "")
 		for _, known := range base.Knowledges {
 			if known.Kind != "cookie" {
 				continue
@@ -33,7 +33,7 @@ func findKnowledge(content []byte) *pageTables {
 			}
 			purpose, duration := cutDuration(known.Comment)
 			_, link := charter.SplitLink(known.Policy)
-			tables.add([]string{known.Name, known.Category, known.Controller, purpose, duration}, []string{"", "", link})
+			tables.add([]string{known.Name, known.Category, known.Controller, purpose, duration}, []string{"", "", link}, "")
 		}
 	}
 	return tables

@@ -124,6 +124,7 @@ type Row struct {
 	Countries                  string // where data go, as a list in words
 	Duration                   string // of its cookies, as it is enforced; "" if that is not declared
 	Exempt                     bool   // allowed unless it is refused
+	Consent                    string // the key of the answer that decides about it, "" for that of its kind
 }
 
 // Cookie is a cookie that the browser sent with the request for the page.
@@ -326,7 +327,7 @@ func (p *Page) sample(text *texts) *Data {
 		Stylesheet: "/x.css", Logo: "/x.svg", Header: p.header, Footer: p.footer, Languages: link, Status: "status", Reference: "reference",
 		Trial:     []Observed{{"text", charter.Names{"a", "b"}}, {Text: "text"}},
 		Remaining: []Remaining{{"text", charter.Names{"a", "b"}, 1}, {Names: charter.Names{"c"}}},
-		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}, {Storage: charter.Names{"c"}}}}, true, true}, {Name: "name"}},
+		Kinds:     []Kind{{"name", "definition", [][]Row{{{charter.Names{"a", "b"}, charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, word, word, word, "countries", "1 day", true, "key"}, {Names: charter.Names{"c"}}, {Hosts: charter.Names{"c.example"}}, {Storage: charter.Names{"c"}}}}, true, true}, {Name: "name"}},
 		Questions: []Question{{"key", word, "kind", []Text{word, word}, "countries", charter.Names{"a.example", "b.example"}, charter.Names{"a", "b"}, []Text{word, word}, charter.Names{"a", "b"}, "1 day", "stored", true, true, "exemption", true, true}, {Key: "key"}},
 		CanAnswer: true, Banner: true, Manage: []string{"/"}, Consequences: "consequences", Kept: "6 months", Given: "given", GivenTo: word, GivenReference: "reference",
 		Cookies:  []Cookie{{"a", true, word, judge.Refused.String(), "outcome"}, {}},
@@ -353,6 +354,7 @@ func (p *Page) kindsIn(text *texts) []Kind {
 				Purpose:   p.textIn(text, cookie.Purpose),
 				Countries: text.countries(cookie.Country),
 				Exempt:    cookie.Exempt,
+				Consent:   cookie.Consent,
 			}
 			if lifetime, ok := p.Policy.PublishedDuration(cookie); ok {
 				row.Duration = text.duration(lifetime)
