@@ -270,6 +270,8 @@ describe("the charter page", () => {
     await page.setViewportSize({ width: 680, height: 900 });
     assert.equal(await overflows(page), false);
     assert.equal(await page.locator("thead").first().evaluate((head) => getComputedStyle(head).display), "table-header-group");
+    // A hamza above the first letter of a heading is not left on the page before.
+    assert.ok((await page.locator("h2").first().evaluate((heading) => parseFloat(getComputedStyle(heading).paddingTop))) > 0);
     const pdf = await page.pdf({ path: path.join(screenshots, "charter-fr.pdf"), format: "A4" });
     assert.equal(pdf.subarray(0, 5).toString(), "%PDF-");
     await context.close();
