@@ -362,6 +362,26 @@ func TestExportedPageStandsAlone(t *testing.T) {
 	}
 }
 
+// A page without a visitor, as it is exported and archived, tells beside each question what
+// is set without an answer, as that of a visitor does beside the stored one.
+func TestExportedPageTellsExemptions(t *testing.T) {
+	const exempt = "cookies:\n  - {name: a, purpose: p, category: statistics, consent: a, exempt: true}\n"
+	folder := checks.WriteFiles(t, map[string]string{"all.yaml": exempt, "some.yaml": exempt + "  - {name: b, purpose: q, category: statistics, consent: a}\n", "none.yaml": strings.Replace(exempt, ", exempt: true", "", 1)})
+	for file, want := range map[string]string{"all.yaml": "<em>Set without consent, by exemption", "some.yaml": "<em>Some of these cookies are set without consent, by exemption", "none.yaml": ""} {
+		out, _, mistake := runCommand("export", folder+file, "--format", "html", "--language", "en")
+		if mistake != "" {
+			t.Fatal(mistake)
+		}
+		if !strings.Contains(out, want) || strings.Contains(out, "by exemption") != (want != "") {
+			t.Errorf("%s: no %q, or another, in %s", file, want, out)
+		}
+	}
+	address := "http://" + serve(t, false, "cookie_charter {\n charter "+folder+"all.yaml\n}")
+	if _, shown := get(t, address+pagePath+"?flg=en", nil); strings.Count(shown, "by exemption") != 1 {
+		t.Errorf("what is set by exemption is told twice, or not: %s", shown)
+	}
+}
+
 // What is exported as YAML is a charter file with the same version.
 func TestExportYAML(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{"charter.yaml": commandCharter})
