@@ -206,7 +206,8 @@ func TestCheckTellsAllMistakes(t *testing.T) {
 // place, and kept out of what other programs read.
 func TestCheckWarns(t *testing.T) {
 	folder := checks.WriteFiles(t, map[string]string{
-		"good.yaml": "cookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: 400 days}\n",
+		"good.yaml":   "cookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: 400 days}\n", // nobody is asked
+		"asking.yaml": "controller: C\ncookies:\n  - {name: a, provider: P, purpose: p, category: statistics, duration: 400 days}\n",
 		"bad.yaml": "cookies:\n  - name: a\n    purpose: {en: p, tlh: p}\n    category: necessary\n    duration: 5 years\n" +
 			"  - name: b\n    provider: P\n    purpose: p\n    category: statistics\n    exempt: true\n    duration: 400 days\n",
 		"future.yaml":       "updated: 2999-01-01\ncookies:\n  - {name: a, provider: P, purpose: p, category: necessary, duration: session}\n",
@@ -214,12 +215,14 @@ func TestCheckWarns(t *testing.T) {
 		"Caddyfile":         "a.example {\n cookie_charter {\n  charter bad.yaml\n  preset matomo\n }\n}\n",
 	})
 	for file, wants := range map[string][]string{
-		"good.yaml": nil,
+		"good.yaml":   nil,
+		"asking.yaml": nil,
 		"bad.yaml": {
 			`cookie "a": of the duration "5 years", 400 days are enforced and published, as browsers keep no cookie longer; declare that, at ` + folder + "bad.yaml:5",
 			`cookie "a": the page does not speak "tlh", the language of its purpose; use one of ar, ca, de, en, es, eu, fr, it, nl, pt, sv, at ` + folder + "bad.yaml:3",
 			`cookie "b": of the duration "400 days", 13 months are enforced and published, as an exempt row lives no longer; declare that, at ` + folder + "bad.yaml:11",
 			`cookie "a" has no provider; visitors are to be told, at ` + folder + "bad.yaml:2",
+			`the charter has no controller; visitors are to be told who asks for their consent: write name and address in "controller"`,
 		},
 	} {
 		for _, path := range []string{file, "Caddyfile"} {
@@ -228,7 +231,7 @@ func TestCheckWarns(t *testing.T) {
 			if err != nil || strings.Contains(out.String(), "warning") {
 				t.Errorf("%s: %v", path, err)
 			}
-			if path == "Caddyfile" && file == "good.yaml" {
+			if path == "Caddyfile" && wants == nil {
 				continue
 			}
 			title := map[string]string{file: folder + file, "Caddyfile": folder + "Caddyfile: a.example"}[path]

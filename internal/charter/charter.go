@@ -47,10 +47,13 @@ func (c *Charter) Doubts(enforces bool, languages []string) []string {
 	return slices.Concat(tooLong, unread)
 }
 
-// Gaps returns what people would miss in the operator's own rows, and in those that are
-// declared for a banner's cookies.
+// Gaps returns what people would miss in the operator's own rows, in those that are
+// declared for a banner's cookies, and about who asks them.
 func (c *Charter) Gaps() []string {
 	var gaps []string
+	if len(c.ConsentKeys()) > 0 && len(c.About.Controller) == 0 {
+		gaps = append(gaps, `the charter has no controller; visitors are to be told who asks for their consent: write name and address in "controller"`)
+	}
 	for _, row := range c.ownRows {
 		for _, field := range []struct{ name, value string }{{"provider", row.Provider.In("")}, {"duration", row.Duration}} {
 			if field.value == "" && (len(row.Name) > 0 || field.name != "duration") {

@@ -52,7 +52,8 @@ func (f Field) changes(before, after *Cookie) []string {
 	from, to := f.inWords(before), f.inWords(after)
 	var changes []string
 	for _, language := range slices.Sorted(maps.Keys(from)) {
-		if from[language] != to[language] && !(f.Name == "duration" && lastAlike(from[language], to[language])) {
+		isSame := from[language] == to[language] || f.Name == "duration" && lastAlike(from[language], to[language])
+		if !isSame {
 			changes = append(changes, fmt.Sprintf("%s was %s, is %s", strings.TrimSpace(f.Name+" "+language), from[language], cmp.Or(to[language], "not there")))
 		}
 	}

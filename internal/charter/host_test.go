@@ -179,6 +179,7 @@ func TestAdditions(t *testing.T) {
 	if row := joined.Rows[0]; len(joined.Rows) != 2 || !slices.Equal(row.Host, Names{"a.fr", "c.fr", "d.fr"}) || !slices.Equal(row.Script, Names{"/s.js"}) || !slices.Equal(row.Storage, Names{"x", "y*"}) || joined.Rows[1].Host != nil {
 		t.Errorf("%+v", joined.Rows)
 	}
+	joined.About.Controller = Text{"": "A, 1 b"}
 	if gaps := joined.Gaps(); gaps != nil {
 		t.Errorf("what is added is no row that could lack anything: %v", gaps)
 	}
