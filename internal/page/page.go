@@ -341,13 +341,19 @@ func (p *Page) textsFor(r *http.Request) *texts {
 	return p.texts[matchLanguage(p.matcher, r)]
 }
 
+// maxLanguages is how long a list of languages is that is read, in bytes: those of browsers
+// have some hundred, and reading one can cost the square of its length.
+const maxLanguages = 1 << 10
+
 // matchLanguage returns which of some languages the visitor reads best.
 func matchLanguage(matcher language.Matcher, r *http.Request) int {
 	var chosen string
 	for value := range setcookie.Lines(r.Header["Cookie"]).Values("django_language") {
 		chosen = value // Django, too, takes the last
 	}
-	_, index := language.MatchStrings(matcher, r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language"))
+	lists := []string{r.URL.Query().Get("flg"), chosen, r.Header.Get("Accept-Language")}
+	lists = slices.DeleteFunc(lists, func(list string) bool { return len(list) > maxLanguages })
+	_, index := language.MatchStrings(matcher, lists...)
 	return index
 }
 

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"reflect"
@@ -14,6 +16,7 @@ import (
 
 	"github.com/cookie-charter/cookie_charter/internal/answers"
 	"github.com/cookie-charter/cookie_charter/internal/charter"
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 	"github.com/cookie-charter/cookie_charter/internal/judge"
 )
 
@@ -180,4 +183,31 @@ func TestFieldsOfSchema(t *testing.T) {
 			t.Errorf("the schema requires %v", addition.Required)
 		}
 	}
+}
+
+// A list of languages that is longer than any browser's is not read, wherever it stands, and
+// costs no more than its length.
+func TestLongLists(t *testing.T) {
+	shown := pageOf(t)
+	for place, asking := range map[string]func(list string) *http.Request{
+		"flg":    func(list string) *http.Request { return httptest.NewRequest(http.MethodGet, "/?flg="+list, nil) },
+		"cookie": func(list string) *http.Request { return requestWith("Cookie", "django_language="+list) },
+		"header": func(list string) *http.Request { return requestWith("Accept-Language", list) },
+	} {
+		for list, want := range map[string]string{
+			"de,en_x" + strings.Repeat("_y", 500):            "de",
+			"de,en_x" + strings.Repeat("_y", maxLanguages/2): "fr",
+		} {
+			if got := shown.textsFor(asking(list)).tag.String(); got != want {
+				t.Errorf("%s, %d bytes: %s, not %s", place, len(list), got, want)
+			}
+		}
+		checks.Linear(t, place, 1<<10, func(size int) { shown.textsFor(asking("en_" + strings.Repeat("en_t_", size/5))) })
+	}
+}
+
+func requestWith(field, value string) *http.Request {
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set(field, value)
+	return r
 }
