@@ -60,11 +60,12 @@ func (m *Mark) MakeUnstored(header http.Header) {
 	m.set(header, "private, no-store")
 }
 
-// keepPrivate keeps some directives, and with them what does not contradict them.
-func (m *Mark) keepPrivate(header http.Header, kept ...string) {
+// keepPrivate marks an answer by some directives, and keeps what does not contradict them.
+func (m *Mark) keepPrivate(header http.Header, marks ...string) {
 	DropTargeted(header)
+	kept := slices.Clip(marks)
 	for directive := range directives(header) {
-		if isHarmless(directive) && !slices.Contains(kept, directive) {
+		if isHarmless(directive) && !slices.Contains(marks, directive) {
 			kept = append(kept, directive)
 		}
 	}

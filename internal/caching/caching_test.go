@@ -1,10 +1,14 @@
 package caching
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 // An answer is shared if any field lets a cache keep it for others.
@@ -90,4 +94,18 @@ func TestMakeAsked(t *testing.T) {
 			t.Errorf("got %v, want %q", test.header, test.want)
 		}
 	}
+}
+
+// However much a portal says to caches, reading it costs in proportion to its length.
+func TestDirectivesAreLinear(t *testing.T) {
+	checks.Linear(t, "max-age", 4<<10, func(size int) {
+		var line strings.Builder
+		for i := 0; line.Len() < size; i++ {
+			fmt.Fprintf(&line, "max-age=%d,", i)
+		}
+		header := http.Header{"Cache-Control": {line.String()}}
+		new(Mark).MakePrivate(header)
+		new(Mark).MakeAsked(header)
+		IsShared(header, time.Now())
+	})
 }
