@@ -79,10 +79,14 @@ func sharedNonce(lines []string, guest Guest) string {
 				continue
 			}
 			nonces := directive.nonces()
-			if isFirst {
-				shared, isFirst = nonces, false
+			if !isFirst {
+				before := make(map[string]bool, len(shared))
+				for _, nonce := range shared {
+					before[nonce] = true
+				}
+				nonces = slices.DeleteFunc(nonces, func(nonce string) bool { return !before[nonce] })
 			}
-			shared = slices.DeleteFunc(shared, func(nonce string) bool { return !slices.Contains(nonces, nonce) })
+			shared, isFirst = nonces, false
 		}
 	}
 	if len(shared) == 0 {

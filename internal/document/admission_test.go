@@ -2,8 +2,11 @@ package document
 
 import (
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/cookie-charter/cookie_charter/internal/checks"
 )
 
 var guest = Guest{
@@ -114,5 +117,24 @@ func TestOrigin(t *testing.T) {
 		if got := Origin("https", host); got != want {
 			t.Errorf("%q: %s, not %s", host, got, want)
 		}
+	}
+}
+
+// However much policies say, reading them costs in proportion to their length.
+func TestPoliciesAreLinear(t *testing.T) {
+	for _, policies := range [][2]string{{"'nonce-a%d'", "'nonce-b%d'"}, {"'nonce-%d'", "'nonce-%d'"}, {"'nonce-a'", "'nonce-a' ,script-src"}, {"a%d", ";b%d"}} {
+		checks.Linear(t, policies[0], 4<<10, func(size int) {
+			var lines []string
+			for _, source := range policies {
+				line := strings.Builder{}
+				line.WriteString("script-src")
+				for i := 0; line.Len() < size/2; i++ {
+					line.WriteString(" " + strings.ReplaceAll(source, "%d", strconv.Itoa(i)))
+				}
+				lines = append(lines, line.String())
+			}
+			Admit(lines, guest)
+			AdmitForm(lines, Form{guest.Origin, guest.Asks, guest.Script})
+		})
 	}
 }
