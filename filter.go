@@ -25,9 +25,10 @@ import (
 )
 
 // isSetCookie tells whether a key of a header map is written as Set-Cookie.
-// Handlers may have put it there in any case.
+// Handlers may have put it there in any case, and over HTTP/3, the server writes the Kelvin
+// sign as "k".
 func isSetCookie(key string) bool {
-	return ascii.EqualFold(key, "Set-Cookie")
+	return ascii.EqualFold(strings.ReplaceAll(key, "\u212A", "k"), "Set-Cookie")
 }
 
 // isCookieTrailer tells whether a key of a header map is that of cookies that would
@@ -239,7 +240,7 @@ func (f *filter) restoreFields() {
 	if f.inserted != nil {
 		hasPolicy = slices.Equal(header[document.PolicyField], f.final.policies)
 	}
-	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) {
+	if len(header) == f.final.count && hasPolicy && slices.Equal(header["Set-Cookie"], f.final.setCookie) && slices.Equal(header["Cache-Control"], f.final.cacheControl) && !f.hasOthers() {
 		return
 	}
 	switch {
@@ -252,19 +253,32 @@ func (f *filter) restoreFields() {
 	case !hasPolicy:
 		document.Add(header, document.PolicyField, f.final.policy)
 	}
-	holdsCookies := f.handler.Monitor != judge.MonitorEverything
-	for key := range header {
-		if holdsCookies && (isSetCookie(key) || isCookieTrailer(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control")) {
-			delete(header, key)
-		}
-	}
-	if holdsCookies && f.final.setCookie != nil {
+	maps.DeleteFunc(header, func(key string, _ []string) bool { return f.isJudged(key) })
+	if f.holdsCookies() && f.final.setCookie != nil {
 		header["Set-Cookie"] = f.final.setCookie
 	}
-	if (holdsCookies || f.isPrivate) && f.final.cacheControl != nil {
+	if (f.holdsCookies() || f.isPrivate) && f.final.cacheControl != nil {
 		header["Cache-Control"] = f.final.cacheControl
 	}
 	f.final.count = len(header)
+}
+
+// holdsCookies tells whether cookies that are not allowed are withheld.
+func (f *filter) holdsCookies() bool { return f.handler.Monitor != judge.MonitorEverything }
+
+// isJudged tells whether a key of the final header is one that leaves as it was judged.
+func (f *filter) isJudged(key string) bool {
+	return f.holdsCookies() && (isSetCookie(key) || isCookieTrailer(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control"))
+}
+
+// hasOthers tells whether such a key has come into the header beside the usual ones.
+func (f *filter) hasOthers() bool {
+	for key := range f.Header() {
+		if key != "Set-Cookie" && key != "Cache-Control" && f.isJudged(key) {
+			return true
+		}
+	}
+	return false
 }
 
 // judgeLine judges one Set-Cookie line, tells the observers, and returns the line as it

@@ -38,8 +38,8 @@ import (
 
 func TestIsSetCookie(t *testing.T) {
 	for key, want := range map[string]bool{
-		"Set-Cookie": true, "set-cookie": true, "SET-COOKIE": true,
-		"Set-Cookie2": false, "ſet-cookie": false, "Set-Coo\u212aie": false, "Cookie": false, "Set_Cookie": false, "Trailer": false, "": false,
+		"Set-Cookie": true, "set-cookie": true, "SET-COOKIE": true, "Set-Coo\u212aie": true,
+		"Set-Cookie2": false, "ſet-cookie": false, "Cookie": false, "Set_Cookie": false, "Trailer": false, "": false,
 	} {
 		if isSetCookie(key) != want {
 			t.Errorf("%q: got %v", key, !want)
@@ -233,6 +233,7 @@ var ways = []string{
 	"status 200", "status 204", "status 302", "status 304", "status 404", "status 503", "write", "flush", "read from", "silent", "error",
 	"keys", "early hints", "trailers", "unannounced trailers", "add later", "append to shared",
 	"after the header", "after a small write", "after 204", "after a flush", "after reading from", "instead", "in another case",
+	"one for another", "in another alphabet",
 }
 
 var sharedLines = slices.Clone(portalCookies)
@@ -349,6 +350,17 @@ func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhtt
 		default:
 			io.WriteString(w, reached)
 		}
+	case "one for another":
+		set("Set-Cookie")
+		header.Set("Cache-Control", "public, max-age=60")
+		header.Set("X-Other", "as many fields as before")
+		w.WriteHeader(http.StatusOK)
+		delete(header, "X-Other")
+		header["set-cookie"] = portalCookies[1:]
+		io.WriteString(w, reached)
+	case "in another alphabet": // that HTTP/3 folds
+		set("Set-Coo\u212Aie")
+		io.WriteString(w, reached)
 	default:
 		return fmt.Errorf("unknown way %q", m.Way)
 	}
