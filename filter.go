@@ -31,11 +31,11 @@ func isSetCookie(key string) bool {
 	return ascii.EqualFold(strings.ReplaceAll(key, "\u212A", "k"), "Set-Cookie")
 }
 
-// isCookieTrailer tells whether a key of a header map is that of cookies that would
-// follow an answer's body, where no browser looks for them (RFC 9110, section 6.5.1).
-func isCookieTrailer(key string) bool {
+// isUnread tells whether a key of a header map is that of cookies where no browser looks for
+// them: behind an answer's body (RFC 9110, section 6.5.1), or in the field of RFC 2965.
+func isUnread(key string) bool {
 	name, isTrailer := strings.CutPrefix(key, http.TrailerPrefix)
-	return isTrailer && isSetCookie(name)
+	return isTrailer && isSetCookie(name) || ascii.EqualFold(name, "Set-Cookie2")
 }
 
 // A filter applies the charter to one request and its answer. On the answer it
@@ -212,7 +212,7 @@ func (f *filter) withhold() {
 		case ascii.EqualFold(key, "Date"): // beside which the server would write its own
 			delete(header, key)
 			header["Date"] = slices.Concat(header["Date"], lines)
-		case isCookieTrailer(key) && f.handler.Monitor != judge.MonitorEverything:
+		case isUnread(key) && f.handler.Monitor != judge.MonitorEverything:
 			delete(header, key)
 		}
 	}
@@ -268,7 +268,7 @@ func (f *filter) holdsCookies() bool { return f.handler.Monitor != judge.Monitor
 
 // isJudged tells whether a key of the final header is one that leaves as it was judged.
 func (f *filter) isJudged(key string) bool {
-	return f.holdsCookies() && (isSetCookie(key) || isCookieTrailer(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control"))
+	return f.holdsCookies() && (isSetCookie(key) || isUnread(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control"))
 }
 
 // hasOthers tells whether such a key has come into the header beside the usual ones.

@@ -277,6 +277,7 @@ func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhtt
 	case "keys":
 		set("set-cookie")
 		set("SET-cookie")
+		set("Set-Cookie2")
 		io.WriteString(w, reached)
 	case "early hints":
 		set("Set-Cookie")
@@ -418,6 +419,7 @@ func testEveryWayOut(t *testing.T, address string) {
 					}
 					received["final"] = response.Header["Set-Cookie"]
 					received["trailer"] = response.Trailer["Set-Cookie"]
+					received["old"] = response.Header["Set-Cookie2"]
 
 					for where, some := range received {
 						for _, line := range some {
