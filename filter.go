@@ -296,16 +296,18 @@ func (f *filter) judgeLine(line string, response judge.Response) (string, bool) 
 // in the header: error routes share it.
 const expiriesVar = "cookie_charter.expired"
 
-// shareExpiries makes that known before the next handlers begin. Later, nobody may
-// write the variables: Caddy's transport reads them while it still dials for a
-// request that another connection has served.
+// shareExpiries makes that known before the next handlers begin. Later, and so in error
+// routes, nobody may write the variables: Caddy's transport reads them while it still dials
+// for a request that another connection has served.
 func (f *filter) shareExpiries() {
 	if earlier, ok := caddyhttp.GetVar(f.request.Context(), expiriesVar).(*bool); ok {
 		f.hasExpiries = earlier
 		return
 	}
 	f.hasExpiries = new(bool)
-	caddyhttp.SetVar(f.request.Context(), expiriesVar, f.hasExpiries)
+	if !isError(f.request) {
+		caddyhttp.SetVar(f.request.Context(), expiriesVar, f.hasExpiries)
+	}
 }
 
 // expire adds the lines that remove refused cookies from the browser, as far as

@@ -491,6 +491,12 @@ func TestHandleErrors(t *testing.T) {
 			t.Errorf("%s: got %d %q", accept, response.StatusCode, body)
 		}
 	}
+	// An error route writes no variables: those of the request may be read meanwhile.
+	alone := serve(t, false, failing+"handle_errors {\n"+charter+"respond \"{http.vars.cookie_charter.expired}\"\n}")
+	response, body = get(t, "http://"+alone+"/", http.Header{"Cookie": {"_pk_id.1=1"}})
+	if body != "" || !slices.Contains(response.Header["Set-Cookie"], "_pk_id.1=; Max-Age=-1; Path=/") {
+		t.Errorf("got %q, %q", body, response.Header)
+	}
 }
 
 // TestOrder shows that other directives' cookies are seen, wherever they stand.
