@@ -32,6 +32,11 @@ const askedField = "asked"
 // outcome: later, a choice that was kept can have been deleted.
 const maxConfirm = time.Minute
 
+// maxReturn is how long the address can be to which an answer leads back, as a field of a
+// query, in bytes: beside the cookie, a longer one outgrows the buffers of servers in front,
+// which hold 4 KiB, and the answer would be lost.
+const maxReturn = 2 << 10
+
 // frameDestinations are the destinations of requests that are made inside a frame (Fetch
 // Metadata, section 2.1).
 var frameDestinations = []string{"iframe", "frame", "embed", "object", "fencedframe"}
@@ -52,8 +57,8 @@ func (p *Page) storeChoice(e Exchange) error {
 		source = noticeFile
 	}
 	back := form.back
-	if !form.isClear {
-		back = "" // the visitor has to see that on the page
+	if !form.isClear || len(url.QueryEscape(back)) > maxReturn {
+		back = "" // the visitor sees on the page what was done
 	}
 	now := p.Answers.Now()
 	query := url.Values{"status": {form.status()}, "at": {strconv.FormatInt(now.UnixMilli(), 10)}}
