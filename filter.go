@@ -28,7 +28,7 @@ import (
 // Handlers may have put it there in any case, and over HTTP/3, the server writes the Kelvin
 // sign as "k".
 func isSetCookie(key string) bool {
-	return ascii.EqualFold(strings.ReplaceAll(key, "\u212A", "k"), "Set-Cookie")
+	return ascii.EqualFold(key, "Set-Cookie") || ascii.EqualFold(key, "Set-Coo\u212Aie")
 }
 
 // isUnread tells whether a key of a header map is that of cookies where no browser looks for
