@@ -383,10 +383,17 @@ func (f *filter) insert() {
 // nothing does, and has the document's policies let it in.
 func (f *filter) guardBody() func(below io.Writer, form insertion.Form) insertion.Body {
 	guard, header := f.handler.guard, f.Header()
-	if guard == nil || f.isPage || document.KindOf(f.request, f.status, header) != document.Document {
+	if guard == nil || f.isPage {
 		return nil
 	}
-	status := cmp.Or(f.status, http.StatusOK)
+	kind, status := document.KindOf(f.request, f.status, header), cmp.Or(f.status, http.StatusOK)
+	if kind == document.Fetched && insertion.ObstacleOf(status, header) != insertion.XML {
+		f.isPrivate = true // else a cache that does not heed Vary might show it without the guard
+		f.mark.MakePrivate(header)
+	}
+	if kind != document.Document {
+		return nil
+	}
 	if insertion.FormOf(status, header) == insertion.Closed {
 		if obstacle := insertion.ObstacleOf(status, header); obstacle != "" && f.request.Method != http.MethodHead {
 			f.handler.tellUnguarded(obstacle)

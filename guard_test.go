@@ -122,6 +122,11 @@ func guardedPortal(t *testing.T) (address string, page string) {
 			case <-time.After(5 * time.Second):
 			}
 			w.Write(packed[200:])
+		case "/shared":
+			header.Set("Cache-Control", "public, max-age=60")
+			header["Content-Type"] = r.URL.Query()["type"]
+			header["Content-Encoding"] = r.URL.Query()["encoding"]
+			io.WriteString(w, page)
 		case "/attachment":
 			header.Set("Content-Disposition", "attachment; filename=a.html")
 			io.WriteString(w, page)
@@ -269,6 +274,16 @@ func TestGuardLeavesOthersAlone(t *testing.T) {
 		response, body := get(t, "http://"+address+"/plain", header)
 		if body != page || response.Header.Get("Etag") != `"a"` || response.Header.Get("X-Asked") != `br  "a"` {
 			t.Errorf("%v: %v %.200q", header, response.Header, body)
+		}
+	}
+	// No cache that does not heed Vary can show a page to others that was fetched as something else.
+	for path, want := range map[string]string{
+		"/shared?type=text/html": "private, max-age=60", "/shared?type=text/html&encoding=br": "private, max-age=60", "/shared?type=": "private, max-age=60",
+		"/shared?type=image/svg%2bxml": "public, max-age=60", "/shared?type=image/png": "public, max-age=60", "/shared?type=application/json": "public, max-age=60",
+	} {
+		response, _ := get(t, "http://"+address+path, http.Header{"Sec-Fetch-Dest": {"image"}})
+		if got := response.Header.Get("Cache-Control"); got != want {
+			t.Errorf("%s: Cache-Control is %q, not %q", path, got, want)
 		}
 	}
 	response, body := get(t, "http://"+address+"/part", http.Header{"Range": {"bytes=0-9"}, "Accept": {"*/*"}})
