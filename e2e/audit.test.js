@@ -10,7 +10,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { root, start } from "./parts.js";
+import { listen, root, start } from "./parts.js";
 
 const axe = readFileSync(path.join(root, "e2e/node_modules/axe-core/axe.min.js"), "utf8");
 
@@ -113,7 +113,7 @@ describe("audit", () => {
       asked.add(`wss://${request.headers.host.replace(/:\d+$/, "")}`);
       socket.destroy();
     });
-    await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, parts.ports.ORIGIN_PORT);
   });
   after(async () => {
     origin?.close();

@@ -7,7 +7,7 @@ import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { accepts, end, freePort, start } from "./parts.js";
+import { accepts, end, freePort, listen, start } from "./parts.js";
 
 const granted = 'cookies_preferences={"matomo":true}';
 const refused = 'cookies_preferences={"matomo":false}';
@@ -26,7 +26,7 @@ describe("shared caches", () => {
       if (request.url.startsWith("/tracked")) headers["Set-Cookie"] = `${tracker}=${++answers}; Path=/`;
       response.writeHead(200, headers).end(`answer ${++answers}`);
     });
-    await new Promise((resolve) => origin.listen(ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, ORIGIN_PORT);
 
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-nginx-"));
     front = await freePort();

@@ -10,7 +10,7 @@ import { before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import vm from "node:vm";
 import { committed, shorten } from "./guard/shorten.js";
-import { buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
+import { buildCaddy, end, freePort, listen, root, runCaddy } from "./parts.js";
 
 const sites = path.join(root, "e2e/guard/Caddyfile");
 const [corpus, keys] = ["set_cookie", "keys"].map((name) => readFileSync(path.join(root, `testdata/${name}.jsonl`), "utf8").trim().split("\n").map((line) => JSON.parse(line)));
@@ -103,7 +103,7 @@ describe("the rules of the guard's script", () => {
     const origin = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end("<!DOCTYPE html>"));
     let caddy;
     try {
-      await new Promise((resolve) => origin.listen(environment.ORIGIN_PORT, "127.0.0.1", resolve));
+      await listen(origin, environment.ORIGIN_PORT);
       caddy = await runCaddy(buildCaddy(folder), sites, environment, environment.HTTP_PORT);
       for (const site of ["corpus", "kinds", "told"]) {
         const get = async (at) => {

@@ -15,8 +15,9 @@ export const root = path.dirname(here);
 // Where the pictures in the documentation are written, if that is asked for.
 export const pictures = process.env.PICTURES ? path.join(root, "docs") : screenshots;
 
-// The port given last, from below those that systems choose themselves.
-let lastPort = 10_000 + Math.floor(Math.random() * 20_000);
+// The port given last, from below those that systems choose themselves, and above 10080,
+// where no browser goes.
+let lastPort = 10_100 + Math.floor(Math.random() * 20_000);
 
 // freePort returns a port of which nobody listens, and none twice.
 export async function freePort() {
@@ -41,9 +42,25 @@ export const browserArguments = [
   "--host-resolver-rules=MAP *.example 127.0.0.1",
 ];
 
+// until waits for a condition, for as long as a busy machine needs; what says which one it is.
+export async function until(condition, what) {
+  for (const end = Date.now() + 60_000; Date.now() < end; await sleep(50)) if (await condition()) return;
+  throw new Error(`not within a minute: ${what()}`);
+}
+
+// follow does what leads to another page, and waits until that has loaded.
+export const follow = (page, action) => Promise.all([page.waitForNavigation(), action()]);
+
+// listen has a server listen on a port. It keeps its connections for as long as Caddy does:
+// one that it closes just when Caddy sends a post there is an answer of 502.
+export function listen(server, port) {
+  Object.assign(server, { keepAliveTimeout: 0, headersTimeout: 0, requestTimeout: 0 });
+  return new Promise((resolve, reject) => server.once("error", reject).listen(port, "127.0.0.1", resolve));
+}
+
 export async function accepts(port, process) {
   for (let tries = 0; tries < 600; tries++) {
-    if (process.exitCode !== null) throw new Error(`${process.spawnargs.join(" ")} ended with ${process.exitCode}`);
+    if (process.exitCode !== null || process.signalCode !== null) throw new Error(`${process.spawnargs.join(" ")} ended with ${process.exitCode}`);
     const connected = await new Promise((resolve) => {
       const socket = net.connect(port, "127.0.0.1");
       socket.once("connect", () => resolve(true)).once("error", () => resolve(false));
@@ -58,7 +75,7 @@ export async function accepts(port, process) {
 // hasCertificate waits until a server has a certificate for a host: Caddy's own
 // authority makes them one after the other, once it has started.
 export async function hasCertificate(port, host) {
-  for (let tries = 0; tries < 300; tries++) {
+  for (let tries = 0; tries < 600; tries++) {
     const secured = await new Promise((resolve) => {
       const socket = tls.connect({ host: "127.0.0.1", port, servername: host, rejectUnauthorized: false });
       socket.once("secureConnect", () => resolve(true)).once("error", () => resolve(false));
@@ -85,15 +102,16 @@ export function buildCaddy(folder) {
   return binary;
 }
 
-// runCaddy runs Caddy with a configuration, until it listens on a port and has certificates
-// for hosts. It returns the process; what Caddy says is in the error if that fails.
-export async function runCaddy(binary, config, environment, port, hosts = []) {
+// runCaddy runs Caddy with a configuration, until it listens on ports and has certificates
+// for hosts at the first of them. It returns the process; what Caddy says is in the error if
+// that fails.
+export async function runCaddy(binary, config, environment, ports, hosts = []) {
   const caddy = spawn(binary, ["run", "--config", config], { env: { ...process.env, ...environment }, stdio: ["ignore", "ignore", "pipe"] });
   let log = "";
   caddy.stderr.on("data", (data) => (log += data));
   try {
-    await accepts(port, caddy);
-    await Promise.all(hosts.map((host) => hasCertificate(port, host)));
+    for (const port of [ports].flat()) await accepts(port, caddy);
+    await Promise.all(hosts.map((host) => hasCertificate([ports].flat()[0], host)));
     return caddy;
   } catch (error) {
     await end(caddy);
@@ -131,7 +149,7 @@ export async function start() {
     await accepts(ports.PORTAL_PORT, portal);
     await accepts(ports.HTTPS_PORT, caddy);
     const hosts = readFileSync(path.join(here, "Caddyfile"), "utf8").match(/(?<=https:\/\/)[a-z.]+\.example(?=[ ,]|$)/gm);
-    await Promise.all(hosts.map((host) => hasCertificate(ports.HTTPS_PORT, host)));
+    await Promise.all([...hosts.map((host) => hasCertificate(ports.HTTPS_PORT, host)), hasCertificate(ports.VENDOR_PORT, "localhost")]);
     browser = await chromium.launch({
       executablePath: "/usr/bin/chromium",
       args: browserArguments,
@@ -142,7 +160,7 @@ export async function start() {
   }
   // command runs a command of Caddy, and returns its exit code and what it prints.
   const command = async (...words) => {
-    const child = spawn(caddyBinary, ["cookie-charter", ...words], { env: environment, stdio: ["ignore", "pipe", "pipe"], timeout: 120_000 });
+    const child = spawn(caddyBinary, ["cookie-charter", ...words], { env: environment, stdio: ["ignore", "pipe", "pipe"], timeout: 600_000 });
     const printed = { stdout: "", stderr: "" };
     for (const stream of ["stdout", "stderr"]) child[stream].on("data", (data) => (printed[stream] += data));
     const status = await new Promise((resolve) => child.once("close", resolve));

@@ -9,7 +9,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { accepts, buildCaddy, end, freePort, root } from "./parts.js";
+import { accepts, buildCaddy, end, freePort, listen, root } from "./parts.js";
 
 const page = "/terms/cookies-policy/";
 const tracker = "_pk_id.1.1fff";
@@ -27,7 +27,7 @@ describe("three instances", () => {
     origin = http.createServer((request, response) => {
       response.writeHead(200, { "Set-Cookie": [`${tracker}=1; Path=/`, "sessionid=1; Path=/", "undeclared=1"] }).end(request.headers.cookie ?? "");
     });
-    await new Promise((resolve) => origin.listen(originPort, "127.0.0.1", resolve));
+    await listen(origin, originPort);
 
     const launch = async (port, command, ...words) => {
       const child = spawn(command, words, { stdio: "ignore", env: { ...process.env, XDG_DATA_HOME: folder, XDG_CONFIG_HOME: folder } });

@@ -12,7 +12,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
 import { serveFunctions, takeSockets } from "./functions.js";
-import { browserArguments, buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, listen, root, runCaddy, until } from "./parts.js";
 
 const packages = path.join(root, "e2e/node_modules");
 const inline = (code) => `<script>${code}</script>`;
@@ -322,8 +322,8 @@ export async function startServices() {
     rmSync(folder, { recursive: true, force: true });
   };
   try {
-    await new Promise((resolve) => origin.listen(originPort, "127.0.0.1", resolve));
-    await new Promise((resolve) => proxy.listen(0, "127.0.0.1", resolve));
+    await listen(origin, originPort);
+    await listen(proxy, 0);
     caddy = await runCaddy(caddyBinary, config, {}, httpsPort, [...known]);
   } catch (error) {
     await stop();
@@ -356,7 +356,7 @@ export const browsers = {
       cookies: () => context.cookies(), // Storage.getCookies
       close: async () => {
         await context.close();
-        rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+        rmSync(profile, { recursive: true, force: true, maxRetries: 10 }); // its helpers end a little later
       },
     };
   },
@@ -365,14 +365,6 @@ export const browsers = {
     return { version: `Firefox ${firefox.version.split("/").at(-1)}`, page: await firefox.newPage(), cookies: firefox.cookies, close: firefox.close };
   },
 };
-
-// until waits for a condition.
-export async function until(condition, what) {
-  for (const deadline = Date.now() + 30_000; Date.now() < deadline; await sleep(50)) {
-    if (await condition()) return;
-  }
-  throw new Error(`not within 30 s: ${what()}`);
-}
 
 // A Visitor is a browser on one of the portal's sites, with what it kept and called since
 // it last began to look.
@@ -454,13 +446,13 @@ export class Visitor {
     await until(() => this.page.evaluate(() => location.search.includes("status=saved") && document.readyState === "complete").catch(() => false), () => "the answer is saved");
   }
 
-  // rest waits until no host has been called for a second.
-  async rest() {
+  // rest waits until no host has been called for a while.
+  async rest(milliseconds = 1000) {
     let count = -1;
     await until(async () => {
       if (count === this.#parts.calls.length) return true;
       count = this.#parts.calls.length;
-      await sleep(1000);
+      await sleep(milliseconds);
       return false;
     }, () => "hosts are no longer called");
   }

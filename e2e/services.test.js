@@ -8,8 +8,8 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { promisify } from "node:util";
 import { functions } from "./functions.js";
-import { root } from "./parts.js";
-import { asAnyone, askedOf, browsers, cookiesOf, hostsOf, necessary, ofOwnScripts, services, setups, siteOf, startServices, thirdPartyOf, trialsOf, until, Visitor } from "./services.js";
+import { root, until } from "./parts.js";
+import { asAnyone, askedOf, browsers, cookiesOf, hostsOf, necessary, ofOwnScripts, services, setups, siteOf, startServices, thirdPartyOf, trialsOf, Visitor } from "./services.js";
 import { readFigures } from "./table.js";
 
 const isAllowed = (keys) => ({ key }) => key === "" || keys.includes(key);
@@ -128,7 +128,7 @@ describe("services", () => {
         await published(visitor, "granted");
 
         await visitor.visit("/terms/cookies-policy/");
-        await visitor.rest(); // what is under way arrives
+        await visitor.rest(2000); // what is under way arrives
         await visitor.answer("refused");
         visitor.begin();
         await isKept(visitor, always);

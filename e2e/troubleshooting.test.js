@@ -8,7 +8,7 @@ import http from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { buildCaddy, end, freePort, root, runCaddy } from "./parts.js";
+import { buildCaddy, end, freePort, listen, root, runCaddy } from "./parts.js";
 
 const text = readFileSync(path.join(root, "docs/troubleshooting.md"), "utf8");
 const symptoms = text.split(/^## /m).slice(1).map((section) => ({
@@ -36,7 +36,7 @@ describe("troubleshooting", () => {
       response.writeHead(200, { "Content-Type": "text/html", "Set-Cookie": ["sessionid=1; Path=/; Max-Age=31536000", "portal_session=1; Path=/", "_pk_id.1.1fff=1; Path=/; Max-Age=33955200"] });
       response.end("<!DOCTYPE html><html><head><title>Portal</title></head><body></body></html>");
     });
-    await new Promise((resolve) => portal.listen(0, "127.0.0.1", resolve));
+    await listen(portal, 0);
     writeFileSync(path.join(folder, "Caddyfile"), `{
   admin localhost:${port.admin}
   persist_config off
