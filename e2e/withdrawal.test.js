@@ -7,7 +7,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { start } from "./parts.js";
+import { listen, start, until } from "./parts.js";
 
 const browsers = {
   chromium: async () => {
@@ -24,24 +24,19 @@ const browsers = {
 
 describe("a granted script after a withdrawal", () => {
   let parts, origin;
-  let beats = 0;
 
   before(async () => {
     parts = await start();
     origin = http.createServer((request, response) => {
       const { pathname } = new URL(request.url, "http://origin");
-      if (pathname === "/beat") {
-        beats += 1;
-        return response.writeHead(204, { "Cache-Control": "no-store" }).end();
-      }
       if (pathname !== "/matomo.js") {
         return response.writeHead(200, { "Content-Type": "text/html" }).end(`<!DOCTYPE html><title>portal</title><script src="/matomo.js"></script>`);
       }
       const headers = { "Content-Type": "text/javascript", ETag: '"1"', "Cache-Control": "public, max-age=31536000, immutable" };
       if (request.headers["if-none-match"] === '"1"') return response.writeHead(304, headers).end();
-      response.writeHead(200, headers).end(`setInterval(() => navigator.sendBeacon("/beat"), 50);`);
+      response.writeHead(200, headers).end(`window.beats = 0; setInterval(() => { beats += 1; }, 50);`);
     });
-    await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, parts.ports.ORIGIN_PORT);
   });
   after(async () => {
     origin?.close();
@@ -58,11 +53,8 @@ describe("a granted script after a withdrawal", () => {
     // Navigations go by script, as browsers' drivers wait for loads that do not
     // come where a whole page is brought back.
     const arrives = async (at) => {
-      for (let tries = 0; tries < 150; tries++) {
-        await sleep(100);
-        if (await page.evaluate((at) => location.href.includes(at) && document.readyState === "complete" && !window.stale, at).catch(() => false)) return;
-      }
-      throw new Error(`${at} is not reached`);
+      await sleep(100);
+      await until(() => page.evaluate((at) => location.href.includes(at) && document.readyState === "complete" && !window.stale, at).catch(() => false), () => `${at} is reached`);
     };
     const move = async (script, at) => {
       await page.evaluate(script).catch(() => {}); // the page goes while it answers
@@ -73,13 +65,11 @@ describe("a granted script after a withdrawal", () => {
       visit: (at) => move(`location.assign("${at}")`, at),
       go: (steps, at) => move(`history.go(${steps})`, at),
       reload: (at) => move(`window.stale = true; location.reload()`, at),
-      // runs tells whether the script beats in the page that shows.
-      async runs() {
-        await sleep(300);
-        const before = beats;
-        await sleep(700);
-        return beats > before;
-      },
+      // runs tells whether the script beats in the page that shows, by that page's own clock.
+      runs: () => page.evaluate(() => new Promise((resolve) => {
+        const before = window.beats;
+        setTimeout(() => resolve(window.beats > before), 500);
+      })),
       async answer(given) {
         await move(`location.assign("/terms/cookies-policy/")`, "/terms/cookies-policy/");
         await move(`document.querySelector("input[name='answer.matomo'][value=${given}]").click(); document.querySelector("button:not([name])").click()`, "status=saved");
