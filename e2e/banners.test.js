@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { banners, show } from "./banners.js";
-import { root, start } from "./parts.js";
+import { listen, root, start, until } from "./parts.js";
 
 const tracker = "_pk_id.1.1fff";
 
@@ -45,13 +45,18 @@ describe("banners", () => {
           ${name.endsWith("-storage") ? `<script src="/terms/cookies-policy/local_storage.js" defer></script>` : ""}`);
       }
     });
-    await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, parts.ports.ORIGIN_PORT);
   });
   after(async () => {
     origin?.close();
     origin?.closeAllConnections();
     await parts?.stop();
   });
+
+  // press clicks a button as long as it shows: it can do so before it listens.
+  const press = async (page, button) => {
+    if (await page.isVisible(button)) await page.click(button, { timeout: 1000 }).catch(() => {}); // it can go while it is clicked
+  };
 
   // visit opens the site with a fresh browser, clicks, and tells whether the
   // tracker is held, and what the charter page says is stored.
@@ -63,13 +68,10 @@ describe("banners", () => {
     // Wait for the banner in any case: some store their cookie before an answer.
     await page.waitForSelector(banners[name].accept, { state: "visible" });
     if (button) {
-      const before = await page.evaluate(() => document.cookie);
-      // A banner can be visible before it listens.
-      for (let tries = 0; tries < 20; tries++) {
-        await page.click(button);
-        const answered = page.waitForFunction((before) => document.cookie !== before, before, { timeout: 1000 });
-        if (await answered.then(() => true, () => false)) break;
-      }
+      await until(async () => {
+        await press(page, button);
+        return /Stored answer: \w+\./.test(await page.evaluate(async () => (await fetch("/terms/cookies-policy/")).text()));
+      }, () => "the answer is stored");
     }
     await page.evaluate(() => fetch("/measure"));
     const isHeld = (await context.cookies()).some((cookie) => cookie.name === tracker);
@@ -87,10 +89,10 @@ describe("banners", () => {
     await page.goto(`http://tarteaucitron.example:${parts.ports.BANNERS_PORT}/reloads`);
     const { accept } = banners.tarteaucitron;
     await page.waitForSelector(accept, { state: "visible" });
-    for (let tries = 0; tries < 20 && loads === 1; tries++) {
-      await page.click(accept, { timeout: 1000 }).catch(() => {}); // it may have gone by then
-      await sleep(500);
-    }
+    await until(async () => {
+      if (loads === 1) await press(page, accept);
+      return loads > 1;
+    }, () => "the page loads once more");
     // With nothing to ask any more, the banner closes on the page by itself.
     await page.waitForFunction(() => window.tarteaucitron?.isAjax || document.readyState === "complete");
     await sleep(1500);
