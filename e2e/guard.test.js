@@ -207,16 +207,18 @@ describe("the guard", () => {
     const passes = (tab, milliseconds) => tab.evaluate((milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)), milliseconds);
     const has = (guest, cookie) => async () => cookie in (await guest.cookies());
     const lacks = (guest, cookie) => async () => !(cookie in (await guest.cookies()));
-    // Both run in the page: a tracker that writes its cookie, and a banner that stores an answer.
-    const track = (tab) => tab.evaluate(() => { document.cookie = "_pk_id.1.1fff=1; path=/; max-age=99999999; samesite=lax"; });
-    const answer = (tab, matomo) => tab.evaluate((matomo) => { document.cookie = `cookies_preferences={"matomo":${matomo}}; path=/; max-age=9999`; }, matomo);
+    // Each runs in the page: a tracker that writes its cookie, and a banner that stores an answer.
+    // Chromium has stored what a script writes once the script reads.
+    const put = (tab, line) => tab.evaluate((line) => { document.cookie = line; return document.cookie; }, line);
+    const track = (tab) => put(tab, "_pk_id.1.1fff=1; path=/; max-age=99999999; samesite=lax");
+    const answer = (tab, matomo) => put(tab, `cookies_preferences={"matomo":${matomo}}; path=/; max-age=9999`);
 
     test(`${name}: answers change while pages live`, async () => {
       const guest = visitor("answers.guarded");
       try {
         const one = await guest.open("/portal");
         await track(one);
-        await one.evaluate(() => { document.cookie = "needed=1; path=/; max-age=99999999"; });
+        await put(one, "needed=1; path=/; max-age=99999999");
         assert.deepEqual(Object.keys(await guest.cookies()), ["needed"]);
         assert.equal(await one.evaluate(() => document.cookie), "needed=1");
 
@@ -434,7 +436,7 @@ describe("the guard", () => {
           assert.deepEqual(Object.keys(await guest.cookies()), ["__Host-charter_preference"]);
           await track(other);
           await (isAllowed ? becomes(has(guest, "_pk_id.1.1fff"), "granted in the same page") : sleep(300));
-          await tab.evaluate(() => { document.cookie = "_pk_ses.1.1fff=1; path=/"; });
+          await put(tab, "_pk_ses.1.1fff=1; path=/");
           await (isAllowed ? becomes(has(guest, "_pk_ses.1.1fff"), "granted in the page that asked") : sleep(300));
           assert.deepEqual(Object.keys(await guest.cookies()).sort(), isAllowed ? ["__Host-charter_preference", "_pk_id.1.1fff", "_pk_ses.1.1fff"] : ["__Host-charter_preference"]);
         } finally {

@@ -165,7 +165,7 @@ describe("stored items", () => {
         return until(async () => (got = await there(page)) === list.join(), () => `${list} are there, not ${got}`);
       };
       await page.goto(`${site}/before`);
-      await page.evaluate(() => { document.cookie = "cookies_preferences=; Path=/; Max-Age=0"; });
+      await page.evaluate(() => { document.cookie = "cookies_preferences=; Path=/; Max-Age=0"; return document.cookie; }); // once it is read, it is stored
       assert.deepEqual(await open(page, stored), stored.map(() => "opened"));
 
       // What was there before goes, and is not opened, here and in a frame.
