@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import http from "node:http";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { accepts, end, root, start } from "./parts.js";
+import { accepts, end, follow, listen, root, start } from "./parts.js";
 
 describe("signing in behind Caddy", () => {
   let parts, other;
@@ -27,7 +27,7 @@ describe("signing in behind Caddy", () => {
       const form = `<form method="post" action="${searchParams.get("action")}"><input name="csrfmiddlewaretoken" value="${searchParams.get("token")}"><button>go</button></form>`;
       response.writeHead(200, { "Content-Type": "text/html" }).end(`<!DOCTYPE html><title>other</title>${form}`);
     });
-    await new Promise((resolve) => other.listen(ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(other, ORIGIN_PORT);
   });
   after(async () => {
     other?.close();
@@ -46,9 +46,8 @@ describe("signing in behind Caddy", () => {
     await page.fill("[name=username]", "alice");
     await page.fill("[name=password]", "wonderland");
     const answered = page.waitForResponse((response) => response.request().method() === "POST");
-    await page.click("#login button");
+    await follow(page, () => page.click("#login button"));
     const status = (await answered).status();
-    await page.waitForLoadState();
     return { context, page, site, status };
   }
 
@@ -76,7 +75,7 @@ describe("signing in behind Caddy", () => {
       assert.equal(await page.textContent("#user"), "alice");
       assert.equal(await page.textContent("#message"), "Welcome, alice");
       // A second form, signed in: the language.
-      await page.click("#language button[value=fr]");
+      await follow(page, () => page.click("#language button[value=fr]"));
       assert.equal(await page.locator("html").getAttribute("lang"), "fr");
       assert.equal(await taken(page), "True", "Django 4 would refuse it");
       const { cookie } = await (await page.goto(site + "/")).request().allHeaders();

@@ -10,7 +10,7 @@ import { after, before, describe, test } from "node:test";
 import { gzipSync } from "node:zlib";
 import puppeteer from "puppeteer-core";
 import { startFirefox } from "./firefox.js";
-import { browserArguments, buildCaddy, end, freePort, root, runCaddy, screenshots } from "./parts.js";
+import { browserArguments, buildCaddy, end, follow, freePort, listen, root, runCaddy, screenshots } from "./parts.js";
 
 const browsers = {
   chromium: async () => {
@@ -59,12 +59,13 @@ describe("the notice in a portal's pages", () => {
       if (pathname === "/packed") return response.writeHead(200, { ...header, "Content-Encoding": "gzip" }).end(gzipSync(body));
       response.writeHead(200, header).end(pathname === "/latin" ? Buffer.from(body, "latin1") : body);
     });
-    await new Promise((resolve) => origin.listen(ports.origin, "127.0.0.1", resolve));
+    await listen(origin, ports.origin);
     writeFileSync(path.join(folder, "Caddyfile"), `{
       admin off
       persist_config off
       skip_install_trust
       storage file_system ${folder}/storage
+      storage_clean_interval off
       http_port ${ports.http}
       https_port ${ports.https}
       auto_https disable_redirects
@@ -102,9 +103,6 @@ describe("the notice in a portal's pages", () => {
       return id || (name ? `${name}=${value}` : className || textContent);
     });
   }
-
-  // follow does what leads to another page, and waits until that is there.
-  const follow = (page, action) => Promise.all([page.waitForNavigation({ waitUntil: "load" }), action()]);
 
   for (const name of Object.keys(browsers)) {
     test(`${name}: first in the page, reached and skipped by keyboard, and gone once answered`, async () => {

@@ -8,7 +8,7 @@ import os from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { startFirefox } from "./firefox.js";
-import { accepts, end, freePort, start } from "./parts.js";
+import { accepts, end, follow, freePort, listen, start } from "./parts.js";
 
 const pagePath = "/terms/cookies-policy/";
 const deepPath = "/explore/dataset/x/page";
@@ -58,7 +58,7 @@ for (const [browser, open] of Object.entries(browsers)) {
     const held = async () => (await opened.cookies()).filter(({ name }) => isTracker(name)).map(({ name, domain, path, value }) => `${name}=${value} ${domain}${path}`);
     async function answer(host, value) {
       await page.goto(`${site(host)}${pagePath}?flg=en`);
-      await Promise.all([page.waitForNavigation(), page.click(`button[name=all][value=${value}]`)]);
+      await follow(page, () => page.click(`button[name=all][value=${value}]`));
       // What was done has the focus, so that it is read to those who do not see it.
       await page.waitForFunction(() => document.activeElement.getAttribute("role") === "status");
       return page.evaluate(() => document.activeElement.textContent);
@@ -137,7 +137,7 @@ describe("nginx in front, with the buffers that it has by default", () => {
       const size = Number(new URL(request.url, "http://origin").searchParams.get("size"));
       response.writeHead(200, { "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": "x".repeat(size) }).end("<!DOCTYPE html>");
     });
-    await new Promise((resolve) => origin.listen(ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, ORIGIN_PORT);
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-nginx-"));
     for (const name of ["plain", "removal", "cached_plain", "cached_removal"]) fronts[name] = await freePort();
     writeFileSync(
