@@ -67,7 +67,7 @@ describe("an audit of what the guard stops", () => {
 	storage file_system ${folder}/storage
 }
 ${site(ports.guarded, "guard")}${site(ports.plain, "")}`);
-    caddy = await runCaddy(binary, file, {}, ports.guarded);
+    caddy = await runCaddy(binary, file, {}, Object.values(ports));
   });
   after(async () => {
     if (caddy) await end(caddy);

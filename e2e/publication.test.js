@@ -18,7 +18,7 @@ before(async () => {
   const ports = { 8080: await freePort(), 8081: await freePort(), 8082: await freePort() };
   const config = path.join(folder, "Caddyfile");
   writeFileSync(config, readFileSync(path.join(root, "Caddyfile.example"), "utf8").replaceAll(/808[012]/g, (port) => ports[port]));
-  caddy = await runCaddy(binary, config, { XDG_DATA_HOME: path.join(folder, "data"), XDG_CONFIG_HOME: folder }, ports[8080]);
+  caddy = await runCaddy(binary, config, { XDG_DATA_HOME: path.join(folder, "data"), XDG_CONFIG_HOME: folder }, Object.values(ports));
   [site, admin] = [`http://localhost:${ports[8080]}`, `localhost:${ports[8082]}`];
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: browserArguments });
 });

@@ -10,7 +10,7 @@ import http from "node:http";
 import https from "node:https";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { root, start } from "./parts.js";
+import { listen, root, start } from "./parts.js";
 
 // Of each tracker: its script, and what makes it write all that it can, one page
 // each; and the cookies that are seen at least, lest it silently does nothing.
@@ -51,7 +51,7 @@ describe("what trackers write is declared", () => {
           return response.end();
       }
     });
-    await new Promise((resolve) => origin.listen(parts.ports.ORIGIN_PORT, "127.0.0.1", resolve));
+    await listen(origin, parts.ports.ORIGIN_PORT);
   });
   after(async () => {
     origin?.close();
@@ -66,13 +66,13 @@ describe("what trackers write is declared", () => {
       const answer = (given) => context.addCookies([{ name: "cookies_preferences", value: JSON.stringify({ [key]: given }), url: site }]);
       const written = [];
       let hits = 0;
-      await context.exposeFunction("wrote", (line) => void written.push({ line, at: Date.now() }));
+      await context.exposeFunction("wrote", (line, at) => void written.push({ line, at }));
       await context.addInitScript(() => {
         const { get, set } = Object.getOwnPropertyDescriptor(Document.prototype, "cookie");
-        Object.defineProperty(Document.prototype, "cookie", { configurable: true, get, set(line) { window.wrote(String(line)); set.call(this, line); } });
+        Object.defineProperty(Document.prototype, "cookie", { configurable: true, get, set(line) { window.wrote(String(line), Date.now()); set.call(this, line); } });
         for (const name of ["set", "delete"]) {
           const original = CookieStore.prototype[name];
-          CookieStore.prototype[name] = function (...given) { window.wrote(`by CookieStore: ${JSON.stringify(given)}`); return original.apply(this, given); };
+          CookieStore.prototype[name] = function (...given) { window.wrote(`by CookieStore: ${JSON.stringify(given)}`, Date.now()); return original.apply(this, given); };
         }
       });
       await context.route((url) => url.origin !== site, (route) => {
