@@ -199,9 +199,9 @@ func (c *chromium) close() error {
 	for range c.replies { // until then
 		continue
 	}
-	_ = c.process.Wait()        // how it ends is its own matter
-	for tries := 0; ; tries++ { // its helpers end a little later
-		if removed := os.RemoveAll(c.folder); removed == nil || tries == 20 {
+	_ = c.process.Wait()                         // how it ends is its own matter
+	for until := time.Now().Add(appearance); ; { // its helpers end a little later
+		if removed := os.RemoveAll(c.folder); removed == nil || time.Now().After(until) {
 			return errors.Join(err, removed)
 		}
 		time.Sleep(100 * time.Millisecond)
