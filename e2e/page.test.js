@@ -6,7 +6,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import Ajv from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
-import { pictures, root, screenshots, start } from "./parts.js";
+import { follow, pictures, root, screenshots, start } from "./parts.js";
 
 const languages = ["ar", "ca", "de", "en", "es", "eu", "fr", "it", "nl", "pt", "sv"];
 const pagePath = "/terms/cookies-policy/";
@@ -37,7 +37,7 @@ describe("the charter page", () => {
     await page.goto(at(site) + "/");
     await context.addCookies([{ name: "_fbp", value: "1", url: at(site) }]);
     await page.goto(`${at(site)}${pagePath}?flg=${language}`);
-    if (answer) await page.click(`button[name=all][value=${answer}]`);
+    if (answer) await follow(page, () => page.click(`button[name=all][value=${answer}]`));
     return { context, page };
   }
 
@@ -86,7 +86,7 @@ describe("the charter page", () => {
         assert.deepEqual(await violations(page), [], `${site} ${language}`);
         assert.equal(await overflows(page), false, `${language} scrolls at 320 px`);
         assert.notEqual(await page.evaluate(() => getComputedStyle(document.querySelector(".charter")).paddingLeft), "0px", "it has no style");
-        await page.click("main a");
+        await follow(page, () => page.click("main a"));
         assert.equal(await page.getAttribute("html", "lang"), language);
         assert.equal(await page.locator("#choices").count(), 1, "the link does not lead to the page");
         await context.close();
@@ -97,7 +97,7 @@ describe("the charter page", () => {
   test("what a form has not shown is not granted, and the page says so", async () => {
     const { context, page } = await open(states.unanswered, "en");
     await page.evaluate(() => document.querySelectorAll("[name=asked]").forEach((field) => (field.value = field.value.replace(/^[0-9a-f]+/, "00000000"))));
-    await page.click("button[name=all][value=granted]");
+    await follow(page, () => page.click("button[name=all][value=granted]"));
     assert.match(await page.textContent("[role=status]"), /^Only part of your choices has been saved/);
     assert.equal(await page.locator("input[value=granted]:checked").count(), (await page.locator("input[value=granted]").count()) - 1);
     assert.deepEqual(await violations(page), []);
@@ -155,8 +155,7 @@ describe("the charter page", () => {
       }
     }
     for (const what of ["Back to the portal", "English", "answer.third_party=granted", "answer.statistics=granted"]) assert.ok(seen.includes(what), `${what} is not reached`);
-    await page.keyboard.press("Enter");
-    await page.waitForSelector("[role=status]");
+    await follow(page, () => page.keyboard.press("Enter"));
     assert.equal(await page.locator("input[name='answer.matomo'][value=refused]:checked").count(), 1);
     assert.equal(await page.locator("input[name='answer.ga'][value=granted]:checked").count(), 1);
     assert.equal(await page.locator("input:checked").count(), 2);
@@ -168,9 +167,9 @@ describe("the charter page", () => {
     const { context, page } = await open(states.unanswered, "en", { javaScriptEnabled: false });
     const hosts = new Set();
     page.on("request", (request) => hosts.add(new URL(request.url()).host));
-    await page.click("button[name=all][value=granted]");
+    await follow(page, () => page.click("button[name=all][value=granted]"));
     assert.equal(await page.textContent("[role=status]"), "Your choices have been saved.");
-    await page.click("a[hreflang=fr]");
+    await follow(page, () => page.click("a[hreflang=fr]"));
     assert.equal(await page.textContent("[role=status]"), "Vos choix sont enregistrés.");
     assert.deepEqual([...hosts], [new URL(page.url()).host]);
     await context.close();
@@ -208,7 +207,7 @@ describe("the charter page", () => {
     await page.locator(".charter-notice").screenshot({ path: path.join(pictures, "notice.png") });
     const isHeld = async () => (await context.cookies()).some(({ name }) => name.startsWith("_pk_id"));
     assert.equal(await isHeld(), false);
-    await page.click(".charter-notice button[value=granted]");
+    await follow(page, () => page.click(".charter-notice button[value=granted]"));
     assert.equal(page.url(), new URL(url).href);
     assert.equal(await page.locator("section.charter-notice").count(), 0);
     assert.match(await page.locator(".charter-notice[role=status]").textContent(), /^Vos choix sont enregistrés\./);
@@ -226,7 +225,7 @@ describe("the charter page", () => {
       const page = await context.newPage();
       const shown = await page.goto(at("pasted") + "/about.html");
       assert.equal(shown.headers()["content-security-policy"], "default-src 'none'; form-action 'self'");
-      await page.click(`button[value=${value}]`);
+      await follow(page, () => page.click(`button[value=${value}]`));
       assert.equal(await page.textContent("[role=status]"), "Vos choix sont enregistrés.");
       assert.match(await page.textContent("[id='stored.matomo']"), new RegExp(stored));
       await context.close();
