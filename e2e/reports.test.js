@@ -11,7 +11,7 @@ import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { browserArguments, buildCaddy, end, freePort, runCaddy } from "./parts.js";
+import { browserArguments, buildCaddy, end, freePort, listen, runCaddy, until } from "./parts.js";
 
 const page = `<!DOCTYPE html><title>portal</title>
 <img src="https://pixel.example/S3cr3t.gif?S3cr3t" alt="">
@@ -30,7 +30,7 @@ describe("reports of hosts", { concurrency: true }, () => {
     const portalPort = await freePort();
     [port, admin] = [await freePort(), await freePort()];
     portal = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end(page));
-    await new Promise((resolve) => portal.listen(portalPort, "127.0.0.1", resolve));
+    await listen(portal, portalPort);
     // Each has a directive of its own, as one document in a second asks for reports of each.
     const site = (name, kind) => `
       https://${name}-${kind}.city.example:${port} {
@@ -55,7 +55,7 @@ describe("reports of hosts", { concurrency: true }, () => {
         }
       }${["chromium", "firefox"].flatMap((name) => ["monitor", "enforce"].map((kind) => site(name, kind))).join("")}`);
     const started = [
-      runCaddy(binary, config, {}, port).then((running) => (caddy = running)),
+      runCaddy(binary, config, {}, port, ["chromium-monitor", "chromium-enforce", "firefox-monitor", "firefox-enforce"].map((name) => `${name}.city.example`)).then((running) => (caddy = running)),
       chromium.launch({ executablePath: "/usr/bin/chromium", args: [...browserArguments, "--ignore-certificate-errors"] }).then((browser) => (chromiumBrowser = browser)),
       startFirefox().then((browser) => (firefox = browser)),
     ];
@@ -88,13 +88,9 @@ describe("reports of hosts", { concurrency: true }, () => {
           await tab.goto(`https://${site}/S3cr3t?S3cr3t`);
           await sleep(1500); // one document in a second asks for reports
         }
-        await tab.close();
         let found;
-        for (let tries = 0; tries < 100; tries++) {
-          found = await reported(site);
-          if (found.hosts.length >= 3) break;
-          await sleep(100);
-        }
+        await until(async () => (found = await reported(site)).hosts.length >= 3, () => `three hosts are reported, not ${found.text}`);
+        await tab.close();
         assert.deepEqual(Object.fromEntries(found.hosts.map(({ host, reports }) => [host, reports.directives.join(" ")])), loaded);
         for (const { host, name, verdict, reports } of found.hosts) {
           assert.equal(verdict, "undeclared", host);
