@@ -44,6 +44,7 @@ const policies = {
 };
 
 const html = (body) => `<!DOCTYPE html><html lang="en"><title>page</title><body>${body}`;
+// The event of a page's guard is kept by what begins so.
 const listens = `<script>window.told = []; document.addEventListener("cookie-charter", ({ detail }) => told.push(detail))</script>`;
 const answers = {
   "/bypasses.js": () => ["text/javascript", readFileSync(path.join(root, "e2e/guard/bypasses.js"))],
@@ -203,7 +204,7 @@ describe("the guard", () => {
       };
     };
     const becomes = (is, what) => until(is, () => what);
-    // passes lets time pass by a page's own clock, before which what was due there has come.
+    // passes lets time pass by a page's own clock: what was due there before has come by then.
     const passes = (tab, milliseconds) => tab.evaluate((milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)), milliseconds);
     const has = (guest, cookie) => async () => cookie in (await guest.cookies());
     const lacks = (guest, cookie) => async () => !(cookie in (await guest.cookies()));
