@@ -22,6 +22,8 @@
       } else if (pairs.some((other) => other.startsWith(cookie + "="))) {
         document.cookie = cookie + "=" + attributes + "; max-age=-1";
       }
+      // Chromium stores it a little later, unless it is read: the next page may be asked for by then.
+      void document.cookie;
     }
   }
 
