@@ -36,6 +36,20 @@ type configHandler struct {
 	Errors  struct {
 		Routes []configRoute `json:"routes"`
 	} `json:"errors"`
+
+	HandleResponse json.RawMessage `json:"handle_response"` // of a proxy, after which the next handler may answer
+	PassThru       bool            `json:"pass_thru"`       // of files: likewise where there is none
+}
+
+// answersAll tells whether no handler comes behind one.
+func (h configHandler) answersAll() bool {
+	switch h.Handler {
+	case "reverse_proxy":
+		return h.HandleResponse == nil
+	case "file_server":
+		return !h.PassThru
+	}
+	return h.Handler == "static_response"
 }
 
 // isCharter tells whether an object of a config is a handler of this module.
@@ -102,12 +116,15 @@ func siteName(hosts, listen []string) string {
 	return strings.Join(listen, " ")
 }
 
-// check returns an error if a request can go through two charters, or if a matcher
-// asks for a consent key that no charter of the site has.
+// check returns an error if a request can go through two charters, if none can reach one,
+// or if a matcher asks for a consent key that no charter of the site has.
 func (s configSite) check() error {
 	name := siteName(s.hosts(), s.listen)
 	if _, twice := chartersIn(s.routes); twice {
 		return fmt.Errorf("site %s: requests go through two cookie_charter, and only what both allow would pass; keep one, with all presets, files and rows in its block, or give each a handle block of its own", name)
+	}
+	if before, isBehind := answererBefore(s.routes); isBehind {
+		return fmt.Errorf("site %s: cookie_charter stands behind %s, which answers all that comes, so that no cookie is judged; put it in front, or leave its order to Caddy", name, before)
 	}
 	asked := matcherKeys(s.routes)
 	if len(asked) == 0 || s.isErrors {
@@ -211,6 +228,36 @@ func chartersIn(routes []configRoute) (found []string, twice bool) {
 		found = append(found, ways[i]...)
 	}
 	return found, twice
+}
+
+// answererBefore returns the handler that answers all that comes to routes, "" if none does
+// for sure, and whether a cookie_charter stands behind it.
+func answererBefore(routes []configRoute) (answerer string, isBehind bool) {
+	for _, route := range routes {
+		inRoute := answerer
+		for _, raw := range route.Handle {
+			var handler configHandler
+			if json.Unmarshal(raw, &handler) != nil {
+				continue // Caddy says what is wrong
+			}
+			charters, _ := chartersIn(handler.Routes)
+			if inRoute != "" && (handler.Handler == "cookie_charter" || len(charters) > 0) {
+				return inRoute, true
+			}
+			inner, isBehind := answererBefore(handler.Routes)
+			if isBehind {
+				return inner, true
+			}
+			if handler.answersAll() {
+				inner = handler.Handler
+			}
+			inRoute = cmp.Or(inRoute, inner)
+		}
+		if len(route.Match) == 0 && route.Group == "" {
+			answerer = inRoute
+		}
+	}
+	return answerer, false
 }
 
 // matcherKeys returns the consent keys for which matchers in routes ask.

@@ -28,6 +28,16 @@ func TestSiteErrors(t *testing.T) {
 		"handle_path /a/* {\n cookie_charter\n}\nhandle /b/* {\n cookie_charter\n}":                     "",
 		"cookie_charter /a/*\ncookie_charter /b/* {\n preset matomo\n}":                                 "",
 
+		"route {\n reverse_proxy a.example\n cookie_charter\n}":                                        "cookie_charter stands behind reverse_proxy, which answers all that comes",
+		"route {\n route {\n  respond ok\n }\n handle /a/* {\n  cookie_charter\n }\n}":                 "behind static_response",
+		"route /a/* {\n file_server\n cookie_charter\n}":                                               "behind file_server",
+		"handle_errors {\n route {\n  respond ok\n  cookie_charter\n }\n}":                             "behind static_response",
+		"route {\n reverse_proxy /a/* a.example\n respond /health ok\n cookie_charter\n respond ok\n}": "",
+		"route {\n forward_auth a.example {\n  uri /\n }\n cookie_charter\n}":                          "",
+		"route {\n file_server {\n  pass_thru\n }\n cookie_charter\n}":                                 "",
+		"handle /a/* {\n respond ok\n}\nhandle {\n cookie_charter\n respond ok\n}":                     "",
+		"route {\n handle /a/* {\n  respond ok\n }\n handle {\n  respond ok\n }\n cookie_charter\n}":   "",
+
 		"cookie_charter {\n preset matomo\n}\n@m cookie_consent matmo\nrespond @m ok":                                                              `cookie_consent asks for "matmo", but no row of its charter has this consent key; use one of [matomo]`,
 		"cookie_charter {\n preset matomo\n}\n@m {\n path /x\n not cookie_consent matmo\n}\nrespond @m ok":                                         `asks for "matmo"`,
 		"cookie_charter {\n preset matomo\n}\nhandle /a/* {\n @m not cookie_consent matomo matmo\n respond @m ok\n}":                               `asks for "matmo"`,
