@@ -88,7 +88,7 @@ describe("applications of Debian", () => {
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-    binary = buildCaddy(folder);
+    binary = buildCaddy();
     for (const name of ["http", "php", "admin"]) port[name] = await freePort();
     const begins = path.join(folder, "prepend.php");
     writeFileSync(begins, "<?php\n");

@@ -13,7 +13,7 @@ let log = "";
 
 before(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-disk-"));
-  binary = buildCaddy(folder);
+  binary = buildCaddy();
   const full = path.join(folder, "full");
   mkdirSync(full);
   const port = await freePort();

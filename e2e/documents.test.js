@@ -272,7 +272,7 @@ describe("documents and the hosts that they reach", () => {
       tls internal
       reverse_proxy 127.0.0.1:${ports.origin}
     }`);
-    caddy = await runCaddy(buildCaddy(folder), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.city.example", "declared.example", "foreign.example"]);
+    caddy = await runCaddy(buildCaddy(), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.city.example", "declared.example", "foreign.example"]);
     for (const [name, launch] of Object.entries(browsers)) running[name] = await launch();
   });
   after(async () => {

@@ -110,7 +110,7 @@ describe("the guard", () => {
     const environment = { STORAGE: folder, HTTP_PORT: ports.http, HTTPS_PORT: ports.https, ORIGIN_PORT: ports.origin };
     const sites = path.join(root, "e2e/guard/Caddyfile");
     const hosts = readFileSync(sites, "utf8").match(/(?<=https:\/\/\*)\.\w+\.example/g).map((host) => "any" + host);
-    caddy = await runCaddy(buildCaddy(folder), sites, environment, ports.https, hosts);
+    caddy = await runCaddy(buildCaddy(), sites, environment, ports.https, hosts);
     await Promise.all(Object.entries(browsers).map(async ([name, launch]) => { opened[name] = await launch(); }));
   });
   after(async () => {

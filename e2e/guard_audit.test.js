@@ -57,7 +57,7 @@ describe("an audit of what the guard stops", () => {
   const ports = {};
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-    binary = buildCaddy(folder);
+    binary = buildCaddy();
     for (const name of ["guarded", "plain"]) ports[name] = await freePort();
     const file = path.join(folder, "Caddyfile");
     writeFileSync(file, `{

@@ -104,7 +104,7 @@ describe("the rules of the guard's script", () => {
     let caddy;
     try {
       await listen(origin, environment.ORIGIN_PORT);
-      caddy = await runCaddy(buildCaddy(folder), sites, environment, environment.HTTP_PORT);
+      caddy = await runCaddy(buildCaddy(), sites, environment, environment.HTTP_PORT);
       for (const site of ["corpus", "kinds", "told"]) {
         const get = async (at) => {
           const response = await new Promise((resolve, reject) => http.get({ host: "127.0.0.1", port: environment.HTTP_PORT, path: at, headers: { Host: `${site}.example` } }, resolve).once("error", reject));

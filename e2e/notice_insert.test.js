@@ -81,7 +81,7 @@ describe("the notice in a portal's pages", () => {
       encode
       reverse_proxy 127.0.0.1:${ports.origin}
     }`);
-    caddy = await runCaddy(buildCaddy(folder), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.example"]);
+    caddy = await runCaddy(buildCaddy(), path.join(folder, "Caddyfile"), {}, ports.https, ["portal.example"]);
     for (const [name, launch] of Object.entries(browsers)) running[name] = await launch();
   });
   after(async () => {

@@ -95,9 +95,10 @@ export async function end(child) {
   await ended;
 }
 
-// buildCaddy builds Caddy with the module into a folder, and returns where it is.
-export function buildCaddy(folder) {
-  const binary = path.join(folder, "caddy");
+// buildCaddy builds Caddy with the module, and returns where it is: what is there already of the
+// same code is not built again.
+export function buildCaddy() {
+  const binary = path.join(root, "e2e/node_modules/.cache/caddy");
   execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
   return binary;
 }
@@ -124,7 +125,7 @@ export async function runCaddy(binary, config, environment, ports, hosts = []) {
 export async function start() {
   mkdirSync(screenshots, { recursive: true });
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-  const caddyBinary = buildCaddy(folder);
+  const caddyBinary = buildCaddy();
 
   const archive = path.join(folder, "archive");
   mkdirSync(archive);

@@ -14,7 +14,7 @@ const axe = readFileSync(path.join(root, "e2e/node_modules/axe-core/axe.min.js")
 let folder, binary, caddy, browser, site, admin;
 before(async () => {
   folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-publication-"));
-  binary = buildCaddy(folder);
+  binary = buildCaddy();
   const ports = { 8080: await freePort(), 8081: await freePort(), 8082: await freePort() };
   const config = path.join(folder, "Caddyfile");
   writeFileSync(config, readFileSync(path.join(root, "Caddyfile.example"), "utf8").replaceAll(/808[012]/g, (port) => ports[port]));

@@ -26,7 +26,7 @@ describe("reports of hosts", { concurrency: true }, () => {
   let binary, portal, caddy, port, admin, chromiumBrowser, firefox;
 
   before(async () => {
-    binary = buildCaddy(folder);
+    binary = buildCaddy();
     const portalPort = await freePort();
     [port, admin] = [await freePort(), await freePort()];
     portal = http.createServer((request, response) => response.writeHead(200, { "Content-Type": "text/html" }).end(page));

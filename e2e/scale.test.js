@@ -22,7 +22,7 @@ describe("three instances", () => {
 
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-scale-"));
-    binary = buildCaddy(folder);
+    binary = buildCaddy();
     const originPort = await freePort();
     origin = http.createServer((request, response) => {
       response.writeHead(200, { "Set-Cookie": [`${tracker}=1; Path=/`, "sessionid=1; Path=/", "undeclared=1"] }).end(request.headers.cookie ?? "");

@@ -253,7 +253,7 @@ const charterPage = "/terms/cookies-policy/";
 // anyone else may.
 export async function startServices() {
   const folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-services-"));
-  const caddyBinary = buildCaddy(folder);
+  const caddyBinary = buildCaddy();
   const [originPort, httpPort, httpsPort] = [await freePort(), await freePort(), await freePort()];
   const calls = [];
   const serves = Object.assign({}, ...services.map((service) => service.serves));

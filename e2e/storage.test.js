@@ -1,7 +1,7 @@
 // Items of local and session storage, and databases, in Chromium and Firefox, behind real Caddy with the option
 // `guard`: what is there of those that rows declare, and of others, by what the visitor answers.
 import assert from "node:assert/strict";
-import { execFileSync, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import http from "node:http";
 import os from "node:os";
@@ -9,7 +9,7 @@ import path from "node:path";
 import { after, before, describe, test } from "node:test";
 import { chromium } from "playwright-core";
 import { startFirefox } from "./firefox.js";
-import { accepts, browserArguments, end, freePort, root, until } from "./parts.js";
+import { accepts, browserArguments, buildCaddy, end, freePort, until } from "./parts.js";
 
 // One of `ph_necessary` is a literal within a prefix; no row declares `mine`.
 const stored = ["mine", "ph_a", "ph_necessary", "state"];
@@ -64,8 +64,7 @@ describe("stored items", () => {
   const opened = {};
   before(async () => {
     folder = mkdtempSync(path.join(os.tmpdir(), "cookie_charter-"));
-    const binary = path.join(folder, "caddy"), file = path.join(folder, "Caddyfile");
-    execFileSync("go", ["build", "-o", binary, "./cmd/caddy"], { cwd: root, stdio: "inherit" });
+    const binary = buildCaddy(), file = path.join(folder, "Caddyfile");
     [port, adminPort] = [await freePort(), await freePort()];
     writeFileSync(file, config(port, adminPort));
     caddy = spawn(binary, ["run", "--config", file], { stdio: "ignore" });

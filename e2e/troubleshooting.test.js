@@ -18,7 +18,7 @@ const symptoms = text.split(/^## /m).slice(1).map((section) => ({
 
 describe("troubleshooting", () => {
   const port = {};
-  let folder, portal, caddy;
+  let folder, portal, binary, caddy;
   // Where the documentation has Caddy, its files and the portal.
   const here = (words) =>
     words
@@ -57,7 +57,8 @@ http://opendata.localhost:${port.http} {
     const row = (purpose) => `cookies:\n  - {name: _pk_id.<site>.<hash>, match: _pk_id.*, purpose: ${purpose}, category: statistics}\n`;
     writeFileSync(path.join(folder, "old.yaml"), row("Counts visitors"));
     writeFileSync(path.join(folder, "new.yaml"), row("Counts visitors and pages"));
-    caddy = await runCaddy(buildCaddy(folder), path.join(folder, "Caddyfile"), {}, port.http);
+    binary = buildCaddy();
+    caddy = await runCaddy(binary, path.join(folder, "Caddyfile"), {}, port.http);
 
     const site = `http://127.0.0.1:${port.http}`;
     const ask = (at, options = {}) =>
@@ -80,7 +81,7 @@ http://opendata.localhost:${port.http} {
   });
 
   const run = async (commands) => {
-    const child = spawn("sh", ["-c", here(commands)], { cwd: folder, env: { ...process.env, PATH: `${folder}:${process.env.PATH}`, CADDY_ADMIN: `localhost:${port.admin}` }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn("sh", ["-c", here(commands)], { cwd: folder, env: { ...process.env, PATH: `${path.dirname(binary)}:${process.env.PATH}`, CADDY_ADMIN: `localhost:${port.admin}` }, stdio: ["ignore", "pipe", "pipe"] });
     let printed = "";
     for (const stream of [child.stdout, child.stderr]) stream.on("data", (data) => (printed += data));
     await new Promise((resolve) => child.once("close", resolve));

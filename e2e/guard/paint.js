@@ -57,7 +57,7 @@ try {
 	reverse_proxy 127.0.0.1:${ports.origin}
 }
 `).join(""));
-  caddy = await runCaddy(buildCaddy(folder), file, {}, ports.with);
+  caddy = await runCaddy(buildCaddy(), file, {}, ports.with);
   browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: browserArguments });
 
   // paints returns when something is painted first, in a browser that has cached nothing.
