@@ -61,6 +61,7 @@ type filter struct {
 	isHeld      bool           // the final header waits for the body, as nobody has said its type
 	isSent      bool           // the final header is on its way
 	isEnded     bool           // all of the body was written
+	hasBegun    bool           // some of it was
 	hasNotice   bool           // the notice asks or tells the visitor something, in the page that is asked for
 	hasLink     bool           // and a link to the charter page stands at the end of that
 	status      int            // of the final header; 0 as long as nobody has said it
@@ -271,8 +272,12 @@ func (f *filter) isJudged(key string) bool {
 	return f.holdsCookies() && (isSetCookie(key) || isUnread(key)) || f.isPrivate && (caching.IsTargeted(key) || ascii.EqualFold(key, "Cache-Control"))
 }
 
-// hasOthers tells whether such a key has come into the header beside the usual ones.
+// hasOthers tells whether such a key has come into the header beside the usual ones. Once the
+// body has begun, a header leaves no more, but over HTTP/3, by a flush, and at the end.
 func (f *filter) hasOthers() bool {
+	if f.hasBegun && f.request.ProtoMajor < 3 {
+		return false
+	}
 	for key := range f.Header() {
 		if key != "Set-Cookie" && key != "Cache-Control" && f.isJudged(key) {
 			return true
@@ -663,6 +668,7 @@ func (f *filter) Write(body []byte) (int, error) {
 	if err := f.begin(); err != nil {
 		return 0, err
 	}
+	f.hasBegun = true
 	return f.body().Write(body)
 }
 
@@ -685,6 +691,7 @@ type onlyWriter struct{ io.Writer }
 
 // end sends what is still held of an answer.
 func (f *filter) end() error {
+	f.hasBegun = false
 	if err := f.begin(); err != nil {
 		return err
 	}
@@ -702,6 +709,7 @@ func (f *filter) FlushError() error {
 		return nil // there is no body yet that tells its type
 	}
 	wasSent := f.isSent || f.isHeld || len(f.begun) > 0
+	f.hasBegun = false
 	if err := f.begin(); err != nil {
 		return err
 	}
