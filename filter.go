@@ -120,7 +120,7 @@ func editHeader(header http.Header, key string, apply func(line string) (edited 
 // kept is kept as it came.
 func (f *filter) dropCookies() {
 	editHeader(f.request.Header, "Cookie", f.dropPairs)
-	if f.handler.RequestCookies != passCookies && f.handler.Monitor != judge.MonitorEverything {
+	if f.handler.RequestCookies != passCookies && f.holdsCookies() {
 		delete(f.request.Header, "Cookie2")
 		if len(f.request.Trailer) > 0 {
 			f.request.Body = &bodyWithTrailers{f.request.Body, f.request.Trailer}
@@ -213,7 +213,7 @@ func (f *filter) withhold() {
 		case ascii.EqualFold(key, "Date"): // beside which the server would write its own
 			delete(header, key)
 			header["Date"] = slices.Concat(header["Date"], lines)
-		case isUnread(key) && f.handler.Monitor != judge.MonitorEverything:
+		case isUnread(key) && f.holdsCookies():
 			delete(header, key)
 		}
 	}
