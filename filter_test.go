@@ -233,7 +233,7 @@ var ways = []string{
 	"status 200", "status 204", "status 302", "status 304", "status 404", "status 503", "write", "flush", "read from", "silent", "error",
 	"keys", "early hints", "trailers", "unannounced trailers", "add later", "append to shared",
 	"after the header", "after a small write", "after 204", "after a flush", "after reading from", "instead", "in another case",
-	"one for another", "one for another in the end", "in another alphabet",
+	"one for another", "one for another in the end", "one for another before a long rest", "in another alphabet",
 }
 
 var sharedLines = slices.Clone(portalCookies)
@@ -351,7 +351,7 @@ func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhtt
 		default:
 			io.WriteString(w, reached)
 		}
-	case "one for another", "one for another in the end":
+	case "one for another", "one for another in the end", "one for another before a long rest":
 		set("Set-Cookie")
 		header.Set("Cache-Control", "public, max-age=60")
 		header.Set("X-Other", "as many fields as before")
@@ -362,7 +362,11 @@ func (m *misbehave) ServeHTTP(w http.ResponseWriter, _ *http.Request, _ caddyhtt
 		}
 		delete(header, "X-Other")
 		header["set-cookie"] = portalCookies[1:]
-		io.WriteString(w, reached[begun:])
+		rest := reached[begun:]
+		if m.Way == "one for another before a long rest" { // with which the header leaves over HTTP/3
+			rest += strings.Repeat(" ", 8<<10)
+		}
+		io.WriteString(w, rest)
 	case "in another alphabet": // that HTTP/3 folds
 		set("Set-Coo\u212Aie")
 		io.WriteString(w, reached)
@@ -419,7 +423,7 @@ func testEveryWayOut(t *testing.T, address string) {
 						t.Fatalf("not the handler's answer: %v", response.Header)
 					}
 					hasBody := method == http.MethodGet && way != "silent" && way != "error" && way != "status 204" && way != "status 304" && way != "after 204"
-					if string(body) != reached && hasBody {
+					if strings.TrimRight(string(body), " ") != reached && hasBody {
 						t.Errorf("body %q", body)
 					}
 					received["final"] = response.Header["Set-Cookie"]
